@@ -1,0 +1,108 @@
+// Package config is the daemon's configuration: the schema of the one YAML
+// file, its strict reading, its defaults and its checks.
+//
+// The types here are plain values. Everything else in the project may use them;
+// this package uses nothing of the project.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is one complete, validated configuration. It is never changed after
+// Load has returned it, so it may be shared between goroutines.
+type Config struct {
+	// Node is this machine's name in the farm.
+	Node string
+	// Interface is the network interface that the VIPs' packets arrive on.
+	Interface string
+	// VIPs are the shared addresses, in the order of the file.
+	VIPs []VIP
+	// Rules say what is served on the VIPs, in the order of the file. At most
+	// MaxRules of them.
+	Rules []Rule
+	// Default is what happens to VIP traffic that matches no rule.
+	Default Default
+	// Cluster is how the nodes find and watch one another.
+	Cluster Cluster
+	// Datapath is how packets are taken from the interface.
+	Datapath Datapath
+	// API is where the daemon can be asked and told things.
+	API API
+	// RunDir holds what must not outlive a boot: the API's socket and the
+	// record of changes made to this machine.
+	RunDir string
+	// StateDir holds what must outlive a boot.
+	StateDir string
+}
+
+// MaxRules is how many rules a farm may have: a node gossips one byte for each
+// within memberlist's 512 bytes of metadata (DESIGN §3).
+const MaxRules = 256
+
+// MaxVIPs is how many shared addresses a farm may have.
+const MaxVIPs = 64
+
+// VIP is one shared address.
+type VIP struct {
+	// Address is the shared address.
+	Address netip.Addr
+	// Mode is how every node gets to see the address's frames.
+	Mode VIPMode
+	// MAC is the shared Ethernet address (VMAC) that answers for Address.
+	MAC MAC
+}
+
+// Rule says what is served on which VIPs, and how its clients are spread.
+type Rule struct {
+	// Name identifies the rule in status, metrics and commands.
+	Name string
+	// Protocol is TCP or UDP.
+	Protocol Protocol
+	// VIPs are the addresses that the rule holds for; empty means all.
+	VIPs []netip.Addr
+	// Ports are the ports served, sorted, without overlap.
+	Ports []PortRange
+	// Affinity is what of a client's identity picks its bucket.
+	Affinity Affinity
+	// Weight is this node's part of the rule's buckets relative to the other
+	// nodes', 0 to 100; 0 serves none.
+	Weight uint8
+}
+
+// PortRange is a range of ports, both ends included, 1 to 65535.
+type PortRange struct{ First, Last uint16 }
+
+// Cluster is how the nodes find and watch one another.
+type Cluster struct {
+	// Bind is the address and port that gossip is received on, TCP and UDP.
+	Bind netip.AddrPort
+	// Join are the configured peers. This node's own address may be among them.
+	Join []netip.AddrPort
+	// Keys are the farm's secrets, read from the key file; zero if Insecure.
+	Keys Keys
+	// Insecure is gossip in clear, and a bucket hash without a secret.
+	Insecure bool
+	// Profile names a set of failure-detection timings.
+	Profile Profile
+	// JoinTimeout is how long a starting node waits for its configured peers
+	// before it serves alone.
+	JoinTimeout time.Duration
+}
+
+// Datapath is how packets are taken from the interface.
+type Datapath struct {
+	// Offload is how much of the verdict the kernel program repeats.
+	Offload Offload
+	// XDP is the attach mode wanted.
+	XDP XDPMode
+	// Queues is how many receive queues to bind; 0 means all of the interface's.
+	Queues int
+}
+
+// API is where the daemon can be asked and told things.
+type API struct {
+	// Socket is the path of the unix socket.
+	Socket string
+}
