@@ -63,3 +63,6 @@ const (
 	// XDPGeneric attaches to the generic hook, which every driver has.
 	XDPGeneric
 )
+
+// String is temporary until enum tables come.
+func (m XDPMode) String() string { return [...]string{"", "auto", "native", "generic"}[m] }

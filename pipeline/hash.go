@@ -1,0 +1,108 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"net/netip"
+)
+
+// Buckets is how many slots the clients of a rule hash into (DESIGN §1).
+const Buckets = 1 << 16
+
+// HashKey is the secret of the bucket hash. With it unknown, a client cannot
+// choose a source address or port that lands on a node of its choice.
+type HashKey [16]byte
+
+// hasher is SipHash-1-3 under one key (Aumasson, Bernstein: SipHash, a fast
+// short-input PRF, 2012; the 1-3 form is the one that hash tables use).
+//
+// The message is the client's address in network byte order, 4 or 16 bytes,
+// then its port in network byte order, 2 bytes; the port is 0 where the
+// affinity leaves it out. A message of at most 7 bytes is one SipHash block, so
+// an IPv4 client costs four rounds.
+type hasher struct{ k0, k1 uint64 }
+
+func newHasher(key HashKey) hasher {
+	return hasher{
+		k0: binary.LittleEndian.Uint64(key[:8]),
+		k1: binary.LittleEndian.Uint64(key[8:]),
+	}
+}
+
+const (
+	sip4Len = 4 + 2  // bytes hashed for an IPv4 client
+	sip6Len = 16 + 2 // bytes hashed for an IPv6 client
+)
+
+// bucket4 is the bucket of an IPv4 client; addr and port are as on the wire,
+// loaded little-endian.
+func (h hasher) bucket4(addr uint32, port uint16) uint16 {
+	s := h.start()
+	s.block(sip4Len<<56 | uint64(port)<<32 | uint64(addr))
+	return s.finish()
+}
+
+// bucket6 is the bucket of an IPv6 client; lo is the address's first eight
+// bytes, hi its last, and all three are as on the wire, loaded little-endian.
+func (h hasher) bucket6(lo, hi uint64, port uint16) uint16 {
+	s := h.start()
+	s.block(lo)
+	s.block(hi)
+	s.block(sip6Len<<56 | uint64(port))
+	return s.finish()
+}
+
+// bucket is bucket4 or bucket6 for an address outside a packet.
+func (h hasher) bucket(addr netip.Addr, port uint16) uint16 {
+	wirePort := bits.ReverseBytes16(port)
+	if addr = addr.Unmap(); addr.Is4() {
+		a := addr.As4()
+		return h.bucket4(binary.LittleEndian.Uint32(a[:]), wirePort)
+	}
+	a := addr.As16()
+	return h.bucket6(binary.LittleEndian.Uint64(a[:8]), binary.LittleEndian.Uint64(a[8:]), wirePort)
+}
+
+// sip is SipHash's state between blocks.
+type sip struct{ v0, v1, v2, v3 uint64 }
+
+func (h hasher) start() sip {
+	return sip{
+		v0: h.k0 ^ 0x736f6d6570736575, // "somepseudorandomlygeneratedbytes",
+		v1: h.k1 ^ 0x646f72616e646f6d, // the initial values of the paper
+		v2: h.k0 ^ 0x6c7967656e657261,
+		v3: h.k1 ^ 0x7465646279746573,
+	}
+}
+
+func (s *sip) block(m uint64) {
+	s.v3 ^= m
+	s.round()
+	s.v0 ^= m
+}
+
+// finish ends the hash; the bucket is its low 16 bits.
+func (s *sip) finish() uint16 {
+	s.v2 ^= 0xff
+	s.round()
+	s.round()
+	s.round()
+	return uint16(s.v0 ^ s.v1 ^ s.v2 ^ s.v3)
+}
+
+func (s *sip) round() {
+	s.v0 += s.v1
+	s.v1 = bits.RotateLeft64(s.v1, 13)
+	s.v1 ^= s.v0
+	s.v0 = bits.RotateLeft64(s.v0, 32)
+	s.v2 += s.v3
+	s.v3 = bits.RotateLeft64(s.v3, 16)
+	s.v3 ^= s.v2
+	s.v0 += s.v3
+	s.v3 = bits.RotateLeft64(s.v3, 21)
+	s.v3 ^= s.v0
+	s.v2 += s.v1
+	s.v1 = bits.RotateLeft64(s.v1, 17)
+	s.v1 ^= s.v2
+	s.v2 = bits.RotateLeft64(s.v2, 32)
+}

@@ -1,0 +1,106 @@
+package pipeline
+
+import "encoding/binary"
+
+// Sizes and offsets of the headers read here, in bytes. Sources: IEEE 802.3
+// §3.1, RFC 791 §3.1, RFC 9293 §3.1, RFC 768, RFC 792, RFC 826.
+const (
+	ethernetLen = 14
+	ipv4MinLen  = 20
+	tcpMinLen   = 20
+	udpLen      = 8
+	icmpLen     = 8
+	arpLen      = 28
+)
+
+// EtherTypes. Source: IANA, IEEE 802 Numbers.
+const (
+	etherTypeIPv4 = 0x0800
+	etherTypeARP  = 0x0806
+)
+
+// IP protocol numbers. Source: IANA, Assigned Internet Protocol Numbers.
+const (
+	protocolICMP = 1
+	protocolTCP  = 6
+	protocolUDP  = 17
+)
+
+// ICMP types. Source: RFC 792, RFC 1812 §4.3.1.
+const (
+	icmpUnreachable   = 3
+	icmpEchoRequest   = 8
+	icmpTimeExceeded  = 11
+	icmpParameterProb = 12
+)
+
+// packet is what the verdict needs of a VIP packet. Addresses and ports are as
+// on the wire, loaded little-endian, but dstPort, which is in host order since
+// it is an index.
+type packet struct {
+	src      uint32
+	srcPort  uint16
+	dstPort  uint16
+	protocol uint8
+	icmpType uint8
+}
+
+// parse4 reads an IPv4 packet from its IP header on. It returns Accepted if the
+// packet is whole and of a kind that rules can place, else why it is not.
+func (p *packet) parse4(ip []byte) Reason {
+	if len(ip) < ipv4MinLen {
+		return Malformed
+	}
+	headerLen := int(ip[0]&0x0f) * 4
+	totalLen := int(binary.BigEndian.Uint16(ip[2:]))
+	if ip[0]>>4 != 4 || headerLen < ipv4MinLen || totalLen < headerLen || totalLen > len(ip) {
+		return Malformed
+	}
+	p.src = binary.LittleEndian.Uint32(ip[12:])
+	if martian4(ip[12], p.src, binary.LittleEndian.Uint32(ip[16:])) {
+		return Martian
+	}
+	// Flags and offset: anything but a whole datagram has More Fragments or an
+	// offset set (RFC 791 §3.1).
+	if binary.BigEndian.Uint16(ip[6:])&0x3fff != 0 {
+		return Fragment
+	}
+	p.protocol = ip[9]
+	return p.parseTransport(ip[headerLen:totalLen])
+}
+
+// martian4 tells whether an IPv4 source address is one that no client can have:
+// 0.0.0.0/8, loopback, multicast, reserved and broadcast (RFC 1812 §5.3.7,
+// RFC 6890), or the destination itself.
+func martian4(firstByte byte, src, dst uint32) bool {
+	return firstByte == 0 || firstByte == 127 || firstByte >= 224 || src == dst
+}
+
+func (p *packet) parseTransport(b []byte) Reason {
+	switch p.protocol {
+	case protocolTCP:
+		return p.parsePorts(b, tcpMinLen)
+	case protocolUDP:
+		return p.parsePorts(b, udpLen)
+	case protocolICMP:
+		if len(b) < icmpLen {
+			return Malformed
+		}
+		p.icmpType = b[0]
+		return Accepted
+	}
+	return OtherProtocol
+}
+
+// parsePorts reads the ports, which TCP and UDP have at the same place.
+func (p *packet) parsePorts(b []byte, minLen int) Reason {
+	if len(b) < minLen {
+		return Malformed
+	}
+	p.srcPort = binary.LittleEndian.Uint16(b)
+	p.dstPort = binary.BigEndian.Uint16(b[2:])
+	if p.srcPort == 0 || p.dstPort == 0 {
+		return PortZero
+	}
+	return Accepted
+}

@@ -1,0 +1,104 @@
+package pipeline
+
+// Verdict is what becomes of a frame.
+type Verdict uint8
+
+const (
+	// Untouched frames are none of the farm's: they go on as they came.
+	Untouched Verdict = iota
+	// Accept hands the frame to this machine's stack, its destination Ethernet
+	// address set to the interface's own.
+	Accept
+	// Drop ends the frame here.
+	Drop
+)
+
+// Reason is why a frame got its verdict. Its name is the name of its counter.
+//
+// The kernel program counts by the same numbers: xsk/bpf/reason.h repeats this
+// list, and a test holds the two together.
+type Reason uint8
+
+// The reasons, by verdict.
+const (
+	// Other is a frame that is not for a VIP.
+	Other Reason = iota
+
+	// Accepted is a packet of a rule, in a bucket that is this node's.
+	Accepted
+	// AcceptedEcho is an ICMP echo request in a bucket that is this node's.
+	AcceptedEcho
+	// AcceptedICMPError is an ICMP error: every node takes it, none answers it
+	// (RFC 1122 §3.2.2), and the one that holds the flow it quotes needs it.
+	AcceptedICMPError
+	// AcceptedNeighbour is an ARP packet sent to the VMAC, a client's unicast
+	// re-check of its cache. The stack does not answer for VIPs, the responder does.
+	AcceptedNeighbour
+
+	// NotMine is a packet in a bucket of another node: the farm's everyday drop.
+	NotMine
+	// NotServing is a packet that came while this node serves nothing.
+	NotServing
+	// NotVIP is a packet sent to a VMAC for an address that is no VIP.
+	NotVIP
+	// NoRule is a packet for a VIP that matches no rule, where the default is deny.
+	NoRule
+	// Malformed is a packet whose headers contradict themselves or the frame.
+	Malformed
+	// Fragment is a part of a fragmented datagram.
+	Fragment
+	// OtherProtocol is a packet for a VIP of a protocol that rules cannot name.
+	OtherProtocol
+	// OtherICMP is an ICMP message for a VIP that is neither echo request nor error.
+	OtherICMP
+	// Martian is a packet whose source no client can have (RFC 1812 §5.3.7), or
+	// that claims to come from the VIP that it is for (a "land" packet).
+	Martian
+	// PortZero is a TCP or UDP packet from or to port 0.
+	PortZero
+	// NoReader is a packet that found no socket to go to; only the kernel
+	// program meets it.
+	NoReader
+
+	// ReasonLen is how many reasons there are.
+	ReasonLen
+)
+
+// reasons names each reason and says which verdict it belongs to.
+var reasons = [ReasonLen]struct {
+	name    string
+	verdict Verdict
+}{
+	Other:             {"other", Untouched},
+	Accepted:          {"accepted", Accept},
+	AcceptedEcho:      {"accepted_echo", Accept},
+	AcceptedICMPError: {"accepted_icmp_error", Accept},
+	AcceptedNeighbour: {"accepted_neighbour", Accept},
+	NotMine:           {"not_mine", Drop},
+	NotServing:        {"not_serving", Drop},
+	NotVIP:            {"not_vip", Drop},
+	NoRule:            {"no_rule", Drop},
+	Malformed:         {"malformed", Drop},
+	Fragment:          {"fragment", Drop},
+	OtherProtocol:     {"other_protocol", Drop},
+	OtherICMP:         {"other_icmp", Drop},
+	Martian:           {"martian", Drop},
+	PortZero:          {"port_zero", Drop},
+	NoReader:          {"no_reader", Drop},
+}
+
+// String is the name of the reason's counter.
+func (r Reason) String() string {
+	if r >= ReasonLen {
+		return "unknown"
+	}
+	return reasons[r].name
+}
+
+// Verdict is what becomes of a frame with this reason.
+func (r Reason) Verdict() Verdict {
+	if r >= ReasonLen {
+		return Drop
+	}
+	return reasons[r].verdict
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Why a frame got its verdict: package pipeline's Reason, number by number.
+ * A test compares the two lists through the object's BTF.
+ */
+#pragma once
+
+enum reason {
+	OTHER,
+	ACCEPTED,
+	ACCEPTED_ECHO,
+	ACCEPTED_ICMP_ERROR,
+	ACCEPTED_NEIGHBOUR,
+	NOT_MINE,
+	NOT_SERVING,
+	NOT_VIP,
+	NO_RULE,
+	MALFORMED,
+	FRAGMENT,
+	OTHER_PROTOCOL,
+	OTHER_ICMP,
+	MARTIAN,
+	PORT_ZERO,
+	NO_READER,
+	REASON_LEN,
+};
+
+/* Keeps the list in the object's BTF, where the test reads it. */
+const enum reason *reason_in_btf __attribute__((unused));

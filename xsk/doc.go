@@ -1,0 +1,28 @@
+// Package xsk takes VIP packets off the interface and puts accepted ones into
+// this machine's stack, without copying them in user space.
+//
+//	interface, queue q -> XDP program -> AF_XDP socket (Receiver)
+//	                                          |  the frame stays where it is,
+//	                                          v  its descriptor moves on
+//	interface's ingress <- mirred <- thr1 <- thr0 <- AF_XDP socket (Transmitter)
+//
+// # Who owns a frame
+//
+// The memory of a queue is cut into frames of one size. At any moment a frame is
+// in exactly one place: the free list, the fill ring (the kernel may write it),
+// the receive ring or the current batch (we may read and write it), or the
+// transmit or completion ring (the kernel reads it). Only the queue's goroutine
+// moves frames between places we own. A frame's address may point into the
+// frame, since the kernel leaves headroom; freeing rounds it down.
+//
+// # Memory ordering
+//
+// A ring has one producer and one consumer, one of them the kernel. The producer
+// writes entries, then publishes its index with release; the consumer reads the
+// index with acquire, then the entries, then releases its own index. Our own
+// rings (Transmitter) use sync/atomic for the indexes, which is sequentially
+// consistent and so more than enough. github.com/asavie/xdp (Receiver) uses
+// plain loads and stores; each of its ring steps is put between two atomic
+// read-modify-writes, which order them on amd64, and on arm64 with LSE atomics.
+// Source: Linux, Documentation/networking/af_xdp.rst and net/xdp/xsk_queue.h.
+package xsk

@@ -1,0 +1,130 @@
+package xsk
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"thresher/config"
+)
+
+// path is a complete way from the interface to the stack, with a handler that
+// passes everything, under the interface's own address.
+type path struct {
+	program *Program
+	stack   *Stack
+	queues  []*Queue
+	seen    atomic.Int64
+}
+
+func newPath(t *testing.T, w *wire, mode config.XDPMode, queues int) *path {
+	t.Helper()
+	p := &path{}
+	var err error
+	p.stack, err = OpenStack(w.nic, queues)
+	must(t, err)
+	p.program, err = LoadProgram(w.nicMAC())
+	must(t, err)
+	t.Cleanup(func() { p.program.Close() })
+	got, err := p.program.Attach(w.netInterface(), mode, nil)
+	must(t, err)
+	if got != mode {
+		t.Fatalf("attached in mode %v, want %v", got, mode)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, queues)
+	for i := range queues {
+		q, err := OpenQueue(QueueOptions{
+			Interface: w.nic.Attrs().Index, Stack: p.stack.In, Queue: i, Memory: MemoryFor(1500),
+		})
+		must(t, err)
+		p.queues = append(p.queues, q)
+		must(t, p.program.Register(q))
+		go func() { done <- q.Run(ctx, p.handler(w.nicMAC())) }()
+	}
+	t.Cleanup(func() {
+		cancel()
+		for range queues {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		for _, q := range p.queues {
+			must(t, q.Close())
+		}
+	})
+	must(t, p.program.SetVIPs([]config.VIP{vip}))
+	return p
+}
+
+func (p *path) handler(nic config.MAC) Handler {
+	return func(frames [][]byte, pass []bool) {
+		p.seen.Add(int64(len(frames)))
+		for i := range frames {
+			copy(frames[i], nic[:])
+			pass[i] = true
+		}
+	}
+}
+
+// TestDatagramsThroughQueue sends datagrams to a socket on the VIP through
+// AF_XDP, and takes the answers at the client.
+func TestDatagramsThroughQueue(t *testing.T) {
+	for _, mode := range []config.XDPMode{config.XDPNative, config.XDPGeneric} {
+		for _, queues := range []int{1, 4} {
+			t.Run(mode.String(), func(t *testing.T) {
+				w := newWire(t, queues)
+				p := newPath(t, w, mode, queues)
+				const n = 2000
+				if got := echoes(t, w, n); got != n {
+					t.Errorf("%d of %d datagrams answered", got, n)
+				}
+				if seen := p.seen.Load(); seen != n {
+					t.Errorf("%d frames through AF_XDP, want %d", seen, n)
+				}
+			})
+		}
+	}
+}
+
+// echoes sends n datagrams one by one to an echo server on the VIP and counts
+// the answers.
+func echoes(t *testing.T, w *wire, n int) (answers int) {
+	t.Helper()
+	server, err := net.ListenUDP("udp4", &net.UDPAddr{IP: vip.Address.AsSlice(), Port: 7})
+	must(t, err)
+	go echo(server)
+	defer server.Close()
+	var client *net.UDPConn
+	w.inClient(t, func() {
+		client, err = net.DialUDP("udp4", nil, &net.UDPAddr{IP: vip.Address.AsSlice(), Port: 7})
+		must(t, err)
+	})
+	defer client.Close()
+	buf := make([]byte, 64)
+	for range n {
+		_, err := client.Write([]byte("hello"))
+		must(t, err)
+		must(t, client.SetReadDeadline(time.Now().Add(time.Second)))
+		if _, err := client.Read(buf); err != nil {
+			t.Fatalf("after %d answers: %v", answers, err)
+		}
+		answers++
+	}
+	return answers
+}
+
+func echo(server *net.UDPConn) {
+	buf := make([]byte, 2048)
+	for {
+		n, from, err := server.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		if _, err := server.WriteToUDPAddrPort(buf[:n], from); err != nil {
+			return
+		}
+	}
+}

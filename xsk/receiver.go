@@ -1,0 +1,135 @@
+package xsk
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asavie/xdp"
+	"golang.org/x/sys/unix"
+)
+
+// Receiver is the AF_XDP socket of one queue of the interface. It only
+// receives; github.com/asavie/xdp does the work, within the limits that this
+// type keeps it to (docs/decisions/0002-asavie-xdp.md).
+//
+// It belongs to one goroutine.
+type Receiver struct {
+	socket *xdp.Socket
+	area   []byte
+	free   *freeList
+	fill   []xdp.Desc // scratch for refill
+	fence  atomic.Uint32
+}
+
+// bindFlags guards asavie/xdp's package variable DefaultSocketFlags, the only
+// way to give it bind flags.
+var bindFlags sync.Mutex
+
+// MemoryOptions say how a queue's packet memory is cut up.
+type MemoryOptions struct {
+	// Frames is the number of frames: a power of two.
+	Frames int
+	// FrameSize is 2048 or 4096 bytes, of which the kernel keeps Headroom.
+	FrameSize int
+}
+
+// Headroom is what the kernel keeps free before each received packet, in bytes
+// (XDP_PACKET_HEADROOM, include/uapi/linux/bpf.h).
+const Headroom = 256
+
+// openReceiver binds queue of the interface. Half of the frames go into the fill
+// ring at most, so that the other half can be on its way to the stack.
+func openReceiver(ifindex, queue int, memory MemoryOptions) (*Receiver, error) {
+	what := fmt.Sprintf("open AF_XDP socket on queue %d", queue)
+	socket, err := whileBusy(what, func() (*xdp.Socket, error) {
+		return newSocket(ifindex, queue, memory)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	free := newFreeList(memory.Frames, memory.FrameSize)
+	return &Receiver{
+		socket: socket,
+		area:   socket.GetFrame(xdp.Desc{Len: uint32(memory.Frames * memory.FrameSize)}),
+		free:   &free,
+		fill:   make([]xdp.Desc, 0, memory.Frames/2),
+	}, nil
+}
+
+// newSocket binds with no flags: the kernel takes zero-copy where the driver
+// has it, and copies elsewhere.
+func newSocket(ifindex, queue int, memory MemoryOptions) (*xdp.Socket, error) {
+	bindFlags.Lock()
+	defer bindFlags.Unlock()
+	xdp.DefaultSocketFlags = 0
+	return xdp.NewSocket(ifindex, queue, &xdp.SocketOptions{
+		NumFrames:              memory.Frames,
+		FrameSize:              memory.FrameSize,
+		FillRingNumDescs:       memory.Frames / 2,
+		CompletionRingNumDescs: 64, // must exist, is never used
+		RxRingNumDescs:         memory.Frames / 2,
+	})
+}
+
+// order keeps the loads and stores of one ring step on its side of another.
+func (r *Receiver) order() { r.fence.Add(1) }
+
+// refill gives free frames to the kernel to receive into.
+func (r *Receiver) refill() {
+	r.order()
+	n := min(r.socket.NumFreeFillSlots(), r.free.len())
+	if n == 0 {
+		return
+	}
+	r.fill = r.fill[:0]
+	for range n {
+		r.fill = append(r.fill, xdp.Desc{Addr: r.free.take()})
+	}
+	r.order()
+	r.socket.Fill(r.fill)
+	r.order()
+}
+
+// receive returns up to n received frames. The slice is valid until the next
+// call; the frames are the caller's to pass on or to free.
+func (r *Receiver) receive(n int) []xdp.Desc {
+	r.order()
+	if r.socket.NumReceived() == 0 {
+		return nil
+	}
+	r.order()
+	descs := r.socket.Receive(n)
+	r.order()
+	return descs
+}
+
+// frame is a received frame's bytes. Its capacity ends with its length, so that
+// an append cannot write into the next frame.
+func (r *Receiver) frame(d xdp.Desc) []byte {
+	return r.area[d.Addr : d.Addr+uint64(d.Len) : d.Addr+uint64(d.Len)]
+}
+
+// wait returns when something was received, or after timeout milliseconds.
+func (r *Receiver) wait(timeout int) error {
+	if _, _, err := r.socket.Poll(timeout); err != nil {
+		return fmt.Errorf("wait for packets: %w", err)
+	}
+	return nil
+}
+
+// fd is the socket's descriptor, for the program's socket map.
+func (r *Receiver) fd() int { return r.socket.FD() }
+
+// zeroCopy tells whether the driver receives straight into our memory.
+func (r *Receiver) zeroCopy() (bool, error) {
+	var options struct{ Flags uint32 }
+	if err := getsockopt(r.fd(), unix.XDP_OPTIONS, &options); err != nil {
+		return false, fmt.Errorf("ask for the socket's mode: %w", err)
+	}
+	return options.Flags&unix.XDP_OPTIONS_ZEROCOPY != 0, nil
+}
+
+// close ends reception. asavie/xdp never unmaps its rings, so that the queue
+// stays bound until this process ends.
+func (r *Receiver) close() error { return r.socket.Close() }

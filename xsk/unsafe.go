@@ -1,0 +1,64 @@
+package xsk
+
+import (
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// registerMemory makes area the socket's packet memory (XDP_UMEM_REG). The area
+// must outlive the socket and stay where it is: it is a mapping, not Go memory.
+func registerMemory(fd int, area []byte, frameSize int) error {
+	reg := unix.XDPUmemReg{
+		Addr: uint64(uintptr(unsafe.Pointer(&area[0]))),
+		Len:  uint64(len(area)),
+		Size: uint32(frameSize),
+	}
+	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_XDP, unix.XDP_UMEM_REG,
+		uintptr(unsafe.Pointer(&reg)), unsafe.Sizeof(reg), 0)
+	if errno != 0 {
+		return fmt.Errorf("register packet memory: %w", errno)
+	}
+	return nil
+}
+
+// getsockopt fills value from an option of the XDP level.
+func getsockopt[T any](fd, option int, value *T) error {
+	size := uint32(unsafe.Sizeof(*value))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_XDP, uintptr(option),
+		uintptr(unsafe.Pointer(value)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// mapRing maps one of a socket's rings; page says which (XDP_PGOFF_…), length is
+// its size in entries.
+func mapRing[T any](fd int, page int64, offset unix.XDPRingOffset, length int) (ring[T], error) {
+	var entry T
+	size := int(offset.Desc) + length*int(unsafe.Sizeof(entry))
+	memory, err := unix.Mmap(fd, page, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+	if err != nil {
+		return ring[T]{}, fmt.Errorf("map ring: %w", err)
+	}
+	return ring[T]{
+		producer: (*atomic.Uint32)(unsafe.Pointer(&memory[offset.Producer])),
+		consumer: (*atomic.Uint32)(unsafe.Pointer(&memory[offset.Consumer])),
+		entries:  unsafe.Slice((*T)(unsafe.Pointer(&memory[offset.Desc])), length),
+		memory:   memory,
+	}, nil
+}
+
+// unmap gives a ring's mapping back; while it stands, the kernel keeps the
+// socket bound even after its descriptor is closed.
+func (r *ring[T]) unmap() error {
+	if r.memory == nil {
+		return nil
+	}
+	memory := r.memory
+	*r = ring[T]{}
+	return unix.Munmap(memory)
+}
