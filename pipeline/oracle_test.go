@@ -40,18 +40,20 @@ func explain(b []byte) []Reason {
 	}
 	dst := config.MAC(eth.DstMAC)
 	toVMAC := dst == vipA.MAC || dst == vipB.MAC
-	if eth.EthernetType == layers.EthernetTypeARP && toVMAC {
+	if eth.EthernetType == layers.EthernetTypeARP && toVMAC && len(b) >= ethernetLen+arpLen {
 		return []Reason{AcceptedNeighbour}
 	}
 	ip, ok := p.NetworkLayer().(*layers.IPv4)
-	if !ok || (!toVMAC && dst != nicMAC) || ip.FragOffset != 0 || ip.Flags&layers.IPv4MoreFragments != 0 {
+	if !ok || eth.EthernetType != layers.EthernetTypeIPv4 || (!toVMAC && dst != nicMAC) || ip.FragOffset != 0 || ip.Flags&layers.IPv4MoreFragments != 0 {
 		return nil
 	}
 	addr, _ := netip.AddrFromSlice(ip.DstIP.To4())
-	if addr != vipA.Address && addr != vipB.Address {
-		return nil
+	for _, vip := range testVIPs {
+		if addr == vip.Address && (dst == vip.MAC || dst == nicMAC) {
+			return explainTransport(p, addr)
+		}
 	}
-	return explainTransport(p, addr)
+	return nil
 }
 
 func explainTransport(p gopacket.Packet, vip netip.Addr) []Reason {
