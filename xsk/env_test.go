@@ -108,3 +108,16 @@ func (w *wire) netInterface() *net.Interface {
 	a := w.nic.Attrs()
 	return &net.Interface{Index: a.Index, Name: a.Name, MTU: a.MTU, HardwareAddr: a.HardwareAddr}
 }
+
+func setMTU(t *testing.T, w *wire, mtu int) {
+	t.Helper()
+	must(t, netlink.LinkSetMTU(w.nic, mtu))
+	w.inClient(t, func() { must(t, netlink.LinkSetMTU(w.far, mtu)) })
+}
+
+func parseIP(t *testing.T, ip string) net.IP {
+	t.Helper()
+	a, err := netip.ParseAddr(ip)
+	must(t, err)
+	return a.AsSlice()
+}

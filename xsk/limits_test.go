@@ -1,0 +1,119 @@
+package xsk
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+)
+
+// The tests here hold what LIBRARIES.md found wrong in github.com/asavie/xdp
+// away from us, each by what a user of this package would see.
+
+func openTestQueue(t *testing.T, w *wire) *Queue {
+	t.Helper()
+	stack, err := OpenStack(w.nic, 1)
+	must(t, err)
+	t.Cleanup(func() { must(t, stack.Close()) })
+	q, err := OpenQueue(QueueOptions{Interface: w.nic.Attrs().Index, Stack: stack.In, Memory: MemoryFor(1500)})
+	must(t, err)
+	t.Cleanup(func() { q.Close() })
+	return q
+}
+
+// held is how many frames are in each place that the queue knows of.
+func held(q *Queue) (free, filled int) {
+	return q.rx.free.len(), q.options.Memory.Frames/2 - q.rx.socket.NumFreeFillSlots()
+}
+
+func TestEveryFrameComesBack(t *testing.T) {
+	w := newWire(t, 1)
+	q := openTestQueue(t, w)
+	for range 1000 {
+		n := min(100, q.rx.free.len())
+		for range n {
+			q.tx.send(q.rx.free.take()+Headroom, 60)
+		}
+		must(t, q.tx.kick())
+		if p := q.tx.pending(); p != 0 {
+			t.Fatalf("%d of %d frames stay behind after a kick", p, n)
+		}
+		q.tx.reap(q.rx.free)
+	}
+	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		q.tx.reap(q.rx.free)
+		if free, filled := held(q); free+filled == q.options.Memory.Frames {
+			return
+		}
+	}
+	free, filled := held(q)
+	t.Errorf("%d free and %d in the fill ring, want %d together", free, filled, q.options.Memory.Frames)
+}
+
+func TestLinkDownIsNoFailure(t *testing.T) {
+	w := newWire(t, 1)
+	q := openTestQueue(t, w)
+	in, err := netlink.LinkByName(StackIn)
+	must(t, err)
+	must(t, netlink.LinkSetDown(in))
+	q.tx.send(q.rx.free.take()+Headroom, 60)
+	must(t, q.tx.kick())
+	must(t, netlink.LinkSetUp(in))
+	must(t, q.tx.kick())
+	if p := q.tx.pending(); p != 0 {
+		t.Errorf("%d frames pending after the link came back", p)
+	}
+}
+
+func TestFrameEndsWhereItEnds(t *testing.T) {
+	w := newWire(t, 1)
+	q := openTestQueue(t, w)
+	d := q.rx.fill[:1][0]
+	d.Addr, d.Len = 2048+Headroom, 60
+	if f := q.rx.frame(d); len(f) != 60 || cap(f) != 60 {
+		t.Errorf("length %d, capacity %d, want 60 and 60", len(f), cap(f))
+	}
+}
+
+func TestIdleQueueSleeps(t *testing.T) {
+	w := newWire(t, 1)
+	q := openTestQueue(t, w)
+	start := time.Now()
+	must(t, q.rx.wait(50))
+	if took := time.Since(start); took < 40*time.Millisecond {
+		t.Errorf("waited %v, want 50 ms: an idle queue would spin", took)
+	}
+}
+
+func TestBusyQueueIsNamed(t *testing.T) {
+	w := newWire(t, 1)
+	q := openTestQueue(t, w)
+	_, err := openReceiver(q.options.Interface, 0, q.options.Memory)
+	if err == nil || !strings.Contains(err.Error(), "another program has an AF_XDP socket") {
+		t.Errorf("got error %v", err)
+	}
+}
+
+func TestQueueOutOfRangeLeavesNothing(t *testing.T) {
+	w := newWire(t, 1)
+	stack, err := OpenStack(w.nic, 1)
+	must(t, err)
+	if q, err := OpenQueue(QueueOptions{Interface: w.nic.Attrs().Index, Stack: stack.In, Queue: 9, Memory: MemoryFor(1500)}); err == nil {
+		t.Errorf("opened queue 9 of an interface that has one: %v", q)
+	}
+	must(t, stack.Close())
+	must(t, stack.Close())
+	if _, err := netlink.LinkByName(StackOut); err == nil {
+		t.Errorf("%s is still there", StackOut)
+	}
+}
+
+// TestFramesUpToTheLimit: an MTU of 3,000 needs 4,096-byte frames.
+func TestFramesUpToTheLimit(t *testing.T) {
+	for mtu, want := range map[int]int{1500: 2048, 1770: 2048, 1771: 4096, 3000: 4096, 9000: 4096} {
+		if got := MemoryFor(mtu).FrameSize; got != want {
+			t.Errorf("MTU %d: frames of %d bytes, want %d", mtu, got, want)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package xsk
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+
+	"thresher/config"
+	"thresher/pipeline"
+)
+
+// TestReasonsAgree holds reason.h against pipeline.Reason, name by name.
+func TestReasonsAgree(t *testing.T) {
+	spec, err := loadBpf()
+	must(t, err)
+	var enum *btf.Enum
+	must(t, spec.Types.TypeByName("reason", &enum))
+	if got, want := len(enum.Values)-1, int(pipeline.ReasonLen); got != want {
+		t.Fatalf("reason.h has %d reasons, package pipeline %d", got, want)
+	}
+	for _, v := range enum.Values[:pipeline.ReasonLen] {
+		if got, want := strings.ToLower(v.Name), pipeline.Reason(v.Value).String(); got != want {
+			t.Errorf("reason %d is %s in reason.h, %s in package pipeline", v.Value, got, want)
+		}
+	}
+	if got := spec.Maps["vips"].MaxEntries; got != config.MaxVIPs {
+		t.Errorf("the program holds %d VIPs, a configuration %d", got, config.MaxVIPs)
+	}
+}
+
+var (
+	ownMAC   = config.MAC{0x02, 0, 0, 0, 0, 0x0b}
+	otherMAC = config.MAC{0x02, 0, 0, 0, 0, 0x0c}
+)
+
+const (
+	xdpDrop     = 1
+	xdpPass     = 2
+	xdpRedirect = 4
+)
+
+func tcpTo(t *testing.T, mac config.MAC, ip string) []byte {
+	t.Helper()
+	dst := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP,
+		SrcIP: clientIP.Addr().AsSlice(), DstIP: parseIP(t, ip)}
+	tcp := layers.TCP{SrcPort: 40000, DstPort: 80, SYN: true}
+	must(t, tcp.SetNetworkLayerForChecksum(&dst))
+	return serialize(t,
+		&layers.Ethernet{SrcMAC: otherMAC.HardwareAddr(), DstMAC: mac.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4},
+		&dst, &tcp)
+}
+
+func arpTo(t *testing.T, mac config.MAC) []byte {
+	t.Helper()
+	return serialize(t,
+		&layers.Ethernet{SrcMAC: otherMAC.HardwareAddr(), DstMAC: mac.HardwareAddr(), EthernetType: layers.EthernetTypeARP},
+		&layers.ARP{AddrType: layers.LinkTypeEthernet, Protocol: layers.EthernetTypeIPv4, HwAddressSize: 6, ProtAddressSize: 4,
+			Operation: layers.ARPRequest, SourceHwAddress: otherMAC.HardwareAddr(), SourceProtAddress: clientIP.Addr().AsSlice(),
+			DstHwAddress: make([]byte, 6), DstProtAddress: vip.Address.AsSlice()})
+}
+
+func serialize(t *testing.T, l ...gopacket.SerializableLayer) []byte {
+	t.Helper()
+	buf := gopacket.NewSerializeBuffer()
+	must(t, gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, l...))
+	return buf.Bytes()
+}
+
+// TestProgramOneFrame runs the real program on one frame at a time.
+func TestProgramOneFrame(t *testing.T) {
+	w := newWire(t, 1)
+	p := newPath(t, w, config.XDPNative, 1)
+	must(t, p.program.objects.Nic.Set(bpfMac{Addr: ownMAC}))
+	index := uint32(w.nic.Attrs().Index)
+	broadcast := config.MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	tests := []struct {
+		name   string
+		frame  []byte
+		queue  uint32
+		want   uint32
+		reason pipeline.Reason
+		dst    config.MAC // of the frame afterwards; zero: unchanged
+	}{
+		{name: "vip", frame: tcpTo(t, vip.MAC, "198.18.0.100"), want: xdpRedirect},
+		{name: "vip at the interface's address", frame: tcpTo(t, ownMAC, "198.18.0.100"), want: xdpRedirect},
+		{name: "vip at another machine's address", frame: tcpTo(t, otherMAC, "198.18.0.100"), want: xdpPass},
+		{name: "own address", frame: tcpTo(t, ownMAC, "198.18.0.11"), want: xdpPass},
+		{name: "vmac without vip", frame: tcpTo(t, vip.MAC, "198.18.0.11"), want: xdpDrop, reason: pipeline.NotVIP},
+		{name: "vmac, ip header cut short", frame: tcpTo(t, vip.MAC, "198.18.0.100")[:33], want: xdpDrop, reason: pipeline.NotVIP},
+		{name: "own address, ip header cut short", frame: tcpTo(t, ownMAC, "198.18.0.100")[:33], want: xdpPass},
+		{name: "arp broadcast", frame: arpTo(t, broadcast), want: xdpPass},
+		{name: "arp to the vmac", frame: arpTo(t, vip.MAC), want: xdpPass, reason: pipeline.AcceptedNeighbour, dst: ownMAC},
+		{name: "arp to the vmac, cut short", frame: arpTo(t, vip.MAC)[:41], want: xdpPass},
+		{name: "arp to the interface", frame: arpTo(t, ownMAC), want: xdpPass},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			before := counters(t, p.program)
+			out := make([]byte, len(tt.frame)+Headroom)
+			run := &ebpf.RunOptions{Data: tt.frame, DataOut: out, Context: struct {
+				Data, DataEnd, DataMeta, Ifindex, Queue, Egress uint32
+			}{DataEnd: uint32(len(tt.frame)), Ifindex: index, Queue: tt.queue}}
+			got, err := p.program.objects.Thresher.Run(run)
+			must(t, err)
+			if got != tt.want {
+				t.Errorf("verdict %d, want %d", got, tt.want)
+			}
+			want := bytes.Clone(tt.frame)
+			if tt.dst != (config.MAC{}) {
+				copy(want, tt.dst[:])
+			}
+			if !bytes.Equal(run.DataOut, want) {
+				t.Errorf("frame is\n%x, want\n%x", run.DataOut, want)
+			}
+			after := counters(t, p.program)
+			for r := range after {
+				counted := after[r] - before[r]
+				if expected := uint64(0); pipeline.Reason(r) == tt.reason && r > 0 {
+					expected = 1
+					if counted != expected {
+						t.Errorf("%s counted %d times", tt.reason, counted)
+					}
+				} else if counted != expected {
+					t.Errorf("%s counted", pipeline.Reason(r))
+				}
+			}
+		})
+	}
+}
+
+// TestNoReaderDrops: with its sockets gone, the program must let no VIP packet
+// through.
+func TestNoReaderDrops(t *testing.T) {
+	w := newWire(t, 1)
+	p, err := LoadProgram(w.nicMAC())
+	must(t, err)
+	defer p.Close()
+	must(t, p.SetVIPs([]config.VIP{vip}))
+	got, err := p.objects.Thresher.Run(&ebpf.RunOptions{Data: tcpTo(t, vip.MAC, "198.18.0.100")})
+	must(t, err)
+	if got != xdpDrop {
+		t.Errorf("verdict %d, want %d", got, xdpDrop)
+	}
+	if n := counters(t, p)[pipeline.NoReader]; n != 1 {
+		t.Errorf("no_reader counted %d times", n)
+	}
+}
+
+func counters(t *testing.T, p *Program) []uint64 {
+	t.Helper()
+	sum := make([]uint64, pipeline.ReasonLen)
+	must(t, p.AddCounters(sum))
+	return sum
+}
+
+func TestSecondProgramIsRefused(t *testing.T) {
+	w := newWire(t, 1)
+	first, err := LoadProgram(w.nicMAC())
+	must(t, err)
+	defer first.Close()
+	_, err = first.Attach(w.netInterface(), config.XDPAuto, nil)
+	must(t, err)
+	second, err := LoadProgram(w.nicMAC())
+	must(t, err)
+	defer second.Close()
+	_, err = second.Attach(w.netInterface(), config.XDPAuto, nil)
+	if err == nil || !strings.Contains(err.Error(), "xdp off") {
+		t.Errorf("got error %v, want one that says how to remove the other program", err)
+	}
+}
+
+// TestLargeMTUFallsBackToGeneric: native XDP on veth needs a frame to fit a page.
+func TestLargeMTUFallsBackToGeneric(t *testing.T) {
+	w := newWire(t, 1)
+	setMTU(t, w, 9000)
+	p, err := LoadProgram(w.nicMAC())
+	must(t, err)
+	defer p.Close()
+	var why error
+	mode, err := p.Attach(w.netInterface(), config.XDPAuto, func(err error) { why = err })
+	must(t, err)
+	if mode != config.XDPGeneric || why == nil {
+		t.Errorf("attached %v, because of %v", mode, why)
+	}
+}
