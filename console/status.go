@@ -1,0 +1,122 @@
+package console
+
+import "net/netip"
+
+// NodeState is a phase in a node's life (DESIGN §5).
+type NodeState string
+
+// The states of a node, in the order in which a node goes through them.
+const (
+	// Stopped serves nothing, by an operator's wish or after a failure.
+	Stopped NodeState = "stopped"
+	// Starting joins the farm and lets nothing in yet.
+	Starting NodeState = "starting"
+	// Waiting is ready but for a check that fails.
+	Waiting NodeState = "waiting"
+	// Up serves its share of every rule.
+	Up NodeState = "up"
+	// Draining lets no new flow in and keeps the flows it has.
+	Draining NodeState = "draining"
+	// Unreachable is another node that no longer answers. A node never says it
+	// of itself.
+	Unreachable NodeState = "unreachable"
+)
+
+// Status is what one node knows about itself and its farm at one moment. Its
+// JSON form is a contract (DESIGN §9): fields are added, never renamed.
+type Status struct {
+	// Node is the name of the node that reports.
+	Node string `json:"node"`
+	// State is that node's own state.
+	State NodeState `json:"state"`
+	// Reason says in one sentence why State is not Up.
+	Reason string `json:"reason,omitempty"`
+	// View names the membership that the node acts on; 0 if it has none.
+	View ViewID `json:"view"`
+	// Settled says that no bucket of any rule is unsettled.
+	Settled bool `json:"settled"`
+	// Nodes are the members of the farm, this one included, by name.
+	Nodes []Node `json:"nodes"`
+	// Rules are the rules of the configuration, in its order.
+	Rules []Rule `json:"rules"`
+	// VIPs are the shared addresses of the configuration, in its order.
+	VIPs []VIP `json:"vips"`
+	// Datapath is what the packet path is and has done.
+	Datapath Datapath `json:"datapath"`
+	// Checks are the health checks, in the configuration's order.
+	Checks []Check `json:"checks"`
+	// Services are the supervised services, in the configuration's order.
+	Services []Service `json:"services"`
+	// Cluster is the condition of membership; nil while the node is no member.
+	Cluster *Cluster `json:"cluster,omitempty"`
+}
+
+// Node is one member of the farm as the reporting node sees it.
+type Node struct {
+	// Name is the member's name.
+	Name string `json:"name"`
+	// State is the member's state.
+	State NodeState `json:"state"`
+	// Address is where the member's gossip comes from; the zero Addr, in JSON an
+	// empty string, if it is not known.
+	Address netip.Addr `json:"address"`
+	// Shares is the member's part of each rule's buckets, by rule name, 0 to 1.
+	Shares map[string]float64 `json:"shares"`
+}
+
+// Rule is how one rule's buckets stand on the reporting node.
+type Rule struct {
+	// Name is the rule's name.
+	Name string `json:"name"`
+	// Buckets is how many buckets the rule has in all.
+	Buckets int `json:"buckets"`
+	// Mine is how many of them the reporting node owns.
+	Mine int `json:"mine"`
+	// Unsettled is how many of them another live node may still have flows in.
+	Unsettled int `json:"unsettled"`
+}
+
+// VIP is one shared address.
+type VIP struct {
+	// Address is the shared address.
+	Address netip.Addr `json:"address"`
+	// MAC is the Ethernet address that answers for it, as six hexadecimal pairs
+	// with colons.
+	MAC string `json:"mac"`
+	// Mode is how every node gets to see the address's frames.
+	Mode string `json:"mode"`
+	// Responder names the node that answers ARP and NDP for the address; empty
+	// if nobody does.
+	Responder string `json:"responder,omitempty"`
+}
+
+// Check is one health check.
+type Check struct {
+	// Name is the check's name.
+	Name string `json:"name"`
+	// State is "up" or "down".
+	State string `json:"state"`
+}
+
+// Service is one supervised service.
+type Service struct {
+	// Name is the service's name.
+	Name string `json:"name"`
+	// State is "up" or "down".
+	State string `json:"state"`
+	// Restarts counts the restarts within the service's window.
+	Restarts int `json:"restarts"`
+}
+
+// Cluster is the condition of membership.
+type Cluster struct {
+	// HealthScore is memberlist's view of this node's own health: 0 is well,
+	// every point makes it slower to suspect others.
+	HealthScore int `json:"health_score"`
+	// RefusedMessages counts gossip that could not be opened or understood, such
+	// as that of a peer with another key.
+	RefusedMessages uint64 `json:"refused_messages"`
+	// DetectionMS is how long a crashed peer may go unnoticed, in milliseconds,
+	// by the timings in use.
+	DetectionMS int64 `json:"detection_ms"`
+}
