@@ -1,0 +1,201 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	// DefaultAPI is where a daemon listens unless its configuration says
+	// otherwise.
+	DefaultAPI = "unix:///run/thresher/api.sock"
+	// askTimeout is how long a client waits for an answer that the daemon gives
+	// from memory.
+	askTimeout = 10 * time.Second
+	// maxReply is the longest answer that a client reads: far above 32 nodes with
+	// 256 rules, or a full log.
+	maxReply = 64 << 20
+	// unreachableCure is what to do when no daemon answers.
+	unreachableCure = "is the daemon running? start it with thresher run --config FILE, or name its socket by --api"
+)
+
+// Client talks to one daemon. It may be used by many goroutines. Its methods
+// return the daemon's own *Error where it gave one, and an *Error with
+// CodeUnreachable where none answered.
+type Client struct {
+	http *http.Client
+	api  string
+}
+
+// NewClient returns a client of the daemon at api, which is unix:// and the
+// socket's absolute path. It connects to nothing yet.
+func NewClient(api string) (*Client, error) {
+	u, err := url.Parse(api)
+	if err != nil || u.Scheme != "unix" || u.Host != "" || !filepath.IsAbs(u.Path) {
+		return nil, badRequest("write unix:// and the socket's absolute path, as in "+DefaultAPI,
+			"API address %q is not one of a unix socket", api)
+	}
+	var dialer net.Dialer
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, "unix", u.Path)
+	}
+	return &Client{api: api, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+}
+
+// Close gives up the connections that no call is using.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Status asks for the node's and the farm's state.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := c.ask(ctx, "/v1/status", nil, &s)
+	return s, err
+}
+
+// Where asks which node serves a client. Port 0 is no port given; an empty rule
+// is the only one that fits.
+func (c *Client) Where(ctx context.Context, client netip.Addr, port uint16, rule string) (Where, error) {
+	q := url.Values{"client": {client.String()}}
+	if port != 0 {
+		q.Set("port", strconv.Itoa(int(port)))
+	}
+	if rule != "" {
+		q.Set("rule", rule)
+	}
+	var w Where
+	err := c.ask(ctx, "/v1/where", q, &w)
+	return w, err
+}
+
+// Events asks for the events held whose number is above since, oldest first.
+func (c *Client) Events(ctx context.Context, since uint64) ([]Event, error) {
+	var events []Event
+	err := c.ask(ctx, "/v1/events", sinceQuery(since), &events)
+	return events, err
+}
+
+// Follow hands the events whose number is above since to each, as they come,
+// until each fails, ctx is done or the daemon ends; it returns the error of
+// whichever it was. Events that the reader was too slow for are replaced by one
+// of KindEventsLost.
+func (c *Client) Follow(ctx context.Context, since uint64, each func(Event) error) error {
+	q := sinceQuery(since)
+	q.Set("follow", "1")
+	resp, err := c.send(ctx, http.MethodGet, "/v1/events", q)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var own error
+	err = readEvents(resp.Body, func(e Event) error { own = each(e); return own })
+	if own != nil {
+		return own
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	ended := &Error{Code: CodeUnreachable, Message: "the daemon at " + c.api + " ended the stream of events", Cure: unreachableCure}
+	if err != nil {
+		ended.Message += ": " + err.Error()
+	}
+	return ended
+}
+
+// Start brings the node up, and waits until the daemon says that it is done.
+func (c *Client) Start(ctx context.Context) error { return c.tell(ctx, "/v1/node/start") }
+
+// Stop takes the node out, and waits until the daemon says that it is done.
+func (c *Client) Stop(ctx context.Context) error { return c.tell(ctx, "/v1/node/stop") }
+
+func sinceQuery(since uint64) url.Values {
+	return url.Values{"since": {strconv.FormatUint(since, 10)}}
+}
+
+// ask gets a value that the daemon answers at once.
+func (c *Client) ask(ctx context.Context, path string, q url.Values, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	resp, err := c.send(ctx, http.MethodGet, path, q)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	// Unknown fields are a newer daemon's, and no error.
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(into); err != nil {
+		return fmt.Errorf("read the answer of %s from %s: %w", path, c.api, err)
+	}
+	return nil
+}
+
+// tell posts a command and takes no answer but its success.
+func (c *Client) tell(ctx context.Context, path string) error {
+	resp, err := c.send(ctx, http.MethodPost, path, nil)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// send makes one request. The response is a success, and its body the caller's
+// to close.
+func (c *Client) send(ctx context.Context, method, path string, q url.Values) (*http.Response, error) {
+	target := url.URL{Scheme: "http", Host: "thresher", Path: path, RawQuery: q.Encode()}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unreached(path, err)
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	return nil, refusal(resp)
+}
+
+// refusal reads the Error in a response that is no success.
+func refusal(resp *http.Response) error {
+	var e Error
+	err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(&e)
+	if err != nil || e.Code == "" || e.Message == "" {
+		return &Error{Code: CodeInternal, Message: "the daemon answered " + resp.Status,
+			Cure: "see that --api names a thresher daemon of this version"}
+	}
+	return &e
+}
+
+// unreached says why no daemon answered.
+func (c *Client) unreached(path string, err error) error {
+	e := &Error{Code: CodeUnreachable, Cure: unreachableCure}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("ask %s for %s: %w", c.api, path, context.Canceled)
+	case errors.Is(err, fs.ErrNotExist):
+		e.Message = "no daemon at " + c.api + ": there is no such socket"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Message = "no daemon at " + c.api + ": nobody is behind the socket"
+	case errors.Is(err, fs.ErrPermission):
+		e.Message = "no access to " + c.api
+		e.Cure = "run this as root or as a member of the socket's group"
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Message = "the daemon at " + c.api + " did not answer in time"
+		e.Cure = "is the machine overloaded, or the daemon stopped by a signal?"
+	default:
+		e.Message = fmt.Sprintf("the daemon at %s broke off: %v", c.api, err)
+	}
+	return e
+}

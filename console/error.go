@@ -1,0 +1,62 @@
+package console
+
+import "net/http"
+
+// The codes of an Error.
+const (
+	// CodeBadRequest is a request that can't be understood as it stands.
+	CodeBadRequest = "bad_request"
+	// CodeNotFound is a path or a thing that does not exist.
+	CodeNotFound = "not_found"
+	// CodeMethodNotAllowed is a path that exists under another method.
+	CodeMethodNotAllowed = "method_not_allowed"
+	// CodeTooLarge is a request whose body is longer than any that is needed.
+	CodeTooLarge = "too_large"
+	// CodeConflict is a request that the node's state rules out.
+	CodeConflict = "conflict"
+	// CodeUnavailable is something that the node can't say or do yet.
+	CodeUnavailable = "unavailable"
+	// CodeInternal is a failure of the daemon.
+	CodeInternal = "internal"
+	// CodeUnreachable is the client's own: no daemon answered.
+	CodeUnreachable = "unreachable"
+)
+
+// Error is the one form in which the API fails. A Farm returns it to choose code
+// and cure; any other error of a Farm is taken for CodeInternal.
+type Error struct {
+	// Code is for programs: one of the Code constants.
+	Code string `json:"code"`
+	// Message says what was wrong, and where.
+	Message string `json:"message"`
+	// Cure says what to do about it; empty if there is nothing to say.
+	Cure string `json:"cure,omitempty"`
+}
+
+// Error returns the message, and the cure behind a semicolon.
+func (e *Error) Error() string {
+	if e.Cure == "" {
+		return e.Message
+	}
+	return e.Message + "; " + e.Cure
+}
+
+// httpStatus returns the HTTP status that says the same as code.
+func httpStatus(code string) int {
+	switch code {
+	case CodeBadRequest:
+		return http.StatusBadRequest
+	case CodeNotFound:
+		return http.StatusNotFound
+	case CodeMethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case CodeConflict:
+		return http.StatusConflict
+	case CodeUnavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}

@@ -1,0 +1,113 @@
+package console
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// testTimeout is how long a test waits for what must happen at once.
+const testTimeout = 10 * time.Second
+
+// fakeFarm is a Farm that does as it is told and writes down what it was asked.
+type fakeFarm struct {
+	status Status
+	where  Where
+	err    error
+	// act, if set, is run by Start and Stop.
+	act func(ctx context.Context) error
+
+	mu    sync.Mutex
+	calls []string
+}
+
+var _ Farm = (*fakeFarm)(nil)
+
+func (f *fakeFarm) Status() Status { return f.status }
+
+func (f *fakeFarm) Start(ctx context.Context) error { return f.change(ctx, "start") }
+
+func (f *fakeFarm) Stop(ctx context.Context) error { return f.change(ctx, "stop") }
+
+func (f *fakeFarm) change(ctx context.Context, call string) error {
+	f.note(call)
+	if f.act != nil {
+		return f.act(ctx)
+	}
+	return f.err
+}
+
+func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (Where, error) {
+	f.note("where " + netip.AddrPortFrom(client, port).String() + " " + rule)
+	return f.where, f.err
+}
+
+func (f *fakeFarm) note(call string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, call)
+}
+
+func (f *fakeFarm) called() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls
+}
+
+// socketPath returns a path for a socket. t.TempDir has the test's name in it, and
+// sun_path is short.
+func socketPath(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "thr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "run", "api.sock")
+}
+
+// startServer serves f and log on a socket for the length of the test and returns
+// a client of it, and the server.
+func startServer(t *testing.T, f Farm, log *Log) (*Client, *Server) {
+	t.Helper()
+	path := socketPath(t)
+	l, err := ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewServer(f, log, nil)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	c, err := NewClient("unix://" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return c, s
+}
+
+// dialClient opens a bare connection to c's daemon, for what c would never send.
+func dialClient(t *testing.T, c *Client) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("unix", c.api[len("unix://"):])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}

@@ -1,0 +1,106 @@
+package console
+
+import (
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestListenUnixMakesSocketAndDirectory(t *testing.T) {
+	path := socketPath(t)
+	old := syscall.Umask(0o077)
+	defer syscall.Umask(old)
+	l, err := ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != fs.ModeSocket|0o660 {
+		t.Errorf("mode %v, want a socket with 0660 whatever the umask", info.Mode())
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(path); !os.IsNotExist(err) {
+		t.Errorf("closing left the socket: %v", err)
+	}
+}
+
+func TestListenUnixReplacesADeadSocket(t *testing.T) {
+	path := socketPath(t)
+	leaveSocket(t, path)
+	l, err := ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatalf("nobody behind the new socket: %v", err)
+	}
+	conn.Close()
+}
+
+func TestListenUnixLeavesALiveSocket(t *testing.T) {
+	path := socketPath(t)
+	l, err := ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if second, err := ListenUnix(path); err == nil {
+		second.Close()
+		t.Fatal("a second daemon took the socket over")
+	} else if !strings.Contains(err.Error(), "already answers") {
+		t.Errorf("error %q", err)
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatalf("the first daemon lost its socket: %v", err)
+	}
+	conn.Close()
+}
+
+func TestListenUnixLeavesOtherFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := ListenUnix(path); err == nil {
+		l.Close()
+		t.Fatal("listened on a file")
+	}
+	if text, err := os.ReadFile(path); string(text) != "precious" {
+		t.Errorf("the file is gone: %v", err)
+	}
+}
+
+func TestListenUnixRefusesLongPath(t *testing.T) {
+	path := "/tmp/" + strings.Repeat("x", maxSocketPath)
+	if l, err := ListenUnix(path); err == nil {
+		l.Close()
+		t.Fatal("listened")
+	} else if !strings.Contains(err.Error(), "shorter") {
+		t.Errorf("error %q names no cure", err)
+	}
+}
+
+// leaveSocket leaves a socket at path as a killed daemon does.
+func leaveSocket(t *testing.T, path string) {
+	t.Helper()
+	l, err := ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
