@@ -1,0 +1,76 @@
+package console
+
+import (
+	"fmt"
+	"strings"
+)
+
+// StatusText renders a status for people: at most 80 columns, and at most rows
+// lines by cutting long lists short; no limit if rows is not positive.
+func StatusText(s Status, rows int) string {
+	sections := []section{{head: headline(s)}}
+	for _, rows := range [][][]string{nodeRows(s), ruleRows(s.Rules), vipRows(s.VIPs)} {
+		sections = appendList(sections, rows)
+	}
+	sections = append(sections, section{head: datapathLines(s.Datapath)})
+	for _, rows := range [][][]string{checkRows(s.Checks), serviceRows(s.Services)} {
+		sections = appendList(sections, rows)
+	}
+	return layout(sections, rows)
+}
+
+// headline says the most important things first: is this node up, and if not,
+// why, and how many others are.
+func headline(s Status) []string {
+	view := "no view"
+	if s.View != 0 {
+		view = "view " + s.View.String()
+	}
+	settled := "unsettled"
+	if s.Settled {
+		settled = "settled"
+	}
+	lines := []string{
+		stateLine(s),
+		joinFitting(count(len(s.Nodes), "node", "nodes")+stateCounts(s.Nodes), view, settled),
+	}
+	if c := s.Cluster; c != nil {
+		lines = append(lines, joinFitting(
+			fmt.Sprintf("a crash is noticed within %d ms", c.DetectionMS),
+			fmt.Sprintf("health score %d", c.HealthScore),
+			grouped(c.RefusedMessages)+" messages refused"))
+	}
+	return lines
+}
+
+// stateCounts says how many nodes are in which state, in the order of a node's
+// life.
+func stateCounts(nodes []Node) string {
+	var parts []string
+	for _, state := range []NodeState{Up, Draining, Waiting, Starting, Stopped, Unreachable} {
+		n := 0
+		for _, node := range nodes {
+			if node.State == state {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+// StateText says in one line what the node's state is, and why if it is not up.
+func StateText(s Status) string { return stateLine(s) + "\n" }
+
+func stateLine(s Status) string {
+	line := s.Node + " is " + string(s.State)
+	if s.Reason != "" {
+		line += ": " + s.Reason
+	}
+	return clip(line, textWidth)
+}

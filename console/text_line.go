@@ -1,0 +1,26 @@
+package console
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// WhereText renders an answer for people, in one line.
+func WhereText(w Where) string {
+	return clip(fmt.Sprintf("%s, by bucket %d of rule %s", w.Node, w.Bucket, w.Rule), textWidth) + "\n"
+}
+
+// EventText renders an event for people, in one line of any length: it may be
+// cut by the terminal, but not by us.
+func EventText(e Event) string {
+	line := fmt.Sprintf("%s  %-5s  %s  %s", e.Time.Format(eventTime), e.Level, e.Kind, e.Message)
+	for _, name := range slices.Sorted(maps.Keys(e.Fields)) {
+		line += fmt.Sprintf("  %s=%s", name, e.Fields[name])
+	}
+	return clip(line, len(line)) + "\n"
+}
+
+// eventTime is RFC 3339 with all three digits of the milliseconds, so that lines
+// stay aligned.
+const eventTime = "2006-01-02T15:04:05.000Z07:00"

@@ -1,0 +1,115 @@
+package console
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// golden compares got with testdata/name.golden, or writes it there.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func TestStatusText(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status Status
+		rows   int
+	}{
+		{"farm-of-3", farmOfThree(), 0},
+		{"farm-of-3-in-24-rows", farmOfThree(), 24},
+		{"farm-of-32", farmOf32(), 0},
+		{"farm-of-32-in-24-rows", farmOf32(), 24},
+		{"stopped", stoppedAlone(), 24},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := StatusText(tt.status, tt.rows)
+			golden(t, tt.name, got)
+			lines := strings.Split(strings.TrimSuffix(got, "\n"), "\n")
+			if tt.rows > 0 && len(lines) > tt.rows {
+				t.Errorf("%d lines, want at most %d", len(lines), tt.rows)
+			}
+			for i, line := range lines {
+				if width(line) > textWidth {
+					t.Errorf("line %d has %d columns", i+1, width(line))
+				}
+			}
+		})
+	}
+}
+
+// However small the terminal, the text fits, and begins with the node's state.
+func TestStatusTextFitsAnyHeight(t *testing.T) {
+	for rows := 1; rows <= 100; rows++ {
+		got := StatusText(farmOf32(), rows)
+		if n := strings.Count(got, "\n"); n > rows {
+			t.Errorf("%d lines in %d rows", n, rows)
+		}
+		if !strings.HasPrefix(got, "a-rather-long-node-name-01 is up") {
+			t.Errorf("%d rows begin with %q", rows, got[:40])
+		}
+	}
+}
+
+func TestOneLineTexts(t *testing.T) {
+	stopped := stoppedAlone()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 60e6, time.UTC)
+	for _, tt := range []struct{ name, got, want string }{
+		{"state", StateText(stopped), "web1 is stopped: stopped by an operator\n"},
+		{"where", WhereText(Where{Node: "web2", Rule: "web", Bucket: 17}), "web2, by bucket 17 of rule web\n"},
+		{"event", EventText(Event{Time: at, Level: LevelInfo, Kind: "node_up", Message: "web2 is up",
+			Fields: map[string]string{"node": "web2", "by": "gossip"}}),
+			"2026-01-02T03:04:05.060Z  info   node_up  web2 is up  by=gossip  node=web2\n"},
+		{"hostile event", EventText(Event{Time: at, Level: LevelWarn, Kind: "x", Message: "a\x1b[31m\nb"}),
+			"2026-01-02T03:04:05.060Z  warn   x  a?[31m?b\n"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, tt.got, tt.want)
+		}
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[uint64]string{
+		0: "0", 999: "999", 1000: "1,000", 123456: "123,456", 1234567: "1,234,567", 1<<64 - 1: "18,446,744,073,709,551,615",
+	} {
+		if got := grouped(n); got != want {
+			t.Errorf("grouped(%d) = %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestClipCountsCharactersNotBytes(t *testing.T) {
+	for _, tt := range []struct {
+		text  string
+		limit int
+		want  string
+	}{
+		{"köln", 4, "köln"},
+		{"köln-1", 5, "köln~"},
+		{"bad\xffutf8", 10, "bad\ufffdutf8"},
+		{"tab\there", 10, "tab?here"},
+	} {
+		if got := clip(tt.text, tt.limit); got != tt.want {
+			t.Errorf("clip(%q, %d) = %q, want %q", tt.text, tt.limit, got, tt.want)
+		}
+	}
+}
