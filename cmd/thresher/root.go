@@ -1,0 +1,110 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"thresher/console"
+)
+
+// The program's exit codes (DESIGN §7).
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// newRoot returns the whole command line. Nothing of it is shared with another
+// call.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "thresher",
+		Short: "A farm of machines behind one address, with no box in front",
+		// Errors and their exit codes are main's, usage only on request.
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// As many wrong letters as cobra itself forgives.
+		SuggestionsMinimumDistance: 2,
+
+		Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return errors.Join(cmd.Help(), &usageError{errors.New("no command given")})
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
+		"the daemon's API socket; or set THRESHER_API")
+	root.AddCommand(
+		newStatus(api), newStart(api), newStop(api), newWhere(api), newEvents(api),
+		newVersion(),
+	)
+	return root
+}
+
+// noSuchCommand refuses words that are no command, with the nearest that are.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("there is no command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+	}
+	return &usageError{err}
+}
+
+// usageError is a command line or configuration that can't be followed.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// args makes a wrong number of arguments a usage error.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// exitCode returns the program's exit code for what a command returned. A request
+// that the daemon does not understand came from a wrong command line.
+func exitCode(err error) int {
+	var usage *usageError
+	var refused *console.Error
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &refused) && refused.Code == console.CodeBadRequest:
+		return exitUsage
+	default:
+		return exitFailed
+	}
+}
+
+// errorText renders an error for a person, the cure on a line of its own.
+func errorText(err error) string {
+	var refused *console.Error
+	if errors.As(err, &refused) && refused.Cure != "" {
+		return fmt.Sprintf("thresher: %s\n  %s\n", refused.Message, refused.Cure)
+	}
+	return fmt.Sprintf("thresher: %v\n", err)
+}
+
+// withClient runs act with a client of the daemon at api.
+func withClient(api string, act func(*console.Client) error) error {
+	c, err := console.NewClient(api)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return act(c)
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"thresher/console"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// farm is a daemon's farm of one node that does as it is told.
+type farm struct{ state console.NodeState }
+
+var _ console.Farm = (*farm)(nil)
+
+func (f *farm) Status() console.Status {
+	return console.Status{Node: "web1", State: f.state, Nodes: []console.Node{{Name: "web1", State: f.state}}}
+}
+
+func (f *farm) Start(context.Context) error { f.state = console.Up; return nil }
+
+func (f *farm) Stop(context.Context) error { f.state = console.Stopped; return nil }
+
+func (f *farm) Where(client netip.Addr, port uint16, rule string) (console.Where, error) {
+	if rule != "web" {
+		return console.Where{}, &console.Error{Code: console.CodeBadRequest, Message: "there is no such rule", Cure: "the rules are: web"}
+	}
+	return console.Where{Node: client.String(), Rule: rule, Bucket: int(port)}, nil
+}
+
+// startDaemon serves the farm's API for the length of the test, and returns its
+// address.
+func startDaemon(t *testing.T, log *console.Log) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "thr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "api.sock")
+	l, err := console.ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := console.NewServer(&farm{state: console.Up}, log, nil)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		if err := errors.Join(s.Shutdown(context.Background()), <-served, os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	return "unix://" + path
+}
+
+// thresher runs a command line and returns its output, its error output and its
+// exit code.
+func thresher(ctx context.Context, args ...string) (stdout, stderr string, code int) {
+	var out bytes.Buffer
+	stderr, code = thresherTo(ctx, &out, args...)
+	return out.String(), stderr, code
+}
+
+func thresherTo(ctx context.Context, out io.Writer, args ...string) (stderr string, code int) {
+	var errs bytes.Buffer
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(&errs)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		errs.WriteString(errorText(err))
+	}
+	return errs.String(), exitCode(err)
+}
+
+func TestWrongUsageExits2(t *testing.T) {
+	for _, tt := range []struct{ line, says string }{
+		{"", "no command given"},
+		{"statsu", `did you mean status?`},
+		{"--nonsense status", "--nonsense"},
+		{"status --nonsense", "--nonsense"},
+		{"status web1", "status --help"},
+		{"where", "where --help"},
+		{"where 192.0.2.7 192.0.2.8", "where --help"},
+		{"where web1", `"web1" is not an address`},
+		{"version 1", "version --help"},
+		{"status --api http://127.0.0.1/", "unix:///run/thresher/api.sock"},
+	} {
+		_, stderr, code := thresher(t.Context(), strings.Fields(tt.line)...)
+		if code != exitUsage || !strings.Contains(stderr, tt.says) {
+			t.Errorf("thresher %s: exit %d, %q, want 2 and %q", tt.line, code, stderr, tt.says)
+		}
+	}
+}
+
+func TestWithoutDaemonExits1WithACure(t *testing.T) {
+	api := "unix://" + filepath.Join(t.TempDir(), "no.sock")
+	for _, line := range []string{"status", "status --watch", "start", "stop", "where 192.0.2.7", "events", "events -f"} {
+		stdout, stderr, code := thresher(t.Context(), append(strings.Fields(line), "--api", api)...)
+		if code != exitFailed || stdout != "" || !strings.Contains(stderr, api) || !strings.Contains(stderr, "thresher run --config") {
+			t.Errorf("thresher %s: exit %d, %q, %q", line, code, stdout, stderr)
+		}
+	}
+}
+
+func TestCommandsOfARunningDaemon(t *testing.T) {
+	log := console.NewLog(0)
+	log.Add(console.Event{Kind: "node_up", Level: console.LevelInfo, Message: "web1 is up"})
+	api := startDaemon(t, log)
+	for _, tt := range []struct {
+		line string
+		code int
+		says string
+	}{
+		{"stop", exitDone, "web1 is stopped\n"},
+		{"status", exitDone, "web1 is stopped\n1 node: 1 stopped"},
+		{"start", exitDone, "web1 is up\n"},
+		{"where [2001:db8::7]:40000 --rule web", exitDone, "2001:db8::7, by bucket 40000 of rule web\n"},
+		{"where 192.0.2.7 --rule web --json", exitDone, `{"node":"192.0.2.7","rule":"web","bucket":0}` + "\n"},
+		{"where 192.0.2.7 --rule wbe", exitUsage, "the rules are: web"},
+		{"events", exitDone, "node_up  web1 is up\n"},
+		{"events --json", exitDone, `"kind":"node_up"`},
+	} {
+		stdout, stderr, code := thresher(t.Context(), append(strings.Fields(tt.line), "--api", api)...)
+		if code != tt.code || !strings.Contains(stdout+stderr, tt.says) {
+			t.Errorf("thresher %s: exit %d, %q, %q", tt.line, code, stdout, stderr)
+		}
+	}
+}
+
+func TestAPIByEnvironment(t *testing.T) {
+	t.Setenv("THRESHER_API", startDaemon(t, console.NewLog(0)))
+	stdout, stderr, code := thresher(t.Context(), "status", "--json")
+	var s console.Status
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil || s.Node != "web1" || code != exitDone {
+		t.Errorf("exit %d, %q, %q, %v", code, stdout, stderr, err)
+	}
+}
+
+// What goes on until it is interrupted shows what there is, and exits 0 then.
+func TestInterruptEndsWell(t *testing.T) {
+	log := console.NewLog(0)
+	log.Add(console.Event{Kind: "node_up"})
+	api := startDaemon(t, log)
+	for _, line := range []string{"events -f", "events --follow --json", "status --watch", "status --watch --json"} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		out := &interrupter{interrupt: interrupt}
+		stderr, code := thresherTo(ctx, out, append(strings.Fields(line), "--api", api)...)
+		if code != exitDone || out.writes == 0 {
+			t.Errorf("thresher %s: exit %d after %d writes, %q", line, code, out.writes, stderr)
+		}
+	}
+}
+
+// interrupter is an output that interrupts the program at the first line.
+type interrupter struct {
+	interrupt context.CancelFunc
+	writes    int
+}
+
+func (i *interrupter) Write(p []byte) (int, error) {
+	i.writes++
+	i.interrupt()
+	return len(p), nil
+}
+
+func TestVersionText(t *testing.T) {
+	info := &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
+		{Key: "vcs.modified", Value: "true"}, {Key: "vcs.revision", Value: "abc123"},
+	}}
+	for _, tt := range []struct {
+		info       *debug.BuildInfo
+		begin, end string
+	}{
+		{info, "thresher v1.2.3 go", "commit abc123 with local changes"},
+		{&debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}, "thresher (devel) go", ""},
+		{nil, "thresher (unknown) go", ""},
+	} {
+		got := versionText(tt.info)
+		if !strings.HasPrefix(got, tt.begin) || !strings.HasSuffix(got, tt.end) || strings.HasSuffix(got, " ") {
+			t.Errorf("versionText = %q", got)
+		}
+	}
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"thresher/console"
+)
+
+func newStart(api *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "start",
+		Short: "Bring this node up",
+		Args:  args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return changeNode(cmd, *api, (*console.Client).Start)
+		},
+	}
+}
+
+// changeNode has the daemon change its state, and says what came of it.
+func changeNode(cmd *cobra.Command, api string, change func(*console.Client, context.Context) error) error {
+	return withClient(api, func(c *console.Client) error {
+		if err := change(c, cmd.Context()); err != nil {
+			return err
+		}
+		return showStatus(cmd.Context(), c, func(s console.Status) error {
+			_, err := io.WriteString(cmd.OutOrStdout(), console.StateText(s))
+			return err
+		})
+	})
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"thresher/console"
+)
+
+func newWhere(api *string) *cobra.Command {
+	var rule string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "where CLIENT[:PORT]",
+		Short:   "Tell which node serves a client, and by which bucket",
+		Example: "  thresher where 192.0.2.7:40000 --rule web\n  thresher where [2001:db8::7]:40000",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, port, err := console.ParseClient(args[0])
+			if err != nil {
+				return &usageError{err}
+			}
+			return withClient(*api, func(c *console.Client) error {
+				answer, err := c.Where(cmd.Context(), client, port, rule)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(answer)
+				}
+				_, err = io.WriteString(cmd.OutOrStdout(), console.WhereText(answer))
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&rule, "rule", "", "the rule that the client comes by; needed if there are several")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
