@@ -1,0 +1,119 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+	"text/template"
+)
+
+// gossipPort is memberlist's usual port.
+const gossipPort = 7946
+
+// FarmOptions are what NodeConfig writes into a node's configuration. The zero
+// value is a farm for TCP port 80 without encryption.
+type FarmOptions struct {
+	// TCPPorts are the ports of the rule web. Default 80.
+	TCPPorts []int
+	// UDPPorts are the ports of the rule udp. Default: there is no such rule.
+	UDPPorts []int
+	// Affinity of both rules; empty leaves it to the daemon.
+	Affinity string
+	// KeyFile is the farm's key file; empty writes insecure: true.
+	KeyFile string
+	// Profile of the failure detection; empty leaves it to the daemon.
+	Profile string
+	// Offload and XDP of the datapath; empty leaves them to the daemon.
+	Offload, XDP string
+	// Queues to bind; 0 leaves it to the daemon.
+	Queues int
+}
+
+// farmConfig is the configuration's template: only keys of DESIGN §8, and none
+// that the options leave to the daemon.
+const farmConfig = `node: {name: {{.Node.Name}}}
+interface: {{.Interface}}
+vips:
+  - {address: {{.VIP}}, mode: flood}
+rules:
+{{- with .Options.TCPPorts}}
+  - {name: web, protocol: tcp, ports: [{{list .}}]{{$.Affinity}}}
+{{- end}}
+{{- with .Options.UDPPorts}}
+  - {name: udp, protocol: udp, ports: [{{list .}}]{{$.Affinity}}}
+{{- end}}
+default: deny
+cluster:
+  bind: {{.Node.Address}}:{{.Port}}
+  join: [{{.Join}}]
+{{- if .Options.KeyFile}}
+  key_file: {{printf "%q" .Options.KeyFile}}
+{{- else}}
+  insecure: true
+{{- end}}
+{{- with .Options.Profile}}
+  profile: {{.}}
+{{- end}}
+{{- with .Datapath}}
+datapath: {{"{"}}{{.}}}
+{{- end}}
+api:
+  listen: [{{printf "%q" .API}}]
+run_dir: {{printf "%q" .RunDir}}
+state_dir: {{printf "%q" .StateDir}}
+`
+
+// NodeConfig writes the daemon's YAML configuration for a node of this farm:
+// the lab's VIP, all nodes as peers, and all files in the node's directory.
+func (n *Node) NodeConfig(o FarmOptions) (string, error) {
+	if len(o.TCPPorts) == 0 {
+		o.TCPPorts = []int{80}
+	}
+	peers := make([]string, len(n.lab.Nodes))
+	for i, peer := range n.lab.Nodes {
+		peers[i] = fmt.Sprintf("%s:%d", peer.Address, gossipPort)
+	}
+	values := map[string]any{
+		"Node": n, "Interface": Interface, "VIP": VIP(), "Options": o, "Port": gossipPort,
+		"Join":     strings.Join(peers, ", "),
+		"Affinity": pair(", affinity: ", o.Affinity),
+		"Datapath": o.datapath(),
+		"API":      "unix://" + n.Socket(),
+		"RunDir":   n.Dir, "StateDir": n.Dir,
+	}
+	t, err := template.New("config").Funcs(template.FuncMap{"list": list}).Parse(farmConfig)
+	if err != nil {
+		return "", fmt.Errorf("lab: read the configuration's template: %w", err)
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, values); err != nil {
+		return "", fmt.Errorf("lab: write the configuration of %s: %w", n.Name, err)
+	}
+	return b.String(), nil
+}
+
+// datapath writes the keys of datapath that are set.
+func (o FarmOptions) datapath() string {
+	var keys []string
+	if o.Offload != "" {
+		keys = append(keys, "offload: "+o.Offload)
+	}
+	if o.XDP != "" {
+		keys = append(keys, "xdp: "+o.XDP)
+	}
+	if o.Queues != 0 {
+		keys = append(keys, fmt.Sprintf("queues: %d", o.Queues))
+	}
+	return strings.Join(keys, ", ")
+}
+
+// pair writes a key with its value, or nothing without a value.
+func pair(key, value string) string {
+	if value == "" {
+		return ""
+	}
+	return key + value
+}
+
+func list(ports []int) string {
+	return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(ports)), ", "), "[]")
+}

@@ -1,0 +1,152 @@
+package lab
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// bridge is the switch's one bridge.
+const bridge = "br0"
+
+// setUpLoopback runs on the host's thread, before anything else uses it.
+func (h *Host) setUpLoopback() error {
+	lo, err := h.links.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find lo: %w", err)
+	}
+	if err := h.links.LinkSetUp(lo); err != nil {
+		return fmt.Errorf("set lo up: %w", err)
+	}
+	return nil
+}
+
+// buildSwitch makes the bridge.
+func (l *Lab) buildSwitch() error {
+	if err := l.Switch.set(switchSettings()); err != nil {
+		return err
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = bridge
+	attrs.MTU = l.config.MTU
+	if err := l.Switch.links.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
+		return fmt.Errorf("make the bridge: %w (is the kernel module bridge there?)", err)
+	}
+	// The kernel makes some of the bridge's sysctls with its first bridge.
+	if err := l.Switch.set(switchSettings()); err != nil {
+		return err
+	}
+	return setUp(l.Switch, bridge)
+}
+
+// plug joins the host's new eth0 and a new port of the switch.
+func (l *Lab) plug(h *Host, queues int) error {
+	if err := h.set(hostSettings()); err != nil {
+		return err
+	}
+	br, err := l.Switch.links.LinkByName(bridge)
+	if err != nil {
+		return fmt.Errorf("find the bridge: %w", err)
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = h.Port
+	attrs.MTU = l.config.MTU
+	attrs.MasterIndex = br.Attrs().Index
+	attrs.NumTxQueues, attrs.NumRxQueues = queues, queues
+	veth := netlink.NewVeth(attrs)
+	veth.PeerName = Interface
+	veth.PeerHardwareAddr = h.MAC.HardwareAddr()
+	veth.PeerNamespace = netlink.NsFd(int(h.ns))
+	if err := l.Switch.links.LinkAdd(veth); err != nil {
+		return fmt.Errorf("make the veth pair of %s: %w (is the kernel module veth there?)", h.Name, err)
+	}
+	if err := h.SetOffloads(Interface, l.config.Offloads); err != nil {
+		return err
+	}
+	if err := l.Switch.SetOffloads(h.Port, l.config.Offloads); err != nil {
+		return err
+	}
+	if err := h.addAddresses(); err != nil {
+		return err
+	}
+	if err := setUp(h, Interface); err != nil {
+		return err
+	}
+	return setUp(l.Switch, h.Port)
+}
+
+func setUp(h *Host, iface string) error {
+	link, err := h.links.LinkByName(iface)
+	if err != nil {
+		return fmt.Errorf("find %s of %s: %w", iface, h.Name, err)
+	}
+	if err := h.links.LinkSetUp(link); err != nil {
+		return fmt.Errorf("set %s of %s up: %w", iface, h.Name, err)
+	}
+	return nil
+}
+
+// addAddresses gives eth0 its addresses. Only the first has the subnet's prefix,
+// so that the others are no secondaries of it and bring no routes.
+func (h *Host) addAddresses() error {
+	link, err := h.links.LinkByName(Interface)
+	if err != nil {
+		return fmt.Errorf("find %s of %s: %w", Interface, h.Name, err)
+	}
+	bits := subnetBits
+	for _, a := range h.Addresses {
+		addr := &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(a, bits))}
+		if err := h.links.AddrAdd(link, addr); err != nil {
+			return fmt.Errorf("give %s to %s: %w", a, h.Name, err)
+		}
+		bits = 32
+	}
+	return nil
+}
+
+// routeVia sends what the node has for the prefix to the client's first address.
+// The prefix is on the link anyway; what the route saves is a neighbour entry
+// for each address, of which the kernel has 1,024 for all namespaces together.
+func routeVia(node, client *Host, prefix netip.Prefix) error {
+	link, err := node.links.LinkByName(Interface)
+	if err != nil {
+		return fmt.Errorf("find %s of %s: %w", Interface, node.Name, err)
+	}
+	err = node.links.RouteAdd(&netlink.Route{
+		LinkIndex: link.Attrs().Index,
+		Dst:       ipNet(prefix),
+		Gw:        client.Address.AsSlice(),
+		Flags:     int(netlink.FLAG_ONLINK),
+	})
+	if err != nil {
+		return fmt.Errorf("route %s to %s on %s: %w", prefix, client.Name, node.Name, err)
+	}
+	return nil
+}
+
+// claim makes every address of the prefix the host's own: it answers ARP for
+// them, and resets TCP connections to them that it knows nothing of.
+func (h *Host) claim(prefix netip.Prefix) error {
+	lo, err := h.links.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find lo of %s: %w", h.Name, err)
+	}
+	err = h.links.RouteAdd(&netlink.Route{
+		LinkIndex: lo.Attrs().Index,
+		Dst:       ipNet(prefix),
+		Type:      unix.RTN_LOCAL,
+		Table:     unix.RT_TABLE_LOCAL,
+		Scope:     netlink.SCOPE_HOST,
+	})
+	if err != nil {
+		return fmt.Errorf("make %s local on %s: %w", prefix, h.Name, err)
+	}
+	return nil
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
