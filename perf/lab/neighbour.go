@@ -1,0 +1,58 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"thresher/config"
+)
+
+// neighbours lists what the host's eth0 knows of IPv4 neighbours.
+func (h *Host) neighbours() ([]netlink.Neigh, error) {
+	link, err := h.links.LinkByName(Interface)
+	if err != nil {
+		return nil, fmt.Errorf("lab: find %s of %s: %w", Interface, h.Name, err)
+	}
+	list, err := h.links.NeighList(link.Attrs().Index, unix.AF_INET)
+	if err != nil {
+		return nil, fmt.Errorf("lab: list the neighbours of %s: %w", h.Name, err)
+	}
+	return list, nil
+}
+
+// FlushNeighbours makes the host forget every IPv4 neighbour, so that its next
+// packet asks by ARP.
+func (h *Host) FlushNeighbours() error {
+	list, err := h.neighbours()
+	if err != nil {
+		return err
+	}
+	for _, n := range list {
+		// Gone meanwhile is as good.
+		if err := h.links.NeighDel(&n); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("lab: forget neighbour %s of %s: %w", n.IP, h.Name, err)
+		}
+	}
+	return nil
+}
+
+// Neighbour returns the Ethernet address that the host has for an IPv4
+// neighbour; false if it has none.
+func (h *Host) Neighbour(address netip.Addr) (config.MAC, bool, error) {
+	list, err := h.neighbours()
+	if err != nil {
+		return config.MAC{}, false, err
+	}
+	for _, n := range list {
+		a, _ := netip.AddrFromSlice(n.IP)
+		const unknown = netlink.NUD_FAILED | netlink.NUD_INCOMPLETE
+		if a.Unmap() == address && n.State&unknown == 0 && len(n.HardwareAddr) == len(config.MAC{}) {
+			return config.MAC(n.HardwareAddr), true, nil
+		}
+	}
+	return config.MAC{}, false, nil
+}
