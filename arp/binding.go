@@ -1,0 +1,69 @@
+package arp
+
+import (
+	"fmt"
+	"net/netip"
+
+	"thresher/config"
+)
+
+// Binding says which Ethernet address answers for an IPv4 address.
+type Binding struct {
+	// Address is the VIP. An IPv4 address inside IPv6 is taken as IPv4.
+	Address netip.Addr
+	// MAC is the VMAC.
+	MAC config.MAC
+}
+
+// table is what the responder goes by at one moment. It is never changed after
+// it has been published.
+type table struct {
+	// answer holds the VIPs that this node answers for.
+	answer map[netip.Addr]config.MAC
+	// watch holds these and the ones that other nodes answer for.
+	watch map[netip.Addr]config.MAC
+}
+
+// newTable checks the bindings and copies them. An address may stand in both
+// lists; answer's are watched without being listed again.
+func newTable(answer, watch []Binding) (*table, error) {
+	t := &table{answer: map[netip.Addr]config.MAC{}, watch: map[netip.Addr]config.MAC{}}
+	for _, b := range answer {
+		if err := put(t.answer, b); err != nil {
+			return nil, err
+		}
+	}
+	for _, list := range [][]Binding{answer, watch} {
+		for _, b := range list {
+			if err := put(t.watch, b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t, nil
+}
+
+func put(m map[netip.Addr]config.MAC, b Binding) error {
+	// mdlayher/arp takes a 4-in-6 address for an IPv6 one.
+	addr := b.Address.Unmap()
+	if !addr.Is4() {
+		return fmt.Errorf("arp binding of %v: not an IPv4 address", b.Address)
+	}
+	if b.MAC == (config.MAC{}) {
+		return fmt.Errorf("arp binding of %v: no ethernet address", addr)
+	}
+	if old, ok := m[addr]; ok && old != b.MAC {
+		return fmt.Errorf("arp binding of %v: both %v and %v", addr, old, b.MAC)
+	}
+	m[addr] = b.MAC
+	return nil
+}
+
+// answers lists the bindings that this node answers for.
+func (t *table) answers() []Binding {
+	list := make([]Binding, 0, len(t.answer))
+	for a, m := range t.answer {
+		list = append(list, Binding{a, m})
+	}
+	return list
+}

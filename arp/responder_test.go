@@ -1,0 +1,192 @@
+package arp
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/gopacket/layers"
+	"github.com/mdlayher/arp"
+	"github.com/mdlayher/ethernet"
+	"golang.org/x/sys/unix"
+
+	"thresher/config"
+)
+
+// step feeds one frame to the receive step, as Serve does after its read.
+func step(t testing.TB, r *Responder, b []byte, now time.Time) Reason {
+	t.Helper()
+	f, p := new(ethernet.Frame), new(arp.Packet)
+	if err := f.UnmarshalBinary(b); err != nil {
+		return Malformed
+	}
+	if err := p.UnmarshalBinary(f.Payload); err != nil {
+		return Malformed
+	}
+	return r.handle(p, f, now)
+}
+
+// answerTo is the reply that a client must see.
+func answerTo(mac config.MAC, ip string) *seen {
+	return &seen{
+		EthSrc: nicMAC.String(), EthDst: mac.String(), Op: layers.ARPReply,
+		SenderMAC: vmac.String(), SenderIP: vip.String(), TargetMAC: mac.String(), TargetIP: ip,
+	}
+}
+
+func TestWhatBecomesOfAFrame(t *testing.T) {
+	ask := request(clientMAC, clientIP, vip)
+	zero := netip.IPv4Unspecified()
+	for name, tc := range map[string]struct {
+		frame  frame
+		reason Reason
+		reply  *seen
+	}{
+		"broadcast request": {ask, Answered, answerTo(clientMAC, "192.0.2.7")},
+		"request to the vmac": {ask.with(func(f *frame) { f.eth.DstMAC = vmac.HardwareAddr() }),
+			Answered, answerTo(clientMAC, "192.0.2.7")},
+		"request to the card": {ask.with(func(f *frame) { f.eth.DstMAC = nicMAC.HardwareAddr() }),
+			Answered, answerTo(clientMAC, "192.0.2.7")},
+		"request to another host": {ask.with(func(f *frame) { f.eth.DstMAC = foreignMAC.HardwareAddr() }), OtherHost, nil},
+		"address probe":           {request(clientMAC, zero, vip), ProbeDefended, answerTo(clientMAC, "0.0.0.0")},
+		"another node's vip":      {request(clientMAC, clientIP, otherVIP), NotElected, nil},
+		"no vip":                  {request(clientMAC, clientIP, netip.MustParseAddr("192.0.2.1")), NotBound, nil},
+		"reply":                   {ask.with(func(f *frame) { f.arp.Operation = layers.ARPReply }), NotRequest, nil},
+		"unknown operation":       {ask.with(func(f *frame) { f.arp.Operation = 9 }), NotRequest, nil},
+		"own frame":               {ask.with(func(f *frame) { f.eth.SrcMAC = nicMAC.HardwareAddr() }), OwnFrame, nil},
+		"hardware type":           {ask.with(func(f *frame) { f.arp.AddrType = 6 }), BadHardwareType, nil},
+		"protocol type":           {ask.with(func(f *frame) { f.arp.Protocol = layers.EthernetTypeIPv6 }), BadProtocolType, nil},
+		"ipv6 inside": {ask.with(func(f *frame) {
+			f.arp.ProtAddressSize = 16
+			f.arp.SourceProtAddress, f.arp.DstProtAddress = make([]byte, 16), make([]byte, 16)
+		}), BadLength, nil},
+		"eight-byte hardware": {ask.with(func(f *frame) {
+			f.arp.HwAddressSize = 8
+			f.arp.SourceHwAddress, f.arp.DstHwAddress = make([]byte, 8), make([]byte, 8)
+		}), BadLength, nil},
+		"sender broadcast":                    {request(broadcast, clientIP, vip).with(fromClient), BadSender, nil},
+		"sender zero":                         {request(config.MAC{}, clientIP, vip).with(fromClient), BadSender, nil},
+		"sender ip multicast":                 {request(clientMAC, netip.MustParseAddr("224.0.0.1"), vip), BadSender, nil},
+		"sender ip broadcast":                 {request(clientMAC, netip.MustParseAddr("255.255.255.255"), vip), BadSender, nil},
+		"farm's announcement":                 {request(vmac, vip, vip).with(fromClient), Announcement, nil},
+		"foreign announcement":                {request(foreignMAC, vip, vip), Conflict, nil},
+		"foreign reply":                       {request(foreignMAC, vip, clientIP).with(func(f *frame) { f.arp.Operation = layers.ARPReply }), Conflict, nil},
+		"foreign claim of another node's vip": {request(foreignMAC, otherVIP, vip), Conflict, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wire := newFakeConn()
+			r := responderOn(t, wire, Options{})
+			bind(t, r)
+			if got := step(t, r, arpFrame(tc.frame), time.Unix(1, 0)); got != tc.reason {
+				t.Errorf("reason = %v, want %v", got, tc.reason)
+			}
+			var got *seen
+			for _, b := range wire.sent() {
+				s := parse(t, b)
+				got = &s
+			}
+			if diff := cmp.Diff(tc.reply, got); diff != "" || len(wire.sent()) > 1 {
+				t.Errorf("%d replies; (-want +got):\n%s", len(wire.sent()), diff)
+			}
+		})
+	}
+}
+
+// fromClient keeps the Ethernet source a client's, whatever the payload says.
+func fromClient(f *frame) { f.eth.SrcMAC = clientMAC.HardwareAddr() }
+
+func bind(t testing.TB, r *Responder) {
+	t.Helper()
+	if err := r.SetBindings([]Binding{{vip, vmac}}, []Binding{{vip, vmac}, {otherVIP, otherVMAC}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnswersAreLimited(t *testing.T) {
+	wire := newFakeConn()
+	r := responderOn(t, wire, Options{})
+	bind(t, r)
+	ask := arpFrame(request(clientMAC, clientIP, vip))
+	counts := map[Reason]int{}
+	for i := range 4 * answersPerSecond { // a flood of 4,000 in one second
+		counts[step(t, r, ask, time.Unix(5, int64(i)*int64(time.Second)/(4*answersPerSecond)))]++
+	}
+	answered := len(wire.sent())
+	if answered < answersPerSecond || answered > answersPerSecond+answersBurst {
+		t.Errorf("%d answers in a second, want %d and a burst of at most %d", answered, answersPerSecond, answersBurst)
+	}
+	if counts[Answered] != answered || counts[RateLimited] != 4*answersPerSecond-answered {
+		t.Errorf("reasons = %v, sent = %d", counts, answered)
+	}
+}
+
+func TestARefusedReplyIsCountedAsSuch(t *testing.T) {
+	wire := newFakeConn()
+	wire.writeErr = unix.ENOBUFS
+	r := responderOn(t, wire, Options{})
+	bind(t, r)
+	if got := step(t, r, arpFrame(request(clientMAC, clientIP, vip)), time.Unix(1, 0)); got != SendFailed {
+		t.Errorf("reason = %v, want %v", got, SendFailed)
+	}
+}
+
+func TestConflictsAreReportedOncePerVIPAndInterval(t *testing.T) {
+	type claim struct {
+		VIP netip.Addr
+		MAC config.MAC
+	}
+	var got []claim
+	r := responderOn(t, newFakeConn(), Options{Conflict: func(a netip.Addr, m config.MAC) { got = append(got, claim{a, m}) }})
+	bind(t, r)
+	for _, at := range []int64{0, 1, 9, 10, 11} {
+		step(t, r, arpFrame(request(foreignMAC, vip, vip)), time.Unix(at, 0))
+	}
+	step(t, r, arpFrame(request(clientMAC, otherVIP, otherVIP)), time.Unix(12, 0))
+	want := []claim{{vip, foreignMAC}, {vip, foreignMAC}, {otherVIP, clientMAC}}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+		t.Errorf("reports (-want +got):\n%s", diff)
+	}
+}
+
+func TestSetBindings(t *testing.T) {
+	wire := newFakeConn()
+	r := responderOn(t, wire, Options{})
+	ask := arpFrame(request(clientMAC, clientIP, vip))
+	now := time.Unix(1, 0)
+	if got := step(t, r, ask, now); got != NotBound {
+		t.Errorf("before any bindings: %v", got)
+	}
+	mapped := netip.AddrFrom16(vip.As16()) // as a dual-stack socket would give it
+	if err := r.SetBindings([]Binding{{mapped, vmac}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := step(t, r, ask, now); got != Answered {
+		t.Errorf("4-in-6 address: %v", got)
+	}
+	for name, wrong := range map[string][]Binding{
+		"ipv6":         {{netip.MustParseAddr("2001:db8::1"), vmac}},
+		"no address":   {{netip.Addr{}, vmac}},
+		"no mac":       {{vip, config.MAC{}}},
+		"contradicted": {{vip, vmac}, {vip, otherVMAC}},
+	} {
+		if err := r.SetBindings(wrong, nil); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if err := r.SetBindings(nil, wrong); err == nil {
+			t.Errorf("%s, watched: no error", name)
+		}
+	}
+	if err := r.SetBindings([]Binding{{vip, vmac}}, []Binding{{vip, otherVMAC}}); err == nil {
+		t.Error("answer and watch contradict one another: no error")
+	}
+	if got := step(t, r, ask, now); got != Answered {
+		t.Errorf("after refused bindings: %v, want the old ones to hold", got)
+	}
+	if err := r.SetBindings(nil, []Binding{{vip, vmac}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := step(t, r, ask, now); got != NotElected {
+		t.Errorf("after another node was elected: %v", got)
+	}
+}
