@@ -1,0 +1,103 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// AddAddress adds an address to an interface, after recording it; adding one
+// that this journal has recorded does nothing. An address that is on the machine
+// already, on any interface, is an error: removing it afterwards would take away
+// something that is not ours. An IPv6 address is added without duplicate address
+// detection (IFA_F_NODAD), since every node of the farm has it.
+func (j *Journal) AddAddress(link string, prefix netip.Prefix) error {
+	e := Entry{Kind: kindAddress, Link: link, Prefix: prefix}
+	if err := e.check(); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.holds(e) {
+		return nil
+	}
+	l, err := netlink.LinkByName(link)
+	if err != nil {
+		return fmt.Errorf("add address %v to %s: %w", prefix, link, err)
+	}
+	if err := mustBeFree(prefix.Addr()); err != nil {
+		return err
+	}
+	return j.make(e, func() error {
+		if err := netlink.AddrAdd(l, netlinkAddr(prefix)); err != nil {
+			return fmt.Errorf("add address %v to %s: %w%s", prefix, link, err, cureOf(err))
+		}
+		return nil
+	})
+}
+
+func cureOf(err error) string {
+	if errors.Is(err, unix.EPERM) {
+		return "; run as root or grant CAP_NET_ADMIN"
+	}
+	return ""
+}
+
+func netlinkAddr(prefix netip.Prefix) *netlink.Addr {
+	a := &netlink.Addr{IPNet: &net.IPNet{
+		IP:   prefix.Addr().AsSlice(),
+		Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
+	}}
+	if prefix.Addr().Is6() {
+		a.Flags = unix.IFA_F_NODAD
+	}
+	return a
+}
+
+// mustBeFree makes sure that no interface has the address.
+func mustBeFree(addr netip.Addr) error {
+	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return fmt.Errorf("list addresses: %w", err)
+	}
+	for _, a := range addrs {
+		if have, ok := netip.AddrFromSlice(a.IP); ok && have.Unmap() == addr {
+			on := linkName(a.LinkIndex)
+			return fmt.Errorf("address %v is already on %s, and was not put there by this daemon: remove it (ip address del %v dev %s) and from the network configuration; the daemon adds it itself", addr, on, a.IPNet, on)
+		}
+	}
+	return nil
+}
+
+func linkName(index int) string {
+	l, err := netlink.LinkByIndex(index)
+	if err != nil {
+		return fmt.Sprintf("interface %d", index)
+	}
+	return l.Attrs().Name
+}
+
+// removeAddress removes an address, if both it and its interface are there.
+func removeAddress(link string, prefix netip.Prefix) error {
+	l, err := netlink.LinkByName(link)
+	if isNoLink(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = netlink.AddrDel(l, netlinkAddr(prefix))
+	if errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	return err
+}
+
+func isNoLink(err error) bool {
+	var gone netlink.LinkNotFoundError
+	return errors.As(err, &gone)
+}

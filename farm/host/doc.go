@@ -1,0 +1,14 @@
+// Package host makes the daemon's changes to this machine, and unmakes them.
+//
+// Every change is written to a journal and synced to disk before it is made, so
+// that after a crash at any moment the next start, or `thresher clean`, finds
+// what there may be to undo. Undoing what was recorded but never came to be is
+// harmless. The changes are: a sysctl set, an address added to an interface, an
+// interface created. The filter entry for a VMAC needs no journal: it belongs to
+// a socket, and goes with the process (filter.go).
+//
+// The package also looks at the machine and says what stands in the way of the
+// daemon (facts.go, findings.go). Looking changes nothing.
+//
+// Everything acts on the network namespace of the calling thread.
+package host

@@ -1,0 +1,68 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const procSys = "/proc/sys"
+
+// SetSysctl sets a sysctl under net/, after recording its value. The name has
+// slashes, as sysctl(8) allows, so that a name of an interface may have dots:
+// "net/ipv4/conf/eth0.100/arp_ignore". A sysctl that has the value already is
+// left alone and not recorded.
+func (j *Journal) SetSysctl(name, value string) error {
+	if err := checkSysctlName(name); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	old, err := readSysctl(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("sysctl %s: %w; does the interface exist?", name, err)
+	}
+	if err != nil {
+		return fmt.Errorf("sysctl %s: %w", name, err)
+	}
+	if old == value {
+		return nil
+	}
+	return j.make(Entry{Kind: kindSysctl, Name: name, Old: old}, func() error {
+		return writeSysctl(name, value)
+	})
+}
+
+// readSysctl reads a value without its line end.
+func readSysctl(name string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(procSys, name))
+	return strings.TrimSpace(string(b)), err
+}
+
+func writeSysctl(name, value string) error {
+	err := os.WriteFile(filepath.Join(procSys, name), []byte(value), 0)
+	switch {
+	case errors.Is(err, unix.EROFS):
+		return fmt.Errorf("set sysctl %s to %s: %w; /proc/sys is read-only: set it before the daemon starts, or let the unit write it (ProtectKernelTunables=no)", name, value, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("set sysctl %s to %s: %w; run as root", name, value, err)
+	case err != nil:
+		return fmt.Errorf("set sysctl %s to %s: %w", name, value, err)
+	}
+	return nil
+}
+
+// restoreSysctl writes the old value back. One that is gone went with its
+// interface.
+func restoreSysctl(name, old string) error {
+	err := writeSysctl(name, old)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
