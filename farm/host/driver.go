@@ -1,0 +1,38 @@
+package host
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// driver is what only the interface's driver knows.
+type driver struct {
+	name string
+	// queues is the number of receive queues in use; 0 if the driver won't say.
+	queues int
+	lro    bool
+}
+
+// askDriver asks by ethtool. What a driver doesn't answer stays zero: many
+// virtual ones answer little.
+func askDriver(ifname string) (driver, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return driver{}, fmt.Errorf("ask the driver of %s: %w", ifname, err)
+	}
+	defer unix.Close(fd)
+	var d driver
+	if info, err := unix.IoctlGetEthtoolDrvinfo(fd, ifname); err == nil {
+		d.name = unix.ByteSliceToString(info.Driver[:])
+	}
+	channels := ethtoolChannels{cmd: ethtoolGetChannels}
+	if err := ethtool(fd, ifname, &channels); err == nil {
+		d.queues = int(channels.rxCount + channels.combined)
+	}
+	flags := ethtoolValue{cmd: ethtoolGetFlags}
+	if err := ethtool(fd, ifname, &flags); err == nil {
+		d.lro = flags.data&ethtoolFlagLRO != 0
+	}
+	return d, nil
+}

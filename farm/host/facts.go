@@ -1,0 +1,119 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"thresher/config"
+)
+
+// ErrNoInterface says that the machine has no interface of that name.
+var ErrNoInterface = errors.New("no such interface")
+
+// Facts are what the daemon needs to know of the machine. They hold for the
+// moment in which they were gathered.
+type Facts struct {
+	// Kernel is the running kernel.
+	Kernel Kernel
+	// Interface is the name that was asked for, Index its number.
+	Interface string
+	Index     int
+	// MAC is the interface's Ethernet address; zero if it is no Ethernet.
+	MAC config.MAC
+	// MTU is the longest IP packet that the interface takes, in bytes.
+	MTU int
+	// Driver is the driver's name, as ethtool gives it; it may be empty.
+	Driver string
+	// Queues is the number of receive queues in use, at least 1.
+	Queues int
+	// Up tells whether the interface is administratively up.
+	Up bool
+	// IPv4 tells whether it has an IPv4 address.
+	IPv4 bool
+	// LRO tells whether the card joins packets before the kernel sees them.
+	LRO bool
+	// MissingRights are the capabilities that the daemon needs and this process
+	// does not have.
+	MissingRights []string
+	// SysctlsWritable tells whether /proc/sys/net can be written.
+	SysctlsWritable bool
+	// SYNCookies is the value of net.ipv4.tcp_syncookies; empty if unknown.
+	SYNCookies string
+	// PageSize is the kernel's page size in bytes.
+	PageSize int
+}
+
+// Inspect looks at the machine and at one interface. It needs no rights, and
+// changes nothing. The error is ErrNoInterface, naming the nearest that exist,
+// or says what could not be looked at.
+func Inspect(ifname string) (Facts, error) {
+	f := Facts{Interface: ifname, PageSize: os.Getpagesize()}
+	if err := f.inspectInterface(); err != nil {
+		return Facts{}, err
+	}
+	var err error
+	if f.Kernel, err = runningKernel(); err != nil {
+		return Facts{}, err
+	}
+	if f.MissingRights, err = missingRights(); err != nil {
+		return Facts{}, err
+	}
+	f.SysctlsWritable = unix.Access(filepath.Join(procSys, "net/ipv4/conf", ifname, "arp_ignore"), unix.W_OK) == nil
+	f.SYNCookies, err = readSysctl("net/ipv4/tcp_syncookies")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return Facts{}, fmt.Errorf("inspect the machine: %w", err)
+	}
+	return f, nil
+}
+
+func (f *Facts) inspectInterface() error {
+	l, err := netlink.LinkByName(f.Interface)
+	if isNoLink(err) {
+		return noInterface(f.Interface)
+	}
+	if err != nil {
+		return fmt.Errorf("inspect interface %s: %w", f.Interface, err)
+	}
+	a := l.Attrs()
+	d, err := askDriver(f.Interface)
+	if err != nil {
+		return err
+	}
+	addrs, err := netlink.AddrList(l, netlink.FAMILY_V4)
+	if err != nil {
+		return fmt.Errorf("inspect interface %s: list addresses: %w", f.Interface, err)
+	}
+	f.Index, f.MTU, f.Up, f.IPv4 = a.Index, a.MTU, a.Flags&net.FlagUp != 0, len(addrs) > 0
+	f.Driver, f.LRO = d.name, d.lro
+	f.Queues = max(1, a.NumRxQueues)
+	if d.queues > 0 {
+		f.Queues = d.queues
+	}
+	if a.EncapType == "ether" && len(a.HardwareAddr) == len(f.MAC) {
+		copy(f.MAC[:], a.HardwareAddr)
+	}
+	return nil
+}
+
+// noInterface makes the error for a name that no interface has.
+func noInterface(name string) error {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return fmt.Errorf("interface %s: %w; list the others: %w", name, ErrNoInterface, err)
+	}
+	var names []string
+	for _, l := range links {
+		if l.Attrs().Flags&net.FlagLoopback == 0 {
+			names = append(names, l.Attrs().Name)
+		}
+	}
+	slices.Sort(names)
+	return fmt.Errorf("interface %s: %w; %s", name, ErrNoInterface, suggest(name, names))
+}

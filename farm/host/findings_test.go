@@ -1,0 +1,71 @@
+package host
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"thresher/config"
+)
+
+// fit is a machine with nothing wrong.
+func fit() Facts {
+	return Facts{
+		Kernel: Kernel{"6.1.0", 6, 1}, Interface: "eth0", Index: 2, MAC: config.MAC{2}, MTU: 1500,
+		Driver: "virtio_net", Queues: 2, Up: true, IPv4: true, SysctlsWritable: true, SYNCookies: "1", PageSize: 4096,
+	}
+}
+
+func TestFindings(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*Facts)
+		xdp    config.XDPMode
+		level  Level
+		want   []string // in the one finding that is not ok
+	}{
+		"old kernel":       {func(f *Facts) { f.Kernel = Kernel{"5.15.0", 5, 15} }, config.XDPAuto, LevelError, []string{"5.15.0", "6.1"}},
+		"rights":           {func(f *Facts) { f.MissingRights = []string{"CAP_BPF"} }, config.XDPAuto, LevelError, []string{"CAP_BPF", "root"}},
+		"no ethernet":      {func(f *Facts) { f.MAC = config.MAC{} }, config.XDPAuto, LevelError, []string{"eth0", "Ethernet"}},
+		"down":             {func(f *Facts) { f.Up = false }, config.XDPAuto, LevelWarn, []string{"ip link set eth0 up"}},
+		"no address":       {func(f *Facts) { f.IPv4 = false }, config.XDPAuto, LevelError, []string{"ip address add"}},
+		"sysctls":          {func(f *Facts) { f.SysctlsWritable = false }, config.XDPAuto, LevelError, []string{"ProtectKernelTunables"}},
+		"no cookies":       {func(f *Facts) { f.SYNCookies = "0" }, config.XDPAuto, LevelWarn, []string{"tcp_syncookies=1"}},
+		"lro":              {func(f *Facts) { f.LRO = true }, config.XDPAuto, LevelWarn, []string{"ethtool -K eth0 lro off"}},
+		"lro, native":      {func(f *Facts) { f.LRO = true }, config.XDPNative, LevelError, []string{"ethtool -K eth0 lro off"}},
+		"mtu":              {func(f *Facts) { f.MTU = 3499 }, config.XDPAuto, LevelWarn, []string{"generic mode is used", "mtu 3498"}},
+		"mtu, native":      {func(f *Facts) { f.MTU = 3499 }, config.XDPNative, LevelError, []string{"mtu 3498", "datapath.xdp to auto"}},
+		"mtu on veth":      {func(f *Facts) { f.MTU, f.Driver = 3507, "veth" }, config.XDPAuto, LevelWarn, []string{"mtu 3506"}},
+		"mtu for a socket": {func(f *Facts) { f.MTU = 3827 }, config.XDPGeneric, LevelWarn, []string{"dropped and counted", "mtu 3826"}},
+	} {
+		f := fit()
+		tc.change(&f)
+		bad := slices.DeleteFunc(f.Findings(tc.xdp), func(x Finding) bool { return x.Level == LevelOK })
+		if len(bad) != 1 || bad[0].Level != tc.level || bad[0].Cure == "" {
+			t.Errorf("%s: findings %v, want one of level %v with a cure", name, bad, tc.level)
+			continue
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(bad[0].String(), want) {
+				t.Errorf("%s: %v does not say %q", name, bad[0], want)
+			}
+		}
+	}
+}
+
+func TestNothingWrongIsSaidWithoutCures(t *testing.T) {
+	jumboGeneric, veth, edge := fit(), fit(), fit()
+	jumboGeneric.MTU, edge.MTU = MaxSocketMTU, 3498
+	veth.MTU, veth.Driver = 3506, "veth"
+	for name, list := range map[string][]Finding{
+		"plain":                   fit().Findings(config.XDPNative),
+		"large mtu, generic mode": jumboGeneric.Findings(config.XDPGeneric),
+		"largest on veth":         veth.Findings(config.XDPNative),
+		"largest on a card":       edge.Findings(config.XDPNative),
+	} {
+		for _, f := range list {
+			if f.Level != LevelOK || f.Cure != "" || !strings.HasPrefix(f.String(), "ok: ") {
+				t.Errorf("%s: %v", name, f)
+			}
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package host
+
+import (
+	"fmt"
+
+	"thresher/config"
+)
+
+// How long a packet may be that XDP and AF_XDP take, in bytes.
+const (
+	// chunkSize is an AF_XDP frame, headroom what XDP keeps free at its start
+	// (XDP_PACKET_HEADROOM, linux/bpf.h), ethernetHeader what comes before the IP
+	// packet.
+	chunkSize      = 4096
+	headroom       = 256
+	ethernetHeader = 14
+	// sharedInfo is the kernel's struct skb_shared_info, rounded up, which has to
+	// fit into a page behind the frame; vlanTags are the two tags that drivers of
+	// hardware leave room for (mlx5 takes 3,498 with pages of 4 KB).
+	sharedInfo = 320
+	vlanTags   = 8
+)
+
+// MaxSocketMTU is the largest MTU whose packets all fit into an AF_XDP frame:
+// 4,096 bytes less 256 of headroom and 14 of Ethernet header.
+const MaxSocketMTU = chunkSize - headroom - ethernetHeader
+
+// nativeMTU is the largest MTU with which a driver takes an XDP program. For veth
+// it is exact (3,506 with pages of 4 KB, tried on Linux 6.18: attached at 3,506,
+// refused at 3,507); for others it is what the common ones take at least.
+func (f Facts) nativeMTU() int {
+	limit := f.PageSize - headroom - ethernetHeader - sharedInfo
+	if f.Driver != "veth" {
+		limit -= vlanTags
+	}
+	return limit
+}
+
+// mtu judges the MTU: once for attaching in the driver, once for the socket.
+func (f Facts) mtu(xdp config.XDPMode) []Finding {
+	return []Finding{f.mtuAttach(xdp), f.mtuSocket()}
+}
+
+func (f Facts) mtuAttach(xdp config.XDPMode) Finding {
+	limit := f.nativeMTU()
+	if f.MTU <= limit || xdp == config.XDPGeneric {
+		return ok("MTU %d of %s suits the XDP mode", f.MTU, f.Interface)
+	}
+	what := fmt.Sprintf("MTU %d of %s is more than native XDP takes (about %d)", f.MTU, f.Interface, limit)
+	lower := fmt.Sprintf("ip link set %s mtu %d", f.Interface, limit)
+	if xdp == config.XDPNative {
+		return Finding{LevelError, what + ", and datapath.xdp is native", lower + ", or set datapath.xdp to auto"}
+	}
+	return Finding{LevelWarn, what + "; generic mode is used where the driver refuses, which is slower", "for native mode: " + lower}
+}
+
+func (f Facts) mtuSocket() Finding {
+	if f.MTU <= MaxSocketMTU {
+		return ok("every packet of %s fits into an AF_XDP frame", f.Interface)
+	}
+	return Finding{LevelWarn,
+		fmt.Sprintf("MTU %d of %s lets packets in that are longer than an AF_XDP frame holds (%d): to a VIP they are dropped and counted", f.MTU, f.Interface, MaxSocketMTU),
+		fmt.Sprintf("ip link set %s mtu %d, or less", f.Interface, MaxSocketMTU)}
+}
+
+// lro judges large receive offload: packets that the card has joined are no
+// longer the ones that were sent, and drivers refuse native XDP with it.
+func (f Facts) lro(xdp config.XDPMode) Finding {
+	off := "ethtool -K " + f.Interface + " lro off"
+	switch {
+	case !f.LRO:
+		return ok("large receive offload of %s is off", f.Interface)
+	case xdp == config.XDPNative:
+		return Finding{LevelError, "large receive offload of " + f.Interface + " is on, with which drivers refuse native XDP", off}
+	}
+	return Finding{LevelWarn, "large receive offload of " + f.Interface + " is on: the card joins packets into ones too long for AF_XDP", off}
+}
