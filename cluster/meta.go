@@ -1,0 +1,107 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"thresher/config"
+)
+
+// metaVersion is the layout that Meta.Encode writes.
+const metaVersion = 1
+
+// metaHeader is the length of the layout's fixed part: version, phase, MAC,
+// digest, rule count.
+const metaHeader = 1 + 1 + 6 + 8 + 2
+
+// MaxWeight is the greatest weight of a node (DESIGN §3).
+const MaxWeight = 100
+
+// ErrMeta is what every error of Meta's codec wraps.
+var ErrMeta = errors.New("node metadata")
+
+// Meta is what a node tells the farm about itself through gossip.
+type Meta struct {
+	// Phase is where in its life the node is.
+	Phase Phase
+	// MAC is the Ethernet address of the node's VIP interface.
+	MAC config.MAC
+	// Digest is a hash of the part of the configuration that all nodes must
+	// share (VIPs, rules). 0 has no special meaning.
+	Digest uint64
+	// Weights are the node's weights, 0 to MaxWeight, one for each rule in the
+	// order of the rules; a rule that a check withdrew has 0. At most
+	// config.MaxRules.
+	Weights []uint8
+}
+
+// Encode returns the metadata's wire form, at most 274 bytes of the 512 that
+// memberlist has room for:
+//
+//	0   version, 1
+//	1   phase
+//	2   MAC, 6 bytes
+//	8   digest, 8 bytes, big endian
+//	16  number of rules, 2 bytes, big endian
+//	18  one byte of weight for each rule
+//
+// It fails on values that DecodeMeta would refuse.
+func (m Meta) Encode() ([]byte, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	if !m.Phase.known() {
+		return nil, fmt.Errorf("%w: phase %d is none", ErrMeta, m.Phase)
+	}
+	b := make([]byte, 0, metaHeader+len(m.Weights))
+	b = append(b, metaVersion, byte(m.Phase))
+	b = append(b, m.MAC[:]...)
+	b = binary.BigEndian.AppendUint64(b, m.Digest)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Weights)))
+	return append(b, m.Weights...), nil
+}
+
+// DecodeMeta reads the wire form. It does not keep b.
+//
+// A release may only append to the layout, and raises the version when it does.
+// So version 1 is read strictly, to the last byte, and of a higher version the
+// part that is known here is read and what follows is left alone: two adjacent
+// releases can share a farm during an upgrade. A phase that a later release
+// added comes out as its number, which is not Up, so its node owns nothing here.
+func DecodeMeta(b []byte) (Meta, error) {
+	if len(b) < metaHeader {
+		return Meta{}, fmt.Errorf("%w: %d bytes, want at least %d", ErrMeta, len(b), metaHeader)
+	}
+	version := b[0]
+	if version < metaVersion {
+		return Meta{}, fmt.Errorf("%w: version %d is none", ErrMeta, version)
+	}
+	m := Meta{
+		Phase:  Phase(b[1]),
+		MAC:    config.MAC(b[2:8]),
+		Digest: binary.BigEndian.Uint64(b[8:16]),
+	}
+	rules, rest := int(binary.BigEndian.Uint16(b[16:18])), b[metaHeader:]
+	if len(rest) < rules || version == metaVersion && len(rest) > rules {
+		return Meta{}, fmt.Errorf("%w: %d rules but %d bytes of weights", ErrMeta, rules, len(rest))
+	}
+	if version == metaVersion && !m.Phase.known() {
+		return Meta{}, fmt.Errorf("%w: phase %d is none", ErrMeta, m.Phase)
+	}
+	m.Weights = append([]uint8{}, rest[:rules]...)
+	return m, m.check()
+}
+
+// check refuses what no version allows.
+func (m Meta) check() error {
+	if len(m.Weights) > config.MaxRules {
+		return fmt.Errorf("%w: %d rules, want at most %d", ErrMeta, len(m.Weights), config.MaxRules)
+	}
+	for i, w := range m.Weights {
+		if w > MaxWeight {
+			return fmt.Errorf("%w: weight %d of rule %d, want at most %d", ErrMeta, w, i, MaxWeight)
+		}
+	}
+	return nil
+}
