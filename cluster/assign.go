@@ -43,9 +43,9 @@ type cachedColumn struct {
 // what a node loses was its own, what it gains it takes itself.
 //
 // weights[i], 0 to 255, belongs to names[i]; a missing weight is 0, and 0 owns
-// nothing. Names must differ; at most 255 can own anything. The result depends on names
-// and weights only, not on the rule, so rules with the same weights share one
-// table, and a client has the same node on ports 80 and 443.
+// nothing. Names must differ; at most 255 can own anything. The result depends on
+// names and weights only, not on the rule, so rules with the same weights share
+// one table, and a client has the same node on ports 80 and 443.
 //
 // The table is shared by all callers and must not be changed.
 func (a *Assigner) Assign(names []string, weights []uint8) *Table {

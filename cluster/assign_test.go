@@ -193,11 +193,15 @@ func randomNames(rng *rand.Rand, n int) []string {
 	return names
 }
 
-// TestBalance draws 1,000 random farms with equal weights, half up to 8 nodes and half up
-// to 32, and holds the worst node of each to DESIGN §3's bounds relative to the
-// ideal share.
+// TestBalance draws 1,000 random farms with equal weights, half up to 8 nodes
+// and half up to 32, and holds the worst node of each to DESIGN §3's bounds
+// relative to the ideal share.
 func TestBalance(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
+	farms := 500
+	if raceEnabled {
+		farms = 10
+	}
 	pool := randomNames(rng, 100)
 	columns := map[string]*cachedColumn{}
 	for _, n := range pool {
@@ -208,7 +212,7 @@ func TestBalance(t *testing.T) {
 		bound       float64
 	}{{2, 8, 0.04}, {9, 32, 0.08}} {
 		var worst []float64
-		for range 500 {
+		for range farms {
 			n := tc.least + rng.IntN(tc.most-tc.least+1)
 			rng.Shuffle(len(pool), func(i, j int) { pool[i], pool[j] = pool[j], pool[i] })
 			farm := Assigner{columns: maps.Clone(columns)}

@@ -15,16 +15,16 @@ type Refusal struct {
 }
 
 // Eligible returns the view of the nodes that may own buckets: those that are
-// alive, up, and have the farm configuration's digest. Nodes that are up but
-// have another digest, or metadata that can't be read, are refused, in order of
-// name; a node that is not up is just not there.
+// alive, up, and have the farm configuration's digest. Nodes that are up but have
+// another digest, or metadata that can't be read, are refused, in order of name;
+// a node that is not up is just not there.
 //
 // Nodes with another digest are left out because they number the rules
-// differently: their weights would be taken for other rules' weights. Each of two such groups
-// leaves the other out, and both would serve. So there is one rule for
-// who comes later: a node that is not up yet and is given any refusal must not
-// go up. It keeps trying, for the farm may be on the way from one configuration
-// to the next.
+// differently: their weights would be taken for other rules' weights. Each of two
+// such groups leaves the other out, and both would serve. So there is one rule
+// for who comes later: a node that is not up yet and is given any refusal must
+// not go up. It keeps trying, for the farm may be on the way from one
+// configuration to the next.
 //
 // self is this node's name. Its own member entry must be among members like any
 // other; the reasons are written from its point of view.
