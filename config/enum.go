@@ -10,12 +10,26 @@ const (
 	UDP Protocol = 17
 )
 
+// String returns the protocol as the file spells it.
+func (p Protocol) String() string { return protocols.name(p) }
+
+var protocols = enum[Protocol]{"protocol", []word[Protocol]{
+	{"tcp", TCP}, {"udp", UDP},
+}}
+
 // VIPMode is how every node gets to see a VIP's frames (DESIGN §4).
 type VIPMode uint8
 
 // Flood answers for the VIP with an Ethernet address that is never a source,
 // so that no switch learns it and every port gets its frames.
 const Flood VIPMode = 1
+
+// String returns the mode as the file spells it.
+func (m VIPMode) String() string { return vipModes.name(m) }
+
+var vipModes = enum[VIPMode]{"VIP mode", []word[VIPMode]{
+	{"flood", Flood},
+}}
 
 // Affinity is what of a client's identity is hashed to its bucket (DESIGN §2).
 type Affinity uint8
@@ -28,11 +42,25 @@ const (
 	Session
 )
 
+// String returns the affinity as the file spells it.
+func (a Affinity) String() string { return affinities.name(a) }
+
+var affinities = enum[Affinity]{"affinity", []word[Affinity]{
+	{"client", Client}, {"session", Session},
+}}
+
 // Default is what happens to VIP traffic that matches no rule.
 type Default uint8
 
 // Deny drops VIP traffic that matches no rule.
 const Deny Default = 1
+
+// String returns the default as the file spells it.
+func (d Default) String() string { return defaults.name(d) }
+
+var defaults = enum[Default]{"default", []word[Default]{
+	{"deny", Deny},
+}}
 
 // Profile names a set of failure-detection timings.
 type Profile uint8
@@ -46,11 +74,25 @@ const (
 	WAN
 )
 
+// String returns the profile as the file spells it.
+func (p Profile) String() string { return profiles.name(p) }
+
+var profiles = enum[Profile]{"profile", []word[Profile]{
+	{"fast", Fast}, {"lan", LAN}, {"wan", WAN},
+}}
+
 // Offload is how much of the verdict the kernel program repeats.
 type Offload uint8
 
 // OffloadNone sends every VIP packet through the pipeline.
 const OffloadNone Offload = 1
+
+// String returns the offload level as the file spells it.
+func (o Offload) String() string { return offloads.name(o) }
+
+var offloads = enum[Offload]{"offload level", []word[Offload]{
+	{"none", OffloadNone},
+}}
 
 // XDPMode is how the kernel program is attached to the interface.
 type XDPMode uint8
@@ -64,5 +106,9 @@ const (
 	XDPGeneric
 )
 
-// String is temporary until enum tables come.
-func (m XDPMode) String() string { return [...]string{"", "auto", "native", "generic"}[m] }
+// String returns the attach mode as the file spells it.
+func (m XDPMode) String() string { return xdpModes.name(m) }
+
+var xdpModes = enum[XDPMode]{"XDP mode", []word[XDPMode]{
+	{"auto", XDPAuto}, {"native", XDPNative}, {"generic", XDPGeneric},
+}}

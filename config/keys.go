@@ -1,6 +1,14 @@
 package config
 
-// Keys are a farm's secrets. Every node has the same ones.
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Keys are a farm's secrets. Every node has the same ones. They print as
+// whether they are set, never as what they are.
 type Keys struct {
 	// Gossip encrypts membership messages: an AES-256 key.
 	Gossip [32]byte
@@ -8,3 +16,35 @@ type Keys struct {
 	// Another hash key moves every bucket.
 	Hash [16]byte
 }
+
+// NewKeys draws the keys of a new farm from random, which is crypto/rand.Reader
+// outside tests. The error is the reader's.
+func NewKeys(random io.Reader) (Keys, error) {
+	var k Keys
+	for _, part := range [][]byte{k.Gossip[:], k.Hash[:]} {
+		if _, err := io.ReadFull(random, part); err != nil {
+			return Keys{}, fmt.Errorf("draw keys: %w", err)
+		}
+	}
+	return k, nil
+}
+
+// String says whether there are keys, without them.
+func (k Keys) String() string {
+	if k == (Keys{}) {
+		return "Keys(none)"
+	}
+	return "Keys(redacted)"
+}
+
+// GoString is String, for %#v.
+func (k Keys) GoString() string { return k.String() }
+
+// Format is String for every verb: %x and %d would print the bytes.
+func (k Keys) Format(s fmt.State, _ rune) { fmt.Fprint(s, k.String()) }
+
+// LogValue is String, for log/slog.
+func (k Keys) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// MarshalJSON is String, as a JSON string.
+func (k Keys) MarshalJSON() ([]byte, error) { return json.Marshal(k.String()) }

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+const keyHeader = "# Thresher key file: the farm's secrets, the same on every node. Keep it secret.\n"
+
+// maxKeyFile bounds what is read as a key file. WriteKeys writes 163 bytes.
+const maxKeyFile = 4096
+
+const newKeyCure = "copy it again from another node, or make a new one for all with `thresher key FILE`"
+
+// WriteKeys makes a key file that only its owner may read, and puts it on the
+// disk for good. It never overwrites: the old keys may be the farm's only ones.
+// The error is of type *Error.
+func WriteKeys(path string, k Keys) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return &Error{File: path, Problem: "exists, and keys are never overwritten", Cure: "remove it first or use another name", cause: err}
+	} else if err != nil {
+		return keyError(path, err)
+	}
+	_, err = f.Write(formatKeys(k))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return keyError(path, errors.Join(err, os.Remove(path)))
+	}
+	return nil
+}
+
+// syncDir puts a new file's name on the disk: fsync of the file does not
+// (fsync(2)).
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func formatKeys(k Keys) []byte {
+	enc := base64.StdEncoding
+	return fmt.Appendf(nil, "%sgossip: %s\nhash: %s\n", keyHeader,
+		enc.EncodeToString(k.Gossip[:]), enc.EncodeToString(k.Hash[:]))
+}
+
+// ReadKeys reads a key file. It must be a regular file that nobody but its
+// owner has any right to. The error is of type *Error; it has no secrets in it.
+func ReadKeys(path string) (Keys, error) {
+	// Without O_NONBLOCK, opening a FIFO waits for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Keys{}, &Error{File: path, Problem: "no such key file", Cure: "make it with `thresher key " + path + "`, or copy it from another node", cause: err}
+	} else if err != nil {
+		return Keys{}, keyError(path, err)
+	}
+	defer f.Close()
+	if err := checkKeyMode(path, f); err != nil {
+		return Keys{}, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err != nil {
+		return Keys{}, keyError(path, err)
+	}
+	return parseKeys(path, data)
+}
+
+func checkKeyMode(path string, f *os.File) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return keyError(path, err)
+	case !info.Mode().IsRegular():
+		return &Error{File: path, Problem: "the key file is no regular file", Cure: newKeyCure}
+	case info.Mode().Perm()&0o077 != 0:
+		return &Error{File: path, Problem: fmt.Sprintf("the key file is open to others (mode %04o)", info.Mode().Perm()), Cure: "chmod 600 " + path}
+	}
+	return nil
+}
+
+func keyError(path string, err error) *Error {
+	return &Error{File: path, Problem: bare(err).Error(), Cure: cureUnreadable(err), cause: err}
+}
+
+// parseKeys reads a key file's text: both keys, each once, besides comments and
+// empty lines nothing else. Messages say nothing of a line's content, which may
+// be a secret.
+func parseKeys(name string, data []byte) (Keys, error) {
+	if len(data) > maxKeyFile {
+		return Keys{}, &Error{File: name, Problem: fmt.Sprintf("larger than %d bytes", maxKeyFile), Cure: newKeyCure}
+	}
+	var k Keys
+	parts := map[string][]byte{"gossip": k.Gossip[:], "hash": k.Hash[:]}
+	number := 0
+	for line := range strings.Lines(string(data)) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		key, text, _ := strings.Cut(line, ":")
+		into, ok := parts[key]
+		if !ok {
+			return Keys{}, &Error{File: name, Line: number, Problem: "neither a gossip nor a hash key, or a second one", Cure: newKeyCure}
+		}
+		if problem := parseKey(into, strings.TrimSpace(text)); problem != "" {
+			return Keys{}, &Error{File: name, Line: number, Key: key, Problem: problem, Cure: newKeyCure}
+		}
+		delete(parts, key)
+	}
+	for _, key := range []string{"gossip", "hash"} {
+		if parts[key] != nil {
+			return Keys{}, &Error{File: name, Key: key, Problem: "is missing", Cure: newKeyCure}
+		}
+	}
+	return k, nil
+}
+
+// parseKey decodes one key and returns what is wrong with it.
+func parseKey(into []byte, text string) string {
+	raw, err := base64.StdEncoding.Strict().DecodeString(text)
+	// The decoder skips line breaks inside; a key has one spelling only.
+	if err != nil || base64.StdEncoding.EncodeToString(raw) != text {
+		return "not base64"
+	}
+	if len(raw) != len(into) {
+		return fmt.Sprintf("has %d bytes instead of %d", len(raw), len(into))
+	}
+	if bytes.Equal(raw, make([]byte, len(into))) {
+		return "is all zeros"
+	}
+	copy(into, raw)
+	return ""
+}

@@ -1,0 +1,132 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"reflect"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/spf13/viper"
+)
+
+// maxFileSize bounds what is read as a configuration. 256 rules with many ports
+// take some 50 KB.
+const maxFileSize = 1 << 20
+
+// Options are what stands above the file. The zero value takes the process's
+// environment and no flags.
+type Options struct {
+	// Env is the environment as KEY=VALUE, in which THRESHER_CLUSTER_PROFILE
+	// sets cluster.profile, and so on for every key that is not inside a list of
+	// objects; lists are separated by commas, empty variables ignored.
+	// Nil means os.Environ.
+	Env []string
+	// Set are values by key, such as "datapath.offload", above Env: what the
+	// command line's flags set.
+	Set map[string]string
+}
+
+// Load reads and checks the configuration file at path, with the environment
+// and the flags of opts above it. It reads the key file too. The error is of
+// type Errors and has every problem found.
+func Load(path string, opts Options) (*Config, error) {
+	data, err := readConfig(path)
+	if err != nil {
+		return nil, Errors{{File: path, Problem: err.Error(), Cure: cureUnreadable(err), cause: err}}
+	}
+	return Parse(path, data, opts)
+}
+
+func readConfig(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err != nil {
+		return nil, bare(err)
+	}
+	if len(data) > maxFileSize {
+		return nil, fmt.Errorf("larger than %d bytes", maxFileSize)
+	}
+	return data, nil
+}
+
+// bare is a file system error without operation and path, which the message
+// that it goes into already has.
+func bare(err error) error {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	return err
+}
+
+func cureUnreadable(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "check the path"
+	case errors.Is(err, fs.ErrPermission):
+		return "run as root, or let this user read it"
+	}
+	return ""
+}
+
+// Parse is Load for a file that is already read. The name stands in messages,
+// and a relative key_file of the file is looked for in the name's directory;
+// nothing but that key file is read.
+func Parse(name string, data []byte, opts Options) (*Config, error) {
+	p := newProblems(name)
+	top := p.tree(data)
+	if top == nil {
+		return nil, p.err()
+	}
+	p.check(top, reflect.TypeFor[rawConfig](), "")
+	env := opts.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	p.override(env, opts.Set)
+	raw, err := p.decode(data)
+	// With a problem found, decoding stumbles over the same one: what it could
+	// decode is still worth checking.
+	if err != nil && len(p.list) == 0 {
+		p.addAt(0, "", err.Error(), "")
+		return nil, p.err()
+	}
+	c := p.validate(raw)
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// decode reads the file through a viper of its own, with the defaults below and
+// the overrides above. Any key that the schema does not know is an error, and
+// nothing is converted: viper's usual hooks and weak typing stay off.
+func (p *problems) decode(data []byte) (rawConfig, error) {
+	v := viper.New()
+	v.SetConfigType("yaml")
+	for path, value := range p.defaults() {
+		v.SetDefault(path, value)
+	}
+	for path, o := range p.overrides {
+		if o.value != nil {
+			v.Set(path, o.value)
+		}
+	}
+	var raw rawConfig
+	if err := v.ReadConfig(bytes.NewReader(data)); err != nil {
+		return raw, fmt.Errorf("read: %w", err)
+	}
+	err := v.UnmarshalExact(&raw, func(dc *mapstructure.DecoderConfig) {
+		dc.DecodeHook = nil
+		dc.WeaklyTypedInput = false
+	})
+	return raw, err
+}

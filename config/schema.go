@@ -1,0 +1,117 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// check compares the value n at path with the type that the schema has there.
+func (p *problems) check(n *yaml.Node, t reflect.Type, path string) {
+	switch {
+	case isNull(n):
+		p.addMalformed(path, "has no value", "give it one or remove the key")
+	case t.Kind() == reflect.Struct:
+		p.checkMapping(n, t, path)
+	case t.Kind() == reflect.Slice:
+		p.checkList(n, t, path)
+	case t.Kind() == reflect.Interface:
+		// One value or several; validate knows which are right.
+		if n.Kind == yaml.SequenceNode {
+			p.checkList(n, reflect.SliceOf(t), path)
+		} else if n.Kind == yaml.MappingNode {
+			p.addMalformed(path, "has keys below it where a value belongs", "")
+		}
+	default:
+		p.checkScalar(n, t, path)
+	}
+}
+
+func (p *problems) checkMapping(n *yaml.Node, t reflect.Type, path string) {
+	known := fields(t)
+	if n.Kind != yaml.MappingNode {
+		p.addMalformed(path, "has a value where keys belong", "its keys are "+quoted(fieldKeys(known)))
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i].Value
+		at := slices.IndexFunc(known, func(f field) bool { return f.key == key })
+		if at < 0 {
+			p.addUnknown(path, key, fieldKeys(known))
+			continue
+		}
+		p.check(n.Content[i+1], known[at].kind, child(path, key))
+	}
+}
+
+// addUnknown records an unknown key with the one that was probably meant.
+func (p *problems) addUnknown(path, key string, known []string) {
+	p.addMalformed(child(path, key), fmt.Sprintf("unknown key `%s`", key), cureUnknown(key, known))
+	p.misspelt[path] = true
+}
+
+// cureUnknown names the nearest of the known keys; failing that the place
+// where the key does belong; failing that all known ones.
+func cureUnknown(key string, known []string) string {
+	if near, ok := nearest(key, known); ok {
+		return fmt.Sprintf("did you mean `%s`?", near)
+	}
+	for _, f := range settings(reflect.TypeFor[rawConfig](), "") {
+		if strings.HasSuffix(f.key, "."+key) {
+			return fmt.Sprintf("did you mean `%s`?", f.key)
+		}
+	}
+	return "the keys here are " + quoted(known)
+}
+
+func (p *problems) checkList(n *yaml.Node, t reflect.Type, path string) {
+	if n.Kind != yaml.SequenceNode {
+		p.addMalformed(path, "is not a list", "put the value into [brackets], or start each entry with a dash")
+		return
+	}
+	for i, item := range n.Content {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if t.Elem().Kind() == reflect.Interface && item.Kind != yaml.ScalarNode {
+			p.addMalformed(at, "is not a single value", "")
+			continue
+		}
+		p.check(item, t.Elem(), at)
+	}
+}
+
+// checkScalar tells the types of YAML's plain values apart: `name: 10` is a
+// number there, and `join_timeout: 5` has no unit.
+func (p *problems) checkScalar(n *yaml.Node, t reflect.Type, path string) {
+	if n.Kind != yaml.ScalarNode {
+		p.addMalformed(path, "is not a single value", "")
+		return
+	}
+	tag := n.ShortTag()
+	number := tag == "!!int" || tag == "!!float"
+	switch {
+	case t == durationType && number:
+		p.addMalformed(path, "needs a unit", "such as "+n.Value+"s")
+	case t.Kind() == reflect.String && tag != "!!str":
+		p.addMalformed(path, n.Value+" is not text", fmt.Sprintf("write %q, with the quotes", n.Value))
+	case t.Kind() == reflect.Bool && tag != "!!bool":
+		p.addMalformed(path, fmt.Sprintf("%q is neither true nor false", n.Value), "use true or false")
+	case t.Kind() == reflect.Int64 && (tag != "!!int" || n.Decode(new(int64)) != nil):
+		p.addMalformed(path, fmt.Sprintf("%q is not a whole number", n.Value), "write digits only")
+	}
+}
+
+// quoted joins keys as "`a`, `b` and `c`".
+func quoted(keys []string) string {
+	marked := make([]string, len(keys))
+	for i, k := range keys {
+		marked[i] = "`" + k + "`"
+	}
+	last := len(marked) - 1
+	if last < 1 {
+		return strings.Join(marked, "")
+	}
+	return strings.Join(marked[:last], ", ") + " and " + marked[last]
+}

@@ -1,0 +1,124 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxDepth is far deeper than the schema, and bounds the paths' lengths.
+const maxDepth = 16
+
+// tree parses the file into nodes that know their lines, which viper does not
+// keep. It returns nil if there is nothing to go on with.
+func (p *problems) tree(data []byte) *yaml.Node {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		p.addEmpty()
+		return nil
+	} else if err != nil {
+		p.addSyntax(err)
+		return nil
+	}
+	var next yaml.Node
+	if err := dec.Decode(&next); err == nil {
+		p.addAt(next.Line, "", "a second YAML document", "write everything into one")
+		return nil
+	} else if !errors.Is(err, io.EOF) {
+		p.addSyntax(err)
+		return nil
+	}
+	return p.root(&doc)
+}
+
+// root returns the file's top mapping with every key's line noted.
+func (p *problems) root(doc *yaml.Node) *yaml.Node {
+	top := doc.Content[0]
+	switch {
+	case isNull(top):
+		p.addEmpty()
+		return nil
+	case top.Kind != yaml.MappingNode:
+		p.addAt(top.Line, "", "not a list of keys with values", "start with lines such as `interface: eth0`")
+		return nil
+	}
+	p.index(top, "", 0)
+	if len(p.list) > 0 {
+		return nil // viper would read something else than what is written
+	}
+	return top
+}
+
+// index notes the line of every key below n and refuses what would make a key
+// mean something else than what stands at its line.
+func (p *problems) index(n *yaml.Node, path string, depth int) {
+	switch {
+	case depth > maxDepth:
+		p.add(path, "nested too deep", "")
+	case n.Kind == yaml.AliasNode:
+		p.add(path, "YAML aliases are not supported", "write the value out")
+	case n.Kind == yaml.MappingNode:
+		p.indexKeys(n, path, depth)
+	case n.Kind == yaml.SequenceNode:
+		for i, item := range n.Content {
+			at := fmt.Sprintf("%s[%d]", path, i)
+			p.lines[at] = item.Line
+			p.index(item, at, depth+1)
+		}
+	}
+}
+
+// indexKeys is index for a mapping. Keys that differ only in case are
+// duplicates: viper folds case, and one of the two would silently win.
+func (p *problems) indexKeys(n *yaml.Node, path string, depth int) {
+	first := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind != yaml.ScalarNode {
+			p.addAt(key.Line, path, "a key that is not a word", "")
+			continue
+		}
+		at := child(path, key.Value)
+		folded := strings.ToLower(key.Value)
+		if before, ok := first[folded]; ok {
+			p.addAt(key.Line, at, fmt.Sprintf("duplicate key `%s`", key.Value),
+				fmt.Sprintf("`%s` is already on line %d", before.Value, before.Line))
+			continue
+		}
+		first[folded] = key
+		p.lines[at] = key.Line
+		p.index(value, at, depth+1)
+	}
+}
+
+// addAt records a problem of the file itself, on a line of its own.
+func (p *problems) addAt(line int, path, problem, cure string) {
+	p.list = append(p.list, &Error{File: p.file, Line: line, Key: path, Problem: problem, Cure: cure})
+}
+
+func (p *problems) addEmpty() {
+	p.addAt(0, "", "the file is empty", "it needs at least interface, vips, rules and cluster")
+}
+
+var yamlError = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
+
+// addSyntax records what the YAML parser said, with its line.
+func (p *problems) addSyntax(err error) {
+	line, text := 0, err.Error()
+	if m := yamlError.FindStringSubmatch(text); m != nil {
+		line, _ = strconv.Atoi(m[1]) // no line is line 0
+		text = m[2]
+	}
+	p.addAt(line, "", "not YAML: "+text, "")
+}
+
+func isNull(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+}

@@ -1,0 +1,138 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// maxName is how long a node's or rule's name may be: a DNS label's length
+// (RFC 1035, 2.3.4), so that a host name's first label always fits.
+const maxName = 63
+
+// maxInterfaceName is IFNAMSIZ without its terminating NUL (linux/if.h).
+const maxInterfaceName = 15
+
+// maxSocketPath is sun_path without its terminating NUL (unix(7)).
+const maxSocketPath = 107
+
+// validate converts what was decoded, in the order of the schema, and records
+// every problem. The result is only of use if there are none.
+func (p *problems) validate(raw rawConfig) *Config {
+	c := &Config{
+		Node:      p.nodeName(raw.Node.Name),
+		Interface: p.interfaceName(raw.Interface),
+		VIPs:      p.vips(raw.VIPs),
+		Default:   readEnum(p, defaults, "default", raw.Default),
+		Datapath: Datapath{
+			Offload: readEnum(p, offloads, "datapath.offload", raw.Datapath.Offload),
+			XDP:     readEnum(p, xdpModes, "datapath.xdp", raw.Datapath.XDP),
+			Queues:  p.queues(raw.Datapath.Queues),
+		},
+		RunDir:   p.directory("run_dir", raw.RunDir),
+		StateDir: p.directory("state_dir", raw.StateDir),
+	}
+	c.Rules = p.rules(raw.Rules, c.VIPs)
+	c.Cluster = p.cluster(raw.Cluster, c.VIPs)
+	c.API.Socket = p.socket(raw.API.Listen, c.RunDir)
+	return c
+}
+
+func (p *problems) nodeName(name string) string {
+	if name == "" && !p.written("node.name") {
+		p.addMissing("node.name", "this machine has no host name, so give the node a name")
+		return ""
+	}
+	return p.name("node.name", name)
+}
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// name checks the name of a node or rule: it stands in file names, metrics and
+// on command lines.
+func (p *problems) name(path, name string) string {
+	const cure = "use letters, digits, dots, dashes and underscores, beginning with a letter or digit"
+	switch {
+	case name == "":
+		p.add(path, "is empty", cure)
+	case len(name) > maxName:
+		p.add(path, fmt.Sprintf("%q has %d characters", name, len(name)), fmt.Sprintf("use at most %d", maxName))
+	case !nameForm.MatchString(name):
+		p.add(path, fmt.Sprintf("%q has other characters than a name may have", name), cure)
+	}
+	return name
+}
+
+// interfaceName checks what the kernel checks (dev_valid_name in
+// net/core/dev.c). Whether the interface exists is the host's check.
+func (p *problems) interfaceName(name string) string {
+	const path = "interface"
+	switch {
+	case name == "":
+		p.addMissing(path, "name the network interface that the VIPs' packets arrive on, such as eth0")
+	case len(name) > maxInterfaceName:
+		p.add(path, fmt.Sprintf("%q has %d characters", name, len(name)),
+			fmt.Sprintf("an interface name has at most %d", maxInterfaceName))
+	case name == "." || name == ".." || strings.ContainsAny(name, "/:") || strings.ContainsFunc(name, unicode.IsSpace):
+		p.add(path, fmt.Sprintf("%q is no interface name", name), "see `ip link` for the right ones")
+	}
+	return name
+}
+
+// directory checks a path that the daemon will make. It is absolute, since a
+// daemon's working directory says nothing.
+func (p *problems) directory(path, dir string) string {
+	if !filepath.IsAbs(dir) || strings.ContainsRune(dir, 0) {
+		p.add(path, fmt.Sprintf("%q is no absolute path", dir), "begin it with a slash")
+		return ""
+	}
+	return filepath.Clean(dir)
+}
+
+// maxQueues is more receive queues than network cards have, and bounds the
+// memory that is asked for.
+const maxQueues = 1024
+
+func (p *problems) queues(value any) int {
+	const path, cure = "datapath.queues", "use auto or a number from 1 to 1024"
+	if value == "auto" {
+		return 0
+	}
+	n, ok := value.(int)
+	if !ok {
+		p.add(path, fmt.Sprintf("%q is no number of queues", fmt.Sprint(value)), cure)
+	} else if n < 1 || n > maxQueues {
+		p.add(path, fmt.Sprintf("%d queues are out of range", n), cure)
+	}
+	return n
+}
+
+// socket reads api.listen. The key is a list since the console will listen on
+// https:// besides.
+func (p *problems) socket(listen []string, runDir string) string {
+	const path, cure = "api.listen", "use one, such as unix://" + DefaultSocket
+	if len(listen) == 0 {
+		if p.written(path) {
+			p.add(path, "names no socket", cure)
+		}
+		return defaultSocket(runDir)
+	}
+	if len(listen) > 1 {
+		p.add(path, "has more than one entry, and only one unix socket is supported", cure)
+		return ""
+	}
+	at := path + "[0]"
+	socket, ok := strings.CutPrefix(listen[0], "unix://")
+	switch {
+	case !ok:
+		p.add(at, fmt.Sprintf("%q is no unix socket, and nothing else is supported", listen[0]), cure)
+	case !filepath.IsAbs(socket) || strings.ContainsRune(socket, 0):
+		p.add(at, fmt.Sprintf("%q has no absolute path", listen[0]), cure)
+	case len(socket) > maxSocketPath:
+		p.add(at, fmt.Sprintf("the socket's path has %d characters", len(socket)),
+			fmt.Sprintf("use at most %d", maxSocketPath))
+	}
+	return socket
+}
