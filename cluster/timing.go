@@ -47,8 +47,8 @@ func profileConfig(p config.Profile) (*memberlist.Config, error) {
 // processors.
 func fastConfig() *memberlist.Config {
 	c := memberlist.DefaultLANConfig()
-	c.ProbeInterval = 200 * time.Millisecond
-	c.ProbeTimeout = 100 * time.Millisecond
+	c.ProbeInterval = 150 * time.Millisecond
+	c.ProbeTimeout = 75 * time.Millisecond
 	c.GossipInterval = 50 * time.Millisecond
 	c.SuspicionMult = 3
 	c.TCPTimeout = time.Second
