@@ -1,0 +1,90 @@
+package farm
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+
+	"thresher/cluster"
+	"thresher/config"
+	"thresher/console"
+)
+
+// events tells what happens in the farm, once to whoever reads the log and once
+// to whoever asks the API.
+type events struct {
+	ring *console.Log
+	log  *slog.Logger
+}
+
+func (e *events) add(level, kind, message string, fields map[string]string) {
+	e.ring.Add(console.Event{Kind: kind, Level: level, Message: message, Fields: fields})
+	attrs := []any{"kind", kind}
+	for k, v := range fields {
+		attrs = append(attrs, k, v)
+	}
+	e.log.Log(context.Background(), slogLevel(level), message, attrs...)
+}
+
+func slogLevel(level string) slog.Level {
+	switch level {
+	case console.LevelError:
+		return slog.LevelError
+	case console.LevelWarn:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// state is a change of this node's own state.
+func (e *events) state(s console.NodeState, reason string) {
+	message := fmt.Sprintf("this node is %s", s)
+	if reason != "" {
+		message += ": " + reason
+	}
+	level := console.LevelInfo
+	if s == console.Waiting {
+		level = console.LevelWarn
+	}
+	e.add(level, "state", message, map[string]string{"state": string(s)})
+}
+
+// node is a change of another node's state.
+func (e *events) node(name string, s console.NodeState) {
+	level := console.LevelInfo
+	if s == console.Unreachable {
+		level = console.LevelWarn
+	}
+	e.add(level, "node_"+string(s), fmt.Sprintf("node %s is %s", name, s), map[string]string{"node": name})
+}
+
+// view is a new set of nodes that share the buckets.
+func (e *events) view(v cluster.View) {
+	names := make([]string, len(v.Nodes))
+	for i, n := range v.Nodes {
+		names[i] = n.Name
+	}
+	nodes := strings.Join(names, " ")
+	e.add(console.LevelInfo, "view", fmt.Sprintf("the farm is shared by %d nodes: %s", len(names), nodes),
+		map[string]string{"view": fmt.Sprintf("%016x", v.ID), "nodes": nodes})
+}
+
+// responder is another node answering for a VIP.
+func (e *events) responder(vip netip.Addr, node string) {
+	if node == "" {
+		e.add(console.LevelWarn, "responder", fmt.Sprintf("nobody answers ARP for %s: no node is up", vip),
+			map[string]string{"vip": vip.String()})
+		return
+	}
+	e.add(console.LevelInfo, "responder", fmt.Sprintf("%s answers ARP for %s", node, vip),
+		map[string]string{"vip": vip.String(), "node": node})
+}
+
+// conflict is another machine that claims a VIP.
+func (e *events) conflict(vip netip.Addr, mac config.MAC) {
+	e.add(console.LevelError, "vip_conflict",
+		fmt.Sprintf("%s claims the VIP %s: find that machine and give it another address", mac, vip),
+		map[string]string{"vip": vip.String(), "mac": mac.String()})
+}

@@ -1,0 +1,199 @@
+package farm
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"thresher/cluster"
+	"thresher/config"
+	"thresher/console"
+)
+
+// loop owns the node's state. Its methods run on its one goroutine, but for do.
+type loop struct {
+	*parts
+	life     life
+	shares   shares
+	division division
+	roster   roster
+	bindings bindings
+
+	told    console.NodeState // the state that the others were last told
+	serving bool              // what the packet path was last told
+	stale   bool              // the packet path has another division than ours
+
+	asks    chan func()
+	ended   chan struct{} // closed when run returns
+	opening *time.Timer
+}
+
+// errEnded answers who asks a daemon that is going down.
+var errEnded = &console.Error{
+	Code: console.CodeUnavailable, Message: "the daemon is shutting down", Cure: "wait until it has come back",
+}
+
+func newLoop(p *parts) *loop {
+	opening := time.NewTimer(time.Hour)
+	opening.Stop()
+	return &loop{
+		parts:   p,
+		life:    newLife(holdFor(p.cfg.Cluster.Profile)),
+		shares:  shares{rules: p.cfg.Rules},
+		roster:  newRoster(p.cfg.Node),
+		stale:   true,
+		asks:    make(chan func()),
+		ended:   make(chan struct{}),
+		opening: opening,
+	}
+}
+
+// run decides until ctx is done or something that the node cannot serve without
+// has failed.
+func (l *loop) run(ctx context.Context) error {
+	defer close(l.ended)
+	joined := make(chan error, 1)
+	go func() { joined <- l.cluster.Join(ctx) }()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-l.failed:
+			return err
+		case err := <-joined:
+			if err != nil {
+				return ignoreCancelled(ctx, err)
+			}
+			l.life.join()
+		case <-l.cluster.Changed():
+		case <-l.opening.C:
+		case ask := <-l.asks:
+			ask()
+		}
+		l.settle()
+	}
+}
+
+func ignoreCancelled(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// do runs f on the loop's goroutine and waits for it. Any other goroutine may
+// call it; it gives up with the context or the loop.
+func (l *loop) do(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case l.asks <- func() { f(); close(done) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.ended:
+		return errEnded
+	}
+	<-done
+	return nil
+}
+
+// settle makes the packet path, the responder and the other nodes agree with
+// the farm as it stands. It recomputes everything from the member list, which is
+// the truth; whatever woke the loop was only a hint.
+func (l *loop) settle() {
+	now := time.Now()
+	members := l.cluster.Members()
+	view, refused := cluster.Eligible(l.cfg.Node, members, l.digest)
+	l.roster.update(members, l.events)
+	l.life.advance(obstacle(refused))
+	l.divide(view)
+	l.open(now)
+	l.answer()
+	l.tell()
+}
+
+// obstacle is why this node must stay out of the farm; "" if it need not.
+func obstacle(refused []cluster.Refusal) string {
+	if len(refused) == 0 {
+		return ""
+	}
+	return refused[0].Name + ": " + refused[0].Reason
+}
+
+// divide recomputes whose buckets are whose, if the view changed.
+func (l *loop) divide(view cluster.View) {
+	if l.division.tables != nil && view.ID == l.division.view.ID {
+		return
+	}
+	l.division = l.shares.divide(view)
+	l.stale = true
+	l.events.view(view)
+}
+
+// open lets in what is this node's, or nothing. A stopping node lets go here,
+// before it tells.
+func (l *loop) open(now time.Time) {
+	serves := l.life.serves(now)
+	if serves == l.serving && !l.stale {
+		return
+	}
+	l.serving, l.stale = serves, false
+	if serves {
+		l.datapath.apply(l.division.of(l.cfg.Node))
+	} else {
+		l.datapath.apply(nil)
+	}
+}
+
+// tell gossips this node's state, if it is new, and has the loop look again
+// when an up node is due to open.
+func (l *loop) tell() {
+	if l.life.state == l.told {
+		return
+	}
+	l.told = l.life.state
+	l.events.state(l.life.state, l.life.reason)
+	if err := l.cluster.SetMeta(l.meta(l.life.phase())); err != nil {
+		l.log.Warn("the other nodes may not have heard of this node's state", "state", l.life.state, "err", err)
+	}
+	if wait := l.life.told(time.Now()); wait > 0 {
+		l.opening.Reset(wait)
+	}
+}
+
+// answer takes up and gives up answering ARP as the view says.
+func (l *loop) answer() {
+	next := bindingsFor(l.division.view, l.cfg.Node, l.cfg.VIPs)
+	if next.equal(l.bindings) {
+		return
+	}
+	if err := l.responder.SetBindings(next.mine, next.all); err != nil {
+		l.log.Error("ARP is not answered as it should be", "err", err)
+	}
+	for vip, node := range next.responders {
+		if node != l.bindings.responders[vip] {
+			l.events.responder(vip, node)
+		}
+	}
+	l.bindings = next
+}
+
+// leave ends the node's part in the farm: traffic out first, then the others
+// are told, so that they do not take the end for a crash.
+func (l *loop) leave() {
+	l.datapath.apply(nil)
+	if err := l.cluster.SetMeta(l.meta(cluster.Leaving)); err != nil {
+		l.log.Warn("the other nodes may take this node's end for a crash", "err", err)
+	}
+}
+
+// holdFor is how long the others may take to hear that a node is up, by the
+// profile: several rounds of gossip (cluster/timing.go).
+func holdFor(p config.Profile) time.Duration {
+	switch p {
+	case config.LAN:
+		return time.Second
+	case config.WAN:
+		return 3 * time.Second
+	}
+	return 250 * time.Millisecond
+}

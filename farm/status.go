@@ -1,0 +1,154 @@
+package farm
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"thresher/cluster"
+	"thresher/config"
+	"thresher/console"
+	"thresher/pipeline"
+)
+
+// statusPatience is how long a request waits for a busy loop.
+const statusPatience = 5 * time.Second
+
+// control is what the API may ask of the loop. Its methods may be called from
+// any goroutine.
+type control struct{ loop *loop }
+
+var _ console.Farm = control{}
+
+// Status reports the node and its farm as they stand.
+func (c control) Status() (s console.Status) {
+	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
+	defer cancel()
+	if err := c.loop.do(ctx, func() { s = c.loop.status() }); err != nil {
+		return console.Status{Node: c.loop.cfg.Node, State: console.Stopped, Reason: err.Error()}
+	}
+	return s
+}
+
+// Start brings a stopped node up again.
+func (c control) Start(ctx context.Context) error { return c.loop.do(ctx, c.loop.life.start) }
+
+// Stop takes the node out; its daemon goes on.
+func (c control) Stop(ctx context.Context) error { return c.loop.do(ctx, c.loop.life.stop) }
+
+// Where tells which node serves a client.
+func (c control) Where(client netip.Addr, port uint16, rule string) (w console.Where, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
+	defer cancel()
+	if ended := c.loop.do(ctx, func() { w, err = c.loop.where(client, port, rule) }); ended != nil {
+		return w, ended
+	}
+	return w, err
+}
+
+func (l *loop) status() console.Status {
+	s := console.Status{
+		Node:     l.cfg.Node,
+		State:    l.life.state,
+		Reason:   l.life.reason,
+		View:     console.ViewID(l.division.view.ID),
+		Settled:  true,
+		Datapath: l.datapathStatus(),
+		Checks:   []console.Check{},
+		Services: []console.Service{},
+		Cluster: &console.Cluster{
+			HealthScore:     l.cluster.HealthScore(),
+			RefusedMessages: l.cluster.RefusedMessages(),
+			DetectionMS:     l.detection(len(l.division.view.Nodes)).Milliseconds(),
+		},
+	}
+	l.addNodes(&s)
+	l.addVIPs(&s)
+	return s
+}
+
+// addNodes fills in the nodes with their shares, and this node's part of the
+// rules.
+func (l *loop) addNodes(s *console.Status) {
+	shares := make(map[string]map[string]float64)
+	for _, name := range l.roster.names() {
+		shares[name] = make(map[string]float64)
+	}
+	for i, rule := range l.cfg.Rules {
+		counts := l.division.counts(i)
+		r := console.Rule{Name: rule.Name, Buckets: pipeline.Buckets}
+		for n, node := range l.division.view.Nodes {
+			shares[node.Name][rule.Name] = float64(counts[n]) / pipeline.Buckets
+			if node.Name == l.cfg.Node {
+				r.Mine = counts[n]
+			}
+		}
+		s.Rules = append(s.Rules, r)
+	}
+	for _, name := range l.roster.names() {
+		entry := l.roster.nodes[name]
+		s.Nodes = append(s.Nodes, console.Node{
+			Name: name, State: entry.state, Address: entry.address, Shares: withZeros(shares[name], l.cfg.Rules),
+		})
+	}
+}
+
+// withZeros says 0 for the rules that a node has no part of.
+func withZeros(shares map[string]float64, rules []config.Rule) map[string]float64 {
+	for _, r := range rules {
+		shares[r.Name] += 0
+	}
+	return shares
+}
+
+func (l *loop) addVIPs(s *console.Status) {
+	for _, vip := range l.cfg.VIPs {
+		s.VIPs = append(s.VIPs, console.VIP{
+			Address: vip.Address, MAC: vip.MAC.String(), Mode: vip.Mode.String(),
+			Responder: l.bindings.responders[vip.Address],
+		})
+	}
+}
+
+func (l *loop) datapathStatus() console.Datapath {
+	d := console.Datapath{
+		Offload:  l.cfg.Datapath.Offload.String(),
+		XDP:      l.datapath.mode.String(),
+		ZeroCopy: l.datapath.zeroCopy(),
+		Queues:   len(l.datapath.queues),
+	}
+	counts, asked, err := l.datapath.counts()
+	if err != nil {
+		l.log.Warn("the packet counters can't be read in full", "err", err)
+	}
+	d.Asked = asked
+	d.Reasons = make(map[string]uint64, len(counts))
+	for i, n := range counts {
+		reason := pipeline.Reason(i)
+		switch reason.Verdict() {
+		case pipeline.Untouched:
+			continue
+		case pipeline.Accept:
+			d.Accepted += n
+		case pipeline.Drop:
+			d.Rejected += n
+		}
+		d.Reasons[reason.String()] = n
+	}
+	s := l.datapath.stats()
+	d.XSK = console.XSK{
+		RxDropped:            s.RxDropped,
+		RxInvalidDescs:       s.RxInvalidDescs,
+		TxInvalidDescs:       s.TxInvalidDescs,
+		RxRingFull:           s.RxRingFull,
+		RxFillRingEmptyDescs: s.RxFillRingEmptyDescs,
+		TxRingEmptyDescs:     s.TxRingEmptyDescs,
+	}
+	return d
+}
+
+// detection is how long the loss of one of n nodes may go unnoticed.
+func (p *parts) detection(n int) time.Duration {
+	_, worst := cluster.DetectionTime(p.cfg.Cluster.Profile, n)
+	return worst
+}

@@ -1,0 +1,45 @@
+package farm
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"thresher/console"
+)
+
+// where finds the node that a client's new flows go to. An empty rule is the
+// only one there is.
+func (l *loop) where(client netip.Addr, port uint16, rule string) (console.Where, error) {
+	i, err := l.ruleNumber(rule)
+	if err != nil {
+		return console.Where{}, err
+	}
+	place := l.datapath.rules.Place(netip.AddrPortFrom(client, port), i)
+	return console.Where{
+		Node:   l.division.owner(i, place.Bucket),
+		Rule:   l.cfg.Rules[i].Name,
+		Bucket: int(place.Bucket),
+	}, nil
+}
+
+func (l *loop) ruleNumber(name string) (int, error) {
+	if name == "" && len(l.cfg.Rules) == 1 {
+		return 0, nil
+	}
+	names := make([]string, len(l.cfg.Rules))
+	for i, r := range l.cfg.Rules {
+		if r.Name == name {
+			return i, nil
+		}
+		names[i] = r.Name
+	}
+	e := &console.Error{
+		Code: console.CodeNotFound, Message: fmt.Sprintf("there is no rule %q", name),
+		Cure: "name one of: " + strings.Join(names, ", "),
+	}
+	if name == "" {
+		e.Code, e.Message = console.CodeBadRequest, "the farm has several rules, and a client may have a node in each"
+	}
+	return 0, e
+}
