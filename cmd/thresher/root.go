@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"thresher/console"
+	"thresher/farm/host"
 )
 
 // The program's exit codes (DESIGN §7).
@@ -40,8 +41,9 @@ func newRoot() *cobra.Command {
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
+		newRun(), newCheck(), newClean(), newKey(),
 		newStatus(api), newStart(api), newStop(api), newWhere(api), newEvents(api),
-		newVersion(),
+		newDemo(), newVersion(),
 	)
 	return root
 }
@@ -74,14 +76,15 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 }
 
 // exitCode returns the program's exit code for what a command returned. A request
-// that the daemon does not understand came from a wrong command line.
+// that the daemon does not understand came from a wrong command line, and an
+// interface that does not exist from a wrong configuration.
 func exitCode(err error) int {
 	var usage *usageError
 	var refused *console.Error
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, host.ErrNoInterface):
 		return exitUsage
 	case errors.As(err, &refused) && refused.Code == console.CodeBadRequest:
 		return exitUsage

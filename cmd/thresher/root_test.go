@@ -20,20 +20,20 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// farm is a daemon's farm of one node that does as it is told.
-type farm struct{ state console.NodeState }
+// fakeFarm is a daemon's farm of one node that does as it is told.
+type fakeFarm struct{ state console.NodeState }
 
-var _ console.Farm = (*farm)(nil)
+var _ console.Farm = (*fakeFarm)(nil)
 
-func (f *farm) Status() console.Status {
+func (f *fakeFarm) Status() console.Status {
 	return console.Status{Node: "web1", State: f.state, Nodes: []console.Node{{Name: "web1", State: f.state}}}
 }
 
-func (f *farm) Start(context.Context) error { f.state = console.Up; return nil }
+func (f *fakeFarm) Start(context.Context) error { f.state = console.Up; return nil }
 
-func (f *farm) Stop(context.Context) error { f.state = console.Stopped; return nil }
+func (f *fakeFarm) Stop(context.Context) error { f.state = console.Stopped; return nil }
 
-func (f *farm) Where(client netip.Addr, port uint16, rule string) (console.Where, error) {
+func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (console.Where, error) {
 	if rule != "web" {
 		return console.Where{}, &console.Error{Code: console.CodeBadRequest, Message: "there is no such rule", Cure: "the rules are: web"}
 	}
@@ -53,7 +53,7 @@ func startDaemon(t *testing.T, log *console.Log) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := console.NewServer(&farm{state: console.Up}, log, nil)
+	s := console.NewServer(&fakeFarm{state: console.Up}, log, nil)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"thresher/farm/host"
+)
+
+func newCheck() *cobra.Command {
+	var file configFlags
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration and this machine",
+		Long: "Check the configuration file and whether this machine can run the node: kernel,\n" +
+			"interface, MTU, rights. Says what to do about what it finds.",
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := file.load()
+			if err != nil {
+				return err
+			}
+			facts, err := host.Inspect(cfg.Interface)
+			if err != nil {
+				return err
+			}
+			failed := false
+			for _, f := range facts.Findings(cfg.Datapath.XDP) {
+				fmt.Fprintln(cmd.OutOrStdout(), f)
+				failed = failed || f.Level == host.LevelError
+			}
+			if failed {
+				return errors.New("this machine can't run the node as it is configured: see the errors above")
+			}
+			return nil
+		},
+	}
+	file.add(cmd)
+	return cmd
+}

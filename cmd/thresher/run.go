@@ -1,0 +1,51 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"thresher/config"
+	"thresher/farm"
+)
+
+func newRun() *cobra.Command {
+	var file configFlags
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run this machine's node of the farm",
+		Long: "Run this machine's node of the farm until SIGTERM or SIGINT, and leave the\n" +
+			"machine as it was. Needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF.",
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := file.load()
+			if err != nil {
+				return err
+			}
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			return farm.Run(cmd.Context(), cfg, log)
+		},
+	}
+	file.add(cmd)
+	return cmd
+}
+
+// configFlags name the configuration file, and what stands above it.
+type configFlags struct {
+	path string
+	set  map[string]string
+}
+
+func (f *configFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.path, "config", "/etc/thresher/thresher.yaml", "the configuration file")
+	cmd.Flags().StringToStringVar(&f.set, "set", nil, "set a key above file and environment, such as datapath.xdp=generic")
+}
+
+// load reads the configuration; what is wrong with it is wrong usage.
+func (f *configFlags) load() (*config.Config, error) {
+	cfg, err := config.Load(f.path, config.Options{Set: f.set})
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return cfg, nil
+}

@@ -1,0 +1,192 @@
+// Package demo shows a farm at work: it builds one inside this machine, sends
+// it real requests, kills a node, and tells what the clients saw.
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"thresher/config"
+	"thresher/console"
+	"thresher/perf/lab"
+)
+
+// Options say what to show.
+type Options struct {
+	// Binary is the program that runs on each node.
+	Binary string
+	// Nodes is the size of the farm, 2 to 32.
+	Nodes int
+	// Out shows what happens: as a live picture on a terminal, else line by line.
+	Out io.Writer
+}
+
+// clients is how many client addresses send requests. With 400 of them and
+// three nodes, a node's part is 33 % ± 2.4 % (binomial).
+const clients = 400
+
+// convergence is how long the farm may take to agree after a start.
+const convergence = 15 * time.Second
+
+// demo is one run.
+type demo struct {
+	Options
+	lab     *lab.Lab
+	daemons []*lab.Process
+	capture *lab.Capture
+	picture picture
+}
+
+// Run builds the farm, shows it, and takes everything away again, also when ctx
+// ends early.
+func Run(ctx context.Context, o Options) (result Result, err error) {
+	d := &demo{Options: o}
+	l, err := lab.New(ctx, lab.Config{Nodes: o.Nodes, Clients: 1, ClientAddresses: clients})
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	d.lab = l
+	d.picture = newPicture(o.Out, l)
+	if err := d.start(ctx); err != nil {
+		return result, err
+	}
+	return d.show(ctx)
+}
+
+// start brings up a web server and a daemon on each node.
+func (d *demo) start(ctx context.Context) error {
+	d.picture.say("starting %d nodes behind %s", len(d.lab.Nodes), lab.VIP())
+	keys, err := config.NewKeys(rand.Reader)
+	if err != nil {
+		return err
+	}
+	keyFile := filepath.Join(d.lab.Dir, "key")
+	if err := config.WriteKeys(keyFile, keys); err != nil {
+		return err
+	}
+	for _, node := range d.lab.Nodes {
+		if _, err := node.StartHTTP(":80", nil); err != nil {
+			return err
+		}
+		yaml, err := node.NodeConfig(lab.FarmOptions{TCPPorts: []int{80}, KeyFile: keyFile})
+		if err != nil {
+			return err
+		}
+		daemon, err := node.StartDaemon(d.Binary, yaml)
+		if err != nil {
+			return err
+		}
+		d.daemons = append(d.daemons, daemon)
+	}
+	if d.capture, err = d.lab.Clients[0].Capture(); err != nil {
+		return err
+	}
+	return d.converge(ctx, len(d.lab.Nodes))
+}
+
+// show is the demo itself.
+func (d *demo) show(ctx context.Context) (Result, error) {
+	r := Result{Nodes: len(d.lab.Nodes)}
+	d.picture.say("%d clients, one request each", clients)
+	before := d.traffic(ctx, once)
+	r.before(before)
+
+	victim := len(d.lab.Nodes) - 1
+	d.picture.killed(victim)
+	d.picture.say("%s is killed (SIGKILL); every client asks again until it is answered", d.lab.Nodes[victim].Name)
+	killed := time.Now()
+	if err := d.daemons[victim].Kill(); err != nil {
+		return r, err
+	}
+	r.after(before, d.traffic(ctx, untilAnswered), d.lab.Nodes[victim].Name, killed)
+
+	if err := d.comeBack(ctx, victim); err != nil {
+		return r, err
+	}
+	r.Duplicates = len(d.capture.Duplicates())
+	if err := d.capture.Check(); err != nil {
+		return r, err
+	}
+	r.judge()
+	return r, ctx.Err()
+}
+
+// comeBack starts the killed node again and shows that it has its part back.
+func (d *demo) comeBack(ctx context.Context, victim int) error {
+	node := d.lab.Nodes[victim]
+	d.picture.say("%s comes back", node.Name)
+	daemon, err := node.Start(d.Binary, "run", "--config", node.ConfigFile())
+	if err != nil {
+		return err
+	}
+	d.daemons[victim] = daemon
+	d.picture.back(victim)
+	if err := d.converge(ctx, len(d.lab.Nodes)); err != nil {
+		return err
+	}
+	d.traffic(ctx, once)
+	return ctx.Err()
+}
+
+// converge waits until every node sees n nodes up and serves.
+func (d *demo) converge(ctx context.Context, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, convergence)
+	defer cancel()
+	for {
+		if d.agreed(ctx, n) {
+			return nil
+		}
+		for i, p := range d.daemons {
+			select {
+			case <-p.Done():
+				return fmt.Errorf("the daemon of %s has ended: %s", d.lab.Nodes[i].Name, p.Tail(10))
+			default:
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the nodes did not find together: %w", ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// agreed asks every node whether it sees n nodes up.
+func (d *demo) agreed(ctx context.Context, n int) bool {
+	for i, node := range d.lab.Nodes {
+		up, share, err := look(ctx, node)
+		if err != nil || up < n {
+			return false
+		}
+		d.picture.share(i, share)
+	}
+	return true
+}
+
+// look asks one daemon how many nodes it sees up, and what its own part is.
+func look(ctx context.Context, node *lab.Node) (up int, share float64, err error) {
+	client, err := console.NewClient("unix://" + node.Socket())
+	if err != nil {
+		return 0, 0, err
+	}
+	defer client.Close()
+	status, err := client.Status(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, n := range status.Nodes {
+		if n.State == console.Up {
+			up++
+		}
+	}
+	for _, r := range status.Rules {
+		share = float64(r.Mine) / float64(r.Buckets)
+	}
+	return up, share, nil
+}

@@ -1,0 +1,91 @@
+package demo
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"sync"
+	"time"
+
+	"thresher/perf/lab"
+)
+
+// answer is what came back to one client.
+type answer struct {
+	node string // "" if nothing did
+	at   time.Time
+}
+
+// patience is how often a client tries.
+type patience struct {
+	tries   int
+	timeout time.Duration
+}
+
+var (
+	// once is a client that expects an answer. The kernel sends its SYN again
+	// after a second (RFC 6298 §2), so that one lost packet is no failure.
+	once = patience{tries: 1, timeout: 5 * time.Second}
+	// untilAnswered is a client that tries anew from another port all the time,
+	// so that the moment of the first answer can be seen.
+	untilAnswered = patience{tries: 60, timeout: 200 * time.Millisecond}
+)
+
+// parallel is how many clients are under way at once.
+const parallel = 32
+
+// traffic sends one request from each client address and returns the answers in
+// the order of the addresses.
+func (d *demo) traffic(ctx context.Context, p patience) []answer {
+	client := d.lab.Clients[0]
+	answers := make([]answer, len(client.Addresses))
+	d.picture.begin(len(answers))
+	var all sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for i, address := range client.Addresses {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			answers[i] = ask(ctx, client, address, p)
+			d.picture.answered(answers[i].node)
+		})
+	}
+	all.Wait()
+	d.picture.end()
+	return answers
+}
+
+// ask requests the page that names its node.
+func ask(ctx context.Context, client *lab.Host, from netip.Addr, p patience) answer {
+	for range p.tries {
+		if ctx.Err() != nil {
+			break
+		}
+		if node, err := get(ctx, client, from, p.timeout); err == nil {
+			return answer{node: node, at: time.Now()}
+		}
+	}
+	return answer{}
+}
+
+func get(ctx context.Context, client *lab.Host, from netip.Addr, timeout time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	conn, err := client.Dial(ctx, "tcp", netip.AddrPortFrom(from, 0), netip.AddrPortFrom(lab.VIP(), 80))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return "", err
+	}
+	return request(conn)
+}
+
+// request speaks HTTP/1.0, so that the answer ends with the connection.
+func request(conn io.ReadWriter) (string, error) {
+	if _, err := io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+		return "", err
+	}
+	return readBody(conn)
+}
