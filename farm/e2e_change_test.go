@@ -1,0 +1,179 @@
+package farm_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"thresher/console"
+	"thresher/perf/lab"
+)
+
+// threeServing is a farm of three with a web server on each, so that a SYN is
+// answered wherever it is accepted.
+func threeServing(t *testing.T) *testFarm {
+	f := newFarm(t, lab.Config{Nodes: 3, ClientAddresses: 8}, lab.FarmOptions{TCPPorts: []int{80}, Affinity: "session"})
+	for _, n := range f.Nodes {
+		_, err := n.StartHTTP(":80", nil)
+		must(t, err)
+	}
+	return f
+}
+
+// flood sends SYNs at a rate from a goroutine; wait returns when they are sent.
+func (f *testFarm) flood(from []netip.AddrPort, rate int) (wait func() int) {
+	type result struct {
+		sent int
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		sent, err := f.client.SendSYNs(f.ctx, synsTo80(from, rate))
+		done <- result{sent, err}
+	}()
+	return func() int {
+		r := <-done
+		must(f.t, r.err)
+		return r.sent
+	}
+}
+
+// TestJoinUnderLoad starts the third node while 5,000 SYNs a second come in.
+func TestJoinUnderLoad(t *testing.T) {
+	f := threeServing(t)
+	f.start(f.Nodes[:2]...)
+	f.converge(f.Nodes[:2]...)
+	c := f.capture()
+	defer c.Close()
+	wait := f.flood(lab.SYNSources(30_000), 5000)
+	f.start(f.Nodes[2])
+	f.converge(f.Nodes...)
+	wait()
+	must(t, c.Settle(f.ctx, time.Second))
+	must(t, c.Check())
+	for _, d := range c.Duplicates() {
+		t.Errorf("answered by %v: %v", d.Sources, d.Flow)
+	}
+	c.Reset()
+	const after = 5000
+	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(60_000)[55_000:], 5000))
+	must(t, err)
+	must(t, c.Settle(f.ctx, time.Second))
+	onePerSYN(t, c, sent)
+	if sent != after {
+		t.Errorf("sent %d of %d SYNs", sent, after)
+	}
+}
+
+// TestStopAndStart takes a node out and back by command.
+func TestStopAndStart(t *testing.T) {
+	f := threeServing(t)
+	f.startAll()
+	f.thresher(f.Nodes[1], "stop")
+	s, err := f.status(f.Nodes[1])
+	must(t, err)
+	if s.State != console.Stopped || s.Reason == "" {
+		t.Errorf("after stop: state %q, reason %q", s.State, s.Reason)
+	}
+	f.converge(f.Nodes[0], f.Nodes[2])
+	c := f.capture()
+	defer c.Close()
+	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(2000), 2000))
+	must(t, err)
+	must(t, c.Settle(f.ctx, time.Second))
+	onePerSYN(t, c, sent)
+	for flow, sources := range c.Answers(lab.SYNACK) {
+		if sources[f.Nodes[1].MAC] > 0 {
+			t.Fatalf("the stopped node answered %v", flow)
+		}
+	}
+	f.thresher(f.Nodes[1], "start")
+	f.converge(f.Nodes...)
+}
+
+// TestKilledNodeIsReplaced kills a daemon without warning: the others answer its
+// clients within 2 s.
+func TestKilledNodeIsReplaced(t *testing.T) {
+	f := threeServing(t)
+	f.startAll()
+	killed := time.Now()
+	must(t, f.daemons["node3"].Kill())
+	f.eventually(2*time.Second, "two nodes share the farm", func() bool {
+		for _, n := range f.Nodes[:2] {
+			if s, err := f.status(n); err != nil || sharing(s) != 2 {
+				return false
+			}
+		}
+		return true
+	})
+	t.Logf("noticed after %v", time.Since(killed).Round(time.Millisecond))
+	c := f.capture()
+	defer c.Close()
+	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(5000), 5000))
+	must(t, err)
+	must(t, c.Settle(f.ctx, time.Second))
+	onePerSYN(t, c, sent)
+	s, err := f.status(f.Nodes[0])
+	must(t, err)
+	for _, n := range s.Nodes {
+		if n.Name == "node3" && n.State != console.Unreachable {
+			t.Errorf("node3 is shown as %s", n.State)
+		}
+	}
+}
+
+// TestResponderIsReplaced kills the node that answers ARP: a client that asks
+// anew is answered within 2 s.
+func TestResponderIsReplaced(t *testing.T) {
+	f := threeServing(t)
+	f.startAll()
+	s, err := f.status(f.Nodes[0])
+	must(t, err)
+	responder := s.VIPs[0].Responder
+	must(t, f.daemons[responder].Kill())
+	killed := time.Now()
+	must(t, f.client.FlushNeighbours())
+	out, err := f.client.Run(f.ctx, "arping", "-C", "1", "-c", "100", "-W", "0.05", "-i", lab.Interface, lab.VIP().String())
+	took := time.Since(killed).Round(time.Millisecond)
+	if err != nil || took > 2*time.Second {
+		t.Errorf("answered after %v, %v\n%s", took, err, out)
+	}
+	t.Logf("%s was the responder; the next one answered after %v", responder, took)
+}
+
+// TestPeerWithAnotherKey: a machine with another key changes nothing, and is
+// counted.
+func TestPeerWithAnotherKey(t *testing.T) {
+	f := threeServing(t)
+	f.start(f.Nodes[:2]...)
+	f.converge(f.Nodes[:2]...)
+	stranger := newFarmKey(t, f)
+	f.options.KeyFile = stranger
+	f.start(f.Nodes[2])
+	f.eventually(10*time.Second, "refused messages are counted", func() bool {
+		s, err := f.status(f.Nodes[0])
+		return err == nil && s.Cluster != nil && s.Cluster.RefusedMessages > 0
+	})
+	for _, n := range f.Nodes[:2] {
+		s, err := f.status(n)
+		must(t, err)
+		if sharing(s) != 2 || s.State != console.Up {
+			t.Errorf("%s: %d nodes share, state %s", n.Name, sharing(s), s.State)
+		}
+	}
+}
+
+func sha256File(t *testing.T, path string) [32]byte {
+	t.Helper()
+	file, err := os.Open(path)
+	must(t, err)
+	defer file.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, file)
+	must(t, errors.Join(err))
+	return [32]byte(h.Sum(nil))
+}

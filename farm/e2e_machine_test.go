@@ -1,0 +1,115 @@
+package farm_test
+
+import (
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"thresher/config"
+	"thresher/perf/lab"
+)
+
+func newFarmKey(t *testing.T, f *testFarm) string {
+	t.Helper()
+	keys, err := config.NewKeys(rand.Reader)
+	must(t, err)
+	path := filepath.Join(f.Dir, "another-key")
+	must(t, config.WriteKeys(path, keys))
+	return path
+}
+
+// state is everything on a node that the daemon may change.
+func (f *testFarm) state(n *lab.Node) string {
+	f.t.Helper()
+	var all []string
+	for _, command := range []string{
+		"ip -o link show", "ip -o addr show", "sysctl net.ipv4.conf.eth0.arp_ignore net.ipv4.conf.eth0.arp_announce", "ip maddr show dev eth0",
+	} {
+		words := strings.Fields(command)
+		out, err := n.Run(f.ctx, words[0], words[1:]...)
+		if err != nil {
+			f.t.Fatalf("%s: %v\n%s", command, err, out)
+		}
+		all = append(all, string(out))
+	}
+	return strings.Join(all, "\n")
+}
+
+// TestCleanStopRestoresMachine compares a node before the start, and after the
+// end by SIGTERM, and after a crash with a new start and end.
+func TestCleanStopRestoresMachine(t *testing.T) {
+	f := newFarm(t, lab.Config{Nodes: 1}, lab.FarmOptions{})
+	n := f.Nodes[0]
+	before := f.state(n)
+	stop := func() {
+		if err := f.daemons[n.Name].Stop(f.ctx); err != nil {
+			t.Fatalf("the daemon ended with %v\n%s", err, f.daemons[n.Name].Tail(30))
+		}
+		if after := f.state(n); after != before {
+			t.Errorf("before:\n%s\nafter:\n%s", before, after)
+		}
+	}
+	f.startAll()
+	if during := f.state(n); during == before {
+		t.Fatal("the daemon changed nothing")
+	}
+	stop()
+
+	f.startAll()
+	must(t, f.daemons[n.Name].Kill())
+	<-f.daemons[n.Name].Done()
+	f.startAll()
+	stop()
+
+	f.startAll()
+	must(t, f.daemons[n.Name].Kill())
+	<-f.daemons[n.Name].Done()
+	if out, err := n.Run(f.ctx, binary, "clean", "--config", n.ConfigFile()); err != nil {
+		t.Fatalf("thresher clean: %v\n%s", err, out)
+	}
+	if after := f.state(n); after != before {
+		t.Errorf("before:\n%s\nafter clean:\n%s", before, after)
+	}
+}
+
+// TestAcceptedPacketsCameThroughAFXDP holds what the sockets received against
+// what was accepted, and what the VIP does without its daemon.
+func TestAcceptedPacketsCameThroughAFXDP(t *testing.T) {
+	f := newFarm(t, lab.Config{Nodes: 1, ClientAddresses: 4}, lab.FarmOptions{})
+	n := f.Nodes[0]
+	_, err := n.StartHTTP(":80", nil)
+	must(t, err)
+	f.startAll()
+	before, err := f.status(n)
+	must(t, err)
+	const syns = 1000
+	c := f.capture()
+	defer c.Close()
+	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(syns), 2000))
+	must(t, err)
+	must(t, c.Settle(f.ctx, time.Second))
+	onePerSYN(t, c, sent)
+	after, err := f.status(n)
+	must(t, err)
+	asked := after.Datapath.Asked - before.Datapath.Asked
+	accepted := after.Datapath.Accepted - before.Datapath.Accepted
+	if accepted < syns || asked < accepted {
+		t.Errorf("%d packets accepted, %d through AF_XDP, for %d SYNs", accepted, asked, syns)
+	}
+
+	must(t, f.daemons[n.Name].Kill())
+	<-f.daemons[n.Name].Done()
+	c.Reset()
+	_, err = f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(100), 1000))
+	must(t, err)
+	must(t, c.Settle(f.ctx, time.Second))
+	if got := len(c.Answers(lab.SYNACK)); got != 0 {
+		t.Errorf("%d SYNs answered without the daemon", got)
+	}
+	if _, err := os.Stat(n.ConfigFile()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,192 @@
+package farm_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"thresher/config"
+	"thresher/perf/lab"
+)
+
+// TestFarmServes is the whole slice: three nginx behind the VIP, and every kind
+// of client, while the switch's table is watched.
+func TestFarmServes(t *testing.T) {
+	for _, xdp := range []string{"native", "generic"} {
+		for _, queues := range []int{1, 2} {
+			t.Run(fmt.Sprintf("%s, %d queues", xdp, queues), func(t *testing.T) {
+				f := newFarm(t, lab.Config{Nodes: 3, Queues: queues, ClientAddresses: 64},
+					lab.FarmOptions{TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: xdp})
+				for _, n := range f.Nodes {
+					_, err := n.StartNginx()
+					must(t, err)
+					_, err = n.StartUDPEcho(":7")
+					must(t, err)
+				}
+				learnt, err := f.RecordFDB()
+				must(t, err)
+				f.startAll()
+				t.Run("syn", f.synsAnsweredOnce)
+				t.Run("curl", f.transfersWhole)
+				t.Run("wrk", f.wrkWithoutErrors)
+				t.Run("udp", f.datagramsAnsweredOnce)
+				t.Run("ping", f.pingWithoutDuplicates)
+				t.Run("arping", f.arpingOnce)
+				if ports, err := learnt.Ports(vmac); err != nil || len(ports) > 0 {
+					t.Errorf("the switch learnt the VMAC on ports %v (%v)", ports, err)
+				}
+			})
+		}
+	}
+}
+
+func (f *testFarm) synsAnsweredOnce(t *testing.T) {
+	const n = 10_000
+	c := f.capture()
+	defer c.Close()
+	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(n), 5000))
+	must(t, err)
+	must(t, c.Settle(f.ctx, time.Second))
+	onePerSYN(t, c, sent)
+	perNode := make(map[config.MAC]int)
+	for _, sources := range c.Answers(lab.SYNACK) {
+		for mac := range sources {
+			perNode[mac]++
+		}
+	}
+	for _, node := range f.Nodes {
+		if part := float64(perNode[node.MAC]) / n; part < 0.30 || part > 0.37 {
+			t.Errorf("%s answered %.1f %% of the SYNs", node.Name, 100*part)
+		}
+	}
+}
+
+// transfersWhole moves 10 MB in each direction by curl, to every node.
+func (f *testFarm) transfersWhole(t *testing.T) {
+	ctx, cancel := context.WithTimeout(f.ctx, time.Minute)
+	defer cancel()
+	want, err := io.ReadAll(lab.Download())
+	must(t, err)
+	url := "http://" + lab.VIP().String()
+	upload := filepath.Join(f.Dir, "upload")
+	out, err := f.client.Run(ctx, "curl", "-sS", "-f", "-o", upload, url+"/10m")
+	if err != nil {
+		t.Fatalf("curl: %v\n%s", err, out)
+	}
+	if got := sha256File(t, upload); got != sha256.Sum256(want) {
+		t.Error("the download is not the file")
+	}
+	out, err = f.client.Run(ctx, "curl", "-sS", "-f", "-T", upload, url+"/upload/file")
+	if err != nil {
+		t.Fatalf("curl: %v\n%s", err, out)
+	}
+	for _, n := range f.Nodes {
+		stored := filepath.Join(n.UploadDir(), "file")
+		if _, err := os.Stat(stored); err != nil {
+			continue
+		}
+		if sha256File(t, stored) != sha256.Sum256(want) {
+			t.Errorf("the upload at %s is not the file", n.Name)
+		}
+		must(t, os.Remove(stored))
+		return
+	}
+	t.Error("no node has the upload")
+}
+
+// wrkWithoutErrors holds 64 connections open for 3 s.
+func (f *testFarm) wrkWithoutErrors(t *testing.T) {
+	lookFor(t, "wrk")
+	out, err := f.client.Run(f.ctx, "wrk", "-t2", "-c64", "-d3s", "http://"+lab.VIP().String()+"/")
+	if err != nil {
+		t.Fatalf("wrk: %v\n%s", err, out)
+	}
+	if !bytes.Contains(out, []byte("Requests/sec")) || bytes.Contains(out, []byte("Socket errors")) || bytes.Contains(out, []byte("Non-2xx")) {
+		t.Errorf("wrk met errors:\n%s", out)
+	}
+}
+
+func (f *testFarm) datagramsAnsweredOnce(t *testing.T) {
+	const n = 500
+	c := f.capture()
+	defer c.Close()
+	for i := range n {
+		from := netip.AddrPortFrom(f.client.Addresses[i%len(f.client.Addresses)], uint16(10000+i))
+		conn, err := f.client.Dial(f.ctx, "udp", from, netip.AddrPortFrom(lab.VIP(), 7))
+		must(t, err)
+		_, err = conn.Write([]byte("once"))
+		must(t, err)
+		must(t, conn.SetReadDeadline(time.Now().Add(2*time.Second)))
+		buf := make([]byte, 16)
+		if got, err := conn.Read(buf); err != nil || string(buf[:got]) != "once" {
+			t.Errorf("datagram %d: answered %q, %v", i, buf[:got], err)
+		}
+		must(t, conn.Close())
+	}
+	must(t, c.Settle(f.ctx, 300*time.Millisecond))
+	must(t, c.Check())
+	answers := 0
+	for flow, sources := range c.Answers(lab.Datagram) {
+		for _, times := range sources {
+			answers += times
+		}
+		if len(sources) != 1 {
+			t.Errorf("%v was answered by %d nodes", flow, len(sources))
+		}
+	}
+	if answers != n {
+		t.Errorf("%d answers to %d datagrams", answers, n)
+	}
+}
+
+func (f *testFarm) pingWithoutDuplicates(t *testing.T) {
+	for _, from := range f.client.Addresses[:8] {
+		out, err := f.client.Run(f.ctx, "ping", "-c", "5", "-i", "0.05", "-W", "2", "-I", from.String(), lab.VIP().String())
+		if err != nil || !bytes.Contains(out, []byte("5 received")) || bytes.Contains(out, []byte("DUP")) {
+			t.Errorf("ping from %s: %v\n%s", from, err, out)
+		}
+	}
+}
+
+// arpingOnce asks as a machine does that does not know the VIP yet.
+func (f *testFarm) arpingOnce(t *testing.T) {
+	c := f.capture()
+	defer c.Close()
+	const n = 5
+	out, err := f.client.Run(f.ctx, "arping", "-c", fmt.Sprint(n), "-i", lab.Interface, lab.VIP().String())
+	if err != nil {
+		t.Fatalf("arping: %v\n%s", err, out)
+	}
+	must(t, c.Settle(f.ctx, 300*time.Millisecond))
+	must(t, c.Check())
+	onWire := 0
+	for reply, sources := range c.Answers(lab.ARPReply) {
+		if reply.Claimed() != vmac {
+			t.Errorf("arping was told %v, want %v", reply.Claimed(), vmac)
+		}
+		for source, times := range sources {
+			onWire += times
+			if source == vmac {
+				t.Error("an ARP reply came from the VMAC: the switch would learn it")
+			}
+		}
+	}
+	if seen := bytes.Count(out, []byte("bytes from")); seen != n || onWire != n {
+		t.Errorf("%d requests: arping saw %d replies, the wire %d\n%s", n, seen, onWire, out)
+	}
+}
+
+func lookFor(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skipf("left out: %s is not installed", program)
+	}
+}
