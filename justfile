@@ -1,0 +1,35 @@
+# Thresher's recipes. Those that make network namespaces need root.
+
+# List the recipes.
+default:
+    @just --list --unsorted
+
+# Build the one static binary.
+build:
+    CGO_ENABLED=0 go build -trimpath -o bin/thresher ./cmd/thresher
+
+# Run every test; as root, the ones with real packets too.
+test:
+    go test ./...
+
+# Show a farm of three nodes and a client inside this machine.
+demo:
+    go run ./cmd/thresher demo
+
+# Measure the packet path.
+bench:
+    go test -run '^$' -bench . ./pipeline
+
+# Check form, types and generated files.
+lint: generated
+    test -z "$(gofmt -l .)" || { gofmt -d .; exit 1; }
+    go vet ./...
+    go tool staticcheck ./...
+
+# Compile the kernel programs.
+generate:
+    go generate ./...
+
+# Check that the committed kernel programs are those of the source.
+generated: generate
+    git diff --exit-code -- '*_bpfel.go' '*_bpfel.o'
