@@ -33,7 +33,7 @@ func (p *problems) defaults() map[string]any {
 		"default":              Deny.String(),
 		"cluster.profile":      Fast.String(),
 		"cluster.join_timeout": DefaultJoinTimeout.String(),
-		"datapath.offload":     OffloadNone.String(),
+		"datapath.offload":     OffloadFull.String(),
 		"datapath.xdp":         XDPAuto.String(),
 		"datapath.queues":      "auto",
 		"run_dir":              DefaultRunDir,

@@ -84,14 +84,20 @@ var profiles = enum[Profile]{"profile", []word[Profile]{
 // Offload is how much of the verdict the kernel program repeats.
 type Offload uint8
 
-// OffloadNone sends every VIP packet through the pipeline.
-const OffloadNone Offload = 1
+const (
+	// OffloadNone sends every VIP packet through the pipeline.
+	OffloadNone Offload = iota + 1
+	// OffloadReject drops in the kernel what is not for this node.
+	OffloadReject
+	// OffloadFull lets the kernel pass what is for this node, too.
+	OffloadFull
+)
 
 // String returns the offload level as the file spells it.
 func (o Offload) String() string { return offloads.name(o) }
 
 var offloads = enum[Offload]{"offload level", []word[Offload]{
-	{"none", OffloadNone},
+	{"none", OffloadNone}, {"reject", OffloadReject}, {"full", OffloadFull},
 }}
 
 // XDPMode is how the kernel program is attached to the interface.

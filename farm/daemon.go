@@ -65,7 +65,7 @@ func (p *parts) start() (err error) {
 	if err := p.machine.prepare(p.cfg, p.nic); err != nil {
 		return err
 	}
-	if p.datapath, err = openDatapath(p.cfg, p.nic, facts.Queues, p.log); err != nil {
+	if p.datapath, err = openDatapath(p.cfg, p.nic, facts, p.log); err != nil {
 		return err
 	}
 	if p.responder, err = p.openResponder(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
+	"thresher/farm/host"
 	"thresher/pipeline"
 	"thresher/xsk"
 )
@@ -38,53 +39,50 @@ type queue struct {
 	reasons  [xsk.BatchSize]pipeline.Reason
 }
 
-// openDatapath builds the packet path for cfg on the interface, which has so many
-// receive queues, and lets packets in; all of them are dropped as not served
-// until apply.
-func openDatapath(cfg *config.Config, nic netlink.Link, queues int, log *slog.Logger) (*datapath, error) {
-	mac := config.MAC(nic.Attrs().HardwareAddr)
-	rules, err := pipeline.Compile(cfg.VIPs, cfg.Rules, pipeline.HashKey(cfg.Cluster.Keys.Hash), mac)
+// openDatapath builds the packet path for cfg on the interface and lets packets
+// in; all of them are dropped as not served until apply.
+func openDatapath(cfg *config.Config, nic netlink.Link, facts host.Facts, log *slog.Logger) (*datapath, error) {
+	rules, err := pipeline.Compile(cfg.VIPs, cfg.Rules, pipeline.HashKey(cfg.Cluster.Keys.Hash), facts.MAC)
 	if err != nil {
 		return nil, err
 	}
 	d := &datapath{rules: rules, failed: make(chan error, 1)}
-	d.apply(nil)
-	if err := d.open(cfg, nic, mac, queues, log); err != nil {
+	d.table.Store(pipeline.NewTable(rules, nil))
+	if err := d.open(cfg, nic, facts, log); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
 }
 
 // open goes from the stack to the wire, so that what a packet needs is there
-// before the packet can come: the VIPs are made known last.
-func (d *datapath) open(cfg *config.Config, nic netlink.Link, mac config.MAC, queues int, log *slog.Logger) (err error) {
+// before the packet can come: the program is armed last.
+func (d *datapath) open(cfg *config.Config, nic netlink.Link, facts host.Facts, log *slog.Logger) (err error) {
+	queues := facts.Queues
 	if cfg.Datapath.Queues != 0 {
 		queues = cfg.Datapath.Queues
 	}
 	if d.stack, err = xsk.OpenStack(nic, queues); err != nil {
 		return err
 	}
-	if d.program, err = xsk.LoadProgram(mac); err != nil {
+	if d.program, err = xsk.LoadProgram(kernelRules(d.rules, cfg.Datapath.Offload)); err != nil {
 		return err
 	}
-	if err := d.attach(cfg.Datapath.XDP, nic, log); err != nil {
+	if d.mode, err = attach(d.program, cfg.Datapath.XDP, facts, log); err != nil {
 		return err
 	}
 	if err := d.openQueues(nic, queues); err != nil {
 		return err
 	}
 	d.run()
-	return d.program.SetVIPs(cfg.VIPs)
+	return d.program.Arm()
 }
 
-func (d *datapath) attach(mode config.XDPMode, nic netlink.Link, log *slog.Logger) (err error) {
-	a := nic.Attrs()
-	ifi := &net.Interface{Index: a.Index, Name: a.Name, MTU: a.MTU, HardwareAddr: a.HardwareAddr}
-	d.mode, err = d.program.Attach(ifi, mode, func(err error) {
+func attach(p *xsk.Program, mode config.XDPMode, facts host.Facts, log *slog.Logger) (config.XDPMode, error) {
+	ifi := &net.Interface{Index: facts.Index, Name: facts.Interface}
+	return p.Attach(ifi, facts.Driver, mode, func(err error) {
 		log.Warn("native XDP is not to be had on this interface: the generic mode is used, which costs more per packet",
-			"interface", a.Name, "mtu", a.MTU, "why", err)
+			"interface", ifi.Name, "mtu", facts.MTU, "why", err)
 	})
-	return err
 }
 
 func (d *datapath) openQueues(nic netlink.Link, queues int) error {
@@ -134,9 +132,17 @@ func (q *queue) handle(t *pipeline.Table, frames [][]byte, pass []bool) {
 	q.counters.Add(reasons)
 }
 
-// apply makes every queue judge by a share from its next batch on; nil serves
-// nothing.
-func (d *datapath) apply(s *pipeline.Share) { d.table.Store(pipeline.NewTable(d.rules, s)) }
+// apply makes the kernel program and every queue judge by a share from the next
+// packet on; nil serves nothing. On an error nothing is served.
+func (d *datapath) apply(s *pipeline.Share) error {
+	table := pipeline.NewTable(d.rules, s)
+	d.table.Store(table)
+	if err := d.program.SetShare(kernelShare(table)); err != nil {
+		d.table.Store(pipeline.NewTable(d.rules, nil))
+		return errors.Join(err, d.program.SetShare(nil))
+	}
+	return nil
+}
 
 // counts is what became of VIP packets so far, by reason, in the kernel program
 // and in the pipeline together; asked is how many of them the pipeline had.

@@ -78,7 +78,7 @@ func TestCleanStopRestoresMachine(t *testing.T) {
 // TestAcceptedPacketsCameThroughAFXDP holds what the sockets received against
 // what was accepted, and what the VIP does without its daemon.
 func TestAcceptedPacketsCameThroughAFXDP(t *testing.T) {
-	f := newFarm(t, lab.Config{Nodes: 1, ClientAddresses: 4}, lab.FarmOptions{})
+	f := newFarm(t, lab.Config{Nodes: 1, ClientAddresses: 4}, lab.FarmOptions{Offload: "none"})
 	n := f.Nodes[0]
 	_, err := n.StartHTTP(":80", nil)
 	must(t, err)

@@ -20,31 +20,36 @@ import (
 // TestFarmServes is the whole slice: three nginx behind the VIP, and every kind
 // of client, while the switch's table is watched.
 func TestFarmServes(t *testing.T) {
-	for _, xdp := range []string{"native", "generic"} {
-		for _, queues := range []int{1, 2} {
-			t.Run(fmt.Sprintf("%s, %d queues", xdp, queues), func(t *testing.T) {
-				f := newFarm(t, lab.Config{Nodes: 3, Queues: queues, ClientAddresses: 64},
-					lab.FarmOptions{TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: xdp})
-				for _, n := range f.Nodes {
-					_, err := n.StartNginx()
-					must(t, err)
-					_, err = n.StartUDPEcho(":7")
-					must(t, err)
-				}
-				learnt, err := f.RecordFDB()
-				must(t, err)
-				f.startAll()
-				t.Run("syn", f.synsAnsweredOnce)
-				t.Run("curl", f.transfersWhole)
-				t.Run("wrk", f.wrkWithoutErrors)
-				t.Run("udp", f.datagramsAnsweredOnce)
-				t.Run("ping", f.pingWithoutDuplicates)
-				t.Run("arping", f.arpingOnce)
-				if ports, err := learnt.Ports(vmac); err != nil || len(ports) > 0 {
-					t.Errorf("the switch learnt the VMAC on ports %v (%v)", ports, err)
-				}
+	for _, o := range []struct {
+		xdp     string
+		queues  int
+		offload string
+	}{
+		{"native", 1, "full"}, {"native", 2, "none"}, {"generic", 1, "reject"}, {"generic", 2, "full"}, {"native", 2, "reject"},
+	} {
+		t.Run(fmt.Sprintf("%s, %d queues, offload %s", o.xdp, o.queues, o.offload), func(t *testing.T) {
+			f := newFarm(t, lab.Config{Nodes: 3, Queues: o.queues, ClientAddresses: 64}, lab.FarmOptions{
+				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: o.xdp, Offload: o.offload,
 			})
-		}
+			for _, n := range f.Nodes {
+				_, err := n.StartNginx()
+				must(t, err)
+				_, err = n.StartUDPEcho(":7")
+				must(t, err)
+			}
+			learnt, err := f.RecordFDB()
+			must(t, err)
+			f.startAll()
+			t.Run("syn", f.synsAnsweredOnce)
+			t.Run("curl", f.transfersWhole)
+			t.Run("wrk", f.wrkWithoutErrors)
+			t.Run("udp", f.datagramsAnsweredOnce)
+			t.Run("ping", f.pingWithoutDuplicates)
+			t.Run("arping", f.arpingOnce)
+			if ports, err := learnt.Ports(vmac); err != nil || len(ports) > 0 {
+				t.Errorf("the switch learnt the VMAC on ports %v (%v)", ports, err)
+			}
+		})
 	}
 }
 

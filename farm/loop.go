@@ -70,7 +70,9 @@ func (l *loop) run(ctx context.Context) error {
 		case ask := <-l.asks:
 			ask()
 		}
-		l.settle()
+		if err := l.settle(); err != nil {
+			return err
+		}
 	}
 }
 
@@ -99,16 +101,19 @@ func (l *loop) do(ctx context.Context, f func()) error {
 // settle makes the packet path, the responder and the other nodes agree with
 // the farm as it stands. It recomputes everything from the member list, which is
 // the truth; whatever woke the loop was only a hint.
-func (l *loop) settle() {
+func (l *loop) settle() error {
 	now := time.Now()
 	members := l.cluster.Members()
 	view, refused := cluster.Eligible(l.cfg.Node, members, l.digest)
 	l.roster.update(members, l.events)
 	l.life.advance(obstacle(refused))
 	l.divide(view)
-	l.open(now)
+	if err := l.open(now); err != nil {
+		return err
+	}
 	l.answer()
 	l.tell()
+	return nil
 }
 
 // obstacle is why this node must stay out of the farm; "" if it need not.
@@ -131,17 +136,16 @@ func (l *loop) divide(view cluster.View) {
 
 // open lets in what is this node's, or nothing. A stopping node lets go here,
 // before it tells.
-func (l *loop) open(now time.Time) {
+func (l *loop) open(now time.Time) error {
 	serves := l.life.serves(now)
 	if serves == l.serving && !l.stale {
-		return
+		return nil
 	}
 	l.serving, l.stale = serves, false
-	if serves {
-		l.datapath.apply(l.division.of(l.cfg.Node))
-	} else {
-		l.datapath.apply(nil)
+	if !serves {
+		return l.datapath.apply(nil)
 	}
+	return l.datapath.apply(l.division.of(l.cfg.Node))
 }
 
 // tell gossips this node's state, if it is new, and has the loop look again
@@ -180,7 +184,9 @@ func (l *loop) answer() {
 // leave ends the node's part in the farm: traffic out first, then the others
 // are told, so that they do not take the end for a crash.
 func (l *loop) leave() {
-	l.datapath.apply(nil)
+	if err := l.datapath.apply(nil); err != nil {
+		l.log.Error("traffic may still be let in", "err", err)
+	}
 	if err := l.cluster.SetMeta(l.meta(cluster.Leaving)); err != nil {
 		l.log.Warn("the other nodes may take this node's end for a crash", "err", err)
 	}

@@ -40,11 +40,11 @@ func (t *Table) judge4(frame []byte) Reason {
 	if len(ip) < ipv4MinLen {
 		return t.stray(frame)
 	}
-	vip, ok := t.vips.find(binary.LittleEndian.Uint32(ip[16:]))
+	vip, ok := t.VIPs.find(binary.LittleEndian.Uint32(ip[16:]))
 	if !ok {
 		return t.stray(frame)
 	}
-	if dst := config.MAC(frame[:6]); dst != t.vips.macs[vip] && dst != t.nic {
+	if dst := config.MAC(frame[:6]); dst != t.VMACs[vip] && dst != t.NIC {
 		return Other
 	}
 	var p packet
@@ -59,7 +59,7 @@ func (t *Table) judge4(frame []byte) Reason {
 
 // stray is a frame that is for no VIP: dropped if it was sent to a VMAC.
 func (t *Table) stray(frame []byte) Reason {
-	if config.MAC(frame[:6]) != t.nic && t.vips.isVMAC(frame) {
+	if config.MAC(frame[:6]) != t.NIC && t.isVMAC(frame) {
 		return NotVIP
 	}
 	return Other
@@ -67,16 +67,16 @@ func (t *Table) stray(frame []byte) Reason {
 
 // judgeFlow finds the rule of a TCP or UDP packet and the owner of its bucket.
 func (t *Table) judgeFlow(p *packet, vip int) Reason {
-	ports := &t.tcp
+	ports := t.TCP
 	if p.protocol == protocolUDP {
-		ports = &t.udp
+		ports = t.UDP
 	}
 	rule := ports.find(vip, p.dstPort)
-	if rule == noRule {
+	if rule == RuleNone {
 		return NoRule
 	}
 	port := p.srcPort
-	if t.byRule[rule].affinity != config.Session {
+	if t.Affinities[rule] != config.Session {
 		port = 0
 	}
 	return t.has(int(rule), t.hash.bucket4(p.src, port))
@@ -97,7 +97,7 @@ func (t *Table) judgeICMP(p *packet) Reason {
 // judgeARP lets ARP pass: sent to a VMAC, it is a client's unicast re-check of
 // its cache (RFC 1122 §2.3.2.1), which the interface must be made to take.
 func (t *Table) judgeARP(frame []byte) Reason {
-	if len(frame) >= ethernetLen+arpLen && t.vips.isVMAC(frame) {
+	if len(frame) >= ethernetLen+arpLen && t.isVMAC(frame) {
 		return AcceptedNeighbour
 	}
 	return Other
@@ -105,4 +105,4 @@ func (t *Table) judgeARP(frame []byte) Reason {
 
 // Deliver makes an accepted frame one for this machine: its destination becomes
 // the interface's own address. The rest of the frame stays as it came.
-func (r *Rules) Deliver(frame []byte) { copy(frame, r.nic[:]) }
+func (r *Rules) Deliver(frame []byte) { copy(frame, r.NIC[:]) }

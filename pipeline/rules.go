@@ -9,109 +9,58 @@ import (
 )
 
 // Rules is a compiled configuration: which rule a packet falls under, and which
-// bucket its client hashes to. It is never changed after Compile.
+// bucket its client hashes to. It is never changed after Compile. The exported
+// tables are what the kernel program gets; who has them must not change them.
 type Rules struct {
-	nic    config.MAC
-	vips   *vipTable
-	hash   hasher
-	tcp    classes
-	udp    classes
-	byRule []rule
-}
+	// VIPs finds VIPs by address, VMACs are theirs by number.
+	VIPs  *VIPTable
+	VMACs []config.MAC
+	// TCP and UDP find rules by VIP and port.
+	TCP, UDP *Classes
+	// Affinities are the rules' own, by rule number.
+	Affinities []config.Affinity
+	// Key is the secret of the bucket hash.
+	Key HashKey
+	// NIC is the interface's own address.
+	NIC config.MAC
 
-type rule struct {
-	affinity config.Affinity
-}
-
-// noRule stands in classes where no rule holds.
-const noRule = 0xffff
-
-// classes finds the rule of a port on a VIP in two look-ups, however many rules
-// there are: ports that no rule tells apart form one class, and each pair of
-// class and VIP has at most one rule.
-type classes struct {
-	ofPort [1 << 16]uint16
-	rule   []uint16 // [class*vips + vip]
-	vips   int
+	hash hasher
 }
 
 // Compile prepares rules for judging. nic is the interface's own address, which
 // accepted frames are given. The configuration must have come from
 // config.Load, which has made sure that no two rules overlap.
 func Compile(vips []config.VIP, rules []config.Rule, key HashKey, nic config.MAC) (*Rules, error) {
-	for _, v := range vips {
-		if !v.Address.Is4() {
-			return nil, fmt.Errorf("compile rules: VIP %s is not IPv4", v.Address)
-		}
-	}
 	if len(vips) > config.MaxVIPs || len(rules) > config.MaxRules {
 		return nil, fmt.Errorf("compile rules: %d VIPs and %d rules: at most %d and %d",
 			len(vips), len(rules), config.MaxVIPs, config.MaxRules)
 	}
-	r := &Rules{nic: nic, vips: newVIPTable(vips), hash: newHasher(key)}
-	r.tcp.compile(vips, rules, config.TCP)
-	r.udp.compile(vips, rules, config.UDP)
+	if i := slices.IndexFunc(vips, func(v config.VIP) bool { return !v.Address.Is4() }); i >= 0 {
+		return nil, fmt.Errorf("compile rules: VIP %s is not IPv4", vips[i].Address)
+	}
+	r := &Rules{TCP: &Classes{}, UDP: &Classes{}, Key: key, NIC: nic, hash: newHasher(key)}
+	var err error
+	if r.VIPs, err = newVIPTable(vips); err != nil {
+		return nil, fmt.Errorf("compile rules: %w", err)
+	}
+	for _, v := range vips {
+		r.VMACs = append(r.VMACs, v.MAC)
+	}
+	if err := r.TCP.compile(vips, rules, config.TCP); err != nil {
+		return nil, fmt.Errorf("compile rules: %w", err)
+	}
+	if err := r.UDP.compile(vips, rules, config.UDP); err != nil {
+		return nil, fmt.Errorf("compile rules: %w", err)
+	}
 	for i := range rules {
-		r.byRule = append(r.byRule, rule{affinity: rules[i].Affinity})
+		r.Affinities = append(r.Affinities, rules[i].Affinity)
 	}
 	return r, nil
 }
 
-// compile numbers the port classes of one protocol and fills in their rules.
-func (c *classes) compile(vips []config.VIP, rules []config.Rule, protocol config.Protocol) {
-	c.vips = len(vips)
-	class := -1
-	edges := classEdges(rules, protocol)
-	for port := range 1 << 16 {
-		if _, isEdge := slices.BinarySearch(edges, port); isEdge {
-			class++
-			c.rule = append(c.rule, rulesAt(vips, rules, protocol, uint16(port))...)
-		}
-		c.ofPort[port] = uint16(class)
-	}
-}
-
-// classEdges are the ports at which a new class begins, sorted; 0 is one.
-func classEdges(rules []config.Rule, protocol config.Protocol) []int {
-	edges := []int{0}
-	for _, r := range rules {
-		if r.Protocol != protocol {
-			continue
-		}
-		for _, p := range r.Ports {
-			edges = append(edges, int(p.First), int(p.Last)+1)
-		}
-	}
-	slices.Sort(edges)
-	return slices.Compact(edges)
-}
-
-// rulesAt is the rule that holds for a port on each VIP.
-func rulesAt(vips []config.VIP, rules []config.Rule, protocol config.Protocol, port uint16) []uint16 {
-	row := make([]uint16, len(vips))
-	for v := range vips {
-		row[v] = noRule
-		for i := range rules {
-			if rules[i].Protocol == protocol && holds(&rules[i], vips[v].Address, port) {
-				row[v] = uint16(i)
-			}
-		}
-	}
-	return row
-}
-
-func holds(r *config.Rule, vip netip.Addr, port uint16) bool {
-	if len(r.VIPs) > 0 && !slices.Contains(r.VIPs, vip) {
-		return false
-	}
-	return slices.ContainsFunc(r.Ports, func(p config.PortRange) bool {
-		return p.First <= port && port <= p.Last
-	})
-}
-
-// find returns the rule's number, or noRule.
-func (c *classes) find(vip int, port uint16) uint16 {
-	return c.rule[int(c.ofPort[port])*c.vips+vip]
+// isVMAC tells whether a frame's destination is the VMAC of any VIP.
+func (r *Rules) isVMAC(frame []byte) bool {
+	return slices.Contains(r.VMACs, config.MAC(frame[:6]))
 }
 
 // Placement is where a client's packets belong.
@@ -124,7 +73,7 @@ type Placement struct {
 // the configuration. The port counts only where the rule's affinity says so.
 func (r *Rules) Place(client netip.AddrPort, rule int) Placement {
 	port := client.Port()
-	if r.byRule[rule].affinity != config.Session {
+	if r.Affinities[rule] != config.Session {
 		port = 0
 	}
 	return Placement{Rule: rule, Bucket: r.hash.bucket(client.Addr(), port)}

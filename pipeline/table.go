@@ -14,9 +14,12 @@ func (b *Bits) Has(bucket uint16) bool { return b[bucket/64]&(1<<(bucket%64)) !=
 // a new Table, swapped in whole between two batches.
 type Table struct {
 	*Rules
-	serving bool
-	mine    []Bits   // the distinct bucket sets
-	ofRule  []uint16 // index into mine, by rule; the last one is for ICMP echo
+	// Serving is false on a node that serves nothing.
+	Serving bool
+	// Sets are the distinct sets of buckets that are this node's.
+	Sets []Bits
+	// SetOf is the index into Sets by rule number; the last one is ICMP echo's.
+	SetOf []uint16
 }
 
 // Share is this node's part of the farm: a bucket set for each rule of the
@@ -33,26 +36,26 @@ func NewTable(r *Rules, share *Share) *Table {
 	if share == nil {
 		return t
 	}
-	t.serving = true
+	t.Serving = true
 	index := make(map[*Bits]uint16)
 	for _, bits := range append(share.Rules[:len(share.Rules):len(share.Rules)], share.Echo) {
 		i, known := index[bits]
 		if !known {
-			i = uint16(len(t.mine))
+			i = uint16(len(t.Sets))
 			index[bits] = i
-			t.mine = append(t.mine, *bits)
+			t.Sets = append(t.Sets, *bits)
 		}
-		t.ofRule = append(t.ofRule, i)
+		t.SetOf = append(t.SetOf, i)
 	}
 	return t
 }
 
 // has tells whether a rule's bucket is this node's.
 func (t *Table) has(rule int, bucket uint16) Reason {
-	if !t.serving {
+	if !t.Serving {
 		return NotServing
 	}
-	if !t.mine[t.ofRule[rule]].Has(bucket) {
+	if !t.Sets[t.SetOf[rule]].Has(bucket) {
 		return NotMine
 	}
 	return Accepted
@@ -60,7 +63,7 @@ func (t *Table) has(rule int, bucket uint16) Reason {
 
 // hasEcho tells the same of ICMP echo requests.
 func (t *Table) hasEcho(bucket uint16) Reason {
-	reason := t.has(len(t.ofRule)-1, bucket)
+	reason := t.has(len(t.SetOf)-1, bucket)
 	if reason == Accepted {
 		return AcceptedEcho
 	}

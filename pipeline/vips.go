@@ -2,65 +2,63 @@ package pipeline
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"thresher/config"
 )
 
-// vipSlots is the size of the address table: four times the VIPs that a farm
-// may have, so that a look-up rarely takes a second step.
-const vipSlots = 4 * config.MaxVIPs
+// VIPSlots is the size of the address table: a power of two, and so many more
+// than VIPs that a hash without collisions is found in a few tries.
+const VIPSlots = 1 << vipBits
 
-// vipTable finds a VIP by its address: open addressing, linear probing, fixed
-// size, no pointers.
-type vipTable struct {
-	slots [vipSlots]vipSlot
-	macs  []config.MAC // by VIP number, the order of the configuration
+const vipBits = 12
+
+// VIPTable finds a VIP by its address in one step: a hash without collisions,
+// searched for when the table is built. The kernel program has the same table.
+type VIPTable struct {
+	// Multiplier is the hash: the slot of an address, as on the wire and loaded
+	// little-endian, is the top bits of its product with it.
+	Multiplier uint32
+	// Slots hold addresses, and VIP numbers plus one; 0 is an empty slot.
+	Slots [VIPSlots]VIPSlot
 }
 
-type vipSlot struct {
-	addr uint32 // as on the wire, loaded little-endian
-	used bool
-	vip  uint8
+// VIPSlot is one slot of a VIPTable.
+type VIPSlot struct {
+	Addr   uint32
+	Number uint32
 }
 
-func newVIPTable(vips []config.VIP) *vipTable {
-	t := &vipTable{}
+// newVIPTable tries odd multipliers from the golden ratio's on (Knuth, TAOCP
+// vol. 3 §6.4). VIPs are the operator's choice, so no secret is needed.
+func newVIPTable(vips []config.VIP) (*VIPTable, error) {
+	const golden32, tries = 0x9e3779b1, 1 << 16
+	for i := range uint32(tries) {
+		t := &VIPTable{Multiplier: golden32 + 2*i*golden32}
+		if t.fill(vips) {
+			return t, nil
+		}
+	}
+	return nil, fmt.Errorf("no hash without collisions for %d VIPs", len(vips))
+}
+
+func (t *VIPTable) fill(vips []config.VIP) bool {
 	for i, v := range vips {
 		addr := v.Address.As4()
 		key := binary.LittleEndian.Uint32(addr[:])
-		slot := vipHash(key)
-		for t.slots[slot].used {
-			slot = (slot + 1) % vipSlots
+		slot := &t.Slots[t.slot(key)]
+		if slot.Number != 0 {
+			return false
 		}
-		t.slots[slot] = vipSlot{addr: key, used: true, vip: uint8(i)}
-		t.macs = append(t.macs, v.MAC)
+		*slot = VIPSlot{Addr: key, Number: uint32(i) + 1}
 	}
-	return t
+	return true
 }
 
-// vipHash spreads addresses over the slots by Fibonacci hashing (Knuth, TAOCP
-// vol. 3 §6.4). VIPs are the operator's choice, so no secret is needed.
-func vipHash(addr uint32) uint32 {
-	const golden32 = 0x9e3779b1
-	return addr * golden32 >> 24 % vipSlots
-}
+func (t *VIPTable) slot(addr uint32) uint32 { return addr * t.Multiplier >> (32 - vipBits) }
 
 // find returns the number of the VIP with this address.
-func (t *vipTable) find(addr uint32) (vip int, ok bool) {
-	for slot := vipHash(addr); t.slots[slot].used; slot = (slot + 1) % vipSlots {
-		if t.slots[slot].addr == addr {
-			return int(t.slots[slot].vip), true
-		}
-	}
-	return 0, false
-}
-
-// isVMAC tells whether a frame's destination is the VMAC of any VIP.
-func (t *vipTable) isVMAC(frame []byte) bool {
-	for i := range t.macs {
-		if [6]byte(frame[:6]) == t.macs[i] {
-			return true
-		}
-	}
-	return false
+func (t *VIPTable) find(addr uint32) (vip int, ok bool) {
+	s := &t.Slots[t.slot(addr)]
+	return int(s.Number) - 1, s.Number != 0 && s.Addr == addr
 }

@@ -13,10 +13,20 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type bpfMac struct {
-	_    structs.HostLayout
-	Addr [6]uint8
-}
+type bpfAffinity uint32
+
+const (
+	bpfAffinityAFFINITY_CLIENT  bpfAffinity = 1
+	bpfAffinityAFFINITY_SESSION bpfAffinity = 2
+)
+
+type bpfOffload uint32
+
+const (
+	bpfOffloadOFFLOAD_NONE   bpfOffload = 1
+	bpfOffloadOFFLOAD_REJECT bpfOffload = 2
+	bpfOffloadOFFLOAD_FULL   bpfOffload = 3
+)
 
 type bpfReason uint32
 
@@ -40,17 +50,53 @@ const (
 	bpfReasonREASON_LEN          bpfReason = 16
 )
 
+type bpfRules struct {
+	_   structs.HostLayout
+	Key [2]uint64
+	Tcp struct {
+		_      structs.HostLayout
+		OfPort [65536]uint16
+		Rule   [1024][64]uint16
+	}
+	Udp struct {
+		_      structs.HostLayout
+		OfPort [65536]uint16
+		Rule   [1024][64]uint16
+	}
+	Slots [4096]struct {
+		_      structs.HostLayout
+		Addr   uint32
+		Number uint32
+	}
+	Vmacs [64]struct {
+		_    structs.HostLayout
+		Addr [6]uint8
+	}
+	Nic struct {
+		_    structs.HostLayout
+		Addr [6]uint8
+	}
+	Affinity   [256]uint8
+	Offload    uint8
+	Unused     uint8
+	Multiplier uint32
+	Vips       uint32
+	MaxSets    uint32
+	_          [4]byte
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	bpfMapCounters    = "counters"
-	bpfMapSockets     = "sockets"
-	bpfMapVips        = "vips"
-	bpfMapVmacs       = "vmacs"
-	bpfProgThresher   = "thresher"
-	bpfVarNic         = "nic"
-	bpfVarReasonInBtf = "reason_in_btf"
+	bpfMapCounters   = "counters"
+	bpfMapShares     = "shares"
+	bpfMapSockets    = "sockets"
+	bpfProgReaddress = "readdress"
+	bpfProgThresher  = "thresher"
+	bpfVarArmed      = "armed"
+	bpfVarConf       = "conf"
+	bpfVarEnumsInBtf = "enums_in_btf"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -95,7 +141,8 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
-	Thresher *ebpf.ProgramSpec `ebpf:"thresher"`
+	Readdress *ebpf.ProgramSpec `ebpf:"readdress"`
+	Thresher  *ebpf.ProgramSpec `ebpf:"thresher"`
 }
 
 // bpfMapSpecs contains maps before they are loaded into the kernel.
@@ -103,17 +150,17 @@ type bpfProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
 	Counters *ebpf.MapSpec `ebpf:"counters"`
+	Shares   *ebpf.MapSpec `ebpf:"shares"`
 	Sockets  *ebpf.MapSpec `ebpf:"sockets"`
-	Vips     *ebpf.MapSpec `ebpf:"vips"`
-	Vmacs    *ebpf.MapSpec `ebpf:"vmacs"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
-	Nic         *ebpf.VariableSpec `ebpf:"nic"`
-	ReasonInBtf *ebpf.VariableSpec `ebpf:"reason_in_btf"`
+	Armed      *ebpf.VariableSpec `ebpf:"armed"`
+	Conf       *ebpf.VariableSpec `ebpf:"conf"`
+	EnumsInBtf *ebpf.VariableSpec `ebpf:"enums_in_btf"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -137,17 +184,15 @@ func (o *bpfObjects) Close() error {
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
 	Counters *ebpf.Map `ebpf:"counters"`
+	Shares   *ebpf.Map `ebpf:"shares"`
 	Sockets  *ebpf.Map `ebpf:"sockets"`
-	Vips     *ebpf.Map `ebpf:"vips"`
-	Vmacs    *ebpf.Map `ebpf:"vmacs"`
 }
 
 func (m *bpfMaps) Close() error {
 	return _BpfClose(
 		m.Counters,
+		m.Shares,
 		m.Sockets,
-		m.Vips,
-		m.Vmacs,
 	)
 }
 
@@ -155,19 +200,22 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
-	Nic         *ebpf.Variable `ebpf:"nic"`
-	ReasonInBtf *ebpf.Variable `ebpf:"reason_in_btf"`
+	Armed      *ebpf.Variable `ebpf:"armed"`
+	Conf       *ebpf.Variable `ebpf:"conf"`
+	EnumsInBtf *ebpf.Variable `ebpf:"enums_in_btf"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
-	Thresher *ebpf.Program `ebpf:"thresher"`
+	Readdress *ebpf.Program `ebpf:"readdress"`
+	Thresher  *ebpf.Program `ebpf:"thresher"`
 }
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
+		p.Readdress,
 		p.Thresher,
 	)
 }

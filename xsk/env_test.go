@@ -1,6 +1,7 @@
 package xsk
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"os"
@@ -120,4 +121,17 @@ func parseIP(t *testing.T, ip string) net.IP {
 	a, err := netip.ParseAddr(ip)
 	must(t, err)
 	return a.AsSlice()
+}
+
+// rulesFor is a configuration of one VIP and no rule: with offload none, the
+// program asks about every packet of it.
+func rulesFor(nic config.MAC) *Rules {
+	const multiplier = 0x9e3779b1
+	r := &Rules{Offload: uint8(config.OffloadNone), Multiplier: multiplier, Vips: 1, MaxSets: 1}
+	a := vip.Address.As4()
+	addr := binary.LittleEndian.Uint32(a[:])
+	slot := &r.Slots[addr*multiplier>>(32-12)]
+	slot.Addr, slot.Number = addr, 1
+	r.Vmacs[0].Addr, r.Nic.Addr = vip.MAC, nic
+	return r
 }

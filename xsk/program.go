@@ -3,78 +3,53 @@ package xsk
 import (
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
-
-	"thresher/config"
 )
+
+// Rules is a compiled configuration in the kernel program's layout
+// (xsk/bpf/rules.h). Addresses are as on the wire.
+type Rules = bpfRules
+
+// MaxQueues is how many receive queues the program can hand packets to.
+const MaxQueues = 256
 
 // Program is the XDP program in the kernel, with its maps.
 type Program struct {
 	objects bpfObjects
-	link    link.Link
+	links   []link.Link
+	shares  shareMaps
 }
 
-// LoadProgram puts the program into the kernel; it is attached to nothing yet
-// and knows no VIP.
-func LoadProgram(nic config.MAC) (*Program, error) {
+// LoadProgram puts the program into the kernel with a configuration, which is
+// constant from then on. It is attached to nothing yet, and takes no VIP's
+// traffic before Arm. rules may be changed afterwards.
+func LoadProgram(rules *Rules) (*Program, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("lift the memory lock limit (RLIMIT_MEMLOCK): run as root or with CAP_SYS_RESOURCE: %w", err)
 	}
-	p := &Program{}
-	if err := loadBpfObjects(&p.objects, nil); err != nil {
-		var verifier *ebpf.VerifierError
-		if errors.As(err, &verifier) {
-			return nil, fmt.Errorf("load the XDP program: the kernel's verifier refused it, please report this: %+v", verifier)
-		}
-		return nil, fmt.Errorf("load the XDP program: %w", err)
+	spec, err := loadBpf()
+	if err != nil {
+		return nil, fmt.Errorf("read the XDP program: %w", err)
 	}
-	if err := p.objects.Nic.Set(bpfMac{Addr: nic}); err != nil {
-		return nil, errors.Join(fmt.Errorf("tell the XDP program the interface's address: %w", err), p.Close())
+	if err := spec.Variables[bpfVarConf].Set(rules); err != nil {
+		return nil, fmt.Errorf("configure the XDP program: %w", err)
+	}
+	p := &Program{shares: newShareMaps(spec, int(rules.MaxSets))}
+	if err := spec.LoadAndAssign(&p.objects, nil); err != nil {
+		return nil, loadError(err)
 	}
 	return p, nil
 }
 
-// Attach hooks the program into the interface and returns the mode that was
-// got. With config.XDPAuto, native is tried first and why it failed is told
-// through fallback, which may be nil.
-func (p *Program) Attach(ifi *net.Interface, mode config.XDPMode, fallback func(error)) (config.XDPMode, error) {
-	if mode != config.XDPGeneric {
-		err := p.attach(ifi, link.XDPDriverMode)
-		if err == nil {
-			return config.XDPNative, nil
-		}
-		if mode == config.XDPNative || errors.Is(err, unixEBUSY) {
-			return 0, attachError(ifi, "native", err)
-		}
-		if fallback != nil {
-			fallback(err)
-		}
+func loadError(err error) error {
+	var verifier *ebpf.VerifierError
+	if errors.As(err, &verifier) {
+		return fmt.Errorf("load the XDP program: the kernel's verifier refused it, please report this: %+v", verifier)
 	}
-	if err := p.attach(ifi, link.XDPGenericMode); err != nil {
-		return 0, attachError(ifi, "generic", err)
-	}
-	return config.XDPGeneric, nil
-}
-
-func (p *Program) attach(ifi *net.Interface, flags link.XDPAttachFlags) error {
-	l, err := link.AttachXDP(link.XDPOptions{Program: p.objects.Thresher, Interface: ifi.Index, Flags: flags})
-	if err != nil {
-		return err
-	}
-	p.link = l
-	return nil
-}
-
-func attachError(ifi *net.Interface, mode string, err error) error {
-	if errors.Is(err, unixEBUSY) {
-		return fmt.Errorf("attach XDP program to %s (%s): another XDP program is there: remove it with `ip link set dev %s xdp off`: %w",
-			ifi.Name, mode, ifi.Name, err)
-	}
-	return fmt.Errorf("attach XDP program to %s (%s): %w", ifi.Name, mode, err)
+	return fmt.Errorf("load the XDP program: %w", err)
 }
 
 // Register lets the program hand packets of q's queue to q.
@@ -85,17 +60,11 @@ func (p *Program) Register(q *Queue) error {
 	return nil
 }
 
-// SetVIPs makes the program take the VIPs' traffic: to be called when every
-// queue is registered. The program must know no VIP yet.
-func (p *Program) SetVIPs(vips []config.VIP) error {
-	for _, v := range vips {
-		mac := bpfMac{Addr: v.MAC}
-		if err := p.objects.Vmacs.Put(mac, uint8(1)); err != nil {
-			return fmt.Errorf("tell the XDP program of VMAC %s: %w", v.MAC, err)
-		}
-		if err := p.objects.Vips.Put(v.Address.As4(), mac); err != nil {
-			return fmt.Errorf("tell the XDP program of VIP %s: %w", v.Address, err)
-		}
+// Arm makes the program take the VIPs' traffic: to be called when every queue is
+// registered.
+func (p *Program) Arm() error {
+	if err := p.objects.Armed.Set(uint32(1)); err != nil {
+		return fmt.Errorf("arm the XDP program: %w", err)
 	}
 	return nil
 }
@@ -115,11 +84,16 @@ func (p *Program) AddCounters(sum []uint64) error {
 	return nil
 }
 
+// Run runs the program once on the packet that the options hold, or as often as
+// they say, as bpf(2)'s BPF_PROG_TEST_RUN does, and returns its verdict: an
+// XDP_… action (include/uapi/linux/bpf.h).
+func (p *Program) Run(o *ebpf.RunOptions) (uint32, error) { return p.objects.Thresher.Run(o) }
+
 // Close detaches the program and removes it from the kernel.
 func (p *Program) Close() error {
 	var errs []error
-	if p.link != nil {
-		errs = append(errs, p.link.Close())
+	for _, l := range p.links {
+		errs = append(errs, l.Close())
 	}
-	return errors.Join(append(errs, p.objects.Close())...)
+	return errors.Join(append(errs, p.shares.close(), p.objects.Close())...)
 }

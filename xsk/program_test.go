@@ -28,9 +28,6 @@ func TestReasonsAgree(t *testing.T) {
 			t.Errorf("reason %d is %s in reason.h, %s in package pipeline", v.Value, got, want)
 		}
 	}
-	if got := spec.Maps["vips"].MaxEntries; got != config.MaxVIPs {
-		t.Errorf("the program holds %d VIPs, a configuration %d", got, config.MaxVIPs)
-	}
 }
 
 var (
@@ -74,8 +71,7 @@ func serialize(t *testing.T, l ...gopacket.SerializableLayer) []byte {
 // TestProgramOneFrame runs the real program on one frame at a time.
 func TestProgramOneFrame(t *testing.T) {
 	w := newWire(t, 1)
-	p := newPath(t, w, config.XDPNative, 1)
-	must(t, p.program.objects.Nic.Set(bpfMac{Addr: ownMAC}))
+	p := newPath(t, w, ownMAC, config.XDPNative, 1)
 	index := uint32(w.nic.Attrs().Index)
 	broadcast := config.MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	tests := []struct {
@@ -137,10 +133,10 @@ func TestProgramOneFrame(t *testing.T) {
 // through.
 func TestNoReaderDrops(t *testing.T) {
 	w := newWire(t, 1)
-	p, err := LoadProgram(w.nicMAC())
+	p, err := LoadProgram(rulesFor(w.nicMAC()))
 	must(t, err)
 	defer p.Close()
-	must(t, p.SetVIPs([]config.VIP{vip}))
+	must(t, p.Arm())
 	got, err := p.objects.Thresher.Run(&ebpf.RunOptions{Data: tcpTo(t, vip.MAC, "198.18.0.100")})
 	must(t, err)
 	if got != xdpDrop {
@@ -160,15 +156,15 @@ func counters(t *testing.T, p *Program) []uint64 {
 
 func TestSecondProgramIsRefused(t *testing.T) {
 	w := newWire(t, 1)
-	first, err := LoadProgram(w.nicMAC())
+	first, err := LoadProgram(rulesFor(w.nicMAC()))
 	must(t, err)
 	defer first.Close()
-	_, err = first.Attach(w.netInterface(), config.XDPAuto, nil)
+	_, err = first.Attach(w.netInterface(), "veth", config.XDPAuto, nil)
 	must(t, err)
-	second, err := LoadProgram(w.nicMAC())
+	second, err := LoadProgram(rulesFor(w.nicMAC()))
 	must(t, err)
 	defer second.Close()
-	_, err = second.Attach(w.netInterface(), config.XDPAuto, nil)
+	_, err = second.Attach(w.netInterface(), "veth", config.XDPAuto, nil)
 	if err == nil || !strings.Contains(err.Error(), "xdp off") {
 		t.Errorf("got error %v, want one that says how to remove the other program", err)
 	}
@@ -178,11 +174,11 @@ func TestSecondProgramIsRefused(t *testing.T) {
 func TestLargeMTUFallsBackToGeneric(t *testing.T) {
 	w := newWire(t, 1)
 	setMTU(t, w, 9000)
-	p, err := LoadProgram(w.nicMAC())
+	p, err := LoadProgram(rulesFor(w.nicMAC()))
 	must(t, err)
 	defer p.Close()
 	var why error
-	mode, err := p.Attach(w.netInterface(), config.XDPAuto, func(err error) { why = err })
+	mode, err := p.Attach(w.netInterface(), "veth", config.XDPAuto, func(err error) { why = err })
 	must(t, err)
 	if mode != config.XDPGeneric || why == nil {
 		t.Errorf("attached %v, because of %v", mode, why)

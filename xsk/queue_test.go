@@ -11,7 +11,7 @@ import (
 )
 
 // path is a complete way from the interface to the stack, with a handler that
-// passes everything, under the interface's own address.
+// passes everything to nic's address.
 type path struct {
 	program *Program
 	stack   *Stack
@@ -19,16 +19,16 @@ type path struct {
 	seen    atomic.Int64
 }
 
-func newPath(t *testing.T, w *wire, mode config.XDPMode, queues int) *path {
+func newPath(t *testing.T, w *wire, nic config.MAC, mode config.XDPMode, queues int) *path {
 	t.Helper()
 	p := &path{}
 	var err error
 	p.stack, err = OpenStack(w.nic, queues)
 	must(t, err)
-	p.program, err = LoadProgram(w.nicMAC())
+	p.program, err = LoadProgram(rulesFor(nic))
 	must(t, err)
 	t.Cleanup(func() { p.program.Close() })
-	got, err := p.program.Attach(w.netInterface(), mode, nil)
+	got, err := p.program.Attach(w.netInterface(), "veth", mode, nil)
 	must(t, err)
 	if got != mode {
 		t.Fatalf("attached in mode %v, want %v", got, mode)
@@ -42,7 +42,7 @@ func newPath(t *testing.T, w *wire, mode config.XDPMode, queues int) *path {
 		must(t, err)
 		p.queues = append(p.queues, q)
 		must(t, p.program.Register(q))
-		go func() { done <- q.Run(ctx, p.handler(w.nicMAC())) }()
+		go func() { done <- q.Run(ctx, p.handler(nic)) }()
 	}
 	t.Cleanup(func() {
 		cancel()
@@ -55,7 +55,7 @@ func newPath(t *testing.T, w *wire, mode config.XDPMode, queues int) *path {
 			must(t, q.Close())
 		}
 	})
-	must(t, p.program.SetVIPs([]config.VIP{vip}))
+	must(t, p.program.Arm())
 	return p
 }
 
@@ -76,7 +76,7 @@ func TestDatagramsThroughQueue(t *testing.T) {
 		for _, queues := range []int{1, 4} {
 			t.Run(mode.String(), func(t *testing.T) {
 				w := newWire(t, queues)
-				p := newPath(t, w, mode, queues)
+				p := newPath(t, w, w.nicMAC(), mode, queues)
 				const n = 2000
 				if got := echoes(t, w, n); got != n {
 					t.Errorf("%d of %d datagrams answered", got, n)

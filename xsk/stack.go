@@ -17,8 +17,6 @@ const (
 	StackOut = "thr1"
 )
 
-const unixEBUSY = unix.EBUSY
-
 // Stack is the way of accepted frames into this machine's stack: a veth pair
 // whose far end hands every frame to the interface's ingress, where it enters
 // the stack as the interface's own. So the firewall, rp_filter and

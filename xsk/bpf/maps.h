@@ -1,41 +1,18 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What the daemon and the program tell each other. */
+/* What the daemon and the program tell each other, but for rules and shares. */
 #pragma once
 
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
 #include <bpf/bpf_helpers.h>
 
 #include "reason.h"
 
-/* Most VIPs of a farm: config.MaxVIPs. */
-#define MAX_VIPS 64
-/* Most receive queues of an interface. */
+/* Most receive queues of an interface: xsk.MaxQueues. */
 #define MAX_QUEUES 256
 
-struct mac {
-	__u8 addr[ETH_ALEN];
-};
-
-/* The interface's own Ethernet address; the daemon writes it before attaching. */
-volatile struct mac nic;
-
-/* VIP (network byte order) -> its VMAC. Empty until the sockets are ready, so
- * that a program without its daemon's readers takes nothing. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_VIPS);
-	__type(key, __be32);
-	__type(value, struct mac);
-} vips SEC(".maps");
-
-/* The VMACs as a set, for frames that are sent to one without being for a VIP. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_VIPS);
-	__type(key, struct mac);
-	__type(value, __u8);
-} vmacs SEC(".maps");
+/* Whether VIP traffic is taken at all: 0 until the sockets are ready, so that a
+ * program without its daemon's readers touches nothing. */
+volatile __u32 armed;
 
 /* Receive queue -> its AF_XDP socket. */
 struct {

@@ -24,6 +24,3 @@ enum reason {
 	NO_READER,
 	REASON_LEN,
 };
-
-/* Keeps the list in the object's BTF, where the test reads it. */
-const enum reason *reason_in_btf __attribute__((unused));

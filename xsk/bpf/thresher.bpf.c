@@ -1,15 +1,19 @@
 //go:build ignore
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The XDP program: tells VIP traffic from all other, and hands it to the
+ * The kernel programs. The XDP program tells VIP traffic from all other, and
+ * decides about it by itself as far as conf.offload says; the rest goes to the
  * AF_XDP socket of its queue. What it passes untouched it does not count.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/ip.h>
+#include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "judge.h"
 #include "maps.h"
 
 #define ARP_LEN 28 /* RFC 826, Ethernet and IPv4 */
@@ -24,22 +28,22 @@ static __always_inline int same_mac(const __u8 *a, const volatile struct mac *b)
 
 static __always_inline int is_vmac(const __u8 *addr)
 {
-	struct mac key;
-
-	__builtin_memcpy(key.addr, addr, ETH_ALEN);
-	return bpf_map_lookup_elem(&vmacs, &key) != 0;
+	for (__u32 i = 0; i < MAX_VIPS && i < conf.vips; i++)
+		if (same_mac(addr, &conf.vmacs[i]))
+			return 1;
+	return 0;
 }
 
 static __always_inline void to_nic(struct ethhdr *eth)
 {
 	for (int i = 0; i < ETH_ALEN; i++)
-		eth->h_dest[i] = nic.addr[i];
+		eth->h_dest[i] = conf.nic.addr[i];
 }
 
 /* A frame that is for no VIP: dropped if it was sent to a VMAC. */
 static __always_inline int stray(const struct ethhdr *eth)
 {
-	if (same_mac(eth->h_dest, &nic) || !is_vmac(eth->h_dest))
+	if (same_mac(eth->h_dest, &conf.nic) || !is_vmac(eth->h_dest))
 		return XDP_PASS;
 	count(NOT_VIP);
 	return XDP_DROP;
@@ -68,19 +72,40 @@ static __always_inline int ask(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
+static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, struct iphdr *ip, void *end,
+				      __u32 vip)
+{
+	enum reason reason;
+
+	if (conf.offload == OFFLOAD_NONE)
+		return ask(ctx);
+	reason = judge(ip, end, vip);
+	if (reason >= NOT_MINE) {
+		count(reason);
+		return XDP_DROP;
+	}
+	if (conf.offload == OFFLOAD_REJECT)
+		return ask(ctx);
+	count(reason);
+	to_nic(eth);
+	return XDP_PASS;
+}
+
 static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *end)
 {
 	struct iphdr *ip = (void *)(eth + 1);
-	const struct mac *vmac;
+	const volatile struct vip_slot *slot;
+	__u32 vip;
 
 	if ((void *)(ip + 1) > end)
 		return stray(eth);
-	vmac = bpf_map_lookup_elem(&vips, &ip->daddr);
-	if (!vmac)
+	slot = &conf.slots[(__u32)ip->daddr * conf.multiplier >> (32 - VIP_BITS)];
+	vip = slot->number - 1;
+	if (vip >= MAX_VIPS || slot->addr != ip->daddr)
 		return stray(eth);
-	if (!same_mac(eth->h_dest, vmac) && !same_mac(eth->h_dest, &nic))
+	if (!same_mac(eth->h_dest, &conf.vmacs[vip]) && !same_mac(eth->h_dest, &conf.nic))
 		return XDP_PASS;
-	return ask(ctx);
+	return vip_packet(ctx, eth, ip, end, vip);
 }
 
 SEC("xdp")
@@ -89,7 +114,7 @@ int thresher(struct xdp_md *ctx)
 	struct ethhdr *eth = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
 
-	if ((void *)(eth + 1) > end)
+	if ((void *)(eth + 1) > end || !armed)
 		return XDP_PASS;
 	if (eth->h_proto == bpf_htons(ETH_P_IP))
 		return ipv4(ctx, eth, end);
@@ -97,5 +122,28 @@ int thresher(struct xdp_md *ctx)
 		return arp(eth, end);
 	return XDP_PASS;
 }
+
+/*
+ * A veth decides before the XDP program whom a frame is for, and does not look
+ * again when the program has written the interface's own address into it. This
+ * one looks again; it is attached to veths alone.
+ */
+SEC("tc")
+int readdress(struct __sk_buff *skb)
+{
+	struct ethhdr *eth = (void *)(long)skb->data;
+
+	if (skb->pkt_type == PACKET_OTHERHOST && (void *)(eth + 1) <= (void *)(long)skb->data_end &&
+	    same_mac(eth->h_dest, &conf.nic))
+		bpf_skb_change_type(skb, PACKET_HOST);
+	return TC_ACT_UNSPEC;
+}
+
+/* Keeps the lists of numbers in the object's BTF, where tests read them. */
+const struct {
+	enum reason *reason;
+	enum offload *offload;
+	enum affinity *affinity;
+} enums_in_btf __attribute__((unused));
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -57,8 +57,8 @@ func TestClassesAgreeWithSearch(t *testing.T) {
 				want := slices.IndexFunc(rules, func(r config.Rule) bool {
 					return r.Protocol == config.TCP && holds(&r, vips[v].Address, uint16(port))
 				})
-				got := int(compiled.tcp.find(v, uint16(port)))
-				if got == noRule {
+				got := int(compiled.TCP.find(v, uint16(port)))
+				if got == RuleNone {
 					got = -1
 				}
 				if got != want {
@@ -71,7 +71,10 @@ func TestClassesAgreeWithSearch(t *testing.T) {
 
 func TestEveryVIPIsFound(t *testing.T) {
 	vips := randomVIPs(config.MaxVIPs)
-	table := newVIPTable(vips)
+	table, err := newVIPTable(vips)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, v := range vips {
 		a := v.Address.As4()
 		if got, ok := table.find(uint32(a[0]) | uint32(a[1])<<8 | uint32(a[2])<<16 | uint32(a[3])<<24); !ok || got != i {

@@ -1,0 +1,180 @@
+package farm
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+
+	"thresher/config"
+)
+
+// frameSource makes frames for the differential test: whole ones of every kind,
+// and such with a few bytes changed, cut off or added.
+type frameSource struct {
+	t      testing.TB
+	random *rand.Rand
+	vips   []config.VIP
+	rules  []config.Rule
+	nic    config.MAC
+	bases  [][]byte
+}
+
+var farMAC = config.MAC{0x02, 0, 0, 0, 0, 0xc1}
+
+func newFrameSource(t testing.TB, seed uint64, vips []config.VIP, rules []config.Rule, nic config.MAC) *frameSource {
+	s := &frameSource{t: t, random: rand.New(rand.NewPCG(seed, seed)), vips: vips, rules: rules, nic: nic}
+	for range 400 {
+		s.bases = append(s.bases, s.whole())
+	}
+	return s
+}
+
+// next returns a frame that is the caller's until the next call.
+func (s *frameSource) next(buf []byte) []byte {
+	base := s.bases[s.random.IntN(len(s.bases))]
+	frame := append(buf[:0], base...)
+	s.newClient(frame)
+	for range s.random.IntN(3) {
+		frame = s.mutate(frame)
+	}
+	return frame
+}
+
+// newClient writes another source address and port where a plain frame has them.
+func (s *frameSource) newClient(frame []byte) {
+	if len(frame) < 36 || s.random.IntN(8) == 0 {
+		return
+	}
+	for i := 26; i < 30; i++ {
+		frame[i] = byte(s.random.Uint32())
+	}
+	frame[34], frame[35] = byte(s.random.Uint32()), byte(s.random.Uint32())
+}
+
+func (s *frameSource) mutate(frame []byte) []byte {
+	if len(frame) == 0 {
+		return frame
+	}
+	switch s.random.IntN(6) {
+	case 0: // any byte of the headers
+		frame[s.random.IntN(min(len(frame), 64))] = byte(s.random.Uint32())
+	case 1: // one bit of them
+		frame[s.random.IntN(min(len(frame), 64))] ^= 1 << s.random.IntN(8)
+	case 2: // cut
+		frame = frame[:max(14, s.random.IntN(len(frame)))]
+	case 3: // padded
+		frame = append(frame, make([]byte, s.random.IntN(32))...)
+	case 4: // other address
+		copy(frame, s.mac())
+	case 5: // the IP header's first bytes, where its checks are
+		if len(frame) > 24 {
+			frame[14+s.random.IntN(10)] = byte(s.random.Uint32())
+		}
+	}
+	return frame
+}
+
+func (s *frameSource) mac() []byte {
+	all := [][]byte{s.nic[:], farMAC[:], make([]byte, 6), {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
+	for _, v := range s.vips {
+		all = append(all, v.MAC[:])
+	}
+	return all[s.random.IntN(len(all))]
+}
+
+// whole builds a frame as a client sends it.
+func (s *frameSource) whole() []byte {
+	vip := s.vips[s.random.IntN(len(s.vips))]
+	eth := &layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
+	if s.random.IntN(10) == 0 {
+		return s.serialize(s.arp(eth, vip)...)
+	}
+	chain := []gopacket.SerializableLayer{eth}
+	for tags := s.random.IntN(12); tags > 9; tags-- { // none, one or two VLAN tags
+		eth.EthernetType = layers.EthernetTypeDot1Q
+		chain = append(chain, &layers.Dot1Q{VLANIdentifier: uint16(s.random.IntN(4096)), Type: layers.EthernetTypeIPv4})
+	}
+	ip := &layers.IPv4{Version: 4, TTL: 64, SrcIP: []byte{203, 0, 113, 7}, DstIP: vip.Address.AsSlice()}
+	if s.random.IntN(5) == 0 {
+		ip.Options = []layers.IPv4Option{{OptionType: 7, OptionLength: 7, OptionData: make([]byte, 5)}}
+	}
+	return s.serialize(append(chain, s.transport(ip)...)...)
+}
+
+func (s *frameSource) arp(eth *layers.Ethernet, vip config.VIP) []gopacket.SerializableLayer {
+	eth.EthernetType = layers.EthernetTypeARP
+	return []gopacket.SerializableLayer{eth, &layers.ARP{
+		AddrType: layers.LinkTypeEthernet, Protocol: layers.EthernetTypeIPv4, HwAddressSize: 6, ProtAddressSize: 4,
+		Operation: layers.ARPRequest, SourceHwAddress: farMAC.HardwareAddr(), SourceProtAddress: []byte{203, 0, 113, 7},
+		DstHwAddress: make([]byte, 6), DstProtAddress: vip.Address.AsSlice(),
+	}}
+}
+
+func (s *frameSource) transport(ip *layers.IPv4) []gopacket.SerializableLayer {
+	payload := gopacket.Payload(make([]byte, s.random.IntN(40)))
+	switch s.random.IntN(5) {
+	case 0:
+		ip.Protocol = layers.IPProtocolICMPv4
+		return []gopacket.SerializableLayer{ip, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(uint8(s.random.IntN(16)), 0)}, payload}
+	case 1:
+		ip.Protocol = layers.IPProtocolSCTP
+		return []gopacket.SerializableLayer{ip, payload}
+	case 2:
+		ip.Protocol = layers.IPProtocolUDP
+		udp := &layers.UDP{SrcPort: layers.UDPPort(s.port()), DstPort: layers.UDPPort(s.port())}
+		_ = udp.SetNetworkLayerForChecksum(ip) // never fails for IPv4
+		return []gopacket.SerializableLayer{ip, udp, payload}
+	}
+	ip.Protocol = layers.IPProtocolTCP
+	tcp := &layers.TCP{SrcPort: layers.TCPPort(s.port()), DstPort: layers.TCPPort(s.port()), SYN: true}
+	_ = tcp.SetNetworkLayerForChecksum(ip) // never fails for IPv4
+	return []gopacket.SerializableLayer{ip, tcp, payload}
+}
+
+// port is one of a rule, beside one, or any.
+func (s *frameSource) port() uint16 {
+	if len(s.rules) == 0 || s.random.IntN(4) == 0 {
+		return uint16(s.random.Uint32())
+	}
+	ports := s.rules[s.random.IntN(len(s.rules))].Ports
+	p := ports[s.random.IntN(len(ports))]
+	return []uint16{p.First, p.Last, p.First - 1, p.Last + 1}[s.random.IntN(4)]
+}
+
+func (s *frameSource) serialize(l ...gopacket.SerializableLayer) []byte {
+	s.t.Helper()
+	buf := gopacket.NewSerializeBuffer()
+	if err := gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, l...); err != nil {
+		s.t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// randomFarm is a configuration with so many VIPs and rules, no two of which
+// overlap.
+func randomFarm(random *rand.Rand, vips, rules int) (v []config.VIP, r []config.Rule) {
+	for i := range vips {
+		a := [4]byte{198, 51, 100, byte(random.IntN(4) + 4*i)}
+		v = append(v, config.VIP{Address: netip.AddrFrom4(a), Mode: config.Flood, MAC: config.MAC{0x5a, 0xfe, a[0], a[1], a[2], a[3]}})
+	}
+	port := uint16(0)
+	for range rules {
+		one := config.Rule{
+			Protocol: []config.Protocol{config.TCP, config.UDP}[random.IntN(2)],
+			Affinity: []config.Affinity{config.Client, config.Session}[random.IntN(2)],
+		}
+		for _, vip := range v {
+			if random.IntN(2) == 0 {
+				one.VIPs = append(one.VIPs, vip.Address)
+			}
+		}
+		first := port + 1 + uint16(random.IntN(50))
+		port = first + uint16(random.IntN(5))
+		one.Ports = []config.PortRange{{First: first, Last: port}}
+		r = append(r, one)
+	}
+	return v, r
+}

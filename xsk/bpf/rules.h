@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * A compiled configuration, as package pipeline's Rules has it. It is constant
+ * for a loaded program: another configuration is another program, put in the
+ * place of this one at one stroke.
+ */
+#pragma once
+
+#include <linux/if_ether.h>
+#include <linux/types.h>
+
+#define MAX_VIPS    64   /* config.MaxVIPs */
+#define MAX_RULES   256  /* config.MaxRules */
+#define VIP_BITS    12   /* pipeline.VIPSlots is 1 << VIP_BITS */
+#define MAX_CLASSES 1024 /* pipeline.MaxClasses */
+#define RULE_NONE   0xffff
+
+enum offload {
+	OFFLOAD_NONE = 1,
+	OFFLOAD_REJECT,
+	OFFLOAD_FULL,
+};
+
+enum affinity {
+	AFFINITY_CLIENT = 1,
+	AFFINITY_SESSION,
+};
+
+struct mac {
+	__u8 addr[ETH_ALEN];
+};
+
+struct vip_slot {
+	__be32 addr;
+	__u32 number; /* plus one; 0 is an empty slot */
+};
+
+/* Which rule holds for a port on a VIP. */
+struct classes {
+	__u16 of_port[1 << 16];
+	__u16 rule[MAX_CLASSES][MAX_VIPS];
+};
+
+struct rules {
+	__u64 key[2];
+	struct classes tcp;
+	struct classes udp;
+	struct vip_slot slots[1 << VIP_BITS];
+	struct mac vmacs[MAX_VIPS];
+	struct mac nic;
+	__u8 affinity[MAX_RULES];
+	__u8 offload;
+	__u8 unused;
+	__u32 multiplier;
+	__u32 vips; /* how many there are */
+	__u32 max_sets; /* bucket sets of a share */
+};
+
+const volatile struct rules conf;
