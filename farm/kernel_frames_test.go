@@ -134,6 +134,25 @@ func (s *frameSource) transport(ip *layers.IPv4) []gopacket.SerializableLayer {
 	return []gopacket.SerializableLayer{ip, tcp, payload}
 }
 
+// ruled is a whole packet of a rule, from a new client.
+func (s *frameSource) ruled() []byte {
+	for {
+		rule := s.rules[s.random.IntN(len(s.rules))]
+		vip := s.vips[s.random.IntN(len(s.vips))]
+		if !rule.Holds(vip.Address) {
+			continue
+		}
+		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocol(rule.Protocol),
+			SrcIP: []byte{203, 0, byte(s.random.Uint32()), byte(s.random.Uint32())}, DstIP: vip.Address.AsSlice()}
+		var l4 gopacket.SerializableLayer = &layers.TCP{SrcPort: layers.TCPPort(1 + s.random.IntN(65535)), DstPort: layers.TCPPort(rule.Ports[0].First), SYN: true}
+		if rule.Protocol == config.UDP {
+			l4 = &layers.UDP{SrcPort: layers.UDPPort(1 + s.random.IntN(65535)), DstPort: layers.UDPPort(rule.Ports[0].First)}
+		}
+		return serialize(s.t, gopacket.SerializeOptions{FixLengths: true},
+			&layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}, ip, l4)
+	}
+}
+
 // port is one of a rule, beside one, or any.
 func (s *frameSource) port() uint16 {
 	if len(s.rules) == 0 || s.random.IntN(4) == 0 {
@@ -145,10 +164,14 @@ func (s *frameSource) port() uint16 {
 }
 
 func (s *frameSource) serialize(l ...gopacket.SerializableLayer) []byte {
-	s.t.Helper()
+	return serialize(s.t, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, l...)
+}
+
+func serialize(t testing.TB, o gopacket.SerializeOptions, l ...gopacket.SerializableLayer) []byte {
+	t.Helper()
 	buf := gopacket.NewSerializeBuffer()
-	if err := gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, l...); err != nil {
-		s.t.Fatal(err)
+	if err := gopacket.SerializeLayers(buf, o, l...); err != nil {
+		t.Fatal(err)
 	}
 	return buf.Bytes()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -24,6 +25,8 @@ type kernel struct {
 	t       testing.TB
 	program *xsk.Program
 	table   *pipeline.Table
+	vips    []config.VIP
+	rules   []config.Rule
 	offload config.Offload
 	counts  [pipeline.ReasonLen]uint64 // expected of the program
 	out     []byte
@@ -41,7 +44,7 @@ func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &kernel{t: t, table: pipeline.NewTable(compiled, share), offload: offload, out: make([]byte, 2048)}
+	k := &kernel{t: t, table: pipeline.NewTable(compiled, share), vips: vips, rules: rules, offload: offload, out: make([]byte, 2048)}
 	layout := kernelRules(compiled, offload)
 	change(layout)
 	if k.program, err = xsk.LoadProgram(layout); err != nil {
@@ -224,4 +227,43 @@ func TestShareIsSwappedWhole(t *testing.T) {
 			t.Fatalf("share %d: %v", i, err)
 		}
 	}
+}
+
+// BenchmarkVerdict is the program's time for one packet at offload full, by the
+// kernel's own clock. Each round takes another packet, so that no branch and no
+// cache line is always the same one.
+func BenchmarkVerdict(b *testing.B) {
+	for _, size := range []struct{ vips, rules int }{{1, 1}, {8, 16}, {64, 128}} {
+		vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), size.vips, size.rules)
+		for name, share := range map[string]*pipeline.Share{
+			"reject": {Rules: make([]*pipeline.Bits, len(rules)), Echo: &pipeline.Bits{}},
+			"mixed":  randomShare(rand.New(rand.NewPCG(3, 4)), len(rules)),
+		} {
+			for i := range share.Rules {
+				if share.Rules[i] == nil {
+					share.Rules[i] = share.Echo
+				}
+			}
+			b.Run(fmt.Sprintf("%s/%d-rules/%d-vips", name, size.rules, size.vips), func(b *testing.B) {
+				k := newKernel(b, config.OffloadFull, vips, rules, share, unchanged)
+				b.ReportMetric(k.nanoseconds(b), "ns/packet")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
+// nanoseconds is the median over many packets of the time for one.
+func (k *kernel) nanoseconds(b *testing.B) float64 {
+	source := newFrameSource(b, 9, k.vips, k.rules, kernelNIC)
+	var times []float64
+	for b.Loop() {
+		mean, err := k.program.Benchmark(source.ruled(), 10_000)
+		if err != nil {
+			b.Fatal(err)
+		}
+		times = append(times, float64(mean.Nanoseconds()))
+	}
+	slices.Sort(times)
+	return times[len(times)/2]
 }

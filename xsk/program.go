@@ -3,6 +3,7 @@ package xsk
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -88,6 +89,13 @@ func (p *Program) AddCounters(sum []uint64) error {
 // they say, as bpf(2)'s BPF_PROG_TEST_RUN does, and returns its verdict: an
 // XDP_… action (include/uapi/linux/bpf.h).
 func (p *Program) Run(o *ebpf.RunOptions) (uint32, error) { return p.objects.Thresher.Run(o) }
+
+// Benchmark runs the program so often on one packet, and returns the mean time of
+// a run by the kernel's own clock.
+func (p *Program) Benchmark(packet []byte, repeat int) (time.Duration, error) {
+	_, mean, err := p.objects.Thresher.Benchmark(packet, repeat, nil)
+	return mean, err
+}
 
 // Close detaches the program and removes it from the kernel.
 func (p *Program) Close() error {
