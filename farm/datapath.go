@@ -27,6 +27,7 @@ type datapath struct {
 	program *xsk.Program
 	queues  []*queue
 
+	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	failed  chan error // the first queue that gave up
@@ -47,6 +48,7 @@ func openDatapath(cfg *config.Config, nic netlink.Link, facts host.Facts, log *s
 		return nil, err
 	}
 	d := &datapath{rules: rules, failed: make(chan error, 1)}
+	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
 	if err := d.open(cfg, nic, facts, log); err != nil {
 		return nil, errors.Join(err, d.close())
@@ -61,7 +63,7 @@ func (d *datapath) open(cfg *config.Config, nic netlink.Link, facts host.Facts, 
 	if cfg.Datapath.Queues != 0 {
 		queues = cfg.Datapath.Queues
 	}
-	if d.stack, err = xsk.OpenStack(nic, queues); err != nil {
+	if d.stack, err = xsk.OpenStack(nic, max(queues, nic.Attrs().NumRxQueues)); err != nil {
 		return err
 	}
 	if d.program, err = xsk.LoadProgram(kernelRules(d.rules, cfg.Datapath.Offload)); err != nil {
@@ -70,10 +72,9 @@ func (d *datapath) open(cfg *config.Config, nic netlink.Link, facts host.Facts, 
 	if d.mode, err = attach(d.program, cfg.Datapath.XDP, facts, log); err != nil {
 		return err
 	}
-	if err := d.openQueues(nic, queues); err != nil {
+	if err := d.grow(nic, queues); err != nil {
 		return err
 	}
-	d.run()
 	return d.program.Arm()
 }
 
@@ -85,16 +86,19 @@ func attach(p *xsk.Program, mode config.XDPMode, facts host.Facts, log *slog.Log
 	})
 }
 
-func (d *datapath) openQueues(nic netlink.Link, queues int) error {
+// grow opens queues until there are so many, and lets each carry packets at once.
+func (d *datapath) grow(nic netlink.Link, queues int) error {
 	a := nic.Attrs()
-	for i := range queues {
+	for i := len(d.queues); i < queues; i++ {
 		q, err := xsk.OpenQueue(xsk.QueueOptions{
 			Interface: a.Index, Stack: d.stack.In, Queue: i, Memory: xsk.MemoryFor(a.MTU),
 		})
 		if err != nil {
 			return err
 		}
-		d.queues = append(d.queues, &queue{Queue: q})
+		one := &queue{Queue: q}
+		d.queues = append(d.queues, one)
+		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {
 			return err
 		}
@@ -102,20 +106,15 @@ func (d *datapath) openQueues(nic netlink.Link, queues int) error {
 	return nil
 }
 
-func (d *datapath) run() {
-	ctx, cancel := context.WithCancel(context.Background())
-	d.stop = cancel
-	for _, q := range d.queues {
-		d.running.Go(func() {
-			err := q.Run(ctx, func(frames [][]byte, pass []bool) { q.handle(d.table.Load(), frames, pass) })
-			if err == nil {
-				return
-			}
-			select {
-			case d.failed <- err:
-			default: // one is enough to stop the daemon
-			}
-		})
+// carry runs one queue until the packet path is closed.
+func (d *datapath) carry(q *queue) {
+	err := q.Run(d.ctx, func(frames [][]byte, pass []bool) { q.handle(d.table.Load(), frames, pass) })
+	if err == nil {
+		return
+	}
+	select {
+	case d.failed <- err:
+	default: // one is enough to stop the daemon
 	}
 }
 
@@ -181,10 +180,8 @@ func (d *datapath) close() error {
 	if d.program != nil {
 		errs = append(errs, d.program.Close())
 	}
-	if d.stop != nil {
-		d.stop()
-		d.running.Wait()
-	}
+	d.stop()
+	d.running.Wait()
 	for _, q := range d.queues {
 		errs = append(errs, q.Close())
 	}

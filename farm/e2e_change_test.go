@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -143,6 +144,60 @@ func TestResponderIsReplaced(t *testing.T) {
 		t.Errorf("answered after %v, %v\n%s", took, err, out)
 	}
 	t.Logf("%s was the responder; the next one answered after %v", responder, took)
+}
+
+// TestLinkFlap takes the port of a node down on the switch's side, and up again:
+// the others serve alone meanwhile, and the node comes back by itself.
+func TestLinkFlap(t *testing.T) {
+	f := threeServing(t)
+	f.options.Offload = "none"
+	f.startAll()
+	for range 3 {
+		must(t, f.PortUp(f.Nodes[2].Host, false))
+		f.eventually(10*time.Second, "two nodes share the farm", func() bool {
+			s, err := f.status(f.Nodes[0])
+			return err == nil && sharing(s) == 2
+		})
+		must(t, f.PortUp(f.Nodes[2].Host, true))
+		f.converge(f.Nodes...)
+	}
+	c := f.capture()
+	defer c.Close()
+	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(3000), 3000))
+	must(t, err)
+	must(t, c.Settle(f.ctx, time.Second))
+	onePerSYN(t, c, sent)
+	if out := f.thresher(f.Nodes[2], "events"); !strings.Contains(out, "has no carrier") || !strings.Contains(out, "has a carrier") {
+		t.Errorf("the events do not tell of the carrier:\n%s", out)
+	}
+}
+
+// TestMoreQueues gives the interface of a node another receive queue while it
+// serves.
+func TestMoreQueues(t *testing.T) {
+	lookFor(t, "ethtool")
+	f := newFarm(t, lab.Config{Nodes: 1, Queues: 4}, lab.FarmOptions{Offload: "none"})
+	n := f.Nodes[0]
+	_, err := n.StartHTTP(":80", nil)
+	must(t, err)
+	channels := func(count string) {
+		if out, err := n.Run(f.ctx, "ethtool", "-L", lab.Interface, "rx", count); err != nil {
+			t.Fatalf("ethtool: %v\n%s", err, out)
+		}
+	}
+	channels("1")
+	f.startAll()
+	channels("4")
+	f.eventually(15*time.Second, "four queues are read", func() bool {
+		s, err := f.status(n)
+		return err == nil && s.Datapath.Queues == 4
+	})
+	c := f.capture()
+	defer c.Close()
+	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(1000), 2000))
+	must(t, err)
+	must(t, c.Settle(f.ctx, time.Second))
+	onePerSYN(t, c, sent)
 }
 
 // TestPeerWithAnotherKey: a machine with another key changes nothing, and is

@@ -88,3 +88,20 @@ func (e *events) conflict(vip netip.Addr, mac config.MAC) {
 		fmt.Sprintf("%s claims the VIP %s: find that machine and give it another address", mac, vip),
 		map[string]string{"vip": vip.String(), "mac": mac.String()})
 }
+
+// link is the interface's carrier lost or found.
+func (e *events) link(ifname string, carrier bool) {
+	if carrier {
+		e.add(console.LevelInfo, "link_up", fmt.Sprintf("interface %s has a carrier", ifname), map[string]string{"interface": ifname})
+		return
+	}
+	e.add(console.LevelError, "link_down",
+		fmt.Sprintf("interface %s has no carrier: look after its cable and the switch's port", ifname),
+		map[string]string{"interface": ifname})
+}
+
+// queues is more receive queues on the interface.
+func (e *events) queues(ifname string, before, after int) {
+	e.add(console.LevelInfo, "queues", fmt.Sprintf("interface %s has %d receive queues instead of %d: all of them are read", ifname, after, before),
+		map[string]string{"interface": ifname, "queues": fmt.Sprint(after)})
+}

@@ -19,6 +19,7 @@ type loop struct {
 	roster   roster
 	bindings bindings
 
+	carrier bool              // of the interface, as last reported
 	told    console.NodeState // the state that the others were last told
 	serving bool              // what the packet path was last told
 	stale   bool              // the packet path has another division than ours
@@ -41,6 +42,7 @@ func newLoop(p *parts) *loop {
 		life:    newLife(holdFor(p.cfg.Cluster.Profile)),
 		shares:  shares{rules: p.cfg.Rules},
 		roster:  newRoster(p.cfg.Node),
+		carrier: true,
 		stale:   true,
 		asks:    make(chan func()),
 		ended:   make(chan struct{}),
@@ -52,6 +54,12 @@ func newLoop(p *parts) *loop {
 // has failed.
 func (l *loop) run(ctx context.Context) error {
 	defer close(l.ended)
+	carrier, err := l.watchLink(ctx)
+	if err != nil {
+		return err
+	}
+	queueTicker := time.NewTicker(queueCheck)
+	defer queueTicker.Stop()
 	joined := make(chan error, 1)
 	go func() { joined <- l.cluster.Join(ctx) }()
 	for {
@@ -67,6 +75,12 @@ func (l *loop) run(ctx context.Context) error {
 			l.life.join()
 		case <-l.cluster.Changed():
 		case <-l.opening.C:
+		case up := <-carrier:
+			l.linked(up)
+		case <-queueTicker.C:
+			if err := l.checkQueues(); err != nil {
+				l.log.Warn("packets of new receive queues may be lost", "err", err)
+			}
 		case ask := <-l.asks:
 			ask()
 		}

@@ -1,12 +1,17 @@
 package xsk
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
 
 // ring is one side of a ring that is shared with the kernel. The indexes run
 // freely and wrap; the length of entries is a power of two.
 type ring[T any] struct {
 	producer *atomic.Uint32
 	consumer *atomic.Uint32
+	flags    *atomic.Uint32 // XDP_RING_NEED_WAKEUP
 	entries  []T
 	memory   []byte // the mapping below, for unmapping; nil in tests
 }
@@ -36,6 +41,10 @@ func (r *producerRing[T]) publish() { r.producer.Store(r.next) }
 
 // pending is how many published entries the kernel has not taken yet.
 func (r *producerRing[T]) pending() int { return int(r.producer.Load() - r.consumer.Load()) }
+
+// sleeps tells whether the kernel takes entries only when it is woken by a
+// system call.
+func (r *producerRing[T]) sleeps() bool { return r.flags.Load()&unix.XDP_RING_NEED_WAKEUP != 0 }
 
 // consumerRing is a ring that the kernel fills and we empty.
 type consumerRing[T any] struct{ ring[T] }

@@ -18,6 +18,7 @@ type transmitter struct {
 	fd    int
 	queue producerRing[unix.XDPDesc]
 	done  consumerRing[uint64]
+	batch int      // how many frames one system call sends
 	addrs []uint64 // scratch for reap
 }
 
@@ -51,7 +52,8 @@ func newTransmitter(ifindex, queue int, area []byte, memory MemoryOptions) (t *t
 	if err = t.mapRings(memory.Frames); err != nil {
 		return t, err
 	}
-	address := &unix.SockaddrXDP{Flags: unix.XDP_COPY, Ifindex: uint32(ifindex), QueueID: uint32(queue)}
+	t.batch = raiseBatch(t.fd)
+	address := &unix.SockaddrXDP{Flags: unix.XDP_COPY | unix.XDP_USE_NEED_WAKEUP, Ifindex: uint32(ifindex), QueueID: uint32(queue)}
 	if err = unix.Bind(t.fd, address); err != nil {
 		return t, fmt.Errorf("bind: %w", err)
 	}
@@ -87,15 +89,27 @@ func (t *transmitter) send(addr uint64, length uint32) {
 	t.queue.put(unix.XDPDesc{Addr: addr, Len: length})
 }
 
-// kickBatch is how many frames one system call sends in copy mode
-// (TX_BATCH_SIZE, net/xdp/xsk.c).
-const kickBatch = 32
+// In copy mode one system call sends 32 frames at most (TX_BATCH_SIZE,
+// net/xdp/xsk.c), and since Linux 6.17 as many as the socket asks for
+// (XDP_MAX_TX_SKB_BUDGET, include/uapi/linux/if_xdp.h).
+const (
+	kickBatch       = 32
+	wantedKickBatch = 2 * BatchSize
+)
+
+// raiseBatch asks for larger batches, and returns what a call sends.
+func raiseBatch(fd int) int {
+	if unix.SetsockoptInt(fd, unix.SOL_XDP, unix.XDP_MAX_TX_SKB_BUDGET, wantedKickBatch) != nil {
+		return kickBatch
+	}
+	return wantedKickBatch
+}
 
 // kick shows queued frames to the kernel and makes it send them. What it cannot
 // take at the moment stays queued for the next kick: pending tells.
 func (t *transmitter) kick() error {
 	t.queue.publish()
-	for tries := t.queue.pending()/kickBatch + 2; tries > 0 && t.queue.pending() > 0; tries-- {
+	for tries := t.queue.pending()/t.batch + 2; tries > 0 && t.queue.pending() > 0 && t.queue.sleeps(); tries-- {
 		if err := sendPending(t.fd); err != nil {
 			return err
 		}

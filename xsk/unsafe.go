@@ -47,6 +47,7 @@ func mapRing[T any](fd int, page int64, offset unix.XDPRingOffset, length int) (
 	return ring[T]{
 		producer: (*atomic.Uint32)(unsafe.Pointer(&memory[offset.Producer])),
 		consumer: (*atomic.Uint32)(unsafe.Pointer(&memory[offset.Consumer])),
+		flags:    (*atomic.Uint32)(unsafe.Pointer(&memory[offset.Flags])),
 		entries:  unsafe.Slice((*T)(unsafe.Pointer(&memory[offset.Desc])), length),
 		memory:   memory,
 	}, nil
