@@ -31,7 +31,7 @@ var (
 
 // newWire leaves the calling goroutine in the node's namespace, on a thread that
 // is thrown away with the test.
-func newWire(t *testing.T, queues int) *wire {
+func newWire(t testing.TB, queues int) *wire {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: makes network namespaces and AF_XDP sockets")
@@ -60,7 +60,7 @@ func newWire(t *testing.T, queues int) *wire {
 	return w
 }
 
-func (w *wire) setUp(t *testing.T, name string, address netip.Prefix) netlink.Link {
+func (w *wire) setUp(t testing.TB, name string, address netip.Prefix) netlink.Link {
 	t.Helper()
 	l, err := netlink.LinkByName(name)
 	must(t, err)
@@ -72,7 +72,7 @@ func (w *wire) setUp(t *testing.T, name string, address netip.Prefix) netlink.Li
 }
 
 // inClient runs f in the client's namespace.
-func (w *wire) inClient(t *testing.T, f func()) {
+func (w *wire) inClient(t testing.TB, f func()) {
 	t.Helper()
 	must(t, netns.Set(w.client))
 	defer func() { must(t, netns.Set(w.node)) }()
@@ -81,14 +81,14 @@ func (w *wire) inClient(t *testing.T, f func()) {
 
 // wholeChecksums makes the kernel write checksums itself: a veth leaves them to
 // a far end that never comes when a frame is taken out of the kernel in between.
-func wholeChecksums(t *testing.T, link string) {
+func wholeChecksums(t testing.TB, link string) {
 	t.Helper()
 	if out, err := exec.Command("ethtool", "-K", link, "tx", "off").CombinedOutput(); err != nil {
 		t.Fatalf("ethtool: %v: %s", err, out)
 	}
 }
 
-func newNamespace(t *testing.T) netns.NsHandle {
+func newNamespace(t testing.TB) netns.NsHandle {
 	t.Helper()
 	ns, err := netns.New()
 	must(t, err)
@@ -96,7 +96,7 @@ func newNamespace(t *testing.T) netns.NsHandle {
 	return ns
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -110,13 +110,13 @@ func (w *wire) netInterface() *net.Interface {
 	return &net.Interface{Index: a.Index, Name: a.Name, MTU: a.MTU, HardwareAddr: a.HardwareAddr}
 }
 
-func setMTU(t *testing.T, w *wire, mtu int) {
+func setMTU(t testing.TB, w *wire, mtu int) {
 	t.Helper()
 	must(t, netlink.LinkSetMTU(w.nic, mtu))
 	w.inClient(t, func() { must(t, netlink.LinkSetMTU(w.far, mtu)) })
 }
 
-func parseIP(t *testing.T, ip string) net.IP {
+func parseIP(t testing.TB, ip string) net.IP {
 	t.Helper()
 	a, err := netip.ParseAddr(ip)
 	must(t, err)

@@ -41,7 +41,7 @@ const (
 	xdpRedirect = 4
 )
 
-func tcpTo(t *testing.T, mac config.MAC, ip string) []byte {
+func tcpTo(t testing.TB, mac config.MAC, ip string) []byte {
 	t.Helper()
 	dst := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP,
 		SrcIP: clientIP.Addr().AsSlice(), DstIP: parseIP(t, ip)}
@@ -61,7 +61,7 @@ func arpTo(t *testing.T, mac config.MAC) []byte {
 			DstHwAddress: make([]byte, 6), DstProtAddress: vip.Address.AsSlice()})
 }
 
-func serialize(t *testing.T, l ...gopacket.SerializableLayer) []byte {
+func serialize(t testing.TB, l ...gopacket.SerializableLayer) []byte {
 	t.Helper()
 	buf := gopacket.NewSerializeBuffer()
 	must(t, gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, l...))
