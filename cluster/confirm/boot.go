@@ -1,0 +1,112 @@
+package confirm
+
+import "math"
+
+// Receive takes a heartbeat in, from its sender or passed on by another. The
+// Node keeps hb, which must not be changed afterwards. now should be the time at
+// which it was received, not later than the next event's.
+func (n *Node) Receive(now Time, hb *Heartbeat) Actions {
+	if n.retired {
+		return n.step(now)
+	}
+	n.pass(now)
+	if hb.Name == n.name {
+		n.ownName(hb)
+		return n.step(now)
+	}
+	p := n.peer(hb.Name)
+	if n.outdated(p, hb) {
+		return n.step(now)
+	}
+	n.accept(p, hb)
+	n.raise(hb)
+	n.relay(p)
+	return n.step(now)
+}
+
+// outdated says whether something newer is known of the sender: boots are
+// ordered, and so are the heartbeats of one boot. A late heartbeat of a process
+// that is gone must never replace the living one's.
+func (n *Node) outdated(p *peer, hb *Heartbeat) bool {
+	switch {
+	case p.last == nil:
+		return false
+	case hb.Boot == p.last.Boot:
+		if hb.Seq > p.last.Seq {
+			return false
+		}
+		n.counters.StaleSeq++
+		return true
+	case hb.Boot < p.last.Boot && !n.params.broken(mutBoots):
+		n.counters.StaleBoot++
+		return true
+	}
+	return false
+}
+
+// accept makes hb the newest of its sender.
+func (n *Node) accept(p *peer, hb *Heartbeat) {
+	n.counters.Received++
+	old := p.last
+	if old == nil || !old.sameNews(hb) {
+		n.urgent = true
+	}
+	if old != nil && old.Boot != hb.Boot {
+		n.event(Event{Kind: PeerRestarted, Peer: p.name})
+	}
+	if p.answered.boot != hb.Boot {
+		p.answered = answer{boot: hb.Boot}
+	}
+	p.last, p.heard = hb, stamp{n.now, n.ran}
+	n.readEcho(p)
+}
+
+// readEcho takes from the peer's newest heartbeat which of mine it answers for.
+// Only heartbeats of this boot count, and only those that could still matter.
+func (n *Node) readEcho(p *peer) {
+	p.echo, p.echoAt = 0, 0
+	e, ok := p.last.echoOf(n.id)
+	if !ok || e.Boot != n.boot {
+		return
+	}
+	if at, ok := n.sent.at(e.Seq); ok {
+		p.echo, p.echoAt = e.Seq, at
+		if n.params.broken(mutReceipt) {
+			p.echoAt = n.now
+		}
+	}
+}
+
+// raise lifts this node's boot above any that a peer knows of it: the clock was
+// set back between two processes, and the peers ignore what this one says. What
+// this process had is void, as it is for a new one.
+func (n *Node) raise(hb *Heartbeat) {
+	if e, ok := hb.echoOf(n.id); ok {
+		n.raiseAbove(e.Boot)
+	}
+}
+
+// raiseAbove starts over with a boot above the given one, unless it is so
+// already.
+func (n *Node) raiseAbove(boot uint64) {
+	if boot <= n.boot || boot == math.MaxUint64 {
+		return
+	}
+	n.boot, n.seq, n.sent = boot+1, 0, sentLog{}
+	for _, p := range n.peers {
+		p.echo, p.echoAt = 0, 0
+	}
+	n.event(Event{Kind: BootRaised})
+	n.start()
+	n.fence()
+}
+
+// ownName handles a heartbeat with this node's own name: its own one come back,
+// one of its predecessor's, or another machine with the same name, which keeps
+// both from ever being up.
+func (n *Node) ownName(hb *Heartbeat) {
+	if hb.Boot > n.boot {
+		n.event(Event{Kind: DuplicateName, Peer: hb.Name})
+		n.raiseAbove(hb.Boot)
+	}
+}

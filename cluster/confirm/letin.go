@@ -1,0 +1,183 @@
+package confirm
+
+// count is what the confirmed set depends on. While it stays the same, the set
+// does, and heartbeats only move the deadline.
+type count struct {
+	version uint64
+	target  ViewID
+	quorum  bool
+	peers   []countedPeer
+}
+
+// countedPeer is what one required peer confirms.
+type countedPeer struct {
+	name    string
+	stated  ViewID
+	batches int
+}
+
+// letIn is rule 1: it finds out into which of the held buckets new flows may
+// enter, and until when, and tells the data path what has changed.
+func (n *Node) letIn() {
+	next := n.lease
+	next.Moved, next.Shrunk = false, false
+	if n.recount() {
+		next.Confirmed = n.confirmed()
+		next.Held, next.Target = n.held.all, n.views.own(n.target.ID)
+		next.Moved = next.differs(n.lease)
+		next.Shrunk = next.Moved && !n.lease.Confirmed.Minus(next.Confirmed).Empty()
+	}
+	next.Deadline = n.deadline(next.Confirmed)
+	if next.Moved || next.Deadline != n.lease.Deadline {
+		n.tell(next)
+	}
+}
+
+// tell gives the lease to the caller, and an event when the node is fenced or no
+// longer fenced.
+func (n *Node) tell(next Lease) {
+	if (next.Deadline == 0) != (n.lease.Deadline == 0) {
+		kind := Unfenced
+		if next.Deadline == 0 {
+			kind = Fenced
+		}
+		n.event(Event{Kind: kind})
+	}
+	n.lease = next
+	n.out.Lease = &next
+}
+
+// fence lets go of everything and tells the data path so whatever it was told
+// before: its map may hold an earlier process's deadline.
+func (n *Node) fence() {
+	n.target, n.stated, n.ended = View{}, View{}, n.now
+	n.held.keep(Buckets{})
+	if n.params.broken(mutMapKept) {
+		return
+	}
+	n.lease = Lease{Moved: true, Shrunk: true}
+	told := n.lease
+	n.out.Lease = &told
+}
+
+// required says whether a peer must confirm: it is in the target and states a
+// view. One that states none confirms nothing to anybody else either.
+func (n *Node) required(p *peer) bool {
+	return n.target.Has(p.name) && p.last.Stated != 0
+}
+
+// recount says whether anything that the confirmed set depends on has changed
+// since it was last asked.
+func (n *Node) recount() bool {
+	c := &n.counted
+	changed := c.version != n.held.version || c.target != n.target.ID || c.quorum != n.quorum()
+	c.version, c.target, c.quorum = n.held.version, n.target.ID, n.quorum()
+	i := 0
+	for _, p := range n.peers {
+		if !n.required(p) {
+			continue
+		}
+		now := countedPeer{p.name, p.last.Stated, n.reached(p)}
+		if i == len(c.peers) {
+			c.peers, changed = append(c.peers, now), true
+		} else if c.peers[i] != now {
+			c.peers[i], changed = now, true
+		}
+		i++
+	}
+	changed = changed || i != len(c.peers)
+	c.peers = c.peers[:i]
+	return changed
+}
+
+// reached counts the batches of held buckets that the peer's newest heartbeat
+// is late enough for.
+func (n *Node) reached(p *peer) int {
+	if n.params.broken(mutNoEchoes) {
+		return len(n.held.batches)
+	}
+	return n.held.reached(p.echo)
+}
+
+// confirmed returns the held buckets that every required peer confirms: its
+// stated view gives them to this node, and it echoes a heartbeat that this node
+// sent since it took them up.
+func (n *Node) confirmed() Buckets {
+	if !n.quorum() {
+		return Buckets{}
+	}
+	var all Buckets
+	for i, b := range n.held.batches {
+		all = all.Union(n.confirmedOf(i, b.buckets))
+	}
+	return all
+}
+
+// confirmedOf is confirmed for batch number i.
+func (n *Node) confirmedOf(i int, buckets Buckets) Buckets {
+	for _, p := range n.peers {
+		if !n.required(p) {
+			continue
+		}
+		if n.reached(p) <= i {
+			return Buckets{}
+		}
+		buckets = buckets.Intersect(n.views.own(p.last.Stated))
+	}
+	return buckets
+}
+
+// deadline returns until when flows may enter the confirmed buckets: the
+// earliest end of the required peers' confirmations. One for the node is enough.
+// With nobody to ask it is a lease from now, renewed with every heartbeat.
+func (n *Node) deadline(confirmed Buckets) Time {
+	if confirmed.Empty() {
+		return 0
+	}
+	if n.params.broken(mutNoLease) {
+		return 1 << 62
+	}
+	var earliest Time
+	for _, p := range n.peers {
+		if !n.required(p) {
+			continue
+		}
+		if end := p.echoAt.Add(n.params.Lease); earliest == 0 || end < earliest {
+			earliest = end
+		}
+	}
+	switch {
+	case earliest == 0:
+		return n.ownDeadline()
+	case earliest <= n.now:
+		return 0
+	}
+	return earliest
+}
+
+// ownDeadline is the deadline of a node with nobody to ask. It moves once per
+// heartbeat, so that events do not each write it.
+func (n *Node) ownDeadline() Time {
+	p := n.params
+	if left := n.lease.Deadline.Sub(n.now); left > p.Lease-p.Heartbeat && left <= p.Lease {
+		return n.lease.Deadline
+	}
+	return n.now.Add(p.Lease)
+}
+
+// quorum says whether the partition policy lets flows in with this target.
+func (n *Node) quorum() bool {
+	return n.params.Partition != Majority || 2*len(n.target.Members) > n.params.Nodes
+}
+
+// Confirmers returns the names of the peers that must confirm what this node
+// lets in, sorted.
+func (n *Node) Confirmers() []string {
+	var names []string
+	for _, p := range n.peers {
+		if n.required(p) {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,24 @@
+package confirm
+
+import "thresher/cluster/confirm/internal/mutation"
+
+// The parts of the rules that tests can take away, by the names that the rules'
+// code uses.
+const (
+	mutNoLease  = mutation.NoLease
+	mutNoRule3  = mutation.NoRule3
+	mutNoWait   = mutation.NoWait
+	mutOnePhase = mutation.OnePhase
+	mutReceipt  = mutation.LeaseFromReceipt
+	mutNoMargin = mutation.NoClockMargin
+	mutNoStart  = mutation.NoStartWait
+	mutNoSettle = mutation.NoSettle
+	mutHearing  = mutation.HearingIsNotMembership
+	mutNoRelay  = mutation.NoRelay
+	mutBoots    = mutation.BootsUnordered
+	mutMapKept  = mutation.MapKept
+	mutNoEchoes = mutation.NoEchoes
+	mutNoStop   = mutation.NoStop
+	mutStall    = mutation.StallIsSilence
+	mutOwnLease = mutation.OwnLease
+)

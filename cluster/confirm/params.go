@@ -1,0 +1,130 @@
+package confirm
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"thresher/cluster/confirm/internal/mutation"
+)
+
+// Partition is what the sides of a split farm do.
+type Partition uint8
+
+const (
+	// Serve lets each side of a split serve its side.
+	Serve Partition = iota
+	// Majority lets only a side with more than half of the configured nodes
+	// let new flows in.
+	Majority
+)
+
+// Params are the protocol's timings. All nodes of a farm should run the same;
+// what safety needs of a peer's (its lease) is in its heartbeats, so that a
+// rolling change of profile is safe, only slower than either.
+type Params struct {
+	// Heartbeat is the time between two heartbeats (HB).
+	Heartbeat time.Duration
+	// Lease is how long a confirmation counts, from the sending of the
+	// heartbeat that it echoes (L).
+	Lease time.Duration
+	// Eviction is how long a peer may be silent before it leaves the target.
+	Eviction time.Duration
+	// Heard is how long a heartbeat makes a peer a member, whatever the
+	// membership says.
+	Heard time.Duration
+	// RelayAfter is how many heartbeats a peer must have missed of another one
+	// before a third passes the newest on.
+	RelayAfter int
+	// Gap is the least time between two heartbeats that are sent at once.
+	Gap time.Duration
+	// RoundTrip is the longest round trip between two nodes that is provided
+	// for. It is used by Validate only.
+	RoundTrip time.Duration
+	// Partition is the policy for splits.
+	Partition Partition
+	// Nodes is how many nodes are configured; Majority needs it.
+	Nodes int
+
+	mutation mutation.Set
+}
+
+// DefaultParams are those of profile fast: takeover of a crashed node's buckets
+// in about 0.6 s.
+func DefaultParams() Params {
+	return Params{
+		Heartbeat: 50 * time.Millisecond, Lease: 600 * time.Millisecond,
+		Eviction: 400 * time.Millisecond, Heard: 300 * time.Millisecond,
+		RelayAfter: 2, Gap: 2 * time.Millisecond, RoundTrip: 20 * time.Millisecond,
+	}
+}
+
+// FastestParams take over in about 0.3 s and are for quiet machines: a node
+// that is starved of its CPU for 200 ms is evicted.
+func FastestParams() Params {
+	p := DefaultParams()
+	p.Heartbeat, p.Lease = 25*time.Millisecond, 300*time.Millisecond
+	p.Eviction, p.Heard = 200*time.Millisecond, 150*time.Millisecond
+	return p
+}
+
+// LANParams are for busy or jittery segments: half the heartbeats of
+// DefaultParams, and twice its patience.
+func LANParams() Params {
+	p := DefaultParams()
+	p.Heartbeat, p.Lease = 100*time.Millisecond, 1200*time.Millisecond
+	p.Eviction, p.Heard = 800*time.Millisecond, 600*time.Millisecond
+	p.RoundTrip = 50 * time.Millisecond
+	return p
+}
+
+// WANParams are for heartbeats that cross routers.
+func WANParams() Params {
+	p := DefaultParams()
+	p.Heartbeat, p.Lease = 250*time.Millisecond, 3*time.Second
+	p.Eviction, p.Heard = 2*time.Second, 1500*time.Millisecond
+	p.RoundTrip = 300 * time.Millisecond
+	return p
+}
+
+// Wait is how long others must wait for a lease of this length to be over (W):
+// the lease, 1/32 for clocks that run apart, and 12 ms for a coarse clock's tick.
+func Wait(lease time.Duration) time.Duration {
+	return lease + lease/32 + 12*time.Millisecond
+}
+
+// MaxLease bounds the lease that a peer may claim to run, and so the wait for it.
+const MaxLease = time.Minute
+
+// Validate checks that the timings fit together (rule 5), so that buckets that
+// two successive views give to one node never pause. The error names every
+// inequality that does not hold.
+func (p Params) Validate() error {
+	var errs []error
+	less := func(a time.Duration, what string, b time.Duration, than string) {
+		if a >= b {
+			errs = append(errs, fmt.Errorf("%s (%v) must be less than %s (%v)", what, a, than, b))
+		}
+	}
+	hb := p.Heartbeat
+	less(0, "zero", hb, "heartbeat")
+	less(0, "zero", p.Gap, "the gap between heartbeats")
+	less(p.Gap, "the gap between heartbeats", hb, "heartbeat")
+	less(time.Duration(p.RelayAfter)*hb, "the time to relay", p.Heard, "heard")
+	less(p.Heard, "heard", p.Eviction, "eviction")
+	less(p.Eviction, "eviction", p.Lease-2*hb, "lease less two heartbeats")
+	less(p.Eviction+hb+p.RoundTrip, "eviction, heartbeat and round trip", p.Lease-hb, "lease less a heartbeat")
+	if p.Lease > MaxLease {
+		errs = append(errs, fmt.Errorf("lease (%v) must not be longer than %v", p.Lease, MaxLease))
+	}
+	if p.RelayAfter < 1 {
+		errs = append(errs, fmt.Errorf("relay after %d missed heartbeats: must be at least 1", p.RelayAfter))
+	}
+	if p.Partition == Majority && p.Nodes < 1 {
+		errs = append(errs, errors.New("partition majority needs the number of configured nodes"))
+	}
+	return errors.Join(errs...)
+}
+
+// broken says whether a test has taken part m of the rules away.
+func (p Params) broken(m mutation.Set) bool { return p.mutation.Has(m) }

@@ -1,0 +1,100 @@
+package confirm
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// maxPeers bounds the peers that a node remembers. Farms have up to 32 nodes;
+// the rest is room for machines that were replaced.
+const maxPeers = 64
+
+// peer is what a node knows of another one.
+type peer struct {
+	name  string
+	id    PeerID
+	alive bool // by the membership
+
+	last     *Heartbeat // the newest received, nil for never
+	heard    stamp      // when that was
+	answered answer     // what this node answers for
+	granted  Time       // receipt of the newest heartbeat echoed with a view stated that has the peer
+	owed     bool       // granted has been set
+
+	echo   uint64 // the newest heartbeat of mine that last answers for, 0 for none
+	echoAt Time   // when I sent that one
+
+	relayed []relayMark
+}
+
+// answer is the newest heartbeat of a peer that this node answers for.
+type answer struct {
+	boot, seq uint64
+	received  Time
+}
+
+// peer returns the record of a name, made if need be.
+func (n *Node) peer(name string) *peer {
+	i, ok := slices.BinarySearchFunc(n.peers, name, func(p *peer, s string) int { return cmp.Compare(p.name, s) })
+	if ok {
+		return n.peers[i]
+	}
+	p := &peer{name: name, id: IDOf(name)}
+	n.peers = slices.Insert(n.peers, i, p)
+	if len(n.peers) > maxPeers {
+		n.forget(p)
+	}
+	return p
+}
+
+// find returns the record of a name, or nil.
+func (n *Node) find(name string) *peer {
+	i, ok := slices.BinarySearchFunc(n.peers, name, func(p *peer, s string) int { return cmp.Compare(p.name, s) })
+	if !ok {
+		return nil
+	}
+	return n.peers[i]
+}
+
+// forget drops the peer unheard for longest that no view needs, but not keep.
+func (n *Node) forget(keep *peer) {
+	oldest := -1
+	for i, p := range n.peers {
+		if p == keep || p.alive || n.target.Has(p.name) || n.stated.Has(p.name) {
+			continue
+		}
+		if oldest < 0 || p.heard.at < n.peers[oldest].heard.at {
+			oldest = i
+		}
+	}
+	if oldest >= 0 {
+		n.peers = slices.Delete(n.peers, oldest, oldest+1)
+	}
+}
+
+// silent returns for how long, in this node's running time, the peer has not
+// been heard. It must have been heard once.
+func (n *Node) silent(p *peer) time.Duration { return n.ran - p.heard.ran }
+
+// wait is how long a lease that was given to the peer must be waited for.
+func (n *Node) wait(p *peer) time.Duration {
+	lease := n.params.Lease
+	if p != nil && p.last != nil && !n.params.broken(mutOwnLease) {
+		lease = max(lease, p.last.Lease)
+	}
+	if n.params.broken(mutNoMargin) {
+		return lease
+	}
+	return Wait(lease)
+}
+
+// longestWait is the wait for the longest lease of all peers: what a new
+// process owes, who does not know which leases its predecessor gave.
+func (n *Node) longestWait() time.Duration {
+	wait := n.wait(nil)
+	for _, p := range n.peers {
+		wait = max(wait, n.wait(p))
+	}
+	return wait
+}

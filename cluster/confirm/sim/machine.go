@@ -1,0 +1,261 @@
+package sim
+
+import (
+	"time"
+
+	"thresher/cluster/confirm"
+)
+
+// machine is one computer of the farm: a clock, a kernel whose map outlives the
+// process, and at most one process.
+type machine struct {
+	w      *world
+	i      int
+	name   string
+	offset int64 // of its clock, ns
+	ppm    int64 // by which its clock runs fast
+	kernel kernel
+
+	node    *confirm.Node // nil while no process runs
+	leased  bool          // the process has written the kernel's map
+	hung    bool
+	waiting []*message // for a hung process to read
+	wakeAt  int64      // when the process wants to run, true time
+	timerAt int64      // when the earliest queued timer fires
+	boots   uint64
+	weight  int
+	alive   []bool // its membership's opinion of the others
+	left    bool   // the operator took it out
+}
+
+// kernel is what the data path has been told: it acts on that whatever happens
+// to the process.
+type kernel struct {
+	mask       uint64
+	deadline   confirm.Time // on the machine's clock
+	confirmers uint64       // who had to confirm it, as a mask of machines
+	members    uint64       // of the target of whoever wrote it
+}
+
+// clock returns the machine's own time.
+func (m *machine) clock() confirm.Time {
+	return confirm.Time(m.offset + m.w.now + m.w.now/1_000_000*m.ppm)
+}
+
+// open returns the buckets that the machine's kernel lets flows into now.
+func (m *machine) open() uint64 {
+	if m.kernel.deadline > m.clock() {
+		return m.kernel.mask
+	}
+	return 0
+}
+
+// meta is the machine's weight as the view carries it.
+func (m *machine) meta() string { return string(rune('0' + m.weight)) }
+
+// boot starts a new process. Its boot number is the time, less skew for a clock
+// that was set back.
+func (m *machine) boot(skew time.Duration) {
+	if m.node != nil {
+		return
+	}
+	m.boots++
+	boot := uint64(m.w.now) - uint64(skew)
+	n, a, err := confirm.New(confirm.Config{
+		Name: m.name, Boot: boot, Params: confirm.Mutated(m.w.o.Params, m.w.o.Mutation),
+		Meta: m.meta(), Assign: m.w.shares.assignFor(m.name),
+	}, m.clock())
+	if err != nil {
+		m.w.violate(Failed, "%s: %v", m.name, err)
+		return
+	}
+	m.w.trace("%s: new process, boot %d", m.name, boot)
+	m.node, m.hung, m.waiting, m.leased, m.timerAt = n, false, nil, false, 0
+	m.carryOut(a)
+	m.feed(func() confirm.Actions { return n.Members(m.clock(), m.believed()) })
+	if !m.left {
+		m.feed(func() confirm.Actions { return n.Up(m.clock()) })
+	}
+}
+
+// handOver replaces the process by a new one that takes its state over.
+func (m *machine) handOver(pause time.Duration) {
+	if m.node == nil || m.hung {
+		return
+	}
+	state, err := m.node.Snapshot(m.clock())
+	if err != nil {
+		m.w.violate(Failed, "%s: snapshot: %v", m.name, err)
+		return
+	}
+	m.node, m.hung, m.waiting = nil, true, nil
+	boots := m.boots
+	m.w.trace("%s: planned restart", m.name)
+	m.w.at(pause, func() {
+		if m.node == nil && m.hung && m.boots == boots {
+			m.takeOver(state)
+		}
+	})
+}
+
+// takeOver is the new process's part of handOver.
+func (m *machine) takeOver(state []byte) {
+	n, a, err := confirm.Restore(confirm.Config{
+		Name: m.name, Boot: uint64(m.w.now), Params: confirm.Mutated(m.w.o.Params, m.w.o.Mutation),
+		Meta: m.meta(), Assign: m.w.shares.assignFor(m.name),
+	}, m.clock(), state)
+	if err != nil {
+		m.w.violate(Failed, "%s: restore: %v", m.name, err)
+		return
+	}
+	m.node, m.hung, m.timerAt = n, false, 0
+	m.carryOut(a)
+	for _, msg := range m.waiting {
+		m.deliver(msg)
+	}
+	m.waiting = nil
+	m.feed(func() confirm.Actions { return n.Members(m.clock(), m.believed()) })
+}
+
+// crash ends the process. The kernel's map lives on.
+func (m *machine) crash() {
+	if m.node == nil {
+		m.hung = false
+		return
+	}
+	m.w.trace("%s: crash", m.name)
+	m.node, m.hung, m.waiting = nil, false, nil
+}
+
+// resume lets a hung process run again. What comes first, its timer or what
+// waits in its sockets, is chance.
+func (m *machine) resume() {
+	if !m.hung || m.node == nil {
+		return
+	}
+	m.w.trace("%s: resume", m.name)
+	m.hung = false
+	if m.w.chance(0.5) {
+		m.tick()
+	}
+	for _, msg := range m.waiting {
+		m.deliver(msg)
+	}
+	m.waiting = nil
+	m.tick()
+}
+
+// arrive takes a message from the wire. A socket holds so many and drops the
+// rest.
+func (m *machine) arrive(msg *message) {
+	switch {
+	case m.hung && len(m.waiting) < 200:
+		m.waiting = append(m.waiting, msg)
+	case !m.hung && m.node != nil:
+		m.deliver(msg)
+	}
+}
+
+// deliver gives a message to the process.
+func (m *machine) deliver(msg *message) {
+	m.w.links[msg.from][m.i].heard(m.w.now, msg.sent)
+	m.feed(func() confirm.Actions { return m.node.Receive(m.clock(), msg.hb) })
+}
+
+// tick lets the process's time pass.
+func (m *machine) tick() {
+	m.feed(func() confirm.Actions { return m.node.Tick(m.clock()) })
+}
+
+// timer fires the process's timer, unless it has been put off since.
+func (m *machine) timer() {
+	if m.w.now < m.timerAt || m.node == nil {
+		return
+	}
+	m.timerAt = 0
+	switch {
+	case m.hung:
+	case m.w.now >= m.wakeAt:
+		m.tick()
+	default:
+		m.schedule()
+	}
+}
+
+// schedule queues the process's next timer, unless one comes early enough.
+func (m *machine) schedule() {
+	if m.timerAt > m.w.now && m.timerAt <= m.wakeAt {
+		return
+	}
+	m.timerAt = m.wakeAt
+	m.w.push(event{at: m.wakeAt, to: m})
+}
+
+// believed lists whom the machine's membership has alive.
+func (m *machine) believed() []string {
+	var names []string
+	for j, ok := range m.alive {
+		if ok {
+			names = append(names, m.w.machines[j].name)
+		}
+	}
+	return names
+}
+
+// feed gives the process an input and carries out what it says.
+func (m *machine) feed(input func() confirm.Actions) {
+	if m.node == nil || m.hung {
+		return
+	}
+	m.w.report.Events++
+	m.carryOut(input())
+}
+
+// carryOut does what the process says, the kernel first.
+func (m *machine) carryOut(a confirm.Actions) {
+	if a.Lease != nil {
+		m.leased = true
+		m.kernel.mask, m.kernel.deadline = maskOf(a.Lease.Confirmed), a.Lease.Deadline
+	}
+	if m.leased {
+		m.required()
+	}
+	if m.w.o.Trace != nil {
+		m.traceActions(a)
+	}
+	m.w.checkOne(m)
+	if a.Broadcast != nil {
+		for _, to := range m.w.machines {
+			m.w.send(m, to, a.Broadcast)
+		}
+	}
+	for _, r := range a.Relays {
+		m.w.send(m, m.w.byName(r.To), r.Heartbeat)
+	}
+	ahead := max(0, int64(a.Wake-m.clock()))
+	m.wakeAt = m.w.now + ahead - ahead/1_000_000*m.ppm + 1000
+	m.schedule()
+}
+
+// required notes who has to confirm what the kernel lets in.
+func (m *machine) required() {
+	m.kernel.confirmers, m.kernel.members = 0, 0
+	for _, j := range m.w.machines {
+		if m.node.Requires(j.name) {
+			m.kernel.confirmers |= 1 << j.i
+		}
+		if m.node.Targets(j.name) {
+			m.kernel.members |= 1 << j.i
+		}
+	}
+}
+
+// traceActions writes what the process says.
+func (m *machine) traceActions(a confirm.Actions) {
+	for _, e := range a.Events {
+		m.w.trace("%s: %v %s %x %v", m.name, e.Kind, e.Peer, e.View, e.Phase)
+	}
+	if a.Lease != nil && a.Lease.Moved {
+		m.w.trace("%s: lets in %012b of held %012b until +%v", m.name, m.kernel.mask, maskOf(a.Lease.Held), a.Lease.Deadline.Sub(m.clock()))
+	}
+}

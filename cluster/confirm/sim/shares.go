@@ -1,0 +1,79 @@
+package sim
+
+import (
+	"hash/fnv"
+
+	"thresher/cluster/confirm"
+)
+
+// ruleID is the one rule of the simulated farm.
+const ruleID confirm.RuleID = 1
+
+// shares is the farm's assignment: weighted rendezvous over few buckets. It is
+// computed once per view for all machines.
+type shares struct {
+	views map[confirm.ViewID]map[string]uint64
+}
+
+func newShares() *shares { return &shares{make(map[confirm.ViewID]map[string]uint64)} }
+
+// of returns what the view gives to a node, as a mask.
+func (s *shares) of(v confirm.View, name string) uint64 {
+	given, ok := s.views[v.ID]
+	if !ok {
+		given = make(map[string]uint64)
+		for b := range Buckets {
+			given[owner(v, b)] |= 1 << b
+		}
+		s.views[v.ID] = given
+	}
+	return given[name]
+}
+
+// owner picks the member with the highest score; a member of weight w has w
+// scores. Its meta is its weight as one digit.
+func owner(v confirm.View, bucket int) string {
+	best, name := uint64(0), ""
+	for _, m := range v.Members {
+		for i := range m.Meta[0] - '0' {
+			if s := score(m.Name, bucket, i); s > best {
+				best, name = s, m.Name
+			}
+		}
+	}
+	return name
+}
+
+func score(name string, bucket int, i byte) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	h.Write([]byte{byte(bucket), i, 0, 0, 0, 0, 0, 0})
+	x := h.Sum64()
+	x ^= x >> 31
+	x *= 0x9e3779b97f4a7c15
+	return x ^ x>>29
+}
+
+// assignFor is the confirm.Assign of one machine.
+func (s *shares) assignFor(name string) confirm.Assign {
+	return func(v confirm.View) confirm.Buckets { return bucketsOf(s.of(v, name)) }
+}
+
+// bucketsOf makes a set of a mask.
+func bucketsOf(mask uint64) confirm.Buckets {
+	bits := confirm.NewBitmap(Buckets)
+	for b := range Buckets {
+		if mask&(1<<b) != 0 {
+			bits.Set(b)
+		}
+	}
+	return confirm.BucketsOf(map[confirm.RuleID]*confirm.Bitmap{ruleID: bits})
+}
+
+// maskOf makes a mask of a set.
+func maskOf(b confirm.Buckets) uint64 {
+	if bits := b.Of(ruleID); bits != nil {
+		return bits.Words()[0]
+	}
+	return 0
+}

@@ -1,0 +1,132 @@
+package confirm
+
+// state is rule 3: the target becomes the stated view, and what it gives this
+// node is held, only when everybody in it heads for it too, and everybody who is
+// in the old view and not in it can no longer be letting flows in by it.
+func (n *Node) state() {
+	if n.phase != Up || n.settled() {
+		return
+	}
+	if !n.params.broken(mutNoRule3) && !(n.mayState() && n.agreed() && n.released()) {
+		return
+	}
+	n.stated = n.target
+	n.held.take(n.views.own(n.target.ID), n.seq+1)
+	n.urgent = true
+	n.event(Event{Kind: Stated, View: n.stated.ID})
+}
+
+// settled says whether there is nothing to change: the target is stated and all
+// that it gives is held. The answer is kept, since every heartbeat asks.
+func (n *Node) settled() bool {
+	if n.stated.ID != n.target.ID {
+		return false
+	}
+	key := settledKey{n.held.version, n.target.ID, true}
+	if n.whole.version != key.version || n.whole.view != key.view {
+		key.whole = n.held.all.Equal(n.views.own(n.target.ID))
+		n.whole = key
+	}
+	return n.whole.whole
+}
+
+// settledKey is what settled last found out: whether that version of the held
+// buckets is all that the view gives.
+type settledKey struct {
+	version uint64
+	view    ViewID
+	whole   bool
+}
+
+// mayState is rule 0 for a node that states no view: not before the leases that
+// it or its predecessor gave are over, not before it has listened for three
+// heartbeats if nobody else states a view, and never without an up peer that it
+// heard within W.
+func (n *Node) mayState() bool {
+	if !n.stated.None() {
+		return true
+	}
+	if n.now.Sub(n.ended) < n.longestWait() && !n.params.broken(mutNoStart) {
+		return false
+	}
+	if !n.othersState() && n.ran-n.upSince < 3*n.params.Heartbeat && !n.params.broken(mutNoSettle) {
+		return false
+	}
+	return !n.missesUpPeer()
+}
+
+// othersState says whether another member of the target states a view.
+func (n *Node) othersState() bool {
+	for _, p := range n.peers {
+		if n.target.Has(p.name) && p.last.Stated != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// missesUpPeer says whether an up peer that was heard within W is not in the
+// target.
+func (n *Node) missesUpPeer() bool {
+	if n.params.broken(mutNoSettle) {
+		return false
+	}
+	wait := n.longestWait()
+	for _, p := range n.peers {
+		if p.last != nil && p.last.Phase == Up && n.silent(p) < wait && !n.target.Has(p.name) {
+			return true
+		}
+	}
+	return false
+}
+
+// agreed is rule 3a: every other member of the target has said that it has the
+// same one, in answer to a heartbeat that this node sent with it, no longer than
+// a lease ago. So it has let go of whatever the target gives to others.
+func (n *Node) agreed() bool {
+	if n.params.broken(mutOnePhase) {
+		return true
+	}
+	for _, p := range n.peers {
+		if n.target.Has(p.name) && !n.agrees(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// agrees is agreed for one member.
+func (n *Node) agrees(p *peer) bool {
+	if p.last.Target != n.target.ID {
+		return false
+	}
+	if n.params.broken(mutNoEchoes) {
+		return true
+	}
+	return p.echo >= n.targetFrom && n.now.Sub(p.echoAt) < n.params.Lease
+}
+
+// released is rule 3b: every node of the stated view that the target leaves out
+// has said that it stopped, or what this node confirmed to it is over.
+func (n *Node) released() bool {
+	if n.params.broken(mutNoWait) {
+		return true
+	}
+	for _, m := range n.stated.Members {
+		if m.Name == n.name || n.target.Has(m.Name) {
+			continue
+		}
+		if p := n.find(m.Name); p != nil && !n.gone(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// gone says whether nothing that this node confirmed to the peer counts any more.
+func (n *Node) gone(p *peer) bool {
+	if p.last == nil || p.last.Phase != Up || !p.owed {
+		return true
+	}
+	return n.now.Sub(p.granted) >= n.wait(p)
+}

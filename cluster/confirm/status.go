@@ -1,0 +1,79 @@
+package confirm
+
+import "time"
+
+// Status is a picture of a node, for people and metrics.
+type Status struct {
+	Name     string
+	Boot     uint64
+	Phase    Phase
+	Target   ViewID
+	Stated   ViewID
+	Deadline Time
+	// Confirmed, Held and Wanted count buckets: into which flows may enter,
+	// which are held, which the target gives.
+	Confirmed, Held, Wanted int
+	Peers                   []PeerStatus
+	Counters                Counters
+}
+
+// PeerStatus is what a node knows of another one.
+type PeerStatus struct {
+	Name string
+	// Alive is the membership's opinion.
+	Alive bool
+	// Heard is how long ago the last heartbeat came; negative for never.
+	Heard time.Duration
+	// Phase, Boot, Stated and Target are the last heartbeat's.
+	Phase          Phase
+	Boot           uint64
+	Stated, Target ViewID
+	// Member says that the peer is in this node's target, Required that it must
+	// confirm what this node lets in, and Until how long it has.
+	Member, Required bool
+	Until            Time
+}
+
+// Status returns a picture of the node as of its last event.
+func (n *Node) Status() Status {
+	s := Status{
+		Name: n.name, Boot: n.boot, Phase: n.phase, Target: n.target.ID, Stated: n.stated.ID,
+		Deadline: n.lease.Deadline, Confirmed: n.lease.Confirmed.Len(), Held: n.held.all.Len(),
+		Wanted: n.views.own(n.target.ID).Len(), Counters: n.counters,
+	}
+	for _, p := range n.peers {
+		s.Peers = append(s.Peers, n.peerStatus(p))
+	}
+	return s
+}
+
+// peerStatus is Status for one peer.
+func (n *Node) peerStatus(p *peer) PeerStatus {
+	s := PeerStatus{Name: p.name, Alive: p.alive, Heard: -1}
+	if p.last == nil {
+		return s
+	}
+	s.Heard, s.Phase, s.Boot = n.now.Sub(p.heard.at), p.last.Phase, p.last.Boot
+	s.Stated, s.Target = p.last.Stated, p.last.Target
+	s.Member, s.Required = n.target.Has(p.name), n.required(p)
+	if p.echo > 0 {
+		s.Until = p.echoAt.Add(n.params.Lease)
+	}
+	return s
+}
+
+// Target returns the view that the node heads for, Stated the one that it
+// confirms to others.
+func (n *Node) Target() View { return n.target }
+
+// Stated returns the view that the node confirms to others.
+func (n *Node) Stated() View { return n.stated }
+
+// Targets says whether a node is in the target.
+func (n *Node) Targets(name string) bool { return n.target.Has(name) }
+
+// Requires says whether a peer must confirm what this node lets in.
+func (n *Node) Requires(name string) bool {
+	p := n.find(name)
+	return p != nil && n.required(p)
+}
