@@ -14,12 +14,12 @@ func (n *Node) Receive(now Time, hb *Heartbeat) Actions {
 		n.ownName(hb)
 		return n.step(now)
 	}
+	n.raise(hb)
 	p := n.peer(hb.Name)
 	if n.outdated(p, hb) {
 		return n.step(now)
 	}
 	n.accept(p, hb)
-	n.raise(hb)
 	n.relay(p)
 	return n.step(now)
 }
@@ -58,16 +58,22 @@ func (n *Node) accept(p *peer, hb *Heartbeat) {
 		p.answered = answer{boot: hb.Boot}
 	}
 	p.last, p.heard = hb, stamp{n.now, n.ran}
+	if hb.Phase == Up {
+		p.upBoot, p.upAt = hb.Boot, p.heard
+	}
 	n.readEcho(p)
 }
 
 // readEcho takes from the peer's newest heartbeat which of mine it answers for.
 // Only heartbeats of this boot count, and only those that could still matter.
 func (n *Node) readEcho(p *peer) {
-	p.echo, p.echoAt = 0, 0
+	p.echo, p.echoAt, p.proof = 0, 0, 0
 	e, ok := p.last.echoOf(n.id)
 	if !ok || e.Boot != n.boot {
 		return
+	}
+	if at, ok := n.sent.at(e.Heard); ok {
+		p.proof = at
 	}
 	if at, ok := n.sent.at(e.Seq); ok {
 		p.echo, p.echoAt = e.Seq, at
@@ -79,7 +85,9 @@ func (n *Node) readEcho(p *peer) {
 
 // raise lifts this node's boot above any that a peer knows of it: the clock was
 // set back between two processes, and the peers ignore what this one says. What
-// this process had is void, as it is for a new one.
+// this process had is void, as it is for a new one. A heartbeat that is itself
+// outdated is heeded too: where the clocks of two nodes were set back, each would
+// otherwise ignore the other for ever.
 func (n *Node) raise(hb *Heartbeat) {
 	if e, ok := hb.echoOf(n.id); ok {
 		n.raiseAbove(e.Boot)
@@ -94,7 +102,7 @@ func (n *Node) raiseAbove(boot uint64) {
 	}
 	n.boot, n.seq, n.sent = boot+1, 0, sentLog{}
 	for _, p := range n.peers {
-		p.echo, p.echoAt = 0, 0
+		p.echo, p.echoAt, p.proof = 0, 0, 0
 	}
 	n.event(Event{Kind: BootRaised})
 	n.start()

@@ -157,17 +157,39 @@ func (n *Node) deadline(confirmed Buckets) Time {
 
 // ownDeadline is the deadline of a node with nobody to ask. It moves once per
 // heartbeat, so that events do not each write it.
+//
+// A node whose deadline ran out while it did not run must listen first. What
+// waits in its sockets is old: it may speak of a peer that stated no view then,
+// and need not be asked, but has taken everything over since.
 func (n *Node) ownDeadline() Time {
-	p := n.params
-	if left := n.lease.Deadline.Sub(n.now); left > p.Lease-p.Heartbeat && left <= p.Lease {
+	p, left := n.params, n.lease.Deadline.Sub(n.now)
+	switch {
+	case left > p.Lease-p.Heartbeat && left <= p.Lease:
 		return n.lease.Deadline
+	case left <= 0 && n.woken > 0 && n.ran-n.woken < 3*p.Heartbeat && !p.broken(mutNoListen):
+		return 0
 	}
 	return n.now.Add(p.Lease)
 }
 
-// quorum says whether the partition policy lets flows in with this target.
+// quorum says whether the partition policy lets flows in: under Majority more
+// than half of the configured nodes must be in the target and state a view, this
+// one among them. Who states none confirms nothing, and may be counted by both
+// sides of a split.
 func (n *Node) quorum() bool {
-	return n.params.Partition != Majority || 2*len(n.target.Members) > n.params.Nodes
+	if n.params.Partition != Majority {
+		return true
+	}
+	if n.params.broken(mutStrangers) {
+		return 2*len(n.target.Members) > n.params.Nodes
+	}
+	stating := 1
+	for _, p := range n.peers {
+		if n.required(p) {
+			stating++
+		}
+	}
+	return 2*stating > n.params.Nodes
 }
 
 // Confirmers returns the names of the peers that must confirm what this node

@@ -53,6 +53,7 @@ type Node struct {
 
 	now     Time
 	ran     time.Duration // how long this node has been running and listening
+	woken   time.Duration // in running time, when it last came back from a stall
 	started stamp         // when it became starting
 	upSince time.Duration // in running time, when it came up
 	ended   Time          // when it last stopped stating a view, or started
@@ -152,8 +153,13 @@ func (n *Node) step(now Time) Actions {
 func (n *Node) pass(now Time) {
 	gap := max(0, now.Sub(n.now))
 	n.now = max(n.now, now)
-	if !n.params.broken(mutStall) {
-		gap = min(gap, 2*n.params.Heartbeat)
+	if n.params.broken(mutStall) {
+		n.ran += gap
+		return
 	}
-	n.ran += gap
+	limit := 2 * n.params.Heartbeat
+	n.ran += min(gap, limit)
+	if gap > limit {
+		n.woken = n.ran
+	}
 }

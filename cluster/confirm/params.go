@@ -28,6 +28,11 @@ type Params struct {
 	// Lease is how long a confirmation counts, from the sending of the
 	// heartbeat that it echoes (L).
 	Lease time.Duration
+	// Longest is the longest lease that any node of the farm may be running, for
+	// the time in which the farm changes its profile node by node; 0 means Lease.
+	// A new process waits for it, since it cannot know whom its predecessor gave
+	// what.
+	Longest time.Duration
 	// Eviction is how long a peer may be silent before it leaves the target.
 	Eviction time.Duration
 	// Heard is how long a heartbeat makes a peer a member, whatever the
@@ -114,8 +119,8 @@ func (p Params) Validate() error {
 	less(p.Heard, "heard", p.Eviction, "eviction")
 	less(p.Eviction, "eviction", p.Lease-2*hb, "lease less two heartbeats")
 	less(p.Eviction+hb+p.RoundTrip, "eviction, heartbeat and round trip", p.Lease-hb, "lease less a heartbeat")
-	if p.Lease > MaxLease {
-		errs = append(errs, fmt.Errorf("lease (%v) must not be longer than %v", p.Lease, MaxLease))
+	if longest := max(p.Lease, p.Longest); longest > MaxLease {
+		errs = append(errs, fmt.Errorf("lease (%v) must not be longer than %v", longest, MaxLease))
 	}
 	if p.RelayAfter < 1 {
 		errs = append(errs, fmt.Errorf("relay after %d missed heartbeats: must be at least 1", p.RelayAfter))

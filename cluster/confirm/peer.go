@@ -22,8 +22,12 @@ type peer struct {
 	granted  Time       // receipt of the newest heartbeat echoed with a view stated that has the peer
 	owed     bool       // granted has been set
 
+	upBoot uint64 // of the newest heartbeat received that said up, 0 for none
+	upAt   stamp  // when that was received
+
 	echo   uint64 // the newest heartbeat of mine that last answers for, 0 for none
 	echoAt Time   // when I sent that one
+	proof  Time   // when I sent the newest one that it has heard: it spoke after that
 
 	relayed []relayMark
 }
@@ -77,6 +81,21 @@ func (n *Node) forget(keep *peer) {
 // been heard. It must have been heard once.
 func (n *Node) silent(p *peer) time.Duration { return n.ran - p.heard.ran }
 
+// stopped says whether the peer has said that it lets no flows in, and this can
+// be believed: the process that said so is the one that was last up, or it has
+// heard a heartbeat that this node sent after it had last heard the other. Boots
+// alone do not prove it. When the clock is set back between two processes, a
+// late heartbeat of the first one, starting, has the higher boot.
+func (n *Node) stopped(p *peer) bool {
+	if p.last == nil {
+		return true
+	}
+	if n.params.broken(mutProve) {
+		return p.last.Phase != Up
+	}
+	return p.last.Phase != Up && (p.upBoot == 0 || p.upBoot == p.last.Boot || p.proof >= p.upAt.at)
+}
+
 // wait is how long a lease that was given to the peer must be waited for.
 func (n *Node) wait(p *peer) time.Duration {
 	lease := n.params.Lease
@@ -93,6 +112,9 @@ func (n *Node) wait(p *peer) time.Duration {
 // process owes, who does not know which leases its predecessor gave.
 func (n *Node) longestWait() time.Duration {
 	wait := n.wait(nil)
+	if longest := n.params.Longest; longest > 0 {
+		wait = max(wait, Wait(longest))
+	}
 	for _, p := range n.peers {
 		wait = max(wait, n.wait(p))
 	}

@@ -43,6 +43,7 @@ func (n *Node) writeSelf(w *writer) {
 	w.bool(n.wanted)
 	w.time(n.now)
 	w.u64(uint64(n.ran))
+	w.u64(uint64(n.woken))
 	w.time(n.started.at)
 	w.u64(uint64(n.started.ran))
 	w.u64(uint64(n.upSince))
@@ -121,6 +122,9 @@ func (p *peer) write(w *writer) error {
 	}
 	w.time(p.heard.at)
 	w.u64(uint64(p.heard.ran))
+	w.u64(p.upBoot)
+	w.time(p.upAt.at)
+	w.u64(uint64(p.upAt.ran))
 	w.u64(p.answered.boot)
 	w.u64(p.answered.seq)
 	w.time(p.answered.received)
@@ -194,7 +198,7 @@ func (n *Node) readSelf(r *reader, now Time) error {
 		return fmt.Errorf("was taken with a lease of %v, now it is %v: restart without hand-over", lease, n.params.Lease)
 	}
 	n.boot, n.seq, n.phase, n.wanted = r.u64(), r.u64(), Phase(r.u8()), r.bool()
-	n.now, n.ran = r.time(), time.Duration(r.u64())
+	n.now, n.ran, n.woken = r.time(), time.Duration(r.u64()), time.Duration(r.u64())
 	n.started = stamp{r.time(), time.Duration(r.u64())}
 	n.upSince, n.ended = time.Duration(r.u64()), r.time()
 	n.lastSent, n.nextBeat = r.time(), r.time()
@@ -289,6 +293,7 @@ func (n *Node) readPeer(r *reader) {
 		n.readEcho(p)
 	}
 	p.heard = stamp{r.time(), time.Duration(r.u64())}
+	p.upBoot, p.upAt = r.u64(), stamp{r.time(), time.Duration(r.u64())}
 	p.answered = answer{r.u64(), r.u64(), r.time()}
 	p.granted, p.owed = r.time(), r.bool()
 }

@@ -1,5 +1,7 @@
 package confirm
 
+import "time"
+
 // state is rule 3: the target becomes the stated view, and what it gives this
 // node is held, only when everybody in it heads for it too, and everybody who is
 // in the old view and not in it can no longer be letting flows in by it.
@@ -65,19 +67,29 @@ func (n *Node) othersState() bool {
 	return false
 }
 
-// missesUpPeer says whether an up peer that was heard within W is not in the
-// target.
+// missesUpPeer says whether a peer is not in the target that was heard up so
+// lately that it may still be letting flows in.
 func (n *Node) missesUpPeer() bool {
 	if n.params.broken(mutNoSettle) {
 		return false
 	}
-	wait := n.longestWait()
 	for _, p := range n.peers {
-		if p.last != nil && p.last.Phase == Up && n.silent(p) < wait && !n.target.Has(p.name) {
+		if p.upBoot != 0 && !n.target.Has(p.name) && !n.stopped(p) && n.ran-p.upAt.ran < n.memory() {
 			return true
 		}
 	}
 	return false
+}
+
+// memory is how long a node without a view respects an up peer that it heard.
+// It gave that peer nothing, so the peer's lease runs not from what this node
+// received but from when the peer last ran: it may have gone on for as long as
+// its heartbeats may be lost without anybody calling it a split.
+func (n *Node) memory() time.Duration {
+	if n.params.broken(mutMemory) {
+		return n.longestWait()
+	}
+	return n.longestWait() + n.params.Eviction
 }
 
 // agreed is rule 3a: every other member of the target has said that it has the
@@ -125,7 +137,7 @@ func (n *Node) released() bool {
 
 // gone says whether nothing that this node confirmed to the peer counts any more.
 func (n *Node) gone(p *peer) bool {
-	if p.last == nil || p.last.Phase != Up || !p.owed {
+	if n.stopped(p) || !p.owed {
 		return true
 	}
 	return n.now.Sub(p.granted) >= n.wait(p)

@@ -12,6 +12,7 @@ func (n *Node) wake() Time {
 	if n.phase == Starting && n.wanted {
 		w.in(n.longestWait() - (n.ran - n.started.ran))
 	}
+	w.in(3*n.params.Heartbeat - (n.ran - n.woken))
 	if n.phase == Up && n.stated.None() {
 		w.in(3*n.params.Heartbeat - (n.ran - n.upSince))
 		w.in(n.longestWait() - n.now.Sub(n.ended))
@@ -36,7 +37,7 @@ func (n *Node) wakeFor(p *peer, w *waker) {
 		w.in(n.wait(p) - n.now.Sub(p.granted))
 	}
 	if n.phase == Up && n.stated.None() {
-		w.in(n.longestWait() - n.silent(p))
+		w.in(n.memory() - (n.ran - p.upAt.ran))
 	}
 }
 

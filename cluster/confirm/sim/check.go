@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"time"
+
+	"thresher/cluster/confirm"
 )
 
 // checkOne looks for another machine that lets flows into a bucket of m's.
@@ -25,11 +27,21 @@ func (w *world) checkOne(m *machine) {
 func (w *world) checkPair(a, b *machine, both uint64) {
 	ca, cb := a.kernel.confirmers|1<<a.i, b.kernel.confirmers|1<<b.i
 	mutual := a.kernel.members&(1<<b.i) != 0 && b.kernel.members&(1<<a.i) != 0
-	if ca&cb != 0 || mutual {
-		w.violate(Overlap, "%s and %s both let flows into %012b%s", a.name, b.name, both, w.describe())
-	} else if w.connected(a, b) {
-		w.violate(Disjoint, "%s and %s both let flows into %012b, though connected%s", a.name, b.name, both, w.describe())
+	switch {
+	case ca&cb != 0 || mutual:
+		w.both(Overlap, a, b, both)
+	case w.connected(a, b):
+		w.both(Disjoint, a, b, both)
+	case a.deafTo(b) || b.deafTo(a):
+		w.both(Deaf, a, b, both)
+	case w.o.Params.Partition == confirm.Majority:
+		w.both(Split, a, b, both)
 	}
+}
+
+// both notes two machines that must not both let flows into the buckets.
+func (w *world) both(kind Kind, a, b *machine, buckets uint64) {
+	w.violate(kind, "%s and %s both let flows into %012b%s", a.name, b.name, buckets, w.describe())
 }
 
 // sample looks at all pairs every few milliseconds: two nodes may have begun to

@@ -66,11 +66,10 @@ func (w *world) fault(f Faults, m *machine) {
 		}
 		w.at(w.between(0, 100*time.Millisecond), func() { m.boot(skew); w.opinions(m, true, 10, 200) })
 	case Hang:
-		if m.node == nil {
+		if m.node == nil || m.hung {
 			return
 		}
-		m.hung = true
-		w.trace("%s: hang", m.name)
+		m.hang()
 		w.opinions(m, false, 350, 740)
 		w.at(w.between(10*time.Millisecond, 1500*time.Millisecond), func() { m.resume(); w.opinions(m, true, 10, 200) })
 	case Cut:

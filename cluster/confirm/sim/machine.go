@@ -15,17 +15,20 @@ type machine struct {
 	offset int64 // of its clock, ns
 	ppm    int64 // by which its clock runs fast
 	kernel kernel
+	params confirm.Params
 
 	node    *confirm.Node // nil while no process runs
 	leased  bool          // the process has written the kernel's map
 	hung    bool
 	waiting []*message // for a hung process to read
+	heard   uint64     // who was heard, and heard it, just before it hung
 	wakeAt  int64      // when the process wants to run, true time
 	timerAt int64      // when the earliest queued timer fires
 	boots   uint64
 	weight  int
 	alive   []bool // its membership's opinion of the others
 	left    bool   // the operator took it out
+	absent  bool   // switched off
 }
 
 // kernel is what the data path has been told: it acts on that whatever happens
@@ -34,7 +37,7 @@ type kernel struct {
 	mask       uint64
 	deadline   confirm.Time // on the machine's clock
 	confirmers uint64       // who had to confirm it, as a mask of machines
-	members    uint64       // of the target of whoever wrote it
+	members    uint64       // of the target of whoever wrote it, that it had really heard
 }
 
 // clock returns the machine's own time.
@@ -50,19 +53,23 @@ func (m *machine) open() uint64 {
 	return 0
 }
 
+// running says whether the machine can serve what its kernel lets in. Behind a
+// planned restart it can: the kernel's program goes on.
+func (m *machine) running() bool { return m.node != nil && !m.hung || m.node == nil && m.hung }
+
 // meta is the machine's weight as the view carries it.
 func (m *machine) meta() string { return string(rune('0' + m.weight)) }
 
 // boot starts a new process. Its boot number is the time, less skew for a clock
 // that was set back.
 func (m *machine) boot(skew time.Duration) {
-	if m.node != nil {
+	if m.node != nil || m.absent {
 		return
 	}
 	m.boots++
-	boot := uint64(m.w.now) - uint64(skew)
+	boot := uint64(max(0, m.w.now-int64(skew))) + m.boots
 	n, a, err := confirm.New(confirm.Config{
-		Name: m.name, Boot: boot, Params: confirm.Mutated(m.w.o.Params, m.w.o.Mutation),
+		Name: m.name, Boot: boot, Params: m.params,
 		Meta: m.meta(), Assign: m.w.shares.assignFor(m.name),
 	}, m.clock())
 	if err != nil {
@@ -70,7 +77,7 @@ func (m *machine) boot(skew time.Duration) {
 		return
 	}
 	m.w.trace("%s: new process, boot %d", m.name, boot)
-	m.node, m.hung, m.waiting, m.leased, m.timerAt = n, false, nil, false, 0
+	m.node, m.hung, m.waiting, m.heard, m.leased, m.timerAt = n, false, nil, 0, false, 0
 	m.carryOut(a)
 	m.feed(func() confirm.Actions { return n.Members(m.clock(), m.believed()) })
 	if !m.left {
@@ -88,7 +95,7 @@ func (m *machine) handOver(pause time.Duration) {
 		m.w.violate(Failed, "%s: snapshot: %v", m.name, err)
 		return
 	}
-	m.node, m.hung, m.waiting = nil, true, nil
+	m.node, m.hung, m.waiting, m.heard = nil, true, nil, 0
 	boots := m.boots
 	m.w.trace("%s: planned restart", m.name)
 	m.w.at(pause, func() {
@@ -101,7 +108,7 @@ func (m *machine) handOver(pause time.Duration) {
 // takeOver is the new process's part of handOver.
 func (m *machine) takeOver(state []byte) {
 	n, a, err := confirm.Restore(confirm.Config{
-		Name: m.name, Boot: uint64(m.w.now), Params: confirm.Mutated(m.w.o.Params, m.w.o.Mutation),
+		Name: m.name, Boot: uint64(m.w.now), Params: m.params,
 		Meta: m.meta(), Assign: m.w.shares.assignFor(m.name),
 	}, m.clock(), state)
 	if err != nil {
@@ -110,10 +117,7 @@ func (m *machine) takeOver(state []byte) {
 	}
 	m.node, m.hung, m.timerAt = n, false, 0
 	m.carryOut(a)
-	for _, msg := range m.waiting {
-		m.deliver(msg)
-	}
-	m.waiting = nil
+	m.read()
 	m.feed(func() confirm.Actions { return n.Members(m.clock(), m.believed()) })
 }
 
@@ -138,11 +142,44 @@ func (m *machine) resume() {
 	if m.w.chance(0.5) {
 		m.tick()
 	}
-	for _, msg := range m.waiting {
+	m.read()
+	m.tick()
+}
+
+// hang stops the process in its tracks.
+func (m *machine) hang() {
+	m.w.trace("%s: hang", m.name)
+	m.hung, m.heard = true, 0
+	for j := range m.w.machines {
+		to, from := m.w.links[j][m.i], m.w.links[m.i][j]
+		if m.kernel.members&(1<<j) != 0 && m.w.now-min(to.last, from.last) < int64(gapMax) {
+			m.heard |= 1 << j
+		}
+	}
+}
+
+// read takes in everything that waits in the process's sockets.
+func (m *machine) read() {
+	waiting := m.waiting
+	for i, msg := range waiting {
+		m.waiting = waiting[i+1:]
 		m.deliver(msg)
 	}
-	m.waiting = nil
-	m.tick()
+	m.waiting, m.heard = nil, 0
+}
+
+// deafTo says whether the process runs again, after a hang before which it heard
+// the other well, and has not read what the other has just sent.
+func (m *machine) deafTo(o *machine) bool {
+	if m.hung || m.heard&(1<<o.i) == 0 || o.hung || o.node == nil {
+		return false
+	}
+	for _, msg := range m.waiting {
+		if msg.from == o.i && m.w.now-msg.sent < int64(gapMax) {
+			return true
+		}
+	}
+	return false
 }
 
 // arrive takes a message from the wire. A socket holds so many and drops the
@@ -244,7 +281,7 @@ func (m *machine) required() {
 		if m.node.Requires(j.name) {
 			m.kernel.confirmers |= 1 << j.i
 		}
-		if m.node.Targets(j.name) {
+		if m.node.Targets(j.name) && m.w.now-m.w.links[j.i][m.i].last < int64(gapMax) {
 			m.kernel.members |= 1 << j.i
 		}
 	}

@@ -28,13 +28,17 @@ type Options struct {
 	Nodes int
 	// Params are the timings of every node.
 	Params confirm.Params
+	// Mixed gives every other node the timings of profile lan, as in the middle of
+	// a rolling change of profile.
+	Mixed bool
 	// Faults are the kinds of faults that happen.
 	Faults Faults
 	// Every is the mean time between two faults.
 	Every time.Duration
 	// Rounds is how many times a storm of faults is followed by quiet.
 	Rounds int
-	// Storm and Quiet are how long each lasts.
+	// Storm is how long a storm lasts, Quiet how soon after it every bucket must be
+	// served. Messages of the storm may still come 1.5 s late.
 	Storm, Quiet time.Duration
 	// Loss, Late and Double are the parts of the messages that are lost, come up
 	// to 1.5 s late, come twice; in storms only.
@@ -53,7 +57,7 @@ func DefaultOptions() Options {
 	return Options{
 		Nodes: 4, Params: confirm.DefaultParams(), Faults: AllFaults,
 		Every: 120 * time.Millisecond, Rounds: 3,
-		Storm: 3 * time.Second, Quiet: 1600 * time.Millisecond,
+		Storm: 3 * time.Second, Quiet: 3 * time.Second,
 		Loss: 0.10, Late: 0.08, Double: 0.05, Drift: 10_000,
 	}
 }
@@ -93,6 +97,12 @@ const (
 	// Disjoint is two nodes letting flows into one bucket though they have long
 	// been able to hear each other, directly or through others.
 	Disjoint Kind = "DISJOINT"
+	// Deaf is a node that lets flows into another's bucket when it wakes up, before
+	// it has read what the other has sent it meanwhile.
+	Deaf Kind = "DEAF"
+	// Split is two nodes letting flows into one bucket under partition majority,
+	// whether they can hear each other or not.
+	Split Kind = "SPLIT"
 	// Unserved is a bucket that nobody serves though all has been quiet.
 	Unserved Kind = "UNSERVED"
 	// Failed is an error that a node returned.
@@ -111,6 +121,7 @@ type world struct {
 	links    [][]link
 	storm    bool
 	shares   *shares
+	owners   [Buckets]int // who had which bucket before a change
 	report   Report
 }
 
@@ -133,6 +144,12 @@ func newWorld(seed uint64, o Options) *world {
 	w.links = square[link](o.Nodes)
 	for i := range o.Nodes {
 		m := &machine{w: w, i: i, name: "n" + strconv.Itoa(i), weight: 1, alive: make([]bool, o.Nodes)}
+		m.params = confirm.Mutated(o.Params, o.Mutation)
+		if o.Mixed && i%2 == 1 {
+			m.params = confirm.Mutated(confirm.LANParams(), o.Mutation)
+		} else if o.Mixed {
+			m.params.Longest = confirm.LANParams().Lease
+		}
 		m.offset = w.rng.Int64N(int64(time.Hour))
 		if o.Drift > 0 {
 			m.ppm = w.rng.Int64N(2*o.Drift+1) - o.Drift
@@ -165,10 +182,12 @@ func (w *world) round() {
 	w.converge()
 }
 
-// converge runs through the quiet time and notes when the farm was whole for good.
+// converge runs until the farm has been whole for a while, and notes when it
+// became so.
 func (w *world) converge() {
+	const while = int64(200 * time.Millisecond)
 	end, start, whole := w.now+int64(w.o.Quiet), w.now, int64(-1)
-	for w.now < end && w.report.Violation == nil {
+	for w.now < end && (whole < 0 || w.now-whole < while) && w.report.Violation == nil {
 		w.runFor(5 * time.Millisecond)
 		if missing := w.unserved(); missing != 0 {
 			whole = -1

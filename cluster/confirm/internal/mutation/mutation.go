@@ -38,6 +38,14 @@ const (
 	NoStop
 	// StallIsSilence blames the peers for the time that this node did not run.
 	StallIsSilence
+	// NoListening lets a node with nobody to ask go on right after a stall.
+	NoListening
+	// BootsProve believes a higher boot that says starting without an echo.
+	BootsProve
+	// ShortMemory lets a node without a view respect an up peer for W only.
+	ShortMemory
+	// StrangersCount counts members that state no view for the majority.
+	StrangersCount
 	// OwnLease waits for this node's own lease, whatever lease a peer runs.
 	OwnLease
 )
