@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/cluster/confirm/internal/shares"
 )
 
 // scene is one planned or unplanned change of a farm of four that is otherwise
@@ -52,8 +53,8 @@ func scenes() []scene {
 func (w *world) before() { w.owners = w.owned() }
 
 // owned returns for each bucket the machine that lets flows into it, -1 for none.
-func (w *world) owned() [Buckets]int {
-	var owners [Buckets]int
+func (w *world) owned() [shares.Buckets]int {
+	var owners [shares.Buckets]int
 	for b := range owners {
 		owners[b] = -1
 		for i, m := range w.machines {
@@ -103,9 +104,9 @@ func play(t *testing.T, s scene, seed uint64) outcome {
 
 // watch returns for how long each bucket was unserved by a machine that runs: a
 // dead or hung machine's kernel is open, but serves nobody.
-func (w *world) watch(d time.Duration) [Buckets]time.Duration {
+func (w *world) watch(d time.Duration) [shares.Buckets]time.Duration {
 	const step = 250 * time.Microsecond
-	var gaps [Buckets]time.Duration
+	var gaps [shares.Buckets]time.Duration
 	for range d / step {
 		w.runFor(step)
 		served := uint64(0)

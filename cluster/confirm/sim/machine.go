@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/cluster/confirm/internal/shares"
 )
 
 // machine is one computer of the farm: a clock, a kernel whose map outlives the
@@ -70,7 +71,7 @@ func (m *machine) boot(skew time.Duration) {
 	boot := uint64(max(0, m.w.now-int64(skew))) + m.boots
 	n, a, err := confirm.New(confirm.Config{
 		Name: m.name, Boot: boot, Params: m.params,
-		Meta: m.meta(), Assign: m.w.shares.assignFor(m.name),
+		Meta: m.meta(), Assign: m.w.shares.For(m.name),
 	}, m.clock())
 	if err != nil {
 		m.w.violate(Failed, "%s: %v", m.name, err)
@@ -109,7 +110,7 @@ func (m *machine) handOver(pause time.Duration) {
 func (m *machine) takeOver(state []byte) {
 	n, a, err := confirm.Restore(confirm.Config{
 		Name: m.name, Boot: uint64(m.w.now), Params: m.params,
-		Meta: m.meta(), Assign: m.w.shares.assignFor(m.name),
+		Meta: m.meta(), Assign: m.w.shares.For(m.name),
 	}, m.clock(), state)
 	if err != nil {
 		m.w.violate(Failed, "%s: restore: %v", m.name, err)
@@ -252,7 +253,7 @@ func (m *machine) feed(input func() confirm.Actions) {
 func (m *machine) carryOut(a confirm.Actions) {
 	if a.Lease != nil {
 		m.leased = true
-		m.kernel.mask, m.kernel.deadline = maskOf(a.Lease.Confirmed), a.Lease.Deadline
+		m.kernel.mask, m.kernel.deadline = shares.Mask(a.Lease.Confirmed), a.Lease.Deadline
 	}
 	if m.leased {
 		m.required()
@@ -293,6 +294,6 @@ func (m *machine) traceActions(a confirm.Actions) {
 		m.w.trace("%s: %v %s %x %v", m.name, e.Kind, e.Peer, e.View, e.Phase)
 	}
 	if a.Lease != nil && a.Lease.Moved {
-		m.w.trace("%s: lets in %012b of held %012b until +%v", m.name, m.kernel.mask, maskOf(a.Lease.Held), a.Lease.Deadline.Sub(m.clock()))
+		m.w.trace("%s: lets in %012b of held %012b until +%v", m.name, m.kernel.mask, shares.Mask(a.Lease.Held), a.Lease.Deadline.Sub(m.clock()))
 	}
 }

@@ -16,11 +16,8 @@ import (
 
 	"thresher/cluster/confirm"
 	"thresher/cluster/confirm/internal/mutation"
+	"thresher/cluster/confirm/internal/shares"
 )
-
-// Buckets is how many buckets the simulated farm has. The protocol handles all
-// buckets alike; what differs is who owns which in which view.
-const Buckets = 12
 
 // Options say what a run is put through.
 type Options struct {
@@ -120,8 +117,8 @@ type world struct {
 	cut      [][]bool // cut[i][j]: nothing from i reaches j
 	links    [][]link
 	storm    bool
-	shares   *shares
-	owners   [Buckets]int // who had which bucket before a change
+	shares   *shares.Table
+	owners   [shares.Buckets]int // who had which bucket before a change
 	report   Report
 }
 
@@ -138,7 +135,7 @@ func Run(seed uint64, o Options) Report {
 }
 
 func newWorld(seed uint64, o Options) *world {
-	w := &world{o: o, rng: rand.New(rand.NewPCG(seed, 0x7468726573686572)), report: Report{Seed: seed}, shares: newShares()}
+	w := &world{o: o, rng: rand.New(rand.NewPCG(seed, 0x7468726573686572)), report: Report{Seed: seed}, shares: shares.New()}
 	w.now = int64(time.Second)
 	w.cut = square[bool](o.Nodes)
 	w.links = square[link](o.Nodes)
@@ -204,7 +201,7 @@ func (w *world) converge() {
 
 // unserved returns the buckets that nobody lets flows into.
 func (w *world) unserved() uint64 {
-	missing := uint64(1<<Buckets - 1)
+	missing := shares.All
 	for _, m := range w.machines {
 		missing &^= m.open()
 	}

@@ -1,4 +1,7 @@
-package sim
+// Package shares is the assignment of the simulated farms: weighted rendezvous
+// over a dozen buckets. The protocol handles all buckets alike; what differs is
+// who owns which in which view.
+package shares
 
 import (
 	"hash/fnv"
@@ -6,19 +9,26 @@ import (
 	"thresher/cluster/confirm"
 )
 
+// Buckets is how many buckets a simulated farm has.
+const Buckets = 12
+
+// All is the mask of all buckets.
+const All uint64 = 1<<Buckets - 1
+
 // ruleID is the one rule of the simulated farm.
 const ruleID confirm.RuleID = 1
 
-// shares is the farm's assignment: weighted rendezvous over few buckets. It is
-// computed once per view for all machines.
-type shares struct {
+// Table is a farm's assignment, computed once per view for all machines. It is
+// not safe for concurrent use.
+type Table struct {
 	views map[confirm.ViewID]map[string]uint64
 }
 
-func newShares() *shares { return &shares{make(map[confirm.ViewID]map[string]uint64)} }
+// New returns an empty table.
+func New() *Table { return &Table{make(map[confirm.ViewID]map[string]uint64)} }
 
 // of returns what the view gives to a node, as a mask.
-func (s *shares) of(v confirm.View, name string) uint64 {
+func (s *Table) of(v confirm.View, name string) uint64 {
 	given, ok := s.views[v.ID]
 	if !ok {
 		given = make(map[string]uint64)
@@ -54,13 +64,13 @@ func score(name string, bucket int, i byte) uint64 {
 	return x ^ x>>29
 }
 
-// assignFor is the confirm.Assign of one machine.
-func (s *shares) assignFor(name string) confirm.Assign {
-	return func(v confirm.View) confirm.Buckets { return bucketsOf(s.of(v, name)) }
+// For returns the confirm.Assign of one machine.
+func (s *Table) For(name string) confirm.Assign {
+	return func(v confirm.View) confirm.Buckets { return setOf(s.of(v, name)) }
 }
 
-// bucketsOf makes a set of a mask.
-func bucketsOf(mask uint64) confirm.Buckets {
+// setOf makes a set of a mask.
+func setOf(mask uint64) confirm.Buckets {
 	bits := confirm.NewBitmap(Buckets)
 	for b := range Buckets {
 		if mask&(1<<b) != 0 {
@@ -70,8 +80,8 @@ func bucketsOf(mask uint64) confirm.Buckets {
 	return confirm.BucketsOf(map[confirm.RuleID]*confirm.Bitmap{ruleID: bits})
 }
 
-// maskOf makes a mask of a set.
-func maskOf(b confirm.Buckets) uint64 {
+// Mask returns a set as a mask, bucket i in bit i.
+func Mask(b confirm.Buckets) uint64 {
 	if bits := b.Of(ruleID); bits != nil {
 		return bits.Words()[0]
 	}

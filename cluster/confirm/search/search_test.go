@@ -1,0 +1,63 @@
+package search
+
+import (
+	"flag"
+	"testing"
+
+	"thresher/cluster/confirm/internal/mutation"
+)
+
+// deepFlag raises the bounds to those of docs/protocol.md, which take minutes.
+var deepFlag = flag.Bool("search.deep", false, "search as deep as docs/protocol.md says; takes minutes")
+
+func TestEverySchedule(t *testing.T) {
+	tests := []struct {
+		name     string
+		ci, deep Options
+	}{
+		{name: "two nodes", ci: Options{Nodes: 2, Ticks: 13, Faults: 3}, deep: Options{Nodes: 2, Ticks: 13, Faults: 4}},
+		{name: "three nodes", ci: Options{Nodes: 3, Ticks: 13, Faults: 2}, deep: Options{Nodes: 3, Ticks: 13, Faults: 3}},
+		{name: "two nodes heal", ci: Options{Nodes: 2, Ticks: 13, Faults: 2, Heal: 25}, deep: Options{Nodes: 2, Ticks: 13, Faults: 3, Heal: 25}},
+		{name: "three nodes heal", ci: Options{Nodes: 3, Ticks: 13, Faults: 1, Heal: 25}, deep: Options{Nodes: 3, Ticks: 13, Faults: 2, Heal: 25}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := tt.ci
+			if *deepFlag {
+				o = tt.deep
+			}
+			o.Params = ShortParams()
+			r := Run(o)
+			if r.Violation != "" {
+				t.Fatal(r.Violation)
+			}
+			t.Logf("%d nodes, at most %d faults in %d ticks: %d schedules, %d ticks", o.Nodes, o.Faults, o.Ticks, r.Schedules, r.Ticks)
+		})
+	}
+}
+
+// What the search finds when a part of the rules is missing, with how few faults.
+func TestMutationsAreFound(t *testing.T) {
+	tests := []struct {
+		name     string
+		mutation mutation.Set
+		o        Options
+	}{
+		{"no lease", mutation.NoLease, Options{Nodes: 2, Ticks: 14, Faults: 1}},
+		{"no rule 3", mutation.NoRule3, Options{Nodes: 2, Ticks: 10, Faults: 1}},
+		{"no wait", mutation.NoWait, Options{Nodes: 2, Ticks: 10, Faults: 1}},
+		{"one phase", mutation.OnePhase, Options{Nodes: 2, Ticks: 10, Faults: 2}},
+		{"no start wait", mutation.NoStartWait, Options{Nodes: 2, Ticks: 10, Faults: 3}},
+		{"map kept", mutation.MapKept, Options{Nodes: 2, Ticks: 10, Faults: 2}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.o.Params, tt.o.Mutation = ShortParams(), tt.mutation
+			r := Run(tt.o)
+			if r.Violation == "" {
+				t.Fatalf("not found in %d schedules", r.Schedules)
+			}
+			t.Logf("after %d schedules: %s", r.Schedules, r.Violation)
+		})
+	}
+}
