@@ -86,7 +86,7 @@ func (w *world) bothWays(i, j int, long time.Duration) bool {
 			return false
 		}
 	}
-	return w.links[i][j].goodFor(w.now, long) && w.links[j][i].goodFor(w.now, long)
+	return w.links[i][j].goodFor(w.now, w.gap(), long) && w.links[j][i].goodFor(w.now, w.gap(), long)
 }
 
 // describe tells the state of all machines, for a person who reads a violation.

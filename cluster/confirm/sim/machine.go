@@ -153,7 +153,7 @@ func (m *machine) hang() {
 	m.hung, m.heard = true, 0
 	for j := range m.w.machines {
 		to, from := m.w.links[j][m.i], m.w.links[m.i][j]
-		if m.kernel.members&(1<<j) != 0 && m.w.now-min(to.last, from.last) < int64(gapMax) {
+		if m.kernel.members&(1<<j) != 0 && m.w.now-min(to.last, from.last) < m.w.gap() {
 			m.heard |= 1 << j
 		}
 	}
@@ -176,7 +176,7 @@ func (m *machine) deafTo(o *machine) bool {
 		return false
 	}
 	for _, msg := range m.waiting {
-		if msg.from == o.i && m.w.now-msg.sent < int64(gapMax) {
+		if msg.from == o.i && m.w.now-msg.sent < m.w.gap() {
 			return true
 		}
 	}
@@ -196,7 +196,7 @@ func (m *machine) arrive(msg *message) {
 
 // deliver gives a message to the process.
 func (m *machine) deliver(msg *message) {
-	m.w.links[msg.from][m.i].heard(m.w.now, msg.sent)
+	m.w.links[msg.from][m.i].heard(m.w.now, msg.sent, m.w.gap())
 	m.feed(func() confirm.Actions { return m.node.Receive(m.clock(), msg.hb) })
 }
 
@@ -282,7 +282,7 @@ func (m *machine) required() {
 		if m.node.Requires(j.name) {
 			m.kernel.confirmers |= 1 << j.i
 		}
-		if m.node.Targets(j.name) && m.w.now-m.w.links[j.i][m.i].last < int64(gapMax) {
+		if m.node.Targets(j.name) && m.w.now-m.w.links[j.i][m.i].last < m.w.gap() {
 			m.kernel.members |= 1 << j.i
 		}
 	}

@@ -44,25 +44,25 @@ type link struct {
 	since int64 // since when they have come without a gap
 }
 
-// freshness bounds the age of a message that shows a link to work, and gapMax
-// the time between two of them.
-const (
-	freshness = 50 * time.Millisecond
-	gapMax    = 150 * time.Millisecond
-)
+// freshness bounds the age of a message that shows a link to work.
+const freshness = 50 * time.Millisecond
+
+// gap is the longest time between two messages over a link that works: half of
+// the time for which one makes its sender a member.
+func (w *world) gap() int64 { return int64(w.o.Params.Heard / 2) }
 
 // heard notes a message.
-func (l *link) heard(now, sent int64) {
+func (l *link) heard(now, sent, gap int64) {
 	if now-sent > int64(freshness) {
 		return
 	}
-	if now-l.last > int64(gapMax) {
+	if now-l.last > gap {
 		l.since = now
 	}
 	l.last = now
 }
 
 // goodFor says whether the link has worked for that long without a gap.
-func (l *link) goodFor(now int64, d time.Duration) bool {
-	return l.last > 0 && now-l.last <= int64(gapMax) && now-l.since >= int64(d)
+func (l *link) goodFor(now, gap int64, d time.Duration) bool {
+	return l.last > 0 && now-l.last <= gap && now-l.since >= int64(d)
 }
