@@ -35,6 +35,13 @@ type Lease struct {
 	// are not Confirmed are parked; what is parked for a bucket outside Target
 	// must be dropped.
 	Target Buckets
+	// Released are the buckets that are no longer held and were. What handshakes
+	// are half open in them must be handed over, as release number Release
+	// (package handover).
+	Released Buckets
+	// Release numbers the times that buckets were released, in this boot. The
+	// heartbeats carry it, so that the others know whose lists to wait for.
+	Release uint64
 	// Moved says that the sets differ from those of the Lease before.
 	Moved bool
 	// Shrunk says that buckets are no longer Confirmed that were.

@@ -105,6 +105,7 @@ func (n *Node) raiseAbove(boot uint64) {
 		p.echo, p.echoAt, p.proof = 0, 0, 0
 	}
 	n.event(Event{Kind: BootRaised})
+	n.lease.Release = 0
 	n.start()
 	n.fence()
 }

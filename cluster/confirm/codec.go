@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Bounds of a heartbeat on the wire. The longest, sealed, is 1,478 bytes and
+// Bounds of a heartbeat on the wire. The longest, sealed, is 1,482 bytes and
 // fits an Ethernet frame of 1,500.
 const (
 	// MaxName is the longest name of a node, in bytes.
@@ -31,6 +31,7 @@ const wireVersion = 1
 // Append encodes the heartbeat onto b. All integers are big-endian:
 //
 //	version 1 | phase 1 | lease in microseconds 4 | boot 8 | seq 8 | stated 8 | target 8
+//	release 8
 //	name: length 1, bytes | meta: length 2, bytes | echoes: count 1, then for each
 //	    peer 8 | boot 8 | seq 8 | heard less seq 4
 //
@@ -48,6 +49,7 @@ func (hb *Heartbeat) Append(b []byte) ([]byte, error) {
 	w.u64(hb.Seq)
 	w.u64(uint64(hb.Stated))
 	w.u64(uint64(hb.Target))
+	w.u64(hb.Release)
 	w.short(hb.Name)
 	w.long(hb.Meta)
 	w.u8(uint8(len(hb.Echoes)))
@@ -73,6 +75,7 @@ func Decode(b []byte) (*Heartbeat, error) {
 	hb := &Heartbeat{Phase: Phase(r.u8()), Lease: time.Duration(r.u32()) * time.Microsecond}
 	hb.Boot, hb.Seq = r.u64(), r.u64()
 	hb.Stated, hb.Target = ViewID(r.u64()), ViewID(r.u64())
+	hb.Release = r.u64()
 	hb.Name, hb.Meta = r.short(), r.long()
 	hb.Echoes = r.echoes()
 	if r.err != nil {

@@ -14,7 +14,7 @@ import (
 func largest() *Heartbeat {
 	hb := &Heartbeat{
 		Name: strings.Repeat("n", MaxName), Boot: 1 << 62, Seq: 1 << 40, Phase: Up, Lease: 600 * time.Millisecond,
-		Stated: 7, Target: 8, Meta: strings.Repeat("m", MaxMeta),
+		Stated: 7, Target: 8, Release: 3, Meta: strings.Repeat("m", MaxMeta),
 	}
 	for i := range MaxEchoes {
 		hb.Echoes = append(hb.Echoes, Echo{PeerID(i), 1 << 61, 99, 101})

@@ -50,6 +50,9 @@ type Heartbeat struct {
 	Stated ViewID
 	// Target is the view that the sender heads for, 0 for none.
 	Target ViewID
+	// Release is how many times the sender has let go of buckets in this boot:
+	// the number up to which it hands half-open handshakes over.
+	Release uint64
 	// Meta is everything about the sender that assignment depends on.
 	Meta string
 	// Echoes are what the sender knows of its peers, at most MaxEchoes.

@@ -20,11 +20,14 @@ type countedPeer struct {
 // enter, and until when, and tells the data path what has changed.
 func (n *Node) letIn() {
 	next := n.lease
-	next.Moved, next.Shrunk = false, false
+	next.Moved, next.Shrunk, next.Released = false, false, Buckets{}
 	if n.recount() {
 		next.Confirmed = n.confirmed()
 		next.Held, next.Target = n.held.all, n.views.own(n.target.ID)
 		next.Moved = next.differs(n.lease)
+		if next.Released = n.lease.Held.Minus(next.Held); !next.Released.Empty() {
+			next.Release++
+		}
 		next.Shrunk = next.Moved && !n.lease.Confirmed.Minus(next.Confirmed).Empty()
 	}
 	next.Deadline = n.deadline(next.Confirmed)
@@ -55,7 +58,11 @@ func (n *Node) fence() {
 	if n.params.broken(mutMapKept) {
 		return
 	}
-	n.lease = Lease{Moved: true, Shrunk: true}
+	released := n.lease.Held
+	n.lease = Lease{Moved: true, Shrunk: true, Released: released, Release: n.lease.Release}
+	if !released.Empty() {
+		n.lease.Release++
+	}
 	told := n.lease
 	n.out.Lease = &told
 }

@@ -51,7 +51,7 @@ func (n *Node) transmit() {
 	n.answer()
 	n.out.Broadcast = &Heartbeat{
 		Name: n.name, Boot: n.boot, Seq: n.seq, Phase: n.phase, Lease: n.params.Lease,
-		Stated: n.stated.ID, Target: n.target.ID, Meta: n.meta, Echoes: n.echoes(),
+		Stated: n.stated.ID, Target: n.target.ID, Release: n.lease.Release, Meta: n.meta, Echoes: n.echoes(),
 	}
 }
 

@@ -39,6 +39,7 @@ func (n *Node) writeSelf(w *writer) {
 	w.u64(uint64(n.params.Lease))
 	w.u64(n.boot)
 	w.u64(n.seq)
+	w.u64(n.lease.Release)
 	w.u8(uint8(n.phase))
 	w.bool(n.wanted)
 	w.time(n.now)
@@ -163,11 +164,12 @@ func Restore(c Config, now Time, snapshot []byte) (*Node, Actions, error) {
 		return nil, Actions{}, fmt.Errorf("snapshot: %w", err)
 	}
 	n.urgent = true
-	n.lease.Moved = true
+	n.lease.Held = n.held.all
 	a := n.step(now)
 	if a.Lease == nil {
-		a.Lease = &Lease{Moved: true, Shrunk: true}
+		a.Lease = &Lease{Release: n.lease.Release}
 	}
+	a.Lease.Moved, a.Lease.Shrunk = true, true
 	return n, a, nil
 }
 
@@ -197,7 +199,8 @@ func (n *Node) readSelf(r *reader, now Time) error {
 	if lease := time.Duration(r.u64()); r.err == nil && lease != n.params.Lease {
 		return fmt.Errorf("was taken with a lease of %v, now it is %v: restart without hand-over", lease, n.params.Lease)
 	}
-	n.boot, n.seq, n.phase, n.wanted = r.u64(), r.u64(), Phase(r.u8()), r.bool()
+	n.boot, n.seq, n.lease.Release = r.u64(), r.u64(), r.u64()
+	n.phase, n.wanted = Phase(r.u8()), r.bool()
 	n.now, n.ran, n.woken = r.time(), time.Duration(r.u64()), time.Duration(r.u64())
 	n.started = stamp{r.time(), time.Duration(r.u64())}
 	n.upSince, n.ended = time.Duration(r.u64()), r.time()
