@@ -51,10 +51,26 @@ func (n *Node) mayState() bool {
 	if n.now.Sub(n.ended) < n.longestWait() && !n.params.broken(mutNoStart) {
 		return false
 	}
-	if !n.othersState() && n.ran-n.upSince < 3*n.params.Heartbeat && !n.params.broken(mutNoSettle) {
+	if !n.othersState() && !n.listened() {
 		return false
 	}
 	return !n.missesUpPeer()
+}
+
+// listened says whether a node that nobody shows a view to has listened long
+// enough to state one of its own: for three heartbeats, and to every peer that
+// was starting when last heard and may have come up since.
+func (n *Node) listened() bool {
+	const beats = 3
+	if n.params.broken(mutNoSettle) {
+		return true
+	}
+	for _, p := range n.peers {
+		if p.last != nil && p.last.Phase == Starting && n.silent(p) >= beats*n.params.Heartbeat && n.silent(p) < n.memory() {
+			return false
+		}
+	}
+	return n.ran-n.upSince >= beats*n.params.Heartbeat
 }
 
 // othersState says whether another member of the target states a view.

@@ -38,6 +38,7 @@ func (n *Node) wakeFor(p *peer, w *waker) {
 	}
 	if n.phase == Up && n.stated.None() {
 		w.in(n.memory() - (n.ran - p.upAt.ran))
+		w.in(n.memory() - n.silent(p))
 	}
 }
 
