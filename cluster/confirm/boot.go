@@ -14,9 +14,12 @@ func (n *Node) Receive(now Time, hb *Heartbeat) Actions {
 		n.ownName(hb)
 		return n.step(now)
 	}
-	n.raise(hb)
 	p := n.peer(hb.Name)
-	if n.outdated(p, hb) {
+	outdated := n.outdated(p, hb)
+	if !outdated || !n.params.broken(mutRaise) {
+		n.raise(hb)
+	}
+	if outdated {
 		return n.step(now)
 	}
 	n.accept(p, hb)

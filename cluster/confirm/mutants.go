@@ -22,6 +22,7 @@ const (
 	mutStall     = mutation.StallIsSilence
 	mutNoListen  = mutation.NoListening
 	mutProve     = mutation.BootsProve
+	mutRaise     = mutation.RaiseIfNewer
 	mutMemory    = mutation.ShortMemory
 	mutStrangers = mutation.StrangersCount
 	mutOwnLease  = mutation.OwnLease

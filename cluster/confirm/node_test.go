@@ -235,6 +235,9 @@ func TestLeaveStopsBeforeItSpeaks(t *testing.T) {
 	if a.Lease == nil || a.Lease.Deadline != 0 || !a.Lease.Shrunk || a.Lease.Confirmed.Len() != 0 {
 		t.Errorf("lease %+v, want nothing, at once", a.Lease)
 	}
+	if a.Lease.Released.Len() != 6 || a.Lease.Release != 1 || a.Broadcast.Release != 1 {
+		t.Errorf("released %d buckets as number %d, told %d; want 6, 1, 1", a.Lease.Released.Len(), a.Lease.Release, a.Broadcast.Release)
+	}
 	if a.Broadcast == nil || a.Broadcast.Phase != Leaving || a.Broadcast.Stated != 0 || a.Broadcast.Target != 0 {
 		t.Errorf("heartbeat %+v, want leaving without views", a.Broadcast)
 	}
@@ -330,6 +333,40 @@ func TestStallIsNotSilence(t *testing.T) {
 	p.take(p.n.Tick(p.now))
 	if !p.n.Targets("a") || p.last.Deadline > p.now {
 		t.Errorf("after a stall: a in target %v, deadline %v from now; want true and none", p.n.Targets("a"), p.last.Deadline.Sub(p.now))
+	}
+}
+
+// Neither the views nor the peers that a node remembers grow without bound, and
+// what is in use stays.
+func TestMemoryIsBounded(t *testing.T) {
+	p := newPair(t)
+	p.serving()
+	for i := range 500 {
+		p.now += Time(ms)
+		if _, err := p.n.Weights(p.now, string(rune('A'+i))); err != nil {
+			t.Fatal(err)
+		}
+		p.n.Receive(p.now, &Heartbeat{Name: "x" + string(rune('A'+i)), Boot: 1, Seq: 1, Phase: Starting, Lease: 600 * ms})
+	}
+	if len(p.n.views.views) > historyLen || len(p.n.peers) > maxPeers {
+		t.Errorf("%d views and %d peers, want at most %d and %d", len(p.n.views.views), len(p.n.peers), historyLen, maxPeers)
+	}
+	if p.n.views.own(both).Len() != 6 || p.n.find("a") == nil {
+		t.Error("the stated view or the member of it is forgotten")
+	}
+	if got := len(p.n.echoes()); got != MaxEchoes {
+		t.Errorf("%d echoes, want %d", got, MaxEchoes)
+	}
+}
+
+// A tick that comes late sends one heartbeat, not those that were missed.
+func TestLateTickSendsAtOnce(t *testing.T) {
+	p := newPair(t)
+	seq := p.sent.Seq
+	p.now = p.now.Add(130 * ms)
+	p.take(p.n.Tick(p.now))
+	if p.sent.Seq != seq+1 || p.n.wake() > p.now.Add(50*ms) {
+		t.Errorf("heartbeat %d, next in %v; want %d, within a heartbeat", p.sent.Seq, p.n.wake().Sub(p.now), seq+1)
 	}
 }
 

@@ -23,7 +23,7 @@ func runs(n int) int {
 	if *runsFlag > 0 {
 		return *runsFlag
 	}
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		return max(1, n/10)
 	}
 	return n

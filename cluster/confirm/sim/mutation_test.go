@@ -21,6 +21,9 @@ func TestMutationsAreCaught(t *testing.T) {
 		o.Params.Partition, o.Params.Nodes = confirm.Majority, 3
 	}
 	restarts := func(o *Options) { o.Nodes, o.Faults, o.Every = 2, Restart, 50*time.Millisecond }
+	setBack := func(o *Options) {
+		o.Nodes, o.Every, o.Loss, o.Faults = 2, 60*time.Millisecond, 0.05, Restart|Hang
+	}
 	tests := []struct {
 		name     string
 		mutation mutation.Set
@@ -44,6 +47,7 @@ func TestMutationsAreCaught(t *testing.T) {
 		{"a stall is silence", mutation.StallIsSilence, only(Hang), []Kind{Deaf}},
 		{"a stalled node does not listen", mutation.NoListening, only(Hang), []Kind{Deaf}},
 		{"boots prove nothing", mutation.BootsProve, restarts, []Kind{Overlap}},
+		{"boots named in vain", mutation.RaiseIfNewer, setBack, []Kind{Disjoint, Unserved}},
 		{"joiners forget early", mutation.ShortMemory, func(o *Options) {
 			o.Nodes, o.Every, o.Loss, o.Faults = 2, 200*time.Millisecond, 0.30, AllFaults&^HandOver
 		}, []Kind{Deaf, Disjoint}},

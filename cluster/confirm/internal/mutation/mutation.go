@@ -42,6 +42,8 @@ const (
 	NoListening
 	// BootsProve believes a higher boot that says starting without an echo.
 	BootsProve
+	// RaiseIfNewer heeds the boots named in heartbeats that are not ignored only.
+	RaiseIfNewer
 	// ShortMemory lets a node without a view respect an up peer for W only.
 	ShortMemory
 	// StrangersCount counts members that state no view for the majority.
