@@ -106,12 +106,14 @@ func (p *problems) keyPath(path, name string) string {
 	return filepath.Join(filepath.Dir(p.file), name)
 }
 
+func cureUnit(number string) string { return "it needs a unit, such as " + number + "s" }
+
 // duration reads a duration between two bounds.
 func (p *problems) duration(path string, text duration, low, high time.Duration) time.Duration {
 	d, err := time.ParseDuration(string(text))
 	switch {
 	case err != nil && strings.Contains(err.Error(), "missing unit"):
-		p.add(path, "needs a unit", fmt.Sprintf("such as %ss", text))
+		p.add(path, string(text)+" is no duration", cureUnit(string(text)))
 	case err != nil:
 		p.add(path, fmt.Sprintf("%q is no duration", text), "write it as in 3s or 500ms")
 	case d < low || d > high:

@@ -24,6 +24,7 @@ type Error struct {
 	Cure string
 
 	cause  error  // what the system said, for errors.Is
+	column int    // sorts the problems of one line
 	origin origin // sorts the file's problems before the overrides'
 }
 
@@ -75,10 +76,10 @@ func (e Errors) Unwrap() []error {
 }
 
 // sorted returns the problems in the order in which they are shown. Problems
-// of one line stay in the order in which they were found.
+// of one place stay in the order in which they were found.
 func (e Errors) sorted() Errors {
 	slices.SortStableFunc(e, func(a, b *Error) int {
-		return cmp.Or(cmp.Compare(a.origin, b.origin), cmp.Compare(a.Line, b.Line))
+		return cmp.Or(cmp.Compare(a.origin, b.origin), cmp.Compare(a.Line, b.Line), cmp.Compare(a.column, b.column))
 	})
 	return e
 }

@@ -96,7 +96,7 @@ func Parse(name string, data []byte, opts Options) (*Config, error) {
 	// With a problem found, decoding stumbles over the same one: what it could
 	// decode is still worth checking.
 	if err != nil && len(p.list) == 0 {
-		p.addAt(0, "", err.Error(), "")
+		p.addAt(place{}, "", err.Error(), "")
 		return nil, p.err()
 	}
 	c := p.validate(raw)

@@ -1,13 +1,17 @@
 package config
 
-import "strings"
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
 
 // problems collects what is wrong with one configuration and knows where each
 // key's value came from.
 type problems struct {
 	file string
-	// lines has the line of every key of the file, by path.
-	lines map[string]int
+	// places has where every key of the file is, by path.
+	places map[string]place
 	// overrides has the values that did not come from the file, by path.
 	overrides map[string]override
 	// malformed has the paths whose value could not be read at all. Nothing
@@ -19,10 +23,15 @@ type problems struct {
 	list     Errors
 }
 
+// place is a line and a column of the file, counted from 1.
+type place struct{ line, column int }
+
+func placeOf(n *yaml.Node) place { return place{n.Line, n.Column} }
+
 func newProblems(file string) *problems {
 	return &problems{
 		file:      file,
-		lines:     map[string]int{},
+		places:    map[string]place{},
 		overrides: map[string]override{},
 		malformed: map[string]bool{},
 		misspelt:  map[string]bool{},
@@ -54,7 +63,7 @@ func (p *problems) addMalformed(path, problem, cure string) {
 
 // written reports whether the file has the key, be it without a value.
 func (p *problems) written(path string) bool {
-	_, ok := p.lines[path]
+	_, ok := p.places[path]
 	return ok
 }
 
@@ -85,8 +94,8 @@ func (p *problems) locate(e *Error) {
 		}
 	}
 	for at := e.Key; at != ""; at = parent(at) {
-		if line, ok := p.lines[at]; ok {
-			e.Line = line
+		if where, ok := p.places[at]; ok {
+			e.Line, e.column = where.line, where.column
 			return
 		}
 	}

@@ -60,6 +60,9 @@ func cureUnknown(key string, known []string) string {
 		return fmt.Sprintf("did you mean `%s`?", near)
 	}
 	for _, f := range settings(reflect.TypeFor[rawConfig](), "") {
+		if above := parent(f.key); f.key == key && above != "" {
+			return fmt.Sprintf("write `%s` below `%s`", strings.TrimPrefix(key, above+"."), above)
+		}
 		if strings.HasSuffix(f.key, "."+key) {
 			return fmt.Sprintf("did you mean `%s`?", f.key)
 		}
@@ -93,7 +96,7 @@ func (p *problems) checkScalar(n *yaml.Node, t reflect.Type, path string) {
 	number := tag == "!!int" || tag == "!!float"
 	switch {
 	case t == durationType && number:
-		p.addMalformed(path, "needs a unit", "such as "+n.Value+"s")
+		p.addMalformed(path, n.Value+" is no duration", cureUnit(n.Value))
 	case t.Kind() == reflect.String && tag != "!!str":
 		p.addMalformed(path, n.Value+" is not text", fmt.Sprintf("write %q, with the quotes", n.Value))
 	case t.Kind() == reflect.Bool && tag != "!!bool":

@@ -29,7 +29,7 @@ func (p *problems) tree(data []byte) *yaml.Node {
 	}
 	var next yaml.Node
 	if err := dec.Decode(&next); err == nil {
-		p.addAt(next.Line, "", "a second YAML document", "write everything into one")
+		p.addAt(placeOf(&next), "", "a second YAML document", "write everything into one")
 		return nil
 	} else if !errors.Is(err, io.EOF) {
 		p.addSyntax(err)
@@ -46,7 +46,7 @@ func (p *problems) root(doc *yaml.Node) *yaml.Node {
 		p.addEmpty()
 		return nil
 	case top.Kind != yaml.MappingNode:
-		p.addAt(top.Line, "", "not a list of keys with values", "start with lines such as `interface: eth0`")
+		p.addAt(placeOf(top), "", "not a list of keys with values", "start with lines such as `interface: eth0`")
 		return nil
 	}
 	p.index(top, "", 0)
@@ -69,7 +69,7 @@ func (p *problems) index(n *yaml.Node, path string, depth int) {
 	case n.Kind == yaml.SequenceNode:
 		for i, item := range n.Content {
 			at := fmt.Sprintf("%s[%d]", path, i)
-			p.lines[at] = item.Line
+			p.places[at] = placeOf(item)
 			p.index(item, at, depth+1)
 		}
 	}
@@ -82,29 +82,29 @@ func (p *problems) indexKeys(n *yaml.Node, path string, depth int) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
-			p.addAt(key.Line, path, "a key that is not a word", "")
+			p.addAt(placeOf(key), path, "a key that is not a word", "")
 			continue
 		}
 		at := child(path, key.Value)
 		folded := strings.ToLower(key.Value)
 		if before, ok := first[folded]; ok {
-			p.addAt(key.Line, at, fmt.Sprintf("duplicate key `%s`", key.Value),
+			p.addAt(placeOf(key), at, fmt.Sprintf("duplicate key `%s`", key.Value),
 				fmt.Sprintf("`%s` is already on line %d", before.Value, before.Line))
 			continue
 		}
 		first[folded] = key
-		p.lines[at] = key.Line
+		p.places[at] = placeOf(key)
 		p.index(value, at, depth+1)
 	}
 }
 
-// addAt records a problem of the file itself, on a line of its own.
-func (p *problems) addAt(line int, path, problem, cure string) {
-	p.list = append(p.list, &Error{File: p.file, Line: line, Key: path, Problem: problem, Cure: cure})
+// addAt records a problem of the file itself, at a place of its own.
+func (p *problems) addAt(at place, path, problem, cure string) {
+	p.list = append(p.list, &Error{File: p.file, Line: at.line, Key: path, Problem: problem, Cure: cure, column: at.column})
 }
 
 func (p *problems) addEmpty() {
-	p.addAt(0, "", "the file is empty", "it needs at least interface, vips, rules and cluster")
+	p.addAt(place{}, "", "the file is empty", "it needs at least interface, vips, rules and cluster")
 }
 
 var yamlError = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
@@ -116,7 +116,7 @@ func (p *problems) addSyntax(err error) {
 		line, _ = strconv.Atoi(m[1]) // no line is line 0
 		text = m[2]
 	}
-	p.addAt(line, "", "not YAML: "+text, "")
+	p.addAt(place{line: line}, "", "not YAML: "+text, "")
 }
 
 func isNull(n *yaml.Node) bool {

@@ -1,0 +1,148 @@
+package config
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// equalAddrs compares addresses, whose fields are not exported, by value.
+var equalAddrs = cmp.Options{
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
+}
+
+func diffConfig(want, got *Config) string { return cmp.Diff(want, got, equalAddrs) }
+
+func addr(s string) netip.Addr     { return netip.MustParseAddr(s) }
+func port(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+// goodConfig is what goodFile means.
+func goodConfig() *Config {
+	return &Config{
+		Node:      "web1",
+		Interface: "eth0",
+		VIPs:      []VIP{{addr("192.0.2.100"), Flood, MAC{0x5a, 0xfe, 192, 0, 2, 100}}},
+		Rules: []Rule{
+			{Name: "web", Protocol: TCP, Ports: []PortRange{{80, 80}, {443, 443}}, Affinity: Client, Weight: 100},
+			{Name: "dns", Protocol: UDP, Ports: []PortRange{{53, 53}}, Affinity: Client, Weight: 100},
+		},
+		Default:  Deny,
+		Cluster:  Cluster{Bind: port("192.0.2.11:7946"), Insecure: true, Profile: Fast, JoinTimeout: 3 * time.Second},
+		Datapath: Datapath{Offload: OffloadFull, XDP: XDPAuto},
+		API:      API{Socket: "/run/thresher/api.sock"},
+		RunDir:   "/run/thresher",
+		StateDir: "/var/lib/thresher",
+	}
+}
+
+func TestParseDefaults(t *testing.T) {
+	if diff := diffConfig(goodConfig(), mustParse(t, goodFile, noEnv())); diff != "" {
+		t.Errorf("config (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseHostName(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Skip("this machine has no host name: ", err)
+	}
+	text := with(t, "node: {name: web1}\n", "")
+	if got := mustParse(t, text, noEnv()).Node; got != host {
+		t.Errorf("node %q, want the host name %q", got, host)
+	}
+}
+
+func TestParseGood(t *testing.T) {
+	const tail = "ports: [53]}"
+	tests := []struct {
+		name string
+		edit []string
+		want func(*Config)
+	}{
+		{"ports sorted and joined", []string{tail, `ports: [9000, "8000-8010", "53", 8011]}`},
+			func(c *Config) { c.Rules[1].Ports = []PortRange{{53, 53}, {8000, 8011}, {9000, 9000}} }},
+		{"all ports", []string{tail, "ports: [1-65535]}"},
+			func(c *Config) { c.Rules[1].Ports = []PortRange{{1, 65535}} }},
+		{"same port of both protocols", []string{tail, "ports: [80]}"},
+			func(c *Config) { c.Rules[1].Ports = []PortRange{{80, 80}} }},
+		{"same port of two VIPs", []string{
+			"{address: 192.0.2.100}", "{address: 192.0.2.100}\n  - {address: 192.0.2.101}",
+			"443]}", "443], vip: 192.0.2.100}", "udp, " + tail, "tcp, ports: [80], vip: [192.0.2.101]}"},
+			func(c *Config) {
+				c.VIPs = append(c.VIPs, VIP{addr("192.0.2.101"), Flood, MAC{0x5a, 0xfe, 192, 0, 2, 101}})
+				c.Rules[0].VIPs = []netip.Addr{addr("192.0.2.100")}
+				c.Rules[1] = Rule{"dns", TCP, []netip.Addr{addr("192.0.2.101")}, []PortRange{{80, 80}}, Client, 100}
+			}},
+		{"weight 0 and session", []string{tail, "ports: [53], weight: 0, affinity: session}"},
+			func(c *Config) { c.Rules[1].Weight, c.Rules[1].Affinity = 0, Session }},
+		{"own MAC without quotes", []string{"{address: 192.0.2.100}", "{address: 192.0.2.100, mode: flood, mac: 10:20:30:40:50:55}"},
+			func(c *Config) { c.VIPs[0].MAC = MAC{0x10, 0x20, 0x30, 0x40, 0x50, 0x55} }},
+		{"bind with port", []string{"192.0.2.11\n", "192.0.2.11:8000\n"},
+			func(c *Config) { c.Cluster.Bind = port("192.0.2.11:8000") }},
+		{"bind IPv6", []string{"192.0.2.11\n", "2001:db8::11\n"},
+			func(c *Config) { c.Cluster.Bind = port("[2001:db8::11]:7946") }},
+		{"bind IPv6 with port", []string{"192.0.2.11\n", "\"[2001:db8::11]:8000\"\n"},
+			func(c *Config) { c.Cluster.Bind = port("[2001:db8::11]:8000") }},
+		{"join", []string{"insecure: true", "insecure: true\n  join: [192.0.2.11, \"192.0.2.12:8000\"]\n  profile: wan\n  join_timeout: 500ms"},
+			func(c *Config) {
+				c.Cluster.Join = []netip.AddrPort{port("192.0.2.11:7946"), port("192.0.2.12:8000")}
+				c.Cluster.Profile, c.Cluster.JoinTimeout = WAN, 500*time.Millisecond
+			}},
+		{"join empty", []string{"insecure: true", "insecure: true\n  join: []"}, func(*Config) {}},
+		{"datapath", []string{"interface:", "datapath: {offload: none, xdp: generic, queues: 4}\ninterface:"},
+			func(c *Config) { c.Datapath = Datapath{OffloadNone, XDPGeneric, 4} }},
+		{"socket follows run_dir", []string{"interface:", "run_dir: /run/t1/\ninterface:"},
+			func(c *Config) { c.RunDir, c.API.Socket = "/run/t1", "/run/t1/api.sock" }},
+		{"own socket", []string{"interface:", "api: {listen: [\"unix:///run/x.sock\"]}\ninterface:"},
+			func(c *Config) { c.API.Socket = "/run/x.sock" }},
+		{"end of document", []string{"insecure: true\n", "insecure: true\n...\n"}, func(*Config) {}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			want := goodConfig()
+			tt.want(want)
+			if diff := diffConfig(want, mustParse(t, with(t, tt.edit...), noEnv())); diff != "" {
+				t.Errorf("config (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A relative key_file of the file is beside the file.
+func TestLoadKeyFile(t *testing.T) {
+	dir := t.TempDir()
+	keyFileIn(t, dir)
+	path := filepath.Join(dir, "f.yaml")
+	writeFile(t, path, with(t, "insecure: true", "key_file: key"), 0o644)
+	c, err := Load(path, noEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Cluster.Keys != testKeys() || c.Cluster.Insecure {
+		t.Errorf("the file's keys were not read: %v", c.Cluster)
+	}
+}
+
+// The example that is shipped is a valid file, and its comments are right about
+// the defaults.
+func TestExample(t *testing.T) {
+	key := keyFileIn(t, t.TempDir())
+	c, err := Load("../deploy/thresher.yaml", Options{Env: []string{}, Set: map[string]string{"cluster.key_file": key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := goodConfig()
+	want.Rules[0].Ports = append(want.Rules[0].Ports, PortRange{8000, 8010})
+	want.Rules[0].Affinity = Session
+	want.Rules[1].VIPs, want.Rules[1].Weight = []netip.Addr{addr("192.0.2.100")}, 50
+	want.Cluster.Insecure, want.Cluster.Keys = false, testKeys()
+	want.Cluster.Join = []netip.AddrPort{port("192.0.2.11:7946"), port("192.0.2.12:7946"), port("192.0.2.13:7946")}
+	if diff := diffConfig(want, c); diff != "" {
+		t.Errorf("config (-want +got):\n%s", diff)
+	}
+}
