@@ -1,9 +1,12 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,5 +147,24 @@ func TestExample(t *testing.T) {
 	want.Cluster.Join = []netip.AddrPort{port("192.0.2.11:7946"), port("192.0.2.12:7946"), port("192.0.2.13:7946")}
 	if diff := diffConfig(want, c); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
+	}
+}
+
+func TestErrorIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none.yaml")
+	_, err := Load(path, noEnv())
+	var one *Error
+	if !errors.As(err, &one) || one.File != path || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Load of no file: %#v", err)
+	}
+	if want := path + ": no such file or directory: check the path"; err.Error() != want {
+		t.Errorf("error %q, want %q", err, want)
+	}
+	big := filepath.Join(t.TempDir(), "big.yaml")
+	if err := os.WriteFile(big, make([]byte, maxFileSize+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(big, noEnv()); err == nil || !strings.Contains(err.Error(), "larger than 1048576 bytes") {
+		t.Errorf("Load of a big file: %v", err)
 	}
 }

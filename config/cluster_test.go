@@ -1,0 +1,66 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestBadCluster(t *testing.T) {
+	const cure = ": use a node's own IP address, with or without a port, such as 192.0.2.11:7946"
+	const join = "insecure: true\n  join: "
+	checkBad(t, []badCase{
+		{"no bind", []string{"  bind: 192.0.2.11\n", ""}, "8: cluster.bind: is missing: give this node's own address, such as 192.0.2.11"},
+		{"bind host name", []string{"192.0.2.11\n", "web1:7946\n"}, `9: cluster.bind: "web1:7946" is no address of a node` + cure},
+		{"bind everywhere", []string{"192.0.2.11\n", "0.0.0.0\n"}, "9: cluster.bind: 0.0.0.0 is no address of a single node" + cure},
+		{"bind VIP", []string{"192.0.2.11\n", "192.0.2.100\n"}, "9: cluster.bind: 192.0.2.100 is a VIP" + cure},
+		{"bind port 0", []string{"192.0.2.11\n", "192.0.2.11:0\n"}, "9: cluster.bind: port 0 is out of range: use 1 to 65535"},
+		{"bind port 70000", []string{"192.0.2.11\n", "192.0.2.11:70000\n"}, `9: cluster.bind: "192.0.2.11:70000" is no address of a node` + cure},
+		{"join twice", []string{"insecure: true", join + "[192.0.2.12, \"192.0.2.12:7946\"]"},
+			"11: cluster.join[1]: 192.0.2.12:7946 stands twice: give each peer once"},
+		{"join VIP", []string{"insecure: true", join + "[192.0.2.12, 192.0.2.100]"}, "11: cluster.join[1]: 192.0.2.100 is a VIP" + cure},
+		{"profile", []string{"insecure: true", "insecure: true\n  profile: fats"}, `11: cluster.profile: "fats" is no profile: use fast, lan or wan`},
+		{"join_timeout text", []string{"insecure: true", "insecure: true\n  join_timeout: soon"},
+			`11: cluster.join_timeout: "soon" is no duration: write it as in 3s or 500ms`},
+		{"join_timeout long", []string{"insecure: true", "insecure: true\n  join_timeout: 2h"},
+			"11: cluster.join_timeout: 2h0m0s is out of range: use 100ms to 1h0m0s"},
+		{"no key", []string{"  insecure: true\n", ""},
+			"8: cluster.key_file: is missing: make one with `thresher key FILE`, or set `insecure: true` to go without"},
+		{"key empty", []string{"insecure: true", `key_file: ""`},
+			"10: cluster.key_file: is empty: make one with `thresher key FILE`, or set `insecure: true` to go without"},
+		{"key and insecure", []string{"insecure: true", "insecure: true\n  key_file: /key"},
+			"10: cluster.insecure: the farm has a key file and is insecure too: remove one of the two"},
+	})
+}
+
+func TestBadKeyFile(t *testing.T) {
+	dir := t.TempDir()
+	good := string(formatKeys(testKeys()))
+	writeFile(t, filepath.Join(dir, "open"), good, 0o640)
+	writeFile(t, filepath.Join(dir, "cut"), good[:100], 0o600)
+	tests := []struct{ file, want string }{
+		{"none", "no such key file: make it with `thresher key DIR/none`, or copy it from another node"},
+		{"open", "the key file is open to others (mode 0640): chmod 600 DIR/open"},
+		{".", "the key file is no regular file: " + newKeyCure},
+		{"cut", "2: gossip: not base64: " + newKeyCure},
+	}
+	for _, tt := range tests {
+		t.Run(tt.file, func(t *testing.T) {
+			text := with(t, "insecure: true", "key_file: "+tt.file)
+			_, err := Parse(filepath.Join(dir, "f.yaml"), []byte(text), noEnv())
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			sep := ": "
+			if tt.file == "cut" {
+				sep = ":"
+			}
+			want := "DIR/f.yaml:10: cluster.key_file: " + filepath.Join("DIR", tt.file) + sep + tt.want
+			if diff := cmp.Diff(want, strings.ReplaceAll(err.Error(), dir, "DIR")); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,69 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestBadKeys(t *testing.T) {
+	const top = "the keys here are `node`, `interface`, `vips`, `rules`, `default`, `cluster`, `datapath`, `api`, `run_dir` and `state_dir`"
+	checkBad(t, []badCase{
+		{"misspelt", []string{"interface: eth0", "intreface: eth0"},
+			"2: intreface: unknown key `intreface`: did you mean `interface`?"},
+		{"other case", []string{"interface: eth0", "Interface: eth0"},
+			"2: Interface: unknown key `Interface`: did you mean `interface`?"},
+		{"in a list of objects", []string{"protocol: tcp", "prot: tcp"},
+			"6: rules[0].prot: unknown key `prot`: did you mean `protocol`?"},
+		{"in the second object", []string{"ports: [53]", "ports: [53], wieght: 5"},
+			"7: rules[1].wieght: unknown key `wieght`: did you mean `weight`?"},
+		{"mapping misspelt", []string{"cluster:", "clutser:"},
+			"8: clutser: unknown key `clutser`: did you mean `cluster`?"},
+		{"elsewhere", []string{"interface: eth0", "interface: eth0\nprofile: fast"},
+			"3: profile: unknown key `profile`: did you mean `cluster.profile`?"},
+		{"dotted", []string{"interface: eth0", "interface: eth0\ncluster.profile: fast"},
+			"3: cluster.profile: unknown key `cluster.profile`: write `profile` below `cluster`"},
+		{"not built yet", []string{"interface: eth0", "interface: eth0\nservices: []"},
+			"3: services: unknown key `services`: " + top},
+		{"number", []string{"interface: eth0", "interface: eth0\n5: 1"}, "3: 5: unknown key `5`: " + top},
+		{"twice", []string{"interface: eth0", "interface: eth0\ninterface: eth1"},
+			"3: interface: duplicate key `interface`: `interface` is already on line 2"},
+		{"twice in other case", []string{"insecure: true", "insecure: true\n  Insecure: false"},
+			"11: cluster.Insecure: duplicate key `Insecure`: `insecure` is already on line 10"},
+		{"twice in an object", []string{"{name: dns,", "{name: dns, Name: web,"},
+			"7: rules[1].Name: duplicate key `Name`: `name` is already on line 7"},
+		{"list as key", []string{"node: {name: web1}", "? [a]\n: 1"}, "1: a key that is not a word"},
+		{"alias", []string{"{address: 192.0.2.100}", "&a {address: 192.0.2.100}\n  - *a"},
+			"5: vips[1]: YAML aliases are not supported: write the value out"},
+		{"too deep", []string{"{name: web1}", strings.Repeat("[", 20) + strings.Repeat("]", 20)},
+			"1: node" + strings.Repeat("[0]", 16) + ": nested too deep"},
+		{"merge", []string{"node: {name: web1}", "node: {<<: {name: web1}}"},
+			"1: node.<<: unknown key `<<`: the keys here are `name`"},
+	})
+}
+
+func TestBadTypes(t *testing.T) {
+	checkBad(t, []badCase{
+		{"value for keys", []string{"node: {name: web1}", "node: web1"},
+			"1: node: has a value where keys belong: its keys are `name`"},
+		{"keys for value", []string{"interface: eth0", "interface: {name: eth0}"},
+			"2: interface: is not a single value"},
+		{"no value", []string{"interface: eth0", "interface:"},
+			"2: interface: has no value: give it one or remove the key"},
+		{"number for text", []string{"interface: eth0", "interface: 7"},
+			`2: interface: 7 is not text: write "7", with the quotes`},
+		{"no list", []string{"[80, 443]", "80"},
+			"6: rules[0].ports: is not a list: put the value into [brackets], or start each entry with a dash"},
+		{"yes", []string{"insecure: true", "insecure: yes"},
+			`10: cluster.insecure: "yes" is neither true nor false: use true or false`},
+		{"fraction", []string{"ports: [53]", "ports: [53], weight: 5.5"},
+			`7: rules[1].weight: "5.5" is not a whole number: write digits only`},
+		{"beyond 64 bits", []string{"ports: [53]", "ports: [53], weight: 99999999999999999999"},
+			`7: rules[1].weight: "99999999999999999999" is not a whole number: write digits only`},
+		{"no unit", []string{"insecure: true", "insecure: true\n  join_timeout: 5"},
+			"11: cluster.join_timeout: 5 is no duration: it needs a unit, such as 5s"},
+		{"no unit in quotes", []string{"insecure: true", "insecure: true\n  join_timeout: \"5\""},
+			"11: cluster.join_timeout: 5 is no duration: it needs a unit, such as 5s"},
+		{"keys for vip", []string{"ports: [53]", "ports: [53], vip: {a: 1}"},
+			"7: rules[1].vip: has keys below it where a value belongs"},
+	})
+}
