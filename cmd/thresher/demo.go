@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -33,7 +36,10 @@ func newDemo() *cobra.Command {
 			if asJSON {
 				out = cmd.ErrOrStderr()
 			}
-			result, err := demo.Run(cmd.Context(), demo.Options{Binary: binary, Nodes: nodes, Out: out})
+			// A terminal that is closed must not leave anything behind either.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
+			defer stop()
+			result, err := demo.Run(ctx, demo.Options{Binary: binary, Nodes: nodes, Out: out})
 			if err != nil {
 				return err
 			}
@@ -52,7 +58,7 @@ func showDemo(cmd *cobra.Command, result demo.Result, asJSON bool) (err error) {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "\n%s", result)
 	}
 	if err == nil && !result.OK {
-		err = errors.New("the farm did not do what it should: see the figures above")
+		err = errors.New("the farm did not do what it should: " + strings.Join(result.Problems(), "; "))
 	}
 	return err
 }

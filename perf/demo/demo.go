@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"thresher/config"
@@ -39,23 +40,34 @@ type demo struct {
 	lab     *lab.Lab
 	daemons []*lab.Process
 	capture *lab.Capture
-	picture picture
+	picture *picture
 }
+
+// errInterrupted is the end of a demo that was not let finish. By the time that
+// anybody reads it, everything is taken away.
+var errInterrupted = errors.New("interrupted; everything that the demo made is gone again")
 
 // Run builds the farm, shows it, and takes everything away again, also when ctx
 // ends early.
-func Run(ctx context.Context, o Options) (result Result, err error) {
-	d := &demo{Options: o}
+func Run(ctx context.Context, o Options) (Result, error) {
+	result, err := run(ctx, o)
+	if err != nil && ctx.Err() != nil {
+		return result, errInterrupted
+	}
+	return result, err
+}
+
+func run(ctx context.Context, o Options) (result Result, err error) {
 	l, err := lab.New(ctx, lab.Config{Nodes: o.Nodes, Clients: 1, ClientAddresses: clients})
 	if err != nil {
 		return result, err
 	}
+	d := &demo{Options: o, lab: l, picture: newPicture(o.Out, l)}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	d.lab = l
-	d.picture = newPicture(o.Out, l)
 	if err := d.start(ctx); err != nil {
 		return result, err
 	}
+	defer d.watch(ctx)()
 	return d.show(ctx)
 }
 
@@ -94,27 +106,32 @@ func (d *demo) start(ctx context.Context) error {
 func (d *demo) show(ctx context.Context) (Result, error) {
 	r := Result{Nodes: len(d.lab.Nodes)}
 	d.picture.say("%d clients, one request each", clients)
-	before := d.traffic(ctx, once)
+	before, err := d.traffic(ctx, once)
+	if err != nil {
+		return r, err
+	}
 	r.before(before)
 
 	victim := len(d.lab.Nodes) - 1
-	d.picture.killed(victim)
-	d.picture.say("%s is killed (SIGKILL); every client asks again until it is answered", d.lab.Nodes[victim].Name)
+	name := d.lab.Nodes[victim].Name
 	killed := time.Now()
 	if err := d.daemons[victim].Kill(); err != nil {
 		return r, err
 	}
-	r.after(before, d.traffic(ctx, untilAnswered), d.lab.Nodes[victim].Name, killed)
+	d.picture.killed(victim)
+	d.picture.say("%s is killed (SIGKILL); every client asks until it is answered", name)
+	after, err := d.traffic(ctx, untilAnswered)
+	if err != nil {
+		return r, err
+	}
+	r.after(before, after, name, killed)
 
 	if err := d.comeBack(ctx, victim); err != nil {
 		return r, err
 	}
 	r.Duplicates = len(d.capture.Duplicates())
-	if err := d.capture.Check(); err != nil {
-		return r, err
-	}
-	r.judge()
-	return r, ctx.Err()
+	r.OK = len(r.Problems()) == 0
+	return r, d.capture.Check()
 }
 
 // comeBack starts the killed node again and shows that it has its part back.
@@ -130,8 +147,8 @@ func (d *demo) comeBack(ctx context.Context, victim int) error {
 	if err := d.converge(ctx, len(d.lab.Nodes)); err != nil {
 		return err
 	}
-	d.traffic(ctx, once)
-	return ctx.Err()
+	_, err = d.traffic(ctx, once)
+	return err
 }
 
 // converge waits until every node sees n nodes up and serves.
@@ -145,13 +162,13 @@ func (d *demo) converge(ctx context.Context, n int) error {
 		for i, p := range d.daemons {
 			select {
 			case <-p.Done():
-				return fmt.Errorf("the daemon of %s has ended: %s", d.lab.Nodes[i].Name, p.Tail(10))
+				return fmt.Errorf("the daemon of %s has ended; it said:\n%s", d.lab.Nodes[i].Name, p.Tail(1000))
 			default:
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the nodes did not find together: %w", ctx.Err())
+			return fmt.Errorf("the nodes did not find together within %v", convergence)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -167,6 +184,26 @@ func (d *demo) agreed(ctx context.Context, n int) bool {
 		d.picture.share(i, share)
 	}
 	return true
+}
+
+// watch keeps the shares of the picture up to date until the function that it
+// returns is called. Where nobody watches it does nothing.
+func (d *demo) watch(ctx context.Context) (stop func()) {
+	if !d.picture.watched() {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for pause(ctx, frameTime) == nil {
+			for i, node := range d.lab.Nodes {
+				if _, share, err := look(ctx, node); err == nil {
+					d.picture.share(i, share)
+				}
+			}
+		}
+	})
+	return func() { cancel(); watching.Wait() }
 }
 
 // look asks one daemon how many nodes it sees up, and what its own part is.

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +60,7 @@ func (r *Result) after(before, after []answer, victim string, killed time.Time) 
 			continue
 		}
 		r.AfterKill.Answered++
-		if before[i].node == victim && (first.IsZero() || a.at.Before(first)) {
+		if before[i].node == victim && a.node != victim && (first.IsZero() || a.at.Before(first)) {
 			first = a.at
 		}
 	}
@@ -68,32 +69,41 @@ func (r *Result) after(before, after []answer, victim string, killed time.Time) 
 	}
 }
 
-// judge says whether every client got exactly one answer, from a node that had
-// its fair part.
-func (r *Result) judge() {
-	r.OK = r.Answered == r.Requests && r.AfterKill.Answered == r.AfterKill.Requests &&
-		r.Duplicates == 0 && len(r.PerNode) == r.Nodes
+// Problems says what was not as it should be: every client gets exactly one
+// answer, from a node that has its fair part. Nothing if OK.
+func (r Result) Problems() []string {
+	var list []string
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if n := r.Requests - r.Answered; n != 0 {
+		add("%d of %d requests were not answered", n, r.Requests)
+	}
+	if n := r.AfterKill.Requests - r.AfterKill.Answered; n != 0 {
+		add("%d of %d requests after the kill were not answered", n, r.AfterKill.Requests)
+	}
+	if r.Duplicates != 0 {
+		add("%d times, more than one node answered", r.Duplicates)
+	}
+	if n := len(r.PerNode); n != r.Nodes {
+		add("%d of %d nodes answered", n, r.Nodes)
+	}
 	ideal := float64(r.Requests) / float64(r.Nodes)
-	for _, n := range r.PerNode {
-		if part := float64(n) / ideal; r.Nodes <= 3 && (part < leastOfIdeal || part > mostOfIdeal) {
-			r.OK = false
+	for _, name := range slices.Sorted(maps.Keys(r.PerNode)) {
+		part := float64(r.PerNode[name]) / ideal
+		if r.Nodes <= 3 && (part < leastOfIdeal || part > mostOfIdeal) {
+			add("%s answered %d of %d requests", name, r.PerNode[name], r.Requests)
 		}
 	}
+	return list
 }
 
-// String is the result for people.
+// String is the result for people, 80 columns wide at most.
 func (r Result) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d of %d requests answered, by exactly one node each (%d duplicates)\n", r.Answered, r.Requests, r.Duplicates)
-	names := make([]string, 0, len(r.PerNode))
-	for name := range r.PerNode {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	fmt.Fprintf(&b, "%d of %d requests answered, %d of them by more than one node\n", r.Answered, r.Requests, r.Duplicates)
+	for _, name := range slices.Sorted(maps.Keys(r.PerNode)) {
 		fmt.Fprintf(&b, "  %-8s %4d  %4.1f %%\n", name, r.PerNode[name], 100*float64(r.PerNode[name])/float64(max(1, r.Requests)))
 	}
-	fmt.Fprintf(&b, "after the kill: %d of %d answered, the first of the lost node's clients after %d ms\n",
+	fmt.Fprintf(&b, "after the kill %d of %d answered, the lost node's clients from %d ms on\n",
 		r.AfterKill.Answered, r.AfterKill.Requests, r.AfterKill.FirstAnswerMS)
 	return b.String()
 }

@@ -32,14 +32,21 @@ var (
 )
 
 // parallel is how many clients are under way at once.
-const parallel = 32
+const parallel = 64
+
+// Where somebody watches, clients start so far apart, and what is left of a
+// round stays for a moment.
+const (
+	apart  = 5 * time.Millisecond
+	linger = time.Second
+)
 
 // traffic sends one request from each client address and returns the answers in
-// the order of the addresses.
-func (d *demo) traffic(ctx context.Context, p patience) []answer {
+// the order of the addresses. The error is the context's.
+func (d *demo) traffic(ctx context.Context, p patience) ([]answer, error) {
 	client := d.lab.Clients[0]
 	answers := make([]answer, len(client.Addresses))
-	d.picture.begin(len(answers))
+	d.picture.begin()
 	var all sync.WaitGroup
 	slots := make(chan struct{}, parallel)
 	for i, address := range client.Addresses {
@@ -49,10 +56,34 @@ func (d *demo) traffic(ctx context.Context, p patience) []answer {
 			answers[i] = ask(ctx, client, address, p)
 			d.picture.answered(answers[i].node)
 		})
+		if d.pauseToWatch(ctx, apart) != nil {
+			break
+		}
 	}
 	all.Wait()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	d.picture.end()
-	return answers
+	return answers, d.pauseToWatch(ctx, linger)
+}
+
+// pauseToWatch waits if somebody watches. The error is the context's.
+func (d *demo) pauseToWatch(ctx context.Context, t time.Duration) error {
+	if !d.picture.watched() {
+		return ctx.Err()
+	}
+	return pause(ctx, t)
+}
+
+// pause waits. The error is the context's.
+func pause(ctx context.Context, t time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(t):
+		return nil
+	}
 }
 
 // ask requests the page that names its node.
@@ -76,9 +107,8 @@ func get(ctx context.Context, client *lab.Host, from netip.Addr, timeout time.Du
 		return "", err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return "", err
-	}
+	// The connection hears of the end of patience, and of an interrupt.
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(0, 0)) })()
 	return request(conn)
 }
 
