@@ -13,9 +13,10 @@ import (
 	"go.uber.org/goleak"
 
 	"thresher/config"
+	"thresher/internal/leftout"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(leftout.Exit)) }
 
 var (
 	vip      = netip.MustParseAddr("192.0.2.100")

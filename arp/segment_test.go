@@ -13,6 +13,7 @@ import (
 
 	"github.com/mdlayher/packet"
 
+	"thresher/internal/leftout"
 	"thresher/internal/netnstest"
 )
 
@@ -102,7 +103,7 @@ func next(t *testing.T, conn *packet.Conn, pick func(seen) bool) seen {
 func (s *segment) arping(t *testing.T, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("arping"); err != nil {
-		t.Skip("needs the program arping (Debian package arping)")
+		leftout.Skip(t, "the program arping is not installed")
 	}
 	var out []byte
 	s.client.Do(t, func() error {

@@ -14,6 +14,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/internal/leftout"
 	"thresher/perf/lab"
 )
 
@@ -24,7 +25,7 @@ import (
 // binary is the program under test, built once.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { leftout.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	flag.Parse()
@@ -68,7 +69,7 @@ type testFarm struct {
 func newFarm(t *testing.T, c lab.Config, o lab.FarmOptions) *testFarm {
 	t.Helper()
 	if err := lab.Available(); err != nil {
-		t.Skipf("left out: %v", err)
+		leftout.Skip(t, err.Error())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)

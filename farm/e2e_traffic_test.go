@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"thresher/config"
+	"thresher/internal/leftout"
 	"thresher/perf/lab"
 )
 
@@ -192,6 +193,6 @@ func (f *testFarm) arpingOnce(t *testing.T) {
 func lookFor(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
-		t.Skipf("left out: %s is not installed", program)
+		leftout.Skip(t, program+" is not installed")
 	}
 }

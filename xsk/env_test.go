@@ -13,6 +13,7 @@ import (
 	"github.com/vishvananda/netns"
 
 	"thresher/config"
+	"thresher/internal/leftout"
 )
 
 // wire is two namespaces on one cable: a node, in which the test runs, and a
@@ -34,7 +35,7 @@ var (
 func newWire(t testing.TB, queues int) *wire {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: makes network namespaces and AF_XDP sockets")
+		leftout.Skip(t, "network namespaces and AF_XDP sockets need root")
 	}
 	runtime.LockOSThread()
 	w := &wire{client: newNamespace(t), node: newNamespace(t)}

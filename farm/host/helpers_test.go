@@ -11,10 +11,11 @@ import (
 	"github.com/vishvananda/netlink"
 	"go.uber.org/goleak"
 
+	"thresher/internal/leftout"
 	"thresher/internal/netnstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(leftout.Exit)) }
 
 var (
 	vip4 = netip.MustParsePrefix("192.0.2.100/32")

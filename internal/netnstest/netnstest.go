@@ -9,6 +9,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+
+	"thresher/internal/leftout"
 )
 
 // NS is one network namespace. It lives until its test ends.
@@ -19,7 +21,7 @@ type NS struct{ handle netns.NsHandle }
 func New(t testing.TB) *NS {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: the test makes a network namespace of its own")
+		leftout.Skip(t, "network namespaces need root")
 	}
 	ns := &NS{handle: netns.None()}
 	onThread(t, func() error {

@@ -32,12 +32,12 @@ type Lab struct {
 // skip with what it says.
 func Available() error {
 	if os.Geteuid() != 0 {
-		return errors.New("lab: network namespaces need root: run it with sudo")
+		return errors.New("network namespaces need root: run it with sudo")
 	}
 	result := make(chan error)
 	onFreshThread(func() { result <- unix.Unshare(unix.CLONE_NEWNET) })
 	if err := <-result; err != nil {
-		return fmt.Errorf("lab: cannot make network namespaces: %w (in a container: give it CAP_SYS_ADMIN and CAP_NET_ADMIN)", err)
+		return fmt.Errorf("cannot make network namespaces: %w (in a container: give it CAP_SYS_ADMIN and CAP_NET_ADMIN)", err)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"thresher/internal/leftout"
 )
 
 // helperVariable makes the test binary build a lab and wait to be killed.
@@ -17,14 +19,14 @@ func TestMain(m *testing.M) {
 	if os.Getenv(helperVariable) != "" {
 		os.Exit(helper())
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(leftout.Exit))
 }
 
 // newLab builds a lab for one test, or skips the test where that is impossible.
 func newLab(t *testing.T, c Config) *Lab {
 	t.Helper()
 	if err := Available(); err != nil {
-		t.Skip(err)
+		leftout.Skip(t, err.Error())
 	}
 	l, err := New(t.Context(), c)
 	if err != nil {
