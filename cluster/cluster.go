@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -71,13 +72,22 @@ func start(c Config, t tuning) (*Cluster, error) {
 	}
 	list, err := memberlist.Create(mc)
 	if err != nil {
-		return nil, fmt.Errorf("start cluster on %s: %w", c.Bind, err)
+		return nil, fmt.Errorf("start cluster on %s: %w", c.Bind, listenError(err))
 	}
 	cl := &Cluster{list: list, delegate: d, log: log, address: d.own().Address}
 	cl.tuning = t.withDefaults(c, mc)
 	cl.peers = others(c.Join, c.Bind, cl.address)
 	cl.ctx, cl.cancel = context.WithCancel(context.Background())
 	return cl, nil
+}
+
+// listenError puts memberlist's longest chain of words, which has no error in it
+// (net_transport.go: %v), into one that says what to do.
+func listenError(err error) error {
+	if strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
+		return fmt.Errorf("%w: another program has that port: stop it, or change the port in cluster.bind", syscall.EADDRINUSE)
+	}
+	return err
 }
 
 func (t tuning) withDefaults(c Config, mc *memberlist.Config) tuning {

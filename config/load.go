@@ -28,6 +28,9 @@ type Options struct {
 	// Set are values by key, such as "datapath.offload", above Env: what the
 	// command line's flags set.
 	Set map[string]string
+	// Interface tells whether the machine has the interface of that name: what is
+	// wrong, and the cure; nothing if it has. Nil means that nobody asks.
+	Interface func(name string) (problem, cure string)
 }
 
 // Load reads and checks the configuration file at path, with the environment
@@ -100,6 +103,11 @@ func Parse(name string, data []byte, opts Options) (*Config, error) {
 		return nil, p.err()
 	}
 	c := p.validate(raw)
+	if ask := opts.Interface; ask != nil && !p.has("interface") {
+		if problem, cure := ask(c.Interface); problem != "" {
+			p.add("interface", problem, cure)
+		}
+	}
 	if err := p.err(); err != nil {
 		return nil, err
 	}

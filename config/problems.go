@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -53,6 +54,11 @@ func (p *problems) addCause(path, problem, cure string, cause error) {
 	e := &Error{File: p.file, Key: path, Problem: problem, Cure: cure, cause: cause}
 	p.locate(e)
 	p.list = append(p.list, e)
+}
+
+// has tells whether something is wrong with the value at path already.
+func (p *problems) has(path string) bool {
+	return slices.ContainsFunc(p.list, func(e *Error) bool { return e.Key == path })
 }
 
 // addMalformed records a problem that leaves no value to look at.

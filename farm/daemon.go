@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -83,7 +84,7 @@ func (p *parts) inspect() (host.Facts, error) {
 		return facts, err
 	}
 	var errs []error
-	for _, f := range facts.Findings(p.cfg.Datapath.XDP) {
+	for _, f := range append(facts.Findings(p.cfg.Datapath.XDP), host.OwnAddress(p.cfg.Cluster.Bind.Addr())) {
 		switch f.Level {
 		case host.LevelError:
 			errs = append(errs, errors.New(f.What+"; "+f.Cure))
@@ -101,8 +102,10 @@ func (p *parts) openResponder() (*arp.Responder, error) {
 }
 
 func (p *parts) startCluster() (*cluster.Cluster, error) {
-	typical, worst := cluster.DetectionTime(p.cfg.Cluster.Profile, len(p.cfg.Cluster.Join))
-	p.log.Info("a lost node is noticed within", "typical", typical, "worst", worst, "profile", p.cfg.Cluster.Profile)
+	if n := p.configured(); n > 1 {
+		typical, worst := cluster.DetectionTime(p.cfg.Cluster.Profile, n)
+		p.log.Info("a lost node will be noticed", "usually_within", typical, "at_worst", worst, "nodes", n, "profile", p.cfg.Cluster.Profile)
+	}
 	return cluster.Start(cluster.Config{
 		Name:        p.cfg.Node,
 		Bind:        p.cfg.Cluster.Bind,
@@ -113,6 +116,16 @@ func (p *parts) startCluster() (*cluster.Cluster, error) {
 		Meta:        p.meta(cluster.Starting),
 		Logger:      p.log,
 	})
+}
+
+// configured is how many nodes the configuration names; this one need not be in
+// the list of those to join.
+func (p *parts) configured() int {
+	n := len(p.cfg.Cluster.Join)
+	if !slices.Contains(p.cfg.Cluster.Join, p.cfg.Cluster.Bind) {
+		n++
+	}
+	return n
 }
 
 func gossipKey(cfg *config.Config) []byte {

@@ -18,7 +18,7 @@ func newCheck() *cobra.Command {
 			"interface, MTU, rights. Says what to do about what it finds.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := file.load()
+			cfg, err := file.loadForThisMachine()
 			if err != nil {
 				return err
 			}
@@ -26,8 +26,9 @@ func newCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			fmt.Fprintf(cmd.OutOrStdout(), "ok: %s: node %s, VIPs: %d, rules: %d\n", file.path, cfg.Node, len(cfg.VIPs), len(cfg.Rules))
 			failed := false
-			for _, f := range facts.Findings(cfg.Datapath.XDP) {
+			for _, f := range append(facts.Findings(cfg.Datapath.XDP), host.OwnAddress(cfg.Cluster.Bind.Addr())) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 				failed = failed || f.Level == host.LevelError
 			}

@@ -93,13 +93,18 @@ func exitCode(err error) int {
 	}
 }
 
-// errorText renders an error for a person, the cure on a line of its own.
+// errorText renders an error for a person: one line for each thing that is wrong,
+// and what the daemon says of a cure on a line of its own.
 func errorText(err error) string {
 	var refused *console.Error
 	if errors.As(err, &refused) && refused.Cure != "" {
 		return fmt.Sprintf("thresher: %s\n  %s\n", refused.Message, refused.Cure)
 	}
-	return fmt.Sprintf("thresher: %v\n", err)
+	var b strings.Builder
+	for line := range strings.Lines(err.Error() + "\n") {
+		b.WriteString("thresher: " + line)
+	}
+	return b.String()
 }
 
 // withClient runs act with a client of the daemon at api.

@@ -7,6 +7,7 @@ import (
 
 	"thresher/config"
 	"thresher/farm"
+	"thresher/farm/host"
 )
 
 func newRun() *cobra.Command {
@@ -18,7 +19,7 @@ func newRun() *cobra.Command {
 			"machine as it was. Needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := file.load()
+			cfg, err := file.loadForThisMachine()
 			if err != nil {
 				return err
 			}
@@ -41,9 +42,19 @@ func (f *configFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringToStringVar(&f.set, "set", nil, "set a key above file and environment, such as datapath.xdp=generic")
 }
 
+// loadForThisMachine is load, and refuses an interface that the machine does not
+// have where the file names it.
+func (f *configFlags) loadForThisMachine() (*config.Config, error) {
+	return f.loadWith(config.Options{Set: f.set, Interface: host.FindInterface})
+}
+
 // load reads the configuration; what is wrong with it is wrong usage.
 func (f *configFlags) load() (*config.Config, error) {
-	cfg, err := config.Load(f.path, config.Options{Set: f.set})
+	return f.loadWith(config.Options{Set: f.set})
+}
+
+func (f *configFlags) loadWith(o config.Options) (*config.Config, error) {
+	cfg, err := config.Load(f.path, o)
 	if err != nil {
 		return nil, &usageError{err}
 	}

@@ -102,11 +102,33 @@ func (f *Facts) inspectInterface() error {
 	return nil
 }
 
+// FindInterface tells whether the machine has an interface of that name: what is
+// wrong, and the cure; nothing if it has one or nobody can tell.
+func FindInterface(name string) (problem, cure string) {
+	if _, err := netlink.LinkByName(name); !isNoLink(err) {
+		return "", ""
+	}
+	names, err := interfaceNames()
+	if err != nil {
+		return "", ""
+	}
+	return fmt.Sprintf("this machine has no interface %q", name), suggest(name, names)
+}
+
 // noInterface makes the error for a name that no interface has.
 func noInterface(name string) error {
-	links, err := netlink.LinkList()
+	names, err := interfaceNames()
 	if err != nil {
 		return fmt.Errorf("interface %s: %w; list the others: %w", name, ErrNoInterface, err)
+	}
+	return fmt.Errorf("interface %s: %w; %s", name, ErrNoInterface, suggest(name, names))
+}
+
+// interfaceNames lists the machine's interfaces in order, without loopback.
+func interfaceNames() ([]string, error) {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil, err
 	}
 	var names []string
 	for _, l := range links {
@@ -115,5 +137,5 @@ func noInterface(name string) error {
 		}
 	}
 	slices.Sort(names)
-	return fmt.Errorf("interface %s: %w; %s", name, ErrNoInterface, suggest(name, names))
+	return names, nil
 }

@@ -14,6 +14,9 @@ func suggest(wrong string, names []string) string {
 	if len(names) == 0 {
 		return "this machine has none but lo"
 	}
+	if len(names) == 1 {
+		return "this machine has only " + names[0]
+	}
 	sorted := slices.SortedStableFunc(slices.Values(names), func(a, b string) int {
 		return cmp.Compare(distance(wrong, a), distance(wrong, b))
 	})

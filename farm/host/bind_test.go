@@ -1,0 +1,53 @@
+package host
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"thresher/internal/netnstest"
+)
+
+func TestOwnAddress(t *testing.T) {
+	ns := netnstest.New(t)
+	ns.Veth(t, "eth0", ns, "peer0", 1)
+	ns.Addr(t, "eth0", "192.0.2.11/24")
+	for _, tt := range []struct {
+		address string
+		level   Level
+		says    string
+	}{
+		{"192.0.2.11", LevelOK, "192.0.2.11"},
+		{"127.0.0.1", LevelOK, "127.0.0.1"},
+		{"192.0.2.12", LevelError, "no interface of this machine has the address 192.0.2.12"},
+		{"2001:db8::1", LevelError, "no interface of this machine has the address 2001:db8::1"},
+	} {
+		ns.Do(t, func() error {
+			f := OwnAddress(netip.MustParseAddr(tt.address))
+			if f.Level != tt.level || !strings.Contains(f.What, tt.says) || (f.Cure == "") != (f.Level == LevelOK) {
+				t.Errorf("%s: %v", tt.address, f)
+			}
+			return nil
+		})
+	}
+}
+
+func TestFindInterface(t *testing.T) {
+	ns := netnstest.New(t)
+	ns.Do(t, func() error {
+		if problem, cure := FindInterface("eth0"); problem != `this machine has no interface "eth0"` || cure != "this machine has none but lo" {
+			t.Errorf("on an empty machine: %q, %q", problem, cure)
+		}
+		return nil
+	})
+	ns.Veth(t, "eth0", ns, "wan0", 1)
+	ns.Do(t, func() error {
+		if problem, cure := FindInterface("eth0"); problem != "" || cure != "" {
+			t.Errorf("eth0 is there: %q, %q", problem, cure)
+		}
+		if _, cure := FindInterface("eth1"); cure != "nearest are eth0, wan0" {
+			t.Errorf("eth1: %q", cure)
+		}
+		return nil
+	})
+}
