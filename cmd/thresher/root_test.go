@@ -13,12 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"thresher/console"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeFarm is a daemon's farm of one node that does as it is told.
 type fakeFarm struct{ state console.NodeState }
