@@ -35,10 +35,11 @@ func headline(s Status) []string {
 		joinFitting(count(len(s.Nodes), "node", "nodes")+stateCounts(s.Nodes), view, settled),
 	}
 	if c := s.Cluster; c != nil {
-		lines = append(lines, joinFitting(
-			fmt.Sprintf("a crash is noticed within %d ms", c.DetectionMS),
-			fmt.Sprintf("health score %d", c.HealthScore),
-			grouped(c.RefusedMessages)+" messages refused"))
+		words := []string{fmt.Sprintf("health score %d", c.HealthScore), grouped(c.RefusedMessages) + " messages refused"}
+		if c.DetectionMS > 0 { // 0 where there is nobody to lose
+			words = append([]string{fmt.Sprintf("a crash is noticed within %d ms", c.DetectionMS)}, words...)
+		}
+		lines = append(lines, joinFitting(words...))
 	}
 	return lines
 }

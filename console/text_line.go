@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // WhereText renders an answer for people, in one line.
@@ -12,11 +13,14 @@ func WhereText(w Where) string {
 }
 
 // EventText renders an event for people, in one line of any length: it may be
-// cut by the terminal, but not by us.
+// cut by the terminal, but not by us. Of the fields it has those that the message
+// does not say already.
 func EventText(e Event) string {
 	line := fmt.Sprintf("%s  %-5s  %s  %s", e.Time.Format(eventTime), e.Level, e.Kind, e.Message)
 	for _, name := range slices.Sorted(maps.Keys(e.Fields)) {
-		line += fmt.Sprintf("  %s=%s", name, e.Fields[name])
+		if !strings.Contains(e.Message, e.Fields[name]) {
+			line += fmt.Sprintf("  %s=%s", name, e.Fields[name])
+		}
 	}
 	return clip(line, len(line)) + "\n"
 }

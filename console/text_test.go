@@ -77,7 +77,7 @@ func TestOneLineTexts(t *testing.T) {
 		{"where", WhereText(Where{Node: "web2", Rule: "web", Bucket: 17}), "web2, by bucket 17 of rule web\n"},
 		{"event", EventText(Event{Time: at, Level: LevelInfo, Kind: "node_up", Message: "web2 is up",
 			Fields: map[string]string{"node": "web2", "by": "gossip"}}),
-			"2026-01-02T03:04:05.060Z  info   node_up  web2 is up  by=gossip  node=web2\n"},
+			"2026-01-02T03:04:05.060Z  info   node_up  web2 is up  by=gossip\n"},
 		{"hostile event", EventText(Event{Time: at, Level: LevelWarn, Kind: "x", Message: "a\x1b[31m\nb"}),
 			"2026-01-02T03:04:05.060Z  warn   x  a?[31m?b\n"},
 	} {

@@ -67,7 +67,14 @@ func (e *events) view(v cluster.View) {
 		names[i] = n.Name
 	}
 	nodes := strings.Join(names, " ")
-	e.add(console.LevelInfo, "view", fmt.Sprintf("the farm is shared by %d nodes: %s", len(names), nodes),
+	message := fmt.Sprintf("%d nodes share the farm: %s", len(names), nodes)
+	switch len(names) {
+	case 0:
+		message = "no node is up to share the farm"
+	case 1:
+		message = nodes + " has the farm alone"
+	}
+	e.add(console.LevelInfo, "view", message,
 		map[string]string{"view": fmt.Sprintf("%016x", v.ID), "nodes": nodes})
 }
 
