@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -169,12 +170,24 @@ func verdict(outcomes []outcome) error {
 	for _, o := range outcomes {
 		switch o.answer {
 		case taken:
-			errs = append(errs, fmt.Errorf("join the farm at %s: %w: %w: give each node a name of its own (node.name)", o.peer, ErrNameTaken, o.err))
+			errs = append(errs, fmt.Errorf("join the farm at %s: %w (%s): give each node a name of its own (node.name)", o.peer, ErrNameTaken, said(o.err)))
 		case refused:
-			errs = append(errs, fmt.Errorf("join the farm at %s: %w: %w: use the same key file on all nodes", o.peer, ErrRefused, o.err))
+			errs = append(errs, fmt.Errorf("join the farm at %s: %w (%s): use the same key file on all nodes", o.peer, ErrRefused, said(o.err)))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// listOfOne is how memberlist's Join wraps what happened with one peer: a list
+// with bullets over several lines.
+var listOfOne = regexp.MustCompile(`^1 error occurred: \* (failed to join \S+: )?`)
+
+// said is what memberlist said of a try to join one peer, in one line.
+func said(err error) string {
+	if err == nil {
+		return "no reason given"
+	}
+	return listOfOne.ReplaceAllString(strings.Join(strings.Fields(err.Error()), " "), "")
 }
 
 func loggerOr(l *slog.Logger) *slog.Logger {

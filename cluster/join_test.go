@@ -183,3 +183,16 @@ func TestVerdict(t *testing.T) {
 		}
 	}
 }
+
+// TestSaid holds what a person reads to one line.
+func TestSaid(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"1 error occurred:\n\t* failed to join 192.0.2.11:7946: no installed keys could decrypt the message\n\n", "no installed keys could decrypt the message"},
+		{"1 error occurred:\n\t* failed to join 192.0.2.11: remote error: it's\n taken\n\n", "remote error: it's taken"},
+		{"EOF", "EOF"},
+	} {
+		if got := said(errors.New(tt.text)); got != tt.want {
+			t.Errorf("said(%q) = %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}

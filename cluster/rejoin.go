@@ -48,7 +48,7 @@ func (c *Cluster) rejoin(ctx context.Context) {
 		if _, err := c.list.Join([]string{p.String()}); err == nil {
 			c.log.emit(slog.LevelInfo, fmt.Sprintf("joined the configured peer %s again", p))
 		} else if classify(err) == refused {
-			c.log.emit(slog.LevelWarn, fmt.Sprintf("the configured peer %s runs but refuses this node: use the same key file on all nodes", p), "error", err)
+			c.log.emit(slog.LevelWarn, fmt.Sprintf("the configured peer %s runs but refuses this node: use the same key file on all nodes", p), "error", said(err))
 		}
 	}
 }

@@ -9,7 +9,11 @@ import (
 
 // WhereText renders an answer for people, in one line.
 func WhereText(w Where) string {
-	return clip(fmt.Sprintf("%s, by bucket %d of rule %s", w.Node, w.Bucket, w.Rule), textWidth) + "\n"
+	node := w.Node
+	if node == "" {
+		node = "no node"
+	}
+	return clip(fmt.Sprintf("%s, by bucket %d of rule %s", node, w.Bucket, w.Rule), textWidth) + "\n"
 }
 
 // EventText renders an event for people, in one line of any length: it may be

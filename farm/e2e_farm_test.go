@@ -88,7 +88,7 @@ func newFarm(t *testing.T, c lab.Config, o lab.FarmOptions) *testFarm {
 func (f *testFarm) close() {
 	if f.t.Failed() {
 		for name, p := range f.daemons {
-			f.t.Logf("the end of %s's log:\n%s", name, p.Tail(30))
+			f.t.Logf("the end of %s's log:\n%s", name, p.Tail(4000))
 		}
 	}
 	must(f.t, f.Close())

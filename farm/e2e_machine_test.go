@@ -46,7 +46,7 @@ func TestCleanStopRestoresMachine(t *testing.T) {
 	before := f.state(n)
 	stop := func() {
 		if err := f.daemons[n.Name].Stop(f.ctx); err != nil {
-			t.Fatalf("the daemon ended with %v\n%s", err, f.daemons[n.Name].Tail(30))
+			t.Fatalf("the daemon ended with %v\n%s", err, f.daemons[n.Name].Tail(4000))
 		}
 		if after := f.state(n); after != before {
 			t.Errorf("before:\n%s\nafter:\n%s", before, after)

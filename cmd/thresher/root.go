@@ -76,8 +76,8 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 }
 
 // exitCode returns the program's exit code for what a command returned. A request
-// that the daemon does not understand came from a wrong command line, and an
-// interface that does not exist from a wrong configuration.
+// that the daemon does not understand, or that names a rule that there is not,
+// came from a wrong command line, and an interface that does not exist from a wrong configuration.
 func exitCode(err error) int {
 	var usage *usageError
 	var refused *console.Error
@@ -86,7 +86,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &usage), errors.Is(err, host.ErrNoInterface):
 		return exitUsage
-	case errors.As(err, &refused) && refused.Code == console.CodeBadRequest:
+	case errors.As(err, &refused) && (refused.Code == console.CodeBadRequest || refused.Code == console.CodeNotFound):
 		return exitUsage
 	default:
 		return exitFailed

@@ -1,0 +1,84 @@
+package farm
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"thresher/arp"
+	"thresher/cluster"
+	"thresher/config"
+)
+
+// manyVIPs are so many VIPs in a row.
+func manyVIPs(n int) []config.VIP {
+	vips := make([]config.VIP, n)
+	for i := range vips {
+		a := netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + i)})
+		vips[i] = config.VIP{Address: a, Mode: config.Flood, MAC: config.FloodMAC(a)}
+	}
+	return vips
+}
+
+// Every VIP is answered for by exactly one node, the one that the view elects,
+// and watched by all.
+func TestBindings(t *testing.T) {
+	vips := manyVIPs(20)
+	view := viewOf([]uint8{100}, []uint8{100}, []uint8{100})
+	answered := make(map[netip.Addr]string)
+	for _, self := range view.Names() {
+		b := bindingsFor(view, self, vips)
+		if len(b.all) != len(vips) || len(b.mine) == 0 || len(b.mine) == len(vips) {
+			t.Errorf("%s answers for %d of %d VIPs, and watches %d", self, len(b.mine), len(vips), len(b.all))
+		}
+		for _, m := range b.mine {
+			if other := answered[m.Address]; other != "" {
+				t.Errorf("%s and %s both answer for %s", self, other, m.Address)
+			}
+			answered[m.Address] = self
+			if m.MAC != config.FloodMAC(m.Address) {
+				t.Errorf("%s answers for %s with %s", self, m.Address, m.MAC)
+			}
+		}
+		for _, vip := range vips {
+			if want := view.Responder(vip.Address); b.responders[vip.Address] != want {
+				t.Errorf("%s takes %s for the responder of %s, not %s", self, b.responders[vip.Address], vip.Address, want)
+			}
+		}
+	}
+	if len(answered) != len(vips) {
+		t.Errorf("%d of %d VIPs are answered for", len(answered), len(vips))
+	}
+}
+
+func TestNobodyAnswersInAnEmptyFarm(t *testing.T) {
+	b := bindingsFor(cluster.View{}, "web1", manyVIPs(1))
+	want := bindings{
+		responders: map[netip.Addr]string{netip.MustParseAddr("192.0.2.100"): ""},
+		all:        []arp.Binding{{Address: netip.MustParseAddr("192.0.2.100"), MAC: config.MAC{0x5a, 0xfe, 192, 0, 2, 100}}},
+	}
+	if diff := cmp.Diff(want, b, cmp.AllowUnexported(bindings{}), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestBindingsAreEqualOnlyIfNothingChanged(t *testing.T) {
+	three, two := viewOf([]uint8{100}, []uint8{100}, []uint8{100}), viewOf([]uint8{100}, []uint8{100})
+	vips := manyVIPs(20)
+	b := bindingsFor(three, "web1", vips)
+	if !b.equal(bindingsFor(three, "web1", vips)) {
+		t.Error("the same view gives other bindings")
+	}
+	for what, other := range map[string]bindings{
+		"nothing yet":   {},
+		"another view":  bindingsFor(two, "web1", vips),
+		"another self":  bindingsFor(three, "web2", vips),
+		"one VIP fewer": bindingsFor(three, "web1", vips[1:]),
+	} {
+		if b.equal(other) {
+			t.Errorf("%s: taken for the same", what)
+		}
+	}
+}

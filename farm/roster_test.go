@@ -1,0 +1,86 @@
+package farm
+
+import (
+	"log/slog"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"thresher/cluster"
+	"thresher/console"
+)
+
+func member(name string, phase cluster.Phase, alive bool) cluster.Member {
+	return cluster.Member{
+		Name: name, Address: netip.MustParseAddrPort("192.0.2.11:7946"),
+		Meta: cluster.Meta{Phase: phase}, Alive: alive,
+	}
+}
+
+func TestStateOfAMember(t *testing.T) {
+	for _, tt := range []struct {
+		phase cluster.Phase
+		alive bool
+		want  console.NodeState
+	}{
+		{cluster.Starting, true, console.Starting},
+		{cluster.Up, true, console.Up},
+		{cluster.Leaving, true, console.Stopped},
+		{cluster.Stopped, true, console.Stopped},
+		{0, true, console.Starting}, // what it says cannot be read
+		{cluster.Up, false, console.Unreachable},
+		{cluster.Starting, false, console.Unreachable},
+		{cluster.Leaving, false, console.Stopped},
+		{cluster.Stopped, false, console.Stopped},
+	} {
+		if got := stateOf(member("web2", tt.phase, tt.alive)); got != tt.want {
+			t.Errorf("%v, alive %v: %s, want %s", tt.phase, tt.alive, got, tt.want)
+		}
+	}
+}
+
+// quietEvents are events that nobody logs.
+func quietEvents() *events {
+	return &events{ring: console.NewLog(0), log: slog.New(slog.DiscardHandler)}
+}
+
+// messages are what the events say from the one with number from on.
+func messages(e *events, from uint64) []string {
+	var list []string
+	for _, one := range e.ring.Since(from) {
+		list = append(list, one.Message)
+	}
+	return list
+}
+
+// Each change of another node is told once; nodes that the list has forgotten
+// stay as they were last.
+func TestRosterTellsChangesOnce(t *testing.T) {
+	e := quietEvents()
+	r := newRoster("web1")
+	lists := [][]cluster.Member{
+		{member("web1", cluster.Starting, true)},
+		{member("web1", cluster.Up, true), member("web2", cluster.Starting, true)},
+		{member("web1", cluster.Up, true), member("web2", cluster.Up, true)},
+		{member("web1", cluster.Up, true), member("web2", cluster.Up, true)},
+		{member("web1", cluster.Up, true), member("web2", cluster.Up, false), member("web0", cluster.Up, true)},
+		{member("web1", cluster.Up, true)},
+		{member("web1", cluster.Up, true), member("web2", cluster.Up, true)},
+	}
+	for _, list := range lists {
+		r.update(list, e)
+	}
+	want := []string{
+		"node web2 is starting", "node web2 is up", "node web2 is unreachable", "node web0 is up", "node web2 is up",
+	}
+	if diff := cmp.Diff(want, messages(e, 0)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"web0", "web1", "web2"}, r.names()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := r.nodes["web0"]; got.state != console.Up || got.address != netip.MustParseAddr("192.0.2.11") {
+		t.Errorf("web0 is %+v", got)
+	}
+}

@@ -1,0 +1,148 @@
+package farm
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"thresher/cluster"
+	"thresher/config"
+	"thresher/pipeline"
+)
+
+// viewOf is a view of nodes web1, web2 ... with these weights each.
+func viewOf(weights ...[]uint8) cluster.View {
+	nodes := make([]cluster.Node, len(weights))
+	for i, w := range weights {
+		nodes[i] = cluster.Node{Name: fmt.Sprintf("web%d", i+1), Weights: w}
+	}
+	return cluster.NewView(nodes)
+}
+
+// rulesOf are so many rules, of which only the number counts.
+func rulesOf(n int) []config.Rule {
+	rules := make([]config.Rule, n)
+	for i := range rules {
+		rules[i].Name = fmt.Sprintf("rule%d", i)
+	}
+	return rules
+}
+
+// Every bucket of every rule, and of ICMP echo, belongs to the one node that the
+// cluster's table says, and to nobody where no node has a weight.
+func TestDivisionIsTheClustersTable(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		view cluster.View
+		none []int // rules that nobody serves
+	}{
+		{"three alike", viewOf([]uint8{100, 100}, []uint8{100, 100}, []uint8{100, 100}), nil},
+		{"weights by rule", viewOf([]uint8{100, 10}, []uint8{50, 20}, []uint8{0, 30}), nil},
+		{"one alone", viewOf([]uint8{100, 100}), nil},
+		{"a rule without servers", viewOf([]uint8{100, 0}, []uint8{100, 0}), []int{1}},
+		{"a node with fewer rules", viewOf([]uint8{100, 100}, []uint8{100}), nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := shares{rules: rulesOf(2)}
+			d := s.divide(tt.view)
+			for rule := range 3 {
+				weights := tt.view.Weights(rule)
+				if rule == 2 { // ICMP echo
+					weights = make([]uint8, len(weights))
+					for i := range weights {
+						weights[i] = echoWeight
+					}
+				}
+				checkRule(t, d, rule, new(cluster.Assigner).Assign(tt.view.Names(), weights))
+			}
+			for _, rule := range tt.none {
+				if got := d.owner(rule, 17); got != "" {
+					t.Errorf("rule %d is served by %s", rule, got)
+				}
+			}
+		})
+	}
+}
+
+// checkRule holds the nodes' bucket sets against the table. The last rule is ICMP
+// echo.
+func checkRule(t *testing.T, d division, rule int, table *cluster.Table) {
+	t.Helper()
+	counts := make([]int, len(d.view.Nodes))
+	for n, node := range d.view.Nodes {
+		share := d.of(node.Name)
+		bits := share.Echo
+		if rule < len(share.Rules) {
+			bits = share.Rules[rule]
+		}
+		for b := range pipeline.Buckets {
+			mine := table[b] == uint8(n)
+			if mine != bits.Has(uint16(b)) {
+				t.Fatalf("rule %d, bucket %d: %s has it: %v, the table says %v", rule, b, node.Name, !mine, mine)
+			}
+			if mine {
+				counts[n]++
+			}
+		}
+	}
+	if diff := cmp.Diff(counts, d.counts(rule)); diff != "" {
+		t.Errorf("rule %d (-want +got):\n%s", rule, diff)
+	}
+	owned, sum := 0, 0
+	for _, owner := range table {
+		if owner != cluster.NoOwner {
+			owned++
+		}
+	}
+	for _, n := range counts {
+		sum += n
+	}
+	if sum != owned || owned != 0 && owned != pipeline.Buckets {
+		t.Errorf("rule %d: the nodes have %d buckets of %d", rule, sum, owned)
+	}
+}
+
+// Rules with the same weights share one bucket set, so that 256 of them cost no
+// more memory than one.
+func TestRulesWithTheSameWeightsShareTheirSet(t *testing.T) {
+	s := shares{rules: rulesOf(3)}
+	share := s.divide(viewOf([]uint8{100, 50, 100}, []uint8{100, 100, 100})).of("web1")
+	if len(share.Rules) != 3 || share.Rules[0] != share.Rules[2] || share.Rules[0] != share.Echo || share.Rules[0] == share.Rules[1] {
+		t.Errorf("sets %p, echo %p", share.Rules, share.Echo)
+	}
+}
+
+func TestStrangersAndAnEmptyFarmHaveNoShare(t *testing.T) {
+	s := shares{rules: rulesOf(1)}
+	if got := s.divide(viewOf([]uint8{100})).of("web9"); got != nil {
+		t.Errorf("a node that is not in the view has %v", got)
+	}
+	d := s.divide(cluster.View{})
+	if got := d.of("web1"); got != nil {
+		t.Errorf("in a farm without nodes, web1 has %v", got)
+	}
+	if got := d.owner(0, 17); got != "" || len(d.counts(0)) != 0 {
+		t.Errorf("in a farm without nodes, %q owns a bucket, counts %v", got, d.counts(0))
+	}
+}
+
+// A node that leaves gives its buckets away, and nobody else's move.
+func TestOnlyTheBucketsOfALostNodeMove(t *testing.T) {
+	s := shares{rules: rulesOf(1)}
+	three := s.divide(viewOf([]uint8{100}, []uint8{100}, []uint8{100}))
+	two := s.divide(viewOf([]uint8{100}, []uint8{100}))
+	moved := 0
+	for b := range pipeline.Buckets {
+		old, now := three.owner(0, uint16(b)), two.owner(0, uint16(b))
+		if old != now {
+			moved++
+		}
+		if old != "web3" && old != now {
+			t.Fatalf("bucket %d went from %s to %s", b, old, now)
+		}
+	}
+	if want := three.counts(0)[2]; moved != want {
+		t.Errorf("%d buckets moved, web3 had %d", moved, want)
+	}
+}
