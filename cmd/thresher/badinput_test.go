@@ -129,4 +129,13 @@ func TestBadOverrideExits2(t *testing.T) {
 	if got := run(t, dir, "check", "--config", "none.yaml"); got.code != exitUsage || got.stderr != "thresher: none.yaml: no such file or directory: check the path\n" {
 		t.Errorf("exit %d, %q", got.code, got.stderr)
 	}
+	// A value may be a list, with commas in it.
+	got = run(t, dir, "check", "--config", "bad.yaml", "--set", "cluster.join=192.0.2.12,192.0.2.300")
+	if want := "thresher: flag: cluster.join[1]: \"192.0.2.300\" is no address of a node: "; got.code != exitUsage || !strings.HasPrefix(got.stderr, want) {
+		t.Errorf("exit %d, %q", got.code, got.stderr)
+	}
+	got = run(t, dir, "check", "--config", "bad.yaml", "--set", "datapath.xdp")
+	if want := "thresher: flag --set: \"datapath.xdp\" is not KEY=VALUE; write it as in --set datapath.xdp=generic\n"; got.code != exitUsage || got.stderr != want {
+		t.Errorf("exit %d, %q", got.code, got.stderr)
+	}
 }

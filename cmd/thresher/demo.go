@@ -22,7 +22,8 @@ func newDemo() *cobra.Command {
 		Short: "Show a farm at work inside this machine",
 		Long: "Build a farm and a client out of network namespaces inside this machine, send\n" +
 			"it real requests, kill a node, show its share move, and take everything away\n" +
-			"again. Needs root, and nothing else.",
+			"again. Needs root, and nothing else. With --json, progress goes to standard error\n" +
+			"and standard output gets one object.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if nodes < 2 || nodes > 32 {

@@ -26,6 +26,11 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "thresher",
 		Short: "A farm of machines behind one address, with no box in front",
+		Long: "Thresher makes Linux machines on one Ethernet segment a farm behind one shared\n" +
+			"address: each gets every packet for it and keeps those of its own clients.\n\n" +
+			"See it at work:   thresher demo\n" +
+			"Run a node:       thresher key, thresher check, thresher run\n" +
+			"Look after it:    thresher status, where, events, stop, start",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
 		SilenceUsage:  true,

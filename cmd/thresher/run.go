@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,26 +36,35 @@ func newRun() *cobra.Command {
 // configFlags name the configuration file, and what stands above it.
 type configFlags struct {
 	path string
-	set  map[string]string
+	set  []string
 }
 
 func (f *configFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.path, "config", "/etc/thresher/thresher.yaml", "the configuration file")
-	cmd.Flags().StringToStringVar(&f.set, "set", nil, "set a key above file and environment, such as datapath.xdp=generic")
+	// An array, since pflag's maps and slices split at commas, which lists have.
+	cmd.Flags().StringArrayVar(&f.set, "set", nil, "set `KEY=VALUE` above file and environment, such as datapath.xdp=generic")
 }
 
 // loadForThisMachine is load, and refuses an interface that the machine does not
 // have where the file names it.
 func (f *configFlags) loadForThisMachine() (*config.Config, error) {
-	return f.loadWith(config.Options{Set: f.set, Interface: host.FindInterface})
+	return f.loadWith(config.Options{Interface: host.FindInterface})
 }
 
 // load reads the configuration; what is wrong with it is wrong usage.
 func (f *configFlags) load() (*config.Config, error) {
-	return f.loadWith(config.Options{Set: f.set})
+	return f.loadWith(config.Options{})
 }
 
 func (f *configFlags) loadWith(o config.Options) (*config.Config, error) {
+	o.Set = make(map[string]string)
+	for _, pair := range f.set {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return nil, &usageError{fmt.Errorf("flag --set: %q is not KEY=VALUE; write it as in --set datapath.xdp=generic", pair)}
+		}
+		o.Set[key] = value
+	}
 	cfg, err := config.Load(f.path, o)
 	if err != nil {
 		return nil, &usageError{err}

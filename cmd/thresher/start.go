@@ -13,6 +13,7 @@ func newStart(api *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "start",
 		Short: "Bring this node up",
+		Long:  "Bring a stopped node up: it takes its share of the clients back.",
 		Args:  args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return changeNode(cmd, *api, (*console.Client).Start)

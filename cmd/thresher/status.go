@@ -19,7 +19,9 @@ func newStatus(api *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show this node and its farm",
-		Args:  args(cobra.NoArgs),
+		Long: "Show this node and its farm: who is up, who serves how much of each rule, who\n" +
+			"answers ARP for the VIPs, and what became of the packets that came for them.",
+		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			screen := console.NewScreen(cmd.OutOrStdout())
 			show := func(s console.Status) error { return screen.Show(console.StatusText(s, screen.Rows())) }
