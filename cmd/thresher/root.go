@@ -48,7 +48,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newRun(), newCheck(), newClean(), newKey(),
 		newStatus(api), newStart(api), newStop(api), newWhere(api), newEvents(api),
-		newDemo(), newVersion(),
+		newDemo(), newBench(), newVersion(),
 	)
 	return root
 }

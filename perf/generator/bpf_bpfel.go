@@ -14,9 +14,13 @@ import (
 )
 
 type bpfState struct {
-	_      structs.HostLayout
-	Random uint64
-	Frames uint64
+	_          structs.HostLayout
+	Random     uint64
+	Frames     uint64
+	FirstFrame uint64
+	FirstTime  uint64
+	LastFrame  uint64
+	LastTime   uint64
 }
 
 type bpfVip struct {

@@ -20,11 +20,12 @@ const (
 	// turn: as many as one turn of NAPI takes (NAPI_POLL_WEIGHT), and less than
 	// a veth's ring of 256 (VETH_RING_SIZE, drivers/net/veth.c).
 	batch = 64
-	// callTime is how long one call into the kernel should take: long against
-	// its set-up of some 50 µs, short against a measurement.
-	callTime = 20 * time.Millisecond
-	// firstCall and maxCall bound the frames of one call.
-	firstCall, maxCall = 4096, 1 << 20
+	// callTime is how long one call into the kernel should make frames: long
+	// against the 20 ms that the kernel takes to end it, and short enough to be
+	// interrupted.
+	callTime = 250 * time.Millisecond
+	// minCall and maxCall bound the frames of one call; the first has minCall.
+	minCall, maxCall = 16384, 1 << 24
 )
 
 // Generator makes frames of one Traffic. It is for one goroutine.
@@ -34,8 +35,25 @@ type Generator struct{ objects bpfObjects }
 type Sent struct {
 	// Frames is how many frames were made.
 	Frames uint64
-	// Elapsed is the wall time of making them, with the receiver's part of it.
+	// Timed is for how many of them the time was taken: all but a few.
+	Timed uint64
+	// Elapsed is the wall time of making Timed frames, with the receiver's part
+	// of it and without what the kernel needs to begin and end a run.
 	Elapsed time.Duration
+}
+
+// Rate is how many frames a second were made.
+func (s Sent) Rate() float64 {
+	if s.Elapsed <= 0 {
+		return 0
+	}
+	return float64(s.Timed) / s.Elapsed.Seconds()
+}
+
+func (s *Sent) add(other Sent) {
+	s.Frames += other.Frames
+	s.Timed += other.Timed
+	s.Elapsed += other.Elapsed
 }
 
 // New prepares a generator that sends its frames out of the interface with that
@@ -79,59 +97,92 @@ func (g *Generator) seed() error {
 	return nil
 }
 
-// Frames is how many frames were made since New.
-func (g *Generator) Frames() (uint64, error) {
-	var states []bpfState
-	if err := g.objects.States.Lookup(uint32(0), &states); err != nil {
-		return 0, fmt.Errorf("generator: read the frame counter: %w", err)
-	}
-	var sum uint64
-	for _, s := range states {
-		sum += s.Frames
-	}
-	return sum, nil
-}
-
-// Run makes frames for the time d, rounded up to whole calls into the kernel,
-// or until ctx ends, which is no error. The calling goroutine must be locked to
-// a thread in the target's network namespace.
-func (g *Generator) Run(ctx context.Context, d time.Duration) (Sent, error) {
-	before, err := g.Frames()
-	if err != nil {
-		return Sent{}, err
-	}
-	start := time.Now()
-	var elapsed time.Duration
-	for frames := uint32(firstCall); ctx.Err() == nil && elapsed < d; elapsed = time.Since(start) {
-		called := time.Now()
-		if err := g.call(frames); err != nil {
-			return Sent{}, err
+// Run makes frames for the time d, a little more or less, or until ctx ends,
+// which is no error. The calling goroutine must be locked to a thread in the
+// target's network namespace.
+func (g *Generator) Run(ctx context.Context, d time.Duration) (sent Sent, err error) {
+	for frames := uint32(minCall); ctx.Err() == nil && sent.Elapsed < d; {
+		call, err := g.Send(frames)
+		if err != nil {
+			return sent, err
 		}
-		frames = nextCall(frames, time.Since(called), d-time.Since(start))
+		sent.add(call)
+		frames = nextCall(call, d-sent.Elapsed)
 	}
-	after, err := g.Frames()
-	return Sent{Frames: after - before, Elapsed: elapsed}, err
+	return sent, nil
 }
 
 // Send makes n frames. The calling goroutine must be as for Run.
-func (g *Generator) Send(n int) error { return g.call(uint32(n)) }
-
-func (g *Generator) call(frames uint32) error {
-	_, err := g.objects.Generate.Run(&ebpf.RunOptions{
-		Data: make([]byte, FrameLen), Repeat: frames, Flags: liveFrames, BatchSize: batch,
-	})
+func (g *Generator) Send(n uint32) (Sent, error) {
+	before, err := g.begin()
 	if err != nil {
-		return fmt.Errorf("generator: run on live frames (needs Linux 5.18): %w", err)
+		return Sent{}, err
 	}
-	return nil
+	if _, err := g.objects.Generate.Run(&ebpf.RunOptions{
+		Data: make([]byte, FrameLen), Repeat: n, Flags: liveFrames, BatchSize: batch,
+	}); err != nil {
+		return Sent{}, fmt.Errorf("generator: run on live frames (needs Linux 5.18): %w", err)
+	}
+	states, err := g.states()
+	if err != nil {
+		return Sent{}, err
+	}
+	return sentIn(before, states), nil
 }
 
-// nextCall is how many frames the next call should make, by what the last one
-// took and how much time is left.
-func nextCall(frames uint32, took, left time.Duration) uint32 {
+// Frame makes one frame and returns it instead of sending it.
+func (g *Generator) Frame() ([]byte, error) {
+	frame := make([]byte, FrameLen)
+	if _, err := g.objects.Generate.Run(&ebpf.RunOptions{Data: make([]byte, FrameLen), DataOut: frame}); err != nil {
+		return nil, fmt.Errorf("generator: make a frame: %w", err)
+	}
+	return frame, nil
+}
+
+// begin forgets the times of the call before and returns the states.
+func (g *Generator) begin() ([]bpfState, error) {
+	states, err := g.states()
+	if err != nil {
+		return nil, err
+	}
+	for i := range states {
+		states[i].FirstTime = 0
+	}
+	if err := g.objects.States.Put(uint32(0), states); err != nil {
+		return nil, fmt.Errorf("generator: reset the times: %w", err)
+	}
+	return states, nil
+}
+
+func (g *Generator) states() ([]bpfState, error) {
+	var states []bpfState
+	if err := g.objects.States.Lookup(uint32(0), &states); err != nil {
+		return nil, fmt.Errorf("generator: read the frame counters: %w", err)
+	}
+	return states, nil
+}
+
+// sentIn is what one call sent. A thread that is not pinned may change its CPU
+// between two batches: then the one that made most frames gives the time.
+func sentIn(before, after []bpfState) (sent Sent) {
+	var most uint64
+	for i, s := range after {
+		n := s.Frames - before[i].Frames
+		sent.Frames += n
+		if n > most && s.FirstTime != 0 {
+			most = n
+			sent.Timed = s.LastFrame - s.FirstFrame
+			sent.Elapsed = time.Duration(s.LastTime - s.FirstTime)
+		}
+	}
+	return sent
+}
+
+// nextCall is how many frames to make in the next call, by the rate of the last
+// one and the time that is left.
+func nextCall(last Sent, left time.Duration) uint32 {
 	want := min(callTime, max(left, 0))
-	next := float64(frames) * float64(want) / float64(max(took, time.Microsecond))
-	return uint32(min(max(next, batch), maxCall))
+	return uint32(min(max(last.Rate()*want.Seconds(), minCall), maxCall))
 }
 
 // Pin keeps the calling thread on the last of its CPUs, so that generator and

@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"thresher/perf/generator"
+)
+
+const (
+	// warmTimeout is how long an engine may take until it judges traffic as it
+	// was set up to.
+	warmTimeout = 10 * time.Second
+	// warmFrames are sent at a time while warming up: a share of 1/32 shows.
+	warmFrames = 512
+	// settleTimeout is how long frames may be under way after the last one was
+	// made, and settleStep how long none may come for all to be there.
+	settleTimeout, settleStep = time.Second, 5 * time.Millisecond
+)
+
+// Send makes n frames.
+func (b *Testbed) Send(g *generator.Generator, n uint32) error {
+	return b.Lab.Switch.Do(func() error {
+		_, err := g.Send(n)
+		return err
+	})
+}
+
+// Run makes frames for the time d on a CPU of the generator's own.
+func (b *Testbed) Run(ctx context.Context, g *generator.Generator, d time.Duration) (sent generator.Sent, err error) {
+	err = b.Lab.Switch.Do(func() error {
+		if err := generator.Pin(); err != nil {
+			return err
+		}
+		sent, err = g.Run(ctx, d)
+		return err
+	})
+	return sent, err
+}
+
+// WarmUp sends traffic until the engine judges it as it should: it has all that
+// it needs from the other nodes, and no packet takes the slow way that need not.
+func (b *Testbed) WarmUp(ctx context.Context, g *generator.Generator) error {
+	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
+	defer cancel()
+	for {
+		c, err := b.try(ctx, g)
+		if err != nil {
+			return err
+		}
+		if b.warm(c) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("of %d frames the engine judged %d, let in %d and had no table for %d: %w",
+				warmFrames, c.Judged, c.Delivered, c.NotServing, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// try sends a few frames and returns what became of them.
+func (b *Testbed) try(ctx context.Context, g *generator.Generator) (Counts, error) {
+	before, err := b.Counts(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	if err := b.Send(g, warmFrames); err != nil {
+		return Counts{}, err
+	}
+	after, err := b.Settle(ctx)
+	return after.Sub(before), err
+}
+
+// warm judges one try. What is let in may be more than traffic by a few packets
+// of the farm's own.
+func (b *Testbed) warm(c Counts) bool {
+	if c.Judged < warmFrames || c.NotServing > 0 {
+		return false
+	}
+	return b.setup.Share.Mine == 0 || b.dropsAll || c.Delivered >= warmFrames/64
+}
+
+// Settle waits until no frame is under way and returns the counts.
+func (b *Testbed) Settle(ctx context.Context) (Counts, error) {
+	deadline := time.Now().Add(settleTimeout)
+	last, err := b.Counts(ctx)
+	for err == nil && time.Now().Before(deadline) {
+		time.Sleep(settleStep)
+		var c Counts
+		if c, err = b.Counts(ctx); c.Judged == last.Judged && c.Delivered == last.Delivered {
+			return c, err
+		}
+		last = c
+	}
+	return last, err
+}
