@@ -101,25 +101,26 @@ func frames(to []config.VIP, rules []config.Rule, n int) (made [][]byte, err err
 	return made, nil
 }
 
-// measure does what a queue does with each batch, until the time is over.
+// measure does what a queue does with each batch, until the time is over, and
+// takes the median of the passes over all frames.
 func (t *pipelineTrial) measure(ctx context.Context) (sample, error) {
 	var counters pipeline.Counters
 	var before, after runtime.MemStats
+	var passes []float64
 	runtime.ReadMemStats(&before)
-	start, packets := time.Now(), 0
-	for packets == 0 || time.Since(start) < t.time {
+	for start := time.Now(); len(passes) == 0 || time.Since(start) < t.time; {
+		began := time.Now()
 		for first := 0; first < len(t.frames); first += pipeline.BatchSize {
 			t.handle(t.frames[first:first+pipeline.BatchSize], &counters)
 		}
-		packets += len(t.frames)
+		passes = append(passes, float64(time.Since(began).Nanoseconds())/float64(len(t.frames)))
 	}
-	elapsed := time.Since(start)
 	runtime.ReadMemStats(&after)
-	batches := float64(packets / pipeline.BatchSize)
+	batches := uint64(len(passes) * len(t.frames) / pipeline.BatchSize)
 	return sample{
-		nanos: float64(elapsed.Nanoseconds()) / float64(packets),
+		nanos: report.Median(passes),
 		// Of the whole process: less than one in many batches is the runtime's own.
-		allocs: float64(uint64(float64(after.Mallocs-before.Mallocs) / batches)),
+		allocs: float64((after.Mallocs - before.Mallocs) / batches),
 	}, ctx.Err()
 }
 

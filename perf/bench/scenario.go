@@ -157,8 +157,8 @@ func pick(o Options, names ...string) []engine.Engine {
 	return picked
 }
 
-// less subtracts the base's samples from each row's, pair by pair: what an
-// engine costs above another.
+// less subtracts the base's samples from each engine's, pair by pair: what an
+// engine costs above another. The generator is no engine.
 func less(rows []report.Row, metric, base, result string) {
 	i := slices.IndexFunc(rows, func(r report.Row) bool { return r.Engine == base })
 	if i < 0 {
@@ -166,6 +166,9 @@ func less(rows []report.Row, metric, base, result string) {
 	}
 	from := rows[i].Samples[metric]
 	for k := range rows {
+		if rows[k].Engine == generatorAlone {
+			continue
+		}
 		for n, v := range rows[k].Samples[metric] {
 			if n < len(from) {
 				rows[k].Add(result, v-from[n])

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -93,7 +94,17 @@ func validate(node *lab.Node, text string) error {
 		return fmt.Errorf("write the configuration of %s: %w", node.Name, err)
 	}
 	if _, err := config.Load(file, config.Options{}); err != nil {
-		return &Unavailable{firstLine(err)}
+		return &Unavailable{refusal(err)}
 	}
 	return nil
+}
+
+// refusal is the first problem of a configuration, without the file, which the
+// reader has never seen.
+func refusal(err error) string {
+	var problem *config.Error
+	if !errors.As(err, &problem) {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s: %s", problem.Key, problem.Problem)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"thresher/config"
@@ -111,10 +110,4 @@ func seesAll(ctx context.Context, node *lab.Node, n int) bool {
 		}
 	}
 	return n == 0
-}
-
-// firstLine keeps an error's text within a line of a table.
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
 }

@@ -1,20 +1,22 @@
 package report
 
-import "math"
+import (
+	"math"
+	"strconv"
+)
 
 // A chart shows one metric of a scenario: for each row a bar to the median, a
 // line from the smallest to the largest sample, and the samples as dots. All
 // lengths are in the units of its viewBox, which are pixels at full width.
 const (
 	chartWidth  = 960
-	labelWidth  = 250 // left of the axis
+	labelWidth  = 230 // left of the axis
 	valueWidth  = 150 // right of the longest bar
 	barHeight   = 18
 	rowHeight   = 26
 	caseHeight  = 30 // the line that names a case
 	axisHeight  = 26
 	plotWidth   = chartWidth - labelWidth - valueWidth
-	labelX      = labelWidth - 10
 	ticksWanted = 5
 )
 
@@ -42,7 +44,7 @@ type Caption struct {
 
 // Bar is one row's.
 type Bar struct {
-	Label, Title string
+	Label        string
 	Ours, Base   bool
 	Y, Middle    int
 	Width        float64
@@ -96,14 +98,14 @@ func chart(s Scenario, m Metric) (Chart, bool) {
 	}
 	c.Axis, c.Height = y+2, y+axisHeight
 	for n := 0; float64(n)*step <= top*1.0001; n++ {
-		c.Ticks = append(c.Ticks, Tick{X: labelWidth + float64(n)*step*scale, Text: number(float64(n) * step)})
+		c.Ticks = append(c.Ticks, Tick{X: labelWidth + float64(n)*step*scale, Text: strconv.FormatFloat(float64(n)*step, 'f', decimals(step), 64)})
 	}
 	return c, true
 }
 
 func bar(row *Row, m Metric, s Summary, y int, scale float64) Bar {
 	b := Bar{
-		Label: row.Engine, Title: row.Title, Ours: row.ours(), Base: row.Engine == m.Base,
+		Label: row.Title, Ours: row.ours(), Base: row.Engine == m.Base,
 		Y: y + (rowHeight-barHeight)/2, Middle: y + rowHeight/2,
 		Width: s.Median * scale, Low: labelWidth + s.Min*scale, High: labelWidth + s.Max*scale,
 		Value: number(s.Median), Ratio: ratio(s.Ratio),
@@ -114,6 +116,9 @@ func bar(row *Row, m Metric, s Summary, y int, scale float64) Bar {
 	}
 	return b
 }
+
+// decimals is how many places behind the point multiples of step need.
+func decimals(step float64) int { return max(0, int(-math.Floor(math.Log10(step)))) }
 
 // tickStep is the distance of the grid's lines: 1, 2 or 5 times a power of ten.
 func tickStep(top float64) float64 {

@@ -49,13 +49,7 @@ func (s *Scenario) Lines() []Line {
 }
 
 // Span is how many columns a note takes.
-func (s *Scenario) Span() int {
-	n := len(s.heads()) - 1
-	if s.hasCases() {
-		n--
-	}
-	return n
-}
+func (s *Scenario) Span() int { return len(s.heads()) - s.words() }
 
 // ours tells Thresher's own engines from the others, for their colour.
 func (r *Row) ours() bool { return strings.HasPrefix(r.Title, "Thresher") || r.Engine == "pipeline" }

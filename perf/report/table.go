@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 )
 
 // WriteTable writes the report for a terminal.
@@ -21,15 +21,52 @@ func (r *Report) WriteTable(w io.Writer) error {
 }
 
 func (s *Scenario) writeTable(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "\n%s: %s\n", s.Name, s.Title); err != nil {
-		return err
+	lines := []Line{{Cells: s.heads()}}
+	lines = append(lines, s.Lines()...)
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s: %s\n", s.Name, s.Title)
+	widths := columns(lines)
+	for _, l := range lines {
+		b.WriteString(l.text(widths, s.words()))
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "  "+strings.Join(s.heads(), "\t"))
-	for i := range s.Rows {
-		fmt.Fprintln(t, "  "+strings.Join(s.cells(&s.Rows[i]), "\t"))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// columns are the widths of the columns in characters.
+func columns(lines []Line) []int {
+	widths := make([]int, len(lines[0].Cells))
+	for _, l := range lines {
+		for i, cell := range l.Cells {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
 	}
-	return t.Flush()
+	return widths
+}
+
+// text sets a line: the first so many columns are words, the others numbers,
+// which end at the same place.
+func (l Line) text(widths []int, words int) string {
+	var b strings.Builder
+	for i, cell := range l.Cells {
+		fill := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+		if i < words {
+			cell, fill = cell+fill, ""
+		}
+		b.WriteString("  " + fill + cell)
+	}
+	if l.Note != "" {
+		b.WriteString("  " + l.Note)
+	}
+	return strings.TrimRight(b.String(), " ") + "\n"
+}
+
+// words is how many columns are words.
+func (s *Scenario) words() int {
+	if s.hasCases() {
+		return 2
+	}
+	return 1
 }
 
 // heads are the titles of the columns.
