@@ -114,6 +114,9 @@ func Run(ctx context.Context, o Options) (*report.Report, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("bench: %w", context.Cause(ctx))
 		}
+		if len(measured.Rows) == 0 {
+			continue // none of the engines wanted has to do with it
+		}
 		measured.Summarize()
 		r.Scenarios = append(r.Scenarios, measured)
 	}
