@@ -16,8 +16,12 @@ test:
 demo:
     go run ./cmd/thresher demo
 
-# Measure the packet path.
+# Measure everything beside its peers, into dist/bench/bench.html; some five minutes.
 bench:
+    go run ./cmd/thresher bench --out dist/bench
+
+# Measure the pipeline's Go code.
+bench-pipeline:
     go test -run '^$' -bench . ./pipeline
 
 # Check form, types and generated files.

@@ -48,6 +48,9 @@ func (s *Scenario) Lines() []Line {
 	return lines
 }
 
+// Words is how many columns of the table are words.
+func (s *Scenario) Words() int { return s.words() }
+
 // Span is how many columns a note takes.
 func (s *Scenario) Span() int { return len(s.heads()) - s.words() }
 

@@ -22,7 +22,11 @@ func number(v float64) string {
 	case size < 100:
 		digits = 1
 	}
-	return strconv.FormatFloat(v, 'f', digits, 64)
+	text := strconv.FormatFloat(size, 'f', digits, 64)
+	if v < 0 {
+		return "−" + text
+	}
+	return text
 }
 
 // ratio writes how often one value is in another.

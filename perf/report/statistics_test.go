@@ -103,7 +103,7 @@ func TestAddKeepsNumbersOnly(t *testing.T) {
 
 func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{
-		0: "0", 0.12345: "0.123", 1.2345: "1.23", 12.345: "12.3", 123.45: "123", 65432.1: "65432", -0.5: "-0.500",
+		0: "0", 0.12345: "0.123", 1.2345: "1.23", 12.345: "12.3", 123.45: "123", 65432.1: "65432", -0.5: "−0.500",
 		math.NaN(): "–", math.Inf(1): "–",
 	} {
 		if got := number(v); got != want {
