@@ -59,7 +59,7 @@ func TestBadConfigExits2(t *testing.T) {
 		{"port", "[80]", "[70000]", []string{
 			"bad.yaml:8: rules[0].ports[0]: port 70000 is out of range: use 1 to 65535"}},
 		{"no unit", "key_file:", "join_timeout: 5\n  key_file:", []string{
-			"bad.yaml:12: cluster.join_timeout: needs a unit: such as 5s"}},
+			"bad.yaml:12: cluster.join_timeout: 5 is no duration: it needs a unit, such as 5s"}},
 		{"VIP", "192.0.2.100", "192.0.2.300", []string{
 			`bad.yaml:4: vips[0].address: "192.0.2.300" is no IP address: write it as in 192.0.2.100, without prefix length and port`}},
 		{"VIP of a subnet", "192.0.2.100", "192.0.2.100/24", []string{
