@@ -16,23 +16,29 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 		},
 		Multiplier: r.VIPs.Multiplier,
 		Vips:       uint32(len(r.VMACs)),
-		Offload:    uint8(offload),
+		Offload:    uint32(offload),
 		// Each rule, and ICMP echo, may have a set of its own.
 		MaxSets: uint32(len(r.Affinities)) + 1,
 	}
-	k.Nic.Addr = r.NIC
+	k.Nic = kernelMAC(r.NIC)
 	k.Tcp.OfPort, k.Tcp.Rule = r.TCP.OfPort, r.TCP.Rule
 	k.Udp.OfPort, k.Udp.Rule = r.UDP.OfPort, r.UDP.Rule
 	for i, s := range r.VIPs.Slots {
 		k.Slots[i].Addr, k.Slots[i].Number = s.Addr, s.Number
 	}
 	for i, mac := range r.VMACs {
-		k.Vmacs[i].Addr = mac
+		k.Vmacs[i] = kernelMAC(mac)
 	}
 	for i, a := range r.Affinities {
 		k.Affinity[i] = uint8(a)
 	}
 	return k
+}
+
+// kernelMAC is an Ethernet address as the kernel program has it: its bytes as on
+// the wire, in the low 48 bits.
+func kernelMAC(m config.MAC) uint64 {
+	return binary.LittleEndian.Uint64(append(m[:], 0, 0))
 }
 
 // kernelShare is a table's share as the kernel program has it; nil if the table

@@ -197,9 +197,9 @@ func TestMutationIsFound(t *testing.T) {
 		"multiplier": func(r *xsk.Rules) { r.Multiplier += 2 },
 		"affinity":   func(r *xsk.Rules) { r.Affinity[7] = 3 - r.Affinity[7] },
 		"port class": func(r *xsk.Rules) { r.Tcp.OfPort[rules[0].Ports[0].First]++; r.Udp.OfPort[rules[0].Ports[0].First]++ },
-		"vmac":       func(r *xsk.Rules) { r.Vmacs[1].Addr[5]++ },
-		"nic":        func(r *xsk.Rules) { r.Nic.Addr[0]++ },
-		"sets":       func(r *xsk.Rules) { r.MaxSets = 1 + uint32(len(share.Rules)); r.Offload = uint8(config.OffloadReject) },
+		"vmac":       func(r *xsk.Rules) { r.Vmacs[1]++ },
+		"nic":        func(r *xsk.Rules) { r.Nic++ },
+		"sets":       func(r *xsk.Rules) { r.MaxSets = 1 + uint32(len(share.Rules)); r.Offload = uint32(config.OffloadReject) },
 	} {
 		k := newKernel(t, config.OffloadFull, vips, rules, share, mutate)
 		if err := k.search(newFrameSource(t, 5, vips, rules, kernelNIC), 200_000); err == nil {

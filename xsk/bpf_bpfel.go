@@ -68,21 +68,13 @@ type bpfRules struct {
 		Addr   uint32
 		Number uint32
 	}
-	Vmacs [64]struct {
-		_    structs.HostLayout
-		Addr [6]uint8
-	}
-	Nic struct {
-		_    structs.HostLayout
-		Addr [6]uint8
-	}
+	Vmacs      [64]uint64
+	Nic        uint64
 	Affinity   [256]uint8
-	Offload    uint8
-	Unused     uint8
+	Offload    uint32
 	Multiplier uint32
 	Vips       uint32
 	MaxSets    uint32
-	_          [4]byte
 }
 
 // Names of all BPF objects in the ELF.

@@ -128,11 +128,12 @@ func parseIP(t testing.TB, ip string) net.IP {
 // program asks about every packet of it.
 func rulesFor(nic config.MAC) *Rules {
 	const multiplier = 0x9e3779b1
-	r := &Rules{Offload: uint8(config.OffloadNone), Multiplier: multiplier, Vips: 1, MaxSets: 1}
+	r := &Rules{Offload: uint32(config.OffloadNone), Multiplier: multiplier, Vips: 1, MaxSets: 1}
 	a := vip.Address.As4()
 	addr := binary.LittleEndian.Uint32(a[:])
 	slot := &r.Slots[addr*multiplier>>(32-12)]
 	slot.Addr, slot.Number = addr, 1
-	r.Vmacs[0].Addr, r.Nic.Addr = vip.MAC, nic
+	r.Vmacs[0] = binary.LittleEndian.Uint64(append(vip.MAC[:], 0, 0))
+	r.Nic = binary.LittleEndian.Uint64(append(nic[:], 0, 0))
 	return r
 }

@@ -6,7 +6,6 @@
  */
 #pragma once
 
-#include <linux/if_ether.h>
 #include <linux/types.h>
 
 #define MAX_VIPS    64   /* config.MaxVIPs */
@@ -26,9 +25,10 @@ enum affinity {
 	AFFINITY_SESSION,
 };
 
-struct mac {
-	__u8 addr[ETH_ALEN];
-};
+/* An Ethernet address: its six bytes as on the wire, in the low 48 bits. */
+typedef __u64 mac_t;
+
+#define MAC_MASK 0xffffffffffffULL
 
 struct vip_slot {
 	__be32 addr;
@@ -46,13 +46,12 @@ struct rules {
 	struct classes tcp;
 	struct classes udp;
 	struct vip_slot slots[1 << VIP_BITS];
-	struct mac vmacs[MAX_VIPS];
-	struct mac nic;
+	mac_t vmacs[MAX_VIPS];
+	mac_t nic;
 	__u8 affinity[MAX_RULES];
-	__u8 offload;
-	__u8 unused;
+	__u32 offload;
 	__u32 multiplier;
-	__u32 vips; /* how many there are */
+	__u32 vips;	/* how many there are */
 	__u32 max_sets; /* bucket sets of a share */
 };
 

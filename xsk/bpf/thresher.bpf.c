@@ -18,32 +18,34 @@
 
 #define ARP_LEN 28 /* RFC 826, Ethernet and IPv4 */
 
-static __always_inline int same_mac(const __u8 *a, const volatile struct mac *b)
+/* The destination, in one load: the header is longer than that. */
+static __always_inline mac_t destination(const struct ethhdr *eth)
 {
-	const __u16 *x = (const __u16 *)a;
-	const volatile __u16 *y = (const volatile __u16 *)b->addr;
-
-	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+	return *(const __u64 *)eth & MAC_MASK;
 }
 
-static __always_inline int is_vmac(const __u8 *addr)
+static __always_inline int is_vmac(mac_t dst)
 {
 	for (__u32 i = 0; i < MAX_VIPS && i < conf.vips; i++)
-		if (same_mac(addr, &conf.vmacs[i]))
+		if (dst == conf.vmacs[i])
 			return 1;
 	return 0;
 }
 
 static __always_inline void to_nic(struct ethhdr *eth)
 {
-	for (int i = 0; i < ETH_ALEN; i++)
-		eth->h_dest[i] = conf.nic.addr[i];
+	const mac_t nic = conf.nic;
+
+	*(__u32 *)eth = nic;
+	*(__u16 *)((void *)eth + 4) = nic >> 32;
 }
 
 /* A frame that is for no VIP: dropped if it was sent to a VMAC. */
 static __always_inline int stray(const struct ethhdr *eth)
 {
-	if (same_mac(eth->h_dest, &conf.nic) || !is_vmac(eth->h_dest))
+	const mac_t dst = destination(eth);
+
+	if (dst == conf.nic || !is_vmac(dst))
 		return XDP_PASS;
 	count(NOT_VIP);
 	return XDP_DROP;
@@ -53,7 +55,7 @@ static __always_inline int stray(const struct ethhdr *eth)
  * the interface takes that only under its own address. */
 static __always_inline int arp(struct ethhdr *eth, void *end)
 {
-	if ((void *)(eth + 1) + ARP_LEN <= end && is_vmac(eth->h_dest)) {
+	if ((void *)(eth + 1) + ARP_LEN <= end && is_vmac(destination(eth))) {
 		to_nic(eth);
 		count(ACCEPTED_NEIGHBOUR);
 	}
@@ -96,6 +98,7 @@ static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *en
 	struct iphdr *ip = (void *)(eth + 1);
 	const volatile struct vip_slot *slot;
 	__u32 vip;
+	mac_t dst;
 
 	if ((void *)(ip + 1) > end)
 		return stray(eth);
@@ -103,7 +106,8 @@ static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *en
 	vip = slot->number - 1;
 	if (vip >= MAX_VIPS || slot->addr != ip->daddr)
 		return stray(eth);
-	if (!same_mac(eth->h_dest, &conf.vmacs[vip]) && !same_mac(eth->h_dest, &conf.nic))
+	dst = destination(eth);
+	if (dst != conf.vmacs[vip] && dst != conf.nic)
 		return XDP_PASS;
 	return vip_packet(ctx, eth, ip, end, vip);
 }
@@ -134,7 +138,7 @@ int readdress(struct __sk_buff *skb)
 	struct ethhdr *eth = (void *)(long)skb->data;
 
 	if (skb->pkt_type == PACKET_OTHERHOST && (void *)(eth + 1) <= (void *)(long)skb->data_end &&
-	    same_mac(eth->h_dest, &conf.nic))
+	    destination(eth) == conf.nic)
 		bpf_skb_change_type(skb, PACKET_HOST);
 	return TC_ACT_UNSPEC;
 }
