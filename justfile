@@ -24,6 +24,22 @@ bench:
 bench-pipeline:
     go test -run '^$' -bench . ./pipeline
 
+# Simulate the confirmation protocol for long, from a seed of its own each time.
+simulate runs="1000":
+    go test ./cluster/confirm/sim -run Campaigns -count=1 -timeout 3h -v -sim.runs {{runs}} -sim.seed "$(date +%s)"
+    go test ./cluster/confirm/search -count=1 -timeout 1h -search.deep
+
+# Run every fuzz target for so many seconds each.
+fuzz seconds="60":
+    .ci/fuzz {{seconds}}
+
+# Everything, in the long form: some forty minutes.
+long: lint
+    go test -race -count=1 -p 1 ./...
+    just simulate
+    just fuzz
+    just bench
+
 # Check form, types and generated files.
 lint: generated
     test -z "$(gofmt -l .)" || { gofmt -d .; exit 1; }

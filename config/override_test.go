@@ -97,7 +97,7 @@ func TestOverrideBad(t *testing.T) {
 		{"bool", []string{"THRESHER_CLUSTER_INSECURE=1"}, nil,
 			`environment THRESHER_CLUSTER_INSECURE: cluster.insecure: "1" is neither true nor false: use true or false`},
 		{"number", nil, map[string]string{"datapath.queues": "-3"},
-			"flag: datapath.queues: -3 queues are out of range: use auto or a number from 1 to 1024"},
+			"flag: datapath.queues: -3 queues are out of range: use auto or a number from 1 to 256"},
 		{"list item", nil, map[string]string{"cluster.join": "192.0.2.12,web2"},
 			`flag: cluster.join[1]: "web2" is no address of a node: use a node's own IP address, with or without a port, such as 192.0.2.11:7946`},
 		{"empty flag", nil, map[string]string{"interface": ""},

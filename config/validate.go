@@ -91,12 +91,12 @@ func (p *problems) directory(path, dir string) string {
 	return filepath.Clean(dir)
 }
 
-// maxQueues is more receive queues than network cards have, and bounds the
-// memory that is asked for.
-const maxQueues = 1024
+// maxQueues is as many receive queues as the kernel program can hand packets to
+// (xsk.MaxQueues), and bounds the memory that is asked for.
+const maxQueues = 256
 
 func (p *problems) queues(value any) int {
-	const path, cure = "datapath.queues", "use auto or a number from 1 to 1024"
+	const path, cure = "datapath.queues", "use auto or a number from 1 to 256"
 	if value == "auto" {
 		return 0
 	}
