@@ -100,7 +100,7 @@ func TestRates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := sample{mpps: 0.8, nanos: 1250, lost: 20, ours: 25}
+	want := sample{mpps: 0.8, nanos: 1250, lost: 20, ours: 25, letIn: 0.2}
 	near := cmp.Comparer(func(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 })
 	if diff := cmp.Diff(want, got, near); diff != "" {
 		t.Error(diff)

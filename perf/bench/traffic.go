@@ -22,6 +22,7 @@ const (
 	overBare = "over_bare_ns"
 	lost     = "lost"
 	ours     = "ours"
+	letIn    = "let_in_mpps"
 )
 
 // anyClients are 16 million addresses with all the usual ports.
@@ -71,21 +72,47 @@ func (t *trafficTrial) prepare(ctx context.Context, s engine.Setup) (err error) 
 	return t.bed.WarmUp(ctx, t.gen)
 }
 
-// measure sends frames for a while and takes the rate of those that count.
-func (t *trafficTrial) measure(ctx context.Context) (sample, error) {
+const (
+	// attempts is how often a measurement is begun anew when the receiver has
+	// left the generator's CPU, and tolerated the part of the frames that the
+	// veth may have had no room for.
+	attempts  = 3
+	tolerated = 0.01
+)
+
+// measure sends frames for a while and takes the rate of those that count. A run
+// that other traffic has disturbed is done again; the least disturbed one counts.
+func (t *trafficTrial) measure(ctx context.Context) (best sample, err error) {
+	least := 2.0
+	for range attempts {
+		sent, counts, err := t.run(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if part := float64(counts.Overflowed) / float64(max(sent.Frames, 1)); part < least {
+			least = part
+			if best, err = rates(sent, counts, t.counting); err != nil {
+				return nil, err
+			}
+		}
+		if least < tolerated {
+			break
+		}
+	}
+	return best, nil
+}
+
+func (t *trafficTrial) run(ctx context.Context) (generator.Sent, engine.Counts, error) {
 	before, err := t.bed.Counts(ctx)
 	if err != nil {
-		return nil, err
+		return generator.Sent{}, before, err
 	}
 	sent, err := t.bed.Run(ctx, t.gen, t.time)
 	if err != nil {
-		return nil, err
+		return sent, before, err
 	}
 	after, err := t.bed.Settle(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return rates(sent, after.Sub(before), t.counting)
+	return sent, after.Sub(before), err
 }
 
 // rates are the values of one measurement. The frames that count are those of
@@ -102,6 +129,7 @@ func rates(sent generator.Sent, c engine.Counts, counting func(engine.Counts) ui
 		nanos: 1e9 / rate,
 		lost:  100 * max(0, 1-float64(counted)/float64(sent.Frames)),
 		ours:  100 * float64(c.Delivered) / float64(max(c.Judged, 1)),
+		letIn: sent.Rate() * float64(c.Delivered) / float64(sent.Frames) / 1e6,
 	}, nil
 }
 
@@ -222,11 +250,13 @@ func mixedScenario() scenario {
 	return scenario{
 		name: "mixed", title: "packets a second when one in N is ours",
 		method: "As accept, but the node has one in N clients. Thresher's farm then has a second real node, whose weight " +
-			"gives it all the other clients; only the node under test is sent the traffic. Counted is what was judged.",
+			"gives it all the other clients; only the node under test is sent the traffic. Counted is what was judged. What is lost on the way to user space at " +
+			"offload reject are all packets of ours; at none, packets of all clients.",
 		metrics: []report.Metric{
 			{Name: mpps, Title: "judged", Unit: "Mpps", Better: report.More, Base: engine.NFTIngress},
 			{Name: nanos, Title: "in all", Unit: "ns", Better: report.Less, Brief: true},
-			{Name: ours, Title: "let in", Unit: "%", Better: report.Neither, Brief: true},
+			{Name: letIn, Title: "let in", Unit: "Mpps", Better: report.More, Brief: true},
+			{Name: ours, Title: "of judged", Unit: "%", Better: report.Neither, Brief: true},
 			{Name: lost, Title: "lost", Unit: "%", Better: report.Less, Brief: true},
 		},
 		groups: func(o Options) (groups []group) {

@@ -18,6 +18,9 @@ type Counts struct {
 	// Received is how many frames came out of the node's veth: into its XDP
 	// program, or into the stack if it has none.
 	Received uint64
+	// Overflowed is how many frames the veth had no room for: its receiver was
+	// not on the generator's CPU, where each batch is taken before the next.
+	Overflowed uint64
 	// Judged is how many frames the engine decided about. For kernel programs
 	// it is Received; a frame lost on the way to a reader in user space is not
 	// judged.
@@ -33,7 +36,7 @@ type Counts struct {
 // Sub is what was counted since before.
 func (c Counts) Sub(before Counts) Counts {
 	return Counts{
-		Received: c.Received - before.Received, Judged: c.Judged - before.Judged,
+		Received: c.Received - before.Received, Overflowed: c.Overflowed - before.Overflowed, Judged: c.Judged - before.Judged,
 		Delivered: c.Delivered - before.Delivered, Asked: c.Asked - before.Asked,
 		NotServing: c.NotServing - before.NotServing,
 	}
@@ -47,7 +50,7 @@ func (b *Testbed) Counts(ctx context.Context) (c Counts, err error) {
 		if err != nil {
 			return fmt.Errorf("find the node's interface: %w", err)
 		}
-		c.Received = link.Attrs().Statistics.RxPackets
+		c.Received, c.Overflowed = link.Attrs().Statistics.RxPackets, link.Attrs().Statistics.RxDropped
 		// Not /proc/net: that is the namespace of the process's first thread.
 		snmp, err := os.ReadFile("/proc/thread-self/net/snmp")
 		if err != nil {

@@ -83,10 +83,16 @@ func (b *Testbed) Traffic(clients netip.Prefix, ports config.PortRange) generato
 // caller closes it before the testbed.
 //
 // A veth takes redirected frames only with an XDP program or with GRO, which
-// gives it a NAPI context: so GRO is turned on where there is no program.
+// gives it a NAPI context: so GRO is turned on where there is no program. And the
+// daemons of the other nodes stay on the generator's CPU: see PinProcess.
 func (b *Testbed) Generator(t generator.Traffic) (*generator.Generator, error) {
 	if !b.hasXDP {
 		if err := b.Node.SetOffloads(lab.Interface, lab.Offloads{GRO: true}); err != nil {
+			return nil, err
+		}
+	}
+	for _, other := range b.Daemons[min(1, len(b.Daemons)):] {
+		if err := generator.PinProcess(other.Pid); err != nil {
 			return nil, err
 		}
 	}

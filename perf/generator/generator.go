@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/bits"
 	"math/rand/v2"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -183,27 +181,6 @@ func sentIn(before, after []bpfState) (sent Sent) {
 func nextCall(last Sent, left time.Duration) uint32 {
 	want := min(callTime, max(left, 0))
 	return uint32(min(max(last.Rate()*want.Seconds(), minCall), maxCall))
-}
-
-// Pin keeps the calling thread on the last of its CPUs, so that generator and
-// receiver stay together and the first, which has most interrupts, is left to
-// the rest. The goroutine must be locked to its thread.
-func Pin() error {
-	var may, set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &may); err != nil {
-		return fmt.Errorf("generator: ask for this thread's CPUs: %w", err)
-	}
-	last := 0
-	for cpu := range len(may) * bits.UintSize {
-		if may.IsSet(cpu) {
-			last = cpu
-		}
-	}
-	set.Set(last)
-	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		return fmt.Errorf("generator: stay on CPU %d: %w", last, err)
-	}
-	return nil
 }
 
 // Close removes the program from the kernel.
