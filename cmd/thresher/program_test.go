@@ -19,12 +19,14 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if dir, err := built(); err == nil && dir != "" {
-			_ = os.RemoveAll(dir)
-		}
+		_ = os.RemoveAll(builtDir) // nothing, where no test asked for the program
 		leftout.Exit(code)
 	}))
 }
+
+// builtDir is the directory of the program once built was called, for TestMain to
+// remove.
+var builtDir string
 
 // built builds the program, the first time that a test asks for it, and returns
 // its directory, which everybody may read.
@@ -33,6 +35,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	builtDir = dir
 	// The program is static; the race detector, should GOFLAGS ask for it, is not.
 	build := exec.Command("go", "build", "-race=false", "-o", filepath.Join(dir, "thresher"), "thresher/cmd/thresher")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
