@@ -235,12 +235,12 @@ func acceptScenario() scenario {
 		method: "As reject, from 65,536 flows. Counted is what the node's IP layer delivered (Ip InDelivers); behind it " +
 			"waits a UDP socket whose filter keeps nothing. The programs of XDP are attached, those of netfilter need GRO on.",
 		metrics: []report.Metric{
-			{Name: mpps, Title: "delivered", Unit: "Mpps", Better: report.More, Base: engine.XDPPass},
+			{Name: mpps, Title: "delivered", Unit: "Mpps", Better: report.More, Base: engine.XDPPassVMAC},
 			{Name: nanos, Title: "in all", Unit: "ns", Better: report.Less, Brief: true},
 			{Name: lost, Title: "lost", Unit: "%", Better: report.Less, Brief: true},
 		},
 		groups: func(o Options) []group {
-			names := append([]string{engine.Kernel, engine.XDPPass}, judging()...)
+			names := append([]string{engine.Kernel, engine.XDPPass, engine.XDPPassVMAC}, judging()...)
 			return []group{{rows: trafficRows(o, engine.Share{Mine: 1, Of: 1}, delivered, names...)}}
 		},
 	}

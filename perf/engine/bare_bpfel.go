@@ -16,8 +16,11 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	bareProgDrop = "drop"
-	bareProgPass = "pass"
+	bareProgDrop     = "drop"
+	bareProgPass     = "pass"
+	bareProgPassVmac = "pass_vmac"
+	bareProgToHost   = "to_host"
+	bareVarNic       = "nic"
 )
 
 // loadBare returns the embedded CollectionSpec for bare.
@@ -62,8 +65,10 @@ type bareSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bareProgramSpecs struct {
-	Drop *ebpf.ProgramSpec `ebpf:"drop"`
-	Pass *ebpf.ProgramSpec `ebpf:"pass"`
+	Drop     *ebpf.ProgramSpec `ebpf:"drop"`
+	Pass     *ebpf.ProgramSpec `ebpf:"pass"`
+	PassVmac *ebpf.ProgramSpec `ebpf:"pass_vmac"`
+	ToHost   *ebpf.ProgramSpec `ebpf:"to_host"`
 }
 
 // bareMapSpecs contains maps before they are loaded into the kernel.
@@ -76,6 +81,7 @@ type bareMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bareVariableSpecs struct {
+	Nic *ebpf.VariableSpec `ebpf:"nic"`
 }
 
 // bareObjects contains all objects after they have been loaded into the kernel.
@@ -108,20 +114,25 @@ func (m *bareMaps) Close() error {
 //
 // It can be passed to loadBareObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bareVariables struct {
+	Nic *ebpf.Variable `ebpf:"nic"`
 }
 
 // barePrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadBareObjects or ebpf.CollectionSpec.LoadAndAssign.
 type barePrograms struct {
-	Drop *ebpf.Program `ebpf:"drop"`
-	Pass *ebpf.Program `ebpf:"pass"`
+	Drop     *ebpf.Program `ebpf:"drop"`
+	Pass     *ebpf.Program `ebpf:"pass"`
+	PassVmac *ebpf.Program `ebpf:"pass_vmac"`
+	ToHost   *ebpf.Program `ebpf:"to_host"`
 }
 
 func (p *barePrograms) Close() error {
 	return _BareClose(
 		p.Drop,
 		p.Pass,
+		p.PassVmac,
+		p.ToHost,
 	)
 }
 

@@ -27,6 +27,7 @@ const (
 	Kernel        = "kernel"
 	XDPDrop       = "xdp-drop"
 	XDPPass       = "xdp-pass"
+	XDPPassVMAC   = "xdp-pass-vmac"
 	Full          = "full"
 	Reject        = "reject"
 	None          = "none"
@@ -42,6 +43,7 @@ func All(binary string) []Engine {
 		{Kernel, "no XDP program at all", false, startKernel},
 		{XDPDrop, "bare XDP_DROP", false, bare(func(o *bareObjects) prog { return o.Drop })},
 		{XDPPass, "bare XDP_PASS", false, bare(func(o *bareObjects) prog { return o.Pass })},
+		{XDPPassVMAC, "bare XDP_PASS of frames to a VMAC", false, startPassVMAC},
 		{Full, "Thresher, offload full", true, thresher(binary, Full)},
 		{Reject, "Thresher, offload reject", true, thresher(binary, Reject)},
 		{None, "Thresher, offload none", true, thresher(binary, None)},
