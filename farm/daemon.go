@@ -15,7 +15,7 @@ import (
 	"thresher/cluster"
 	"thresher/config"
 	"thresher/console"
-	"thresher/farm/host"
+	"thresher/health"
 )
 
 // parts are what a running node is made of.
@@ -78,17 +78,17 @@ func (p *parts) start() (err error) {
 
 // inspect refuses a machine that the node cannot run on, and says what could be
 // better.
-func (p *parts) inspect() (host.Facts, error) {
-	facts, err := host.Inspect(p.cfg.Interface)
+func (p *parts) inspect() (health.Facts, error) {
+	facts, err := health.Inspect(p.cfg.Interface)
 	if err != nil {
 		return facts, err
 	}
 	var errs []error
-	for _, f := range append(facts.Findings(p.cfg.Datapath.XDP), host.OwnAddress(p.cfg.Cluster.Bind.Addr())) {
+	for _, f := range append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr())) {
 		switch f.Level {
-		case host.LevelError:
+		case health.LevelError:
 			errs = append(errs, errors.New(f.What+"; "+f.Cure))
-		case host.LevelWarn:
+		case health.LevelWarn:
 			p.log.Warn(f.What, "cure", f.Cure)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
-	"thresher/farm/host"
+	"thresher/health"
 	"thresher/pipeline"
 	"thresher/xsk"
 )
@@ -42,7 +42,7 @@ type queue struct {
 
 // openDatapath builds the packet path for cfg on the interface and lets packets
 // in; all of them are dropped as not served until apply.
-func openDatapath(cfg *config.Config, nic netlink.Link, facts host.Facts, log *slog.Logger) (*datapath, error) {
+func openDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, log *slog.Logger) (*datapath, error) {
 	rules, err := pipeline.Compile(cfg.VIPs, cfg.Rules, pipeline.HashKey(cfg.Cluster.Keys.Hash), facts.MAC)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func openDatapath(cfg *config.Config, nic netlink.Link, facts host.Facts, log *s
 
 // open goes from the stack to the wire, so that what a packet needs is there
 // before the packet can come: the program is armed last.
-func (d *datapath) open(cfg *config.Config, nic netlink.Link, facts host.Facts, log *slog.Logger) (err error) {
+func (d *datapath) open(cfg *config.Config, nic netlink.Link, facts health.Facts, log *slog.Logger) (err error) {
 	queues := facts.Queues
 	if cfg.Datapath.Queues != 0 {
 		queues = cfg.Datapath.Queues
@@ -78,7 +78,7 @@ func (d *datapath) open(cfg *config.Config, nic netlink.Link, facts host.Facts, 
 	return d.program.Arm()
 }
 
-func attach(p *xsk.Program, mode config.XDPMode, facts host.Facts, log *slog.Logger) (config.XDPMode, error) {
+func attach(p *xsk.Program, mode config.XDPMode, facts health.Facts, log *slog.Logger) (config.XDPMode, error) {
 	ifi := &net.Interface{Index: facts.Index, Name: facts.Interface}
 	return p.Attach(ifi, facts.Driver, mode, func(err error) {
 		log.Warn("native XDP is not to be had on this interface: the generic mode is used, which costs more per packet",

@@ -7,7 +7,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"thresher/farm/host"
+	"thresher/health"
 )
 
 // queueCheck is how often the loop looks whether the interface has got more
@@ -56,7 +56,7 @@ func (l *loop) checkQueues() error {
 	if l.cfg.Datapath.Queues != 0 {
 		return nil
 	}
-	facts, err := host.Inspect(l.cfg.Interface)
+	facts, err := health.Inspect(l.cfg.Interface)
 	if err != nil || facts.Queues <= len(l.datapath.queues) {
 		return err
 	}

@@ -24,9 +24,16 @@ type loop struct {
 	serving bool              // what the packet path was last told
 	stale   bool              // the packet path has another division than ours
 
-	asks    chan func()
+	asks    chan ask
 	ended   chan struct{} // closed when run returns
 	opening *time.Timer
+}
+
+// ask is something to be done on the loop's goroutine. done is closed when it has
+// taken effect: when packet path, responder and the other nodes know of it.
+type ask struct {
+	do   func()
+	done chan struct{}
 }
 
 // errEnded answers who asks a daemon that is going down.
@@ -44,7 +51,7 @@ func newLoop(p *parts) *loop {
 		roster:  newRoster(p.cfg.Node),
 		carrier: true,
 		stale:   true,
-		asks:    make(chan func()),
+		asks:    make(chan ask),
 		ended:   make(chan struct{}),
 		opening: opening,
 	}
@@ -63,6 +70,7 @@ func (l *loop) run(ctx context.Context) error {
 	joined := make(chan error, 1)
 	go func() { joined <- l.cluster.Join(ctx) }()
 	for {
+		var answer chan struct{}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -81,11 +89,15 @@ func (l *loop) run(ctx context.Context) error {
 			if err := l.checkQueues(); err != nil {
 				l.log.Warn("packets of new receive queues may be lost", "err", err)
 			}
-		case ask := <-l.asks:
-			ask()
+		case a := <-l.asks:
+			a.do()
+			answer = a.done
 		}
 		if err := l.settle(); err != nil {
 			return err
+		}
+		if answer != nil {
+			close(answer)
 		}
 	}
 }
@@ -97,19 +109,23 @@ func ignoreCancelled(ctx context.Context, err error) error {
 	return err
 }
 
-// do runs f on the loop's goroutine and waits for it. Any other goroutine may
-// call it; it gives up with the context or the loop.
+// do runs f on the loop's goroutine and waits until it has taken effect. Any
+// other goroutine may call it; it gives up with the context or the loop.
 func (l *loop) do(ctx context.Context, f func()) error {
-	done := make(chan struct{})
+	a := ask{do: f, done: make(chan struct{})}
 	select {
-	case l.asks <- func() { f(); close(done) }:
+	case l.asks <- a:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.ended:
 		return errEnded
 	}
-	<-done
-	return nil
+	select {
+	case <-a.done:
+		return nil
+	case <-l.ended:
+		return errEnded
+	}
 }
 
 // settle makes the packet path, the responder and the other nodes agree with

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"thresher/farm/host"
+	"thresher/health"
 )
 
 func newCheck() *cobra.Command {
@@ -22,15 +22,15 @@ func newCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			facts, err := host.Inspect(cfg.Interface)
+			facts, err := health.Inspect(cfg.Interface)
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "ok: %s: node %s, VIPs: %d, rules: %d\n", file.path, cfg.Node, len(cfg.VIPs), len(cfg.Rules))
 			failed := false
-			for _, f := range append(facts.Findings(cfg.Datapath.XDP), host.OwnAddress(cfg.Cluster.Bind.Addr())) {
+			for _, f := range append(facts.Findings(cfg.Datapath.XDP), health.OwnAddress(cfg.Cluster.Bind.Addr())) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
-				failed = failed || f.Level == host.LevelError
+				failed = failed || f.Level == health.LevelError
 			}
 			if failed {
 				return errors.New("this machine can't run the node as it is configured: see the errors above")

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"thresher/console"
-	"thresher/farm/host"
+	"thresher/health"
 )
 
 // The program's exit codes (DESIGN §7).
@@ -89,7 +89,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage), errors.Is(err, host.ErrNoInterface):
+	case errors.As(err, &usage), errors.Is(err, health.ErrNoInterface):
 		return exitUsage
 	case errors.As(err, &refused) && (refused.Code == console.CodeBadRequest || refused.Code == console.CodeNotFound):
 		return exitUsage

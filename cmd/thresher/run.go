@@ -9,7 +9,7 @@ import (
 
 	"thresher/config"
 	"thresher/farm"
-	"thresher/farm/host"
+	"thresher/health"
 )
 
 func newRun() *cobra.Command {
@@ -48,7 +48,7 @@ func (f *configFlags) add(cmd *cobra.Command) {
 // loadForThisMachine is load, and refuses an interface that the machine does not
 // have where the file names it.
 func (f *configFlags) loadForThisMachine() (*config.Config, error) {
-	return f.loadWith(config.Options{Interface: host.FindInterface})
+	return f.loadWith(config.Options{Interface: health.FindInterface})
 }
 
 // load reads the configuration; what is wrong with it is wrong usage.

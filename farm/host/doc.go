@@ -7,8 +7,5 @@
 // interface created. The filter entry for a VMAC needs no journal: it belongs to
 // a socket, and goes with the process (filter.go).
 //
-// The package also looks at the machine and says what stands in the way of the
-// daemon (facts.go, findings.go). Looking changes nothing.
-//
 // Everything acts on the network namespace of the calling thread.
 package host

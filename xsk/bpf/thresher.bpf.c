@@ -18,10 +18,16 @@
 
 #define ARP_LEN 28 /* RFC 826, Ethernet and IPv4 */
 
-/* The destination, in one load: the header is longer than that. */
+/* Destination and type in one load each: struct ethhdr is packed, and its fields
+ * would be read byte by byte. */
 static __always_inline mac_t destination(const struct ethhdr *eth)
 {
 	return *(const __u64 *)eth & MAC_MASK;
+}
+
+static __always_inline __be16 ethertype(const struct ethhdr *eth)
+{
+	return *(const __be16 *)((const void *)eth + 2 * ETH_ALEN);
 }
 
 static __always_inline int is_vmac(mac_t dst)
@@ -120,10 +126,12 @@ int thresher(struct xdp_md *ctx)
 
 	if ((void *)(eth + 1) > end || !armed)
 		return XDP_PASS;
-	if (eth->h_proto == bpf_htons(ETH_P_IP))
+	switch (ethertype(eth)) {
+	case bpf_htons(ETH_P_IP):
 		return ipv4(ctx, eth, end);
-	if (eth->h_proto == bpf_htons(ETH_P_ARP))
+	case bpf_htons(ETH_P_ARP):
 		return arp(eth, end);
+	}
 	return XDP_PASS;
 }
 

@@ -1,4 +1,4 @@
-package host
+package health
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -66,7 +67,7 @@ func Inspect(ifname string) (Facts, error) {
 		return Facts{}, err
 	}
 	f.SysctlsWritable = unix.Access(filepath.Join(procSys, "net/ipv4/conf", ifname, "arp_ignore"), unix.W_OK) == nil
-	f.SYNCookies, err = readSysctl("net/ipv4/tcp_syncookies")
+	f.SYNCookies, err = sysctl("net/ipv4/tcp_syncookies")
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return Facts{}, fmt.Errorf("inspect the machine: %w", err)
 	}
@@ -138,4 +139,18 @@ func interfaceNames() ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// procSys is where the kernel shows its sysctls.
+const procSys = "/proc/sys"
+
+// sysctl reads one, by its path below procSys.
+func sysctl(name string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(procSys, name))
+	return strings.TrimSpace(string(b)), err
+}
+
+func isNoLink(err error) bool {
+	var gone netlink.LinkNotFoundError
+	return errors.As(err, &gone)
 }
