@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"thresher/config"
 	"thresher/console"
 	"thresher/internal/leftout"
+	"thresher/internal/programtest"
 	"thresher/perf/lab"
 )
 
@@ -32,20 +32,13 @@ func run(m *testing.M) int {
 	if lab.Available() != nil {
 		return m.Run() // each test says what it lacks
 	}
-	dir, err := os.MkdirTemp("", "thresher-e2e-")
+	path, remove, err := programtest.Build()
+	defer remove()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "thresher")
-	// The program is static; the race detector, should GOFLAGS ask for it, is not.
-	build := exec.Command("go", "build", "-race=false", "-o", binary, "thresher/cmd/thresher")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
-		return 1
-	}
+	binary = path
 	return m.Run()
 }
 

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -15,44 +12,33 @@ import (
 	"go.uber.org/goleak"
 
 	"thresher/internal/leftout"
+	"thresher/internal/programtest"
 )
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(builtDir) // nothing, where no test asked for the program
+		_ = removeProgram() // a directory of temporary files
 		leftout.Exit(code)
 	}))
 }
 
-// builtDir is the directory of the program once built was called, for TestMain to
-// remove.
-var builtDir string
+// removeProgram removes what built has built, if a test asked for it.
+var removeProgram = func() error { return nil }
 
-// built builds the program, the first time that a test asks for it, and returns
-// its directory, which everybody may read.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "thresher-cmd-")
-	if err != nil {
-		return "", err
-	}
-	builtDir = dir
-	// The program is static; the race detector, should GOFLAGS ask for it, is not.
-	build := exec.Command("go", "build", "-race=false", "-o", filepath.Join(dir, "thresher"), "thresher/cmd/thresher")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return dir, fmt.Errorf("build the program: %w\n%s", err, out)
-	}
-	return dir, os.Chmod(dir, 0o755)
+// built builds the program, the first time that a test asks for it.
+var built = sync.OnceValues(func() (path string, err error) {
+	path, removeProgram, err = programtest.Build()
+	return path, err
 })
 
 // program is the path of the built program.
 func program(t *testing.T) string {
 	t.Helper()
-	dir, err := built()
+	path, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "thresher")
+	return path
 }
 
 // outcome is what a finished program left.

@@ -4,12 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"thresher/internal/programtest"
 	"thresher/perf/lab"
 )
 
@@ -23,19 +22,13 @@ func run(m *testing.M) int {
 	if lab.Available() != nil {
 		return m.Run() // each test says what it lacks
 	}
-	dir, err := os.MkdirTemp("", "thresher-bench-")
+	path, remove, err := programtest.Build()
+	defer remove()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "thresher")
-	build := exec.Command("go", "build", "-o", binary, "thresher/cmd/thresher")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
-		return 1
-	}
+	binary = path
 	code := m.Run()
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

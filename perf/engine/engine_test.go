@@ -15,9 +15,9 @@ import (
 	"thresher/perf/lab"
 )
 
-// frames is how many are sent to each engine: a third of them is 33.3 % ± 1.3 %
+// frames is how many are sent to each engine: a third of them is 33.3 % ± 1.8 %
 // in 99.7 of 100 runs (binomial), if the hash is a good one.
-const frames = 12_000
+const frames = 6_000
 
 // TestShares sends traffic to every engine that is to be had here and counts
 // what reaches the stack.
@@ -31,7 +31,7 @@ func TestShares(t *testing.T) {
 				c := send(t, e, Setup{Share: share})
 				checkJudged(t, c)
 				want := wanted(e, share)
-				if got := float64(c.Delivered) / frames; math.Abs(got-want) > 0.02 {
+				if got := float64(c.Delivered) / frames; math.Abs(got-want) > 0.03 {
 					t.Errorf("%.3f of the frames reached the stack, want %.3f", got, want)
 				}
 			})
@@ -76,8 +76,9 @@ func slowly(t *testing.T, b *Testbed, g *generator.Generator) Counts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range frames / 1000 {
-		if err := b.Send(g, 1000); err != nil {
+	const atOnce = 200 // less than a veth's ring holds, 256
+	for range frames / atOnce {
+		if err := b.Send(g, atOnce); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,0 +1,28 @@
+// Package programtest builds the program for tests that run it.
+package programtest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Build builds cmd/thresher as it is shipped, static, into a directory of its own
+// that every user may read. The caller calls remove when the tests are done, also
+// after an error.
+func Build() (path string, remove func() error, err error) {
+	dir, err := os.MkdirTemp("", "thresher-program-")
+	remove = func() error { return os.RemoveAll(dir) }
+	if err != nil {
+		return "", remove, err
+	}
+	path = filepath.Join(dir, "thresher")
+	// The program is static; the race detector, should GOFLAGS ask for it, is not.
+	build := exec.Command("go", "build", "-race=false", "-o", path, "thresher/cmd/thresher")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", remove, fmt.Errorf("build the program: %w\n%s", err, out)
+	}
+	return path, remove, os.Chmod(dir, 0o755)
+}
