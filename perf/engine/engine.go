@@ -43,7 +43,7 @@ func All(binary string) []Engine {
 		{Kernel, "no XDP program at all", false, startKernel},
 		{XDPDrop, "bare XDP_DROP", false, bare(func(o *bareObjects) prog { return o.Drop })},
 		{XDPPass, "bare XDP_PASS", false, bare(func(o *bareObjects) prog { return o.Pass })},
-		{XDPPassVMAC, "bare XDP_PASS of frames to a VMAC", false, startPassVMAC},
+		{XDPPassVMAC, "bare XDP_PASS to a VMAC", false, startPassVMAC},
 		{Full, "Thresher, offload full", true, thresher(binary, Full)},
 		{Reject, "Thresher, offload reject", true, thresher(binary, Reject)},
 		{None, "Thresher, offload none", true, thresher(binary, None)},
