@@ -3,10 +3,8 @@ package farm_test
 import (
 	"context"
 	"crypto/rand"
-	"flag"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -25,22 +23,7 @@ import (
 // binary is the program under test, built once.
 var binary string
 
-func TestMain(m *testing.M) { leftout.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	flag.Parse()
-	if lab.Available() != nil {
-		return m.Run() // each test says what it lacks
-	}
-	path, remove, err := programtest.Build()
-	defer remove()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	binary = path
-	return m.Run()
-}
+func TestMain(m *testing.M) { leftout.Exit(programtest.Run(m, &binary)) }
 
 // vmac is the VIP's shared Ethernet address: 5a:fe and the address.
 var vmac = func() config.MAC {

@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"thresher/config"
+	"thresher/internal/leftout"
 	"thresher/pipeline"
 	"thresher/xsk"
 )
@@ -38,7 +39,7 @@ var kernelNIC = config.MAC{0x02, 0, 0, 0, 0, 0x0b}
 func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []config.Rule, share *pipeline.Share, change func(*xsk.Rules)) *kernel {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("left out: needs root to load the XDP program")
+		leftout.Skip(t, "needs root to load the XDP program")
 	}
 	compiled, err := pipeline.Compile(vips, rules, pipeline.HashKey{1, 2, 3, 4, 5, 6, 7, 8, 9}, kernelNIC)
 	if err != nil {

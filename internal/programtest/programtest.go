@@ -6,6 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"testing"
+
+	"thresher/perf/lab"
 )
 
 // Build builds cmd/thresher as it is shipped, static, into a directory of its own
@@ -25,4 +28,21 @@ func Build() (path string, remove func() error, err error) {
 		return "", remove, fmt.Errorf("build the program: %w\n%s", err, out)
 	}
 	return path, remove, os.Chmod(dir, 0o755)
+}
+
+// Run runs a package's tests with the program at *path, and returns their exit
+// code. Where this machine cannot make labs, nothing is built: each test says what
+// it lacks.
+func Run(m *testing.M, path *string) int {
+	if lab.Available() != nil {
+		return m.Run()
+	}
+	program, remove, err := Build()
+	defer remove()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	*path = program
+	return m.Run()
 }

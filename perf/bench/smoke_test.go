@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"thresher/internal/leftout"
 	"thresher/perf/engine"
 	"thresher/perf/lab"
 	"thresher/perf/report"
@@ -17,7 +18,7 @@ import (
 func smoke(t *testing.T, scenarios []string, engines ...string) *report.Report {
 	t.Helper()
 	if err := lab.Available(); err != nil {
-		t.Skip(err)
+		leftout.Skip(t, err.Error())
 	}
 	r, err := Run(t.Context(), Options{
 		Binary: binary, Version: "test", Scenarios: scenarios, Engines: engines,
@@ -104,7 +105,7 @@ func TestServices(t *testing.T) {
 // TestMain, and the lab's own tests count the rest.
 func TestEndsWithItsContext(t *testing.T) {
 	if err := lab.Available(); err != nil {
-		t.Skip(err)
+		leftout.Skip(t, err.Error())
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thresher/config"
+	"thresher/internal/leftout"
 	"thresher/perf/generator"
 	"thresher/perf/lab"
 )
@@ -23,7 +24,7 @@ const frames = 6_000
 // what reaches the stack.
 func TestShares(t *testing.T) {
 	if err := lab.Available(); err != nil {
-		t.Skip(err)
+		leftout.Skip(t, err.Error())
 	}
 	for _, share := range []Share{{0, 3}, {1, 3}, {1, 1}} {
 		for _, e := range All(binary) {
@@ -104,7 +105,7 @@ func start(t *testing.T, e Engine, s Setup) *Testbed {
 	b, err := e.Start(t.Context(), s)
 	var u *Unavailable
 	if errors.As(err, &u) {
-		t.Skip(u)
+		leftout.Skip(t, u.Error())
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +121,7 @@ func start(t *testing.T, e Engine, s Setup) *Testbed {
 // TestManyRules lets every VIP and every rule have traffic.
 func TestManyRules(t *testing.T) {
 	if err := lab.Available(); err != nil {
-		t.Skip(err)
+		leftout.Skip(t, err.Error())
 	}
 	for _, e := range All(binary) {
 		if !strings.HasPrefix(e.Title, "Thresher") {
@@ -150,7 +151,7 @@ func TestManyRules(t *testing.T) {
 
 func TestUnavailable(t *testing.T) {
 	if err := lab.Available(); err != nil {
-		t.Skip(err)
+		leftout.Skip(t, err.Error())
 	}
 	_, err := Engine{Name: "x", start: thresher(binary, "most")}.Start(t.Context(), Setup{Share: Share{1, 1}})
 	var u *Unavailable
@@ -167,7 +168,7 @@ func TestUnavailable(t *testing.T) {
 // TestDaemonThatEnds is no engine that is not to be had, but a failure.
 func TestDaemonThatEnds(t *testing.T) {
 	if err := lab.Available(); err != nil {
-		t.Skip(err)
+		leftout.Skip(t, err.Error())
 	}
 	_, err := Engine{Name: "x", start: thresher("/bin/false", None)}.Start(t.Context(), Setup{Share: Share{1, 1}})
 	var u *Unavailable

@@ -11,6 +11,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"thresher/config"
+	"thresher/internal/leftout"
 )
 
 var (
@@ -32,7 +33,7 @@ func traffic(p Protocol, vips ...VIP) Traffic {
 func newGenerator(t *testing.T, traffic Traffic, target int) *Generator {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: the test loads a BPF program")
+		leftout.Skip(t, "needs root: the test loads a BPF program")
 	}
 	g, err := New(traffic, target)
 	if err != nil {
