@@ -47,10 +47,10 @@ func kernelShare(t *pipeline.Table) *xsk.Share {
 	if !t.Serving {
 		return nil
 	}
-	last := len(t.SetOf) - 1
-	s := &xsk.Share{SetOfRule: t.SetOf[:last], SetOfEcho: t.SetOf[last]}
-	for i := range t.Sets {
-		s.Sets = append(s.Sets, xsk.BucketSet(t.Sets[i]))
+	last := len(t.PartOf) - 1
+	s := &xsk.Share{SetOfRule: t.PartOf[:last], SetOfEcho: t.PartOf[last]}
+	for i := range t.Parts {
+		s.Sets = append(s.Sets, xsk.BucketSet(t.Parts[i].Mine))
 	}
 	return s
 }

@@ -141,18 +141,18 @@ func (k *kernel) search(source *frameSource, n int) error {
 }
 
 func randomShare(random *rand.Rand, rules int) *pipeline.Share {
-	sets := make([]*pipeline.Bits, 3)
-	for i := range sets {
-		sets[i] = &pipeline.Bits{}
+	parts := make([]*pipeline.Part, 3)
+	for i := range parts {
+		parts[i] = &pipeline.Part{}
 		for b := range pipeline.Buckets {
 			if random.IntN(3) == i {
-				sets[i].Set(uint16(b))
+				parts[i].Mine.Set(uint16(b))
 			}
 		}
 	}
-	s := &pipeline.Share{Echo: sets[0]}
+	s := &pipeline.Share{Echo: parts[0]}
 	for range rules {
-		s.Rules = append(s.Rules, sets[random.IntN(len(sets))])
+		s.Rules = append(s.Rules, parts[random.IntN(len(parts))])
 	}
 	return s
 }
@@ -237,7 +237,7 @@ func BenchmarkVerdict(b *testing.B) {
 	for _, size := range []struct{ vips, rules int }{{1, 1}, {8, 16}, {64, 128}} {
 		vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), size.vips, size.rules)
 		for name, share := range map[string]*pipeline.Share{
-			"reject": {Rules: make([]*pipeline.Bits, len(rules)), Echo: &pipeline.Bits{}},
+			"reject": {Rules: make([]*pipeline.Part, len(rules)), Echo: &pipeline.Part{}},
 			"mixed":  randomShare(rand.New(rand.NewPCG(3, 4)), len(rules)),
 		} {
 			for i := range share.Rules {

@@ -51,13 +51,13 @@ func (d division) of(name string) *pipeline.Share {
 	if self < 0 {
 		return nil
 	}
-	sets := make(map[*cluster.Table]*pipeline.Bits)
-	var all []*pipeline.Bits
+	parts := make(map[*cluster.Table]*pipeline.Part)
+	var all []*pipeline.Part
 	for _, table := range d.tables {
-		if sets[table] == nil {
-			sets[table] = bucketsOf(table, uint8(self))
+		if parts[table] == nil {
+			parts[table] = &pipeline.Part{Mine: *bucketsOf(table, uint8(self))}
 		}
-		all = append(all, sets[table])
+		all = append(all, parts[table])
 	}
 	last := len(all) - 1
 	return &pipeline.Share{Rules: all[:last:last], Echo: all[last]}

@@ -72,13 +72,13 @@ func checkRule(t *testing.T, d division, rule int, table *cluster.Table) {
 	counts := make([]int, len(d.view.Nodes))
 	for n, node := range d.view.Nodes {
 		share := d.of(node.Name)
-		bits := share.Echo
+		part := share.Echo
 		if rule < len(share.Rules) {
-			bits = share.Rules[rule]
+			part = share.Rules[rule]
 		}
 		for b := range pipeline.Buckets {
 			mine := table[b] == uint8(n)
-			if mine != bits.Has(uint16(b)) {
+			if mine != part.Mine.Has(uint16(b)) {
 				t.Fatalf("rule %d, bucket %d: %s has it: %v, the table says %v", rule, b, node.Name, !mine, mine)
 			}
 			if mine {

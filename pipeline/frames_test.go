@@ -36,13 +36,13 @@ func testTable(t testing.TB, all bool) *Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bits := &Bits{}
+	part := &Part{}
 	if all {
 		for b := range Buckets {
-			bits.Set(uint16(b))
+			part.Mine.Set(uint16(b))
 		}
 	}
-	return NewTable(rules, &Share{Rules: []*Bits{bits, bits, bits}, Echo: bits})
+	return NewTable(rules, &Share{Rules: []*Part{part, part, part}, Echo: part})
 }
 
 // frame is a packet for the VIP, to be changed by a test before it is built.

@@ -9,6 +9,8 @@ const (
 	// Accept hands the frame to this machine's stack, its destination Ethernet
 	// address set to the interface's own.
 	Accept
+	// Hold keeps the frame for a moment, until it can be told whose it is.
+	Hold
 	// Drop ends the frame here.
 	Drop
 )
@@ -26,6 +28,9 @@ const (
 
 	// Accepted is a packet of a rule, in a bucket that is this node's.
 	Accepted
+	// AcceptedKnown is a packet of a flow that this node has, in a bucket where
+	// that is what counts: an unsettled one, or any when the lease is over.
+	AcceptedKnown
 	// AcceptedEcho is an ICMP echo request in a bucket that is this node's.
 	AcceptedEcho
 	// AcceptedICMPError is an ICMP error: every node takes it, none answers it
@@ -34,6 +39,10 @@ const (
 	// AcceptedNeighbour is an ARP packet sent to the VMAC, a client's unicast
 	// re-check of its cache. The stack does not answer for VIPs, the responder does.
 	AcceptedNeighbour
+
+	// Parked is a packet that would open a flow in a bucket that this node is
+	// about to get.
+	Parked
 
 	// NotMine is a packet in a bucket of another node: the farm's everyday drop.
 	NotMine
@@ -56,6 +65,20 @@ const (
 	Martian
 	// PortZero is a TCP or UDP packet from or to port 0.
 	PortZero
+	// Fenced is a packet that would have been accepted if the node's lease were
+	// not over.
+	Fenced
+	// UnknownFlow is a packet of a flow that this node does not have, in a bucket
+	// where another node may have it.
+	UnknownFlow
+	// HalfOpenElsewhere is a packet that would open a flow which another node has
+	// answered already.
+	HalfOpenElsewhere
+	// Late is a packet that would open a flow but waited too long to be judged:
+	// by now its client has sent another, which another node may have answered.
+	Late
+	// ParkFull is a packet that there was no room to park.
+	ParkFull
 	// NoReader is a packet that found no socket to go to; only the kernel
 	// program meets it.
 	NoReader
@@ -71,9 +94,11 @@ var reasons = [ReasonLen]struct {
 }{
 	Other:             {"other", Untouched},
 	Accepted:          {"accepted", Accept},
+	AcceptedKnown:     {"accepted_known", Accept},
 	AcceptedEcho:      {"accepted_echo", Accept},
 	AcceptedICMPError: {"accepted_icmp_error", Accept},
 	AcceptedNeighbour: {"accepted_neighbour", Accept},
+	Parked:            {"parked", Hold},
 	NotMine:           {"not_mine", Drop},
 	NotServing:        {"not_serving", Drop},
 	NotVIP:            {"not_vip", Drop},
@@ -84,6 +109,11 @@ var reasons = [ReasonLen]struct {
 	OtherICMP:         {"other_icmp", Drop},
 	Martian:           {"martian", Drop},
 	PortZero:          {"port_zero", Drop},
+	Fenced:            {"fenced", Drop},
+	UnknownFlow:       {"unknown_flow", Drop},
+	HalfOpenElsewhere: {"half_open_elsewhere", Drop},
+	Late:              {"late", Drop},
+	ParkFull:          {"park_full", Drop},
 	NoReader:          {"no_reader", Drop},
 }
 

@@ -15,17 +15,17 @@ func mixedBatch(tb testing.TB) (*Table, [][]byte) {
 		tb.Fatal(err)
 	}
 	random := rand.New(rand.NewPCG(5, 6))
-	mine := &Bits{}
+	part := &Part{}
 	for b := range Buckets {
 		if random.IntN(3) == 0 {
-			mine.Set(uint16(b))
+			part.Mine.Set(uint16(b))
 		}
 	}
 	var frames [][]byte
 	for range BatchSize {
 		frames = append(frames, tcpFrame(uint16(1024+random.IntN(60000)), 80).bytes(tb))
 	}
-	return NewTable(rules, &Share{Rules: []*Bits{mine, mine, mine}, Echo: mine}), frames
+	return NewTable(rules, &Share{Rules: []*Part{part, part, part}, Echo: part}), frames
 }
 
 // handle is what a queue does with a batch.

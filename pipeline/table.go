@@ -9,6 +9,20 @@ func (b *Bits) Set(bucket uint16) { b[bucket/64] |= 1 << (bucket % 64) }
 // Has tells whether a bucket is in the set.
 func (b *Bits) Has(bucket uint16) bool { return b[bucket/64]&(1<<(bucket%64)) != 0 }
 
+// Part is a node's part of one rule's buckets.
+type Part struct {
+	// Mine are the buckets that new flows may enter for as long as the node's
+	// lease lasts.
+	Mine Bits
+	// Ask are those that the node is about to get: new flows are parked. None of
+	// them is in Mine.
+	Ask Bits
+	// Unsettled are the buckets, whoever's, in which another node than the owner
+	// has flows, or may have them. A packet that opens no flow is accepted there
+	// by who has its flow, and by nobody else.
+	Unsettled Bits
+}
+
 // Table is what a queue judges by at one moment: the rules, and which buckets
 // are this node's. It is never changed after NewTable; a change of the farm is
 // a new Table, swapped in whole between two batches.
@@ -16,18 +30,18 @@ type Table struct {
 	*Rules
 	// Serving is false on a node that serves nothing.
 	Serving bool
-	// Sets are the distinct sets of buckets that are this node's.
-	Sets []Bits
-	// SetOf is the index into Sets by rule number; the last one is ICMP echo's.
-	SetOf []uint16
+	// Parts are the distinct parts of rules.
+	Parts []Part
+	// PartOf is the index into Parts by rule number; the last one is ICMP echo's.
+	PartOf []uint16
 }
 
-// Share is this node's part of the farm: a bucket set for each rule of the
-// configuration, in its order, and one for ICMP echo. Rules whose sets are the
-// same value share it in memory.
+// Share is this node's part of the farm: a part for each rule of the
+// configuration, in its order, and one for ICMP echo, which has no flows: of it
+// only Mine counts. Rules whose parts are the same pointer share it in memory.
 type Share struct {
-	Rules []*Bits
-	Echo  *Bits
+	Rules []*Part
+	Echo  *Part
 }
 
 // NewTable joins rules and share. A nil share is a node that serves nothing.
@@ -37,15 +51,15 @@ func NewTable(r *Rules, share *Share) *Table {
 		return t
 	}
 	t.Serving = true
-	index := make(map[*Bits]uint16)
-	for _, bits := range append(share.Rules[:len(share.Rules):len(share.Rules)], share.Echo) {
-		i, known := index[bits]
+	index := make(map[*Part]uint16)
+	for _, part := range append(share.Rules[:len(share.Rules):len(share.Rules)], share.Echo) {
+		i, known := index[part]
 		if !known {
-			i = uint16(len(t.Sets))
-			index[bits] = i
-			t.Sets = append(t.Sets, *bits)
+			i = uint16(len(t.Parts))
+			index[part] = i
+			t.Parts = append(t.Parts, *part)
 		}
-		t.SetOf = append(t.SetOf, i)
+		t.PartOf = append(t.PartOf, i)
 	}
 	return t
 }
@@ -55,7 +69,7 @@ func (t *Table) has(rule int, bucket uint16) Reason {
 	if !t.Serving {
 		return NotServing
 	}
-	if !t.Sets[t.SetOf[rule]].Has(bucket) {
+	if !t.Parts[t.PartOf[rule]].Mine.Has(bucket) {
 		return NotMine
 	}
 	return Accepted
@@ -63,7 +77,7 @@ func (t *Table) has(rule int, bucket uint16) Reason {
 
 // hasEcho tells the same of ICMP echo requests.
 func (t *Table) hasEcho(bucket uint16) Reason {
-	reason := t.has(len(t.SetOf)-1, bucket)
+	reason := t.has(len(t.PartOf)-1, bucket)
 	if reason == Accepted {
 		return AcceptedEcho
 	}

@@ -33,21 +33,28 @@ type bpfReason uint32
 const (
 	bpfReasonOTHER               bpfReason = 0
 	bpfReasonACCEPTED            bpfReason = 1
-	bpfReasonACCEPTED_ECHO       bpfReason = 2
-	bpfReasonACCEPTED_ICMP_ERROR bpfReason = 3
-	bpfReasonACCEPTED_NEIGHBOUR  bpfReason = 4
-	bpfReasonNOT_MINE            bpfReason = 5
-	bpfReasonNOT_SERVING         bpfReason = 6
-	bpfReasonNOT_VIP             bpfReason = 7
-	bpfReasonNO_RULE             bpfReason = 8
-	bpfReasonMALFORMED           bpfReason = 9
-	bpfReasonFRAGMENT            bpfReason = 10
-	bpfReasonOTHER_PROTOCOL      bpfReason = 11
-	bpfReasonOTHER_ICMP          bpfReason = 12
-	bpfReasonMARTIAN             bpfReason = 13
-	bpfReasonPORT_ZERO           bpfReason = 14
-	bpfReasonNO_READER           bpfReason = 15
-	bpfReasonREASON_LEN          bpfReason = 16
+	bpfReasonACCEPTED_KNOWN      bpfReason = 2
+	bpfReasonACCEPTED_ECHO       bpfReason = 3
+	bpfReasonACCEPTED_ICMP_ERROR bpfReason = 4
+	bpfReasonACCEPTED_NEIGHBOUR  bpfReason = 5
+	bpfReasonPARKED              bpfReason = 6
+	bpfReasonNOT_MINE            bpfReason = 7
+	bpfReasonNOT_SERVING         bpfReason = 8
+	bpfReasonNOT_VIP             bpfReason = 9
+	bpfReasonNO_RULE             bpfReason = 10
+	bpfReasonMALFORMED           bpfReason = 11
+	bpfReasonFRAGMENT            bpfReason = 12
+	bpfReasonOTHER_PROTOCOL      bpfReason = 13
+	bpfReasonOTHER_ICMP          bpfReason = 14
+	bpfReasonMARTIAN             bpfReason = 15
+	bpfReasonPORT_ZERO           bpfReason = 16
+	bpfReasonFENCED              bpfReason = 17
+	bpfReasonUNKNOWN_FLOW        bpfReason = 18
+	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 19
+	bpfReasonLATE                bpfReason = 20
+	bpfReasonPARK_FULL           bpfReason = 21
+	bpfReasonNO_READER           bpfReason = 22
+	bpfReasonREASON_LEN          bpfReason = 23
 )
 
 type bpfRules struct {

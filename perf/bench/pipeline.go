@@ -65,13 +65,13 @@ func pipelineRules(rules, vips int) (to []config.VIP, list []config.Rule) {
 
 // aThird is every third bucket of all rules.
 func aThird(rules int) *pipeline.Share {
-	mine := &pipeline.Bits{}
+	third := &pipeline.Part{}
 	for b := 0; b < pipeline.Buckets; b += 3 {
-		mine.Set(uint16(b))
+		third.Mine.Set(uint16(b))
 	}
-	s := &pipeline.Share{Echo: mine}
+	s := &pipeline.Share{Echo: third}
 	for range rules {
-		s.Rules = append(s.Rules, mine)
+		s.Rules = append(s.Rules, third)
 	}
 	return s
 }
