@@ -44,7 +44,7 @@ func TestWhereNamesTheNodeThatAccepts(t *testing.T) {
 				t.Fatalf("%v of rule %s: %+v, %v", from, rule.Name, w, err)
 			}
 			for _, node := range view.Names() {
-				if has := l.division.of(node).Rules[i].Has(uint16(w.Bucket)); has != (node == w.Node) {
+				if has := l.division.of(node).Rules[i].Mine.Has(uint16(w.Bucket)); has != (node == w.Node) {
 					t.Fatalf("%v of rule %s is said to be at %s; %s has the bucket: %v", from, rule.Name, w.Node, node, has)
 				}
 			}
