@@ -56,7 +56,7 @@ func count(t *Table) (n [256]int) {
 	return n
 }
 
-func nodeNames(n int) []string { return NewView(farmOf(n)).Names() }
+func nodeNames(n int) []string { return View{Nodes: farmOf(n)}.Names() }
 
 func equal(n int, w uint8) []uint8 { return slices.Repeat([]uint8{w}, n) }
 

@@ -23,7 +23,7 @@ func vips(n int) []netip.Addr {
 }
 
 func TestResponderOfNobody(t *testing.T) {
-	if got := NewView(nil).Responder(vips(1)[0]); got != "" {
+	if got := (View{}).Responder(vips(1)[0]); got != "" {
 		t.Errorf("responder %q of an empty view", got)
 	}
 }
@@ -32,9 +32,9 @@ func TestResponderOfNobody(t *testing.T) {
 // and no other.
 func TestResponderMovesOnlyWithItsNode(t *testing.T) {
 	all := farmOf(5)
-	before := NewView(all)
+	before := View{Nodes: all}
 	for gone := range all {
-		after := NewView(append(append([]Node{}, all[:gone]...), all[gone+1:]...))
+		after := View{Nodes: append(append([]Node{}, all[:gone]...), all[gone+1:]...)}
 		for _, vip := range vips(64) {
 			was, is := before.Responder(vip), after.Responder(vip)
 			if is == all[gone].Name {
@@ -50,7 +50,7 @@ func TestResponderMovesOnlyWithItsNode(t *testing.T) {
 // TestResponderSpreads checks that no node of four answers for none or for most
 // of 256 VIPs (expected 64 each, standard deviation 7).
 func TestResponderSpreads(t *testing.T) {
-	v, count := NewView(farmOf(4)), map[string]int{}
+	v, count := View{Nodes: farmOf(4)}, map[string]int{}
 	for _, vip := range vips(256) {
 		count[v.Responder(vip)]++
 	}
@@ -64,7 +64,7 @@ func TestResponderSpreads(t *testing.T) {
 // TestResponderGolden pins the election: two releases in one farm must elect the
 // same node, or two answer.
 func TestResponderGolden(t *testing.T) {
-	v := NewView(farmOf(3))
+	v := View{Nodes: farmOf(3)}
 	for vip, want := range map[string]string{
 		"192.0.2.100":        "node2",
 		"192.0.2.101":        "node1",

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"thresher/config"
 )
@@ -12,8 +13,8 @@ import (
 const metaVersion = 1
 
 // metaHeader is the length of the layout's fixed part: version, phase, MAC,
-// digest, rule count.
-const metaHeader = 1 + 1 + 6 + 8 + 2
+// digest, gossip address and port, rule count.
+const metaHeader = 1 + 1 + 6 + 8 + 16 + 2 + 2
 
 // MaxWeight is the greatest weight of a node (DESIGN §3).
 const MaxWeight = 100
@@ -30,21 +31,26 @@ type Meta struct {
 	// Digest is a hash of the part of the configuration that all nodes must
 	// share (VIPs, rules). 0 has no special meaning.
 	Digest uint64
+	// Gossip is where the node gossips. Who hears the node's heartbeats but
+	// not its gossip can say so from it. It may be the zero AddrPort.
+	Gossip netip.AddrPort
 	// Weights are the node's weights, 0 to MaxWeight, one for each rule in the
 	// order of the rules; a rule that a check withdrew has 0. At most
 	// config.MaxRules.
 	Weights []uint8
 }
 
-// Encode returns the metadata's wire form, at most 274 bytes of the 512 that
+// Encode returns the metadata's wire form, at most 292 bytes of the 512 that
 // memberlist has room for:
 //
 //	0   version, 1
 //	1   phase
 //	2   MAC, 6 bytes
 //	8   digest, 8 bytes, big endian
-//	16  number of rules, 2 bytes, big endian
-//	18  one byte of weight for each rule
+//	16  gossip address, 16 bytes, IPv4 mapped as in RFC 4291 §2.5.5.2; all 0 for none
+//	32  gossip port, 2 bytes, big endian
+//	34  number of rules, 2 bytes, big endian
+//	36  one byte of weight for each rule
 //
 // It fails on values that DecodeMeta would refuse.
 func (m Meta) Encode() ([]byte, error) {
@@ -58,6 +64,7 @@ func (m Meta) Encode() ([]byte, error) {
 	b = append(b, metaVersion, byte(m.Phase))
 	b = append(b, m.MAC[:]...)
 	b = binary.BigEndian.AppendUint64(b, m.Digest)
+	b = appendAddrPort(b, m.Gossip)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Weights)))
 	return append(b, m.Weights...), nil
 }
@@ -81,8 +88,9 @@ func DecodeMeta(b []byte) (Meta, error) {
 		Phase:  Phase(b[1]),
 		MAC:    config.MAC(b[2:8]),
 		Digest: binary.BigEndian.Uint64(b[8:16]),
+		Gossip: readAddrPort(b[16:34]),
 	}
-	rules, rest := int(binary.BigEndian.Uint16(b[16:18])), b[metaHeader:]
+	rules, rest := int(binary.BigEndian.Uint16(b[34:36])), b[metaHeader:]
 	if len(rest) < rules || version == metaVersion && len(rest) > rules {
 		return Meta{}, fmt.Errorf("%w: %d rules but %d bytes of weights", ErrMeta, rules, len(rest))
 	}
@@ -91,6 +99,24 @@ func DecodeMeta(b []byte) (Meta, error) {
 	}
 	m.Weights = append([]uint8{}, rest[:rules]...)
 	return m, m.check()
+}
+
+// appendAddrPort writes 18 bytes: the address in its 16-byte form and the port.
+func appendAddrPort(b []byte, a netip.AddrPort) []byte {
+	var address [16]byte
+	if a.Addr().IsValid() {
+		address = a.Addr().As16()
+	}
+	return binary.BigEndian.AppendUint16(append(b, address[:]...), a.Port())
+}
+
+// readAddrPort reads what appendAddrPort wrote; the unspecified address is none.
+func readAddrPort(b []byte) netip.AddrPort {
+	address := netip.AddrFrom16([16]byte(b[:16])).Unmap()
+	if address.IsUnspecified() {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(address, binary.BigEndian.Uint16(b[16:]))
 }
 
 // check refuses what no version allows.

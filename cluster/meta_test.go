@@ -3,10 +3,12 @@ package cluster
 import (
 	"encoding/hex"
 	"errors"
+	"net/netip"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/hashicorp/memberlist"
 
 	"thresher/config"
@@ -17,13 +19,15 @@ func exampleMeta() Meta {
 		Phase:   Up,
 		MAC:     config.MAC{0x02, 0, 0, 0, 0, 0x0b},
 		Digest:  0x0123456789abcdef,
+		Gossip:  netip.MustParseAddrPort("192.0.2.11:7946"),
 		Weights: []uint8{100, 0, 50},
 	}
 }
 
 // TestMetaWireForm pins the layout byte for byte.
 func TestMetaWireForm(t *testing.T) {
-	const wire = "01" + "02" + "02000000000b" + "0123456789abcdef" + "0003" + "640032"
+	const wire = "01" + "02" + "02000000000b" + "0123456789abcdef" +
+		"00000000000000000000ffffc000020b" + "1f0a" + "0003" + "640032"
 	b, err := exampleMeta().Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +39,7 @@ func TestMetaWireForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(exampleMeta(), m); diff != "" {
+	if diff := cmp.Diff(exampleMeta(), m, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
 		t.Errorf("decoded (-want +got):\n%s", diff)
 	}
 }
@@ -72,7 +76,7 @@ func TestDecodeMetaRefuses(t *testing.T) {
 		{"weight 101", set(metaHeader, 101)},
 		{"weights cut in a later version", set(0, 2)[:len(good)-1]},
 		{"weight 101 in a later version", append(set(0, 2)[:metaHeader], 101, 0, 0)},
-		{"too many rules", append(append([]byte{1, 2}, make([]byte, 14)...), append([]byte{1, 1}, make([]byte, 257)...)...)},
+		{"too many rules", append(append([]byte{1, 2}, make([]byte, 14+18)...), append([]byte{1, 1}, make([]byte, 257)...)...)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if _, err := DecodeMeta(tc.b); !errors.Is(err, ErrMeta) {
@@ -109,7 +113,7 @@ func TestDecodeMetaOfLaterVersion(t *testing.T) {
 	}
 	want := exampleMeta()
 	want.Phase = 9
-	if diff := cmp.Diff(want, m); diff != "" {
+	if diff := cmp.Diff(want, m, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
 		t.Errorf("decoded (-want +got):\n%s", diff)
 	}
 	if got := m.Phase.String(); got != "phase(9)" {

@@ -1,19 +1,11 @@
 package cluster
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"net/netip"
-	"slices"
-	"strings"
 
+	"thresher/cluster/confirm"
 	"thresher/config"
 )
-
-// viewDomain starts the canonical form of a view, so that no other SHA-256 of
-// the project can be taken for a view's. Another canonical form takes another
-// number.
-const viewDomain = "thresher view 1\n"
 
 // Node is one eligible node of a view.
 type Node struct {
@@ -29,47 +21,49 @@ type Node struct {
 }
 
 // View is the set of nodes that may own buckets. Everybody with the same view
-// assigns the same buckets. A View is never changed after NewView returned it,
+// assigns the same buckets. A View is never changed after Resolve returned it,
 // so it may be shared between goroutines. The zero value is the view of nobody.
 type View struct {
-	// ID names the view: a 64-bit hash of the canonical form of names and
-	// weights, so of everything that assignment depends on and of nothing else.
-	// 0 is reserved for "none": the view without nodes.
-	ID uint64
+	// ID names the view; 0 is "none", the view without nodes.
+	ID confirm.ViewID
 	// Nodes are the eligible nodes, sorted by name (bytewise).
 	Nodes []Node
 }
 
-// NewView returns the view of nodes, whose order does not matter and whose names
-// must differ. It keeps its own copies of the slices.
-func NewView(nodes []Node) View {
-	if len(nodes) == 0 {
-		return View{}
+// Resolve returns the nodes that own buckets by a view of the confirmation, each
+// of whose members carries its metadata (Meta.Encode), as the member itself told
+// it. The result depends on the view alone: it is the same on every node.
+//
+// Members with different digests number the rules differently, so that only those
+// of one digest can share them: of the digest that most have, and of two with as
+// many the one of the first member by name. The others are left out, as is a
+// member whose metadata cannot be read.
+func Resolve(v confirm.View) View {
+	var nodes []Node
+	var digests []uint64
+	count := make(map[uint64]int)
+	for _, m := range v.Members {
+		meta, err := DecodeMeta([]byte(m.Meta))
+		if err != nil {
+			continue
+		}
+		nodes = append(nodes, Node{Name: m.Name, Address: meta.Gossip.Addr(), MAC: meta.MAC, Weights: meta.Weights})
+		digests = append(digests, meta.Digest)
+		count[meta.Digest]++
 	}
-	own := slices.Clone(nodes)
-	for i := range own {
-		own[i].Weights = slices.Clone(own[i].Weights)
+	var winner uint64
+	for i, d := range digests {
+		if i == 0 || count[d] > count[winner] {
+			winner = d
+		}
 	}
-	slices.SortFunc(own, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
-	return View{ID: viewID(own), Nodes: own}
-}
-
-// viewID is the first 8 bytes, big endian, of the SHA-256 of the canonical form:
-// the domain, then for each node in order the length of its name, its name, the
-// number of its weights, its weights. Lengths are 4 bytes big endian; with them
-// no two views have one form. SHA-256 rather than a quick hash, because two
-// views with one id would be taken for agreement.
-func viewID(sorted []Node) uint64 {
-	form := []byte(viewDomain)
-	for _, n := range sorted {
-		form = binary.BigEndian.AppendUint32(form, uint32(len(n.Name)))
-		form = append(form, n.Name...)
-		form = binary.BigEndian.AppendUint32(form, uint32(len(n.Weights)))
-		form = append(form, n.Weights...)
+	own := View{ID: v.ID}
+	for i, d := range digests {
+		if d == winner {
+			own.Nodes = append(own.Nodes, nodes[i])
+		}
 	}
-	sum := sha256.Sum256(form)
-	// Once in 2^64 views the hash is the reserved 0.
-	return max(binary.BigEndian.Uint64(sum[:]), 1)
+	return own
 }
 
 // Names returns the nodes' names in the view's order, as Assign wants them. The

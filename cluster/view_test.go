@@ -2,79 +2,85 @@ package cluster
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"thresher/config"
+	"thresher/cluster/confirm"
 )
 
-// TestViewIDCoversAssignmentOnly checks what must and what must not change a
-// view's id.
-func TestViewIDCoversAssignmentOnly(t *testing.T) {
-	base := func() []Node {
-		return []Node{
-			{Name: "web1", Weights: []uint8{100, 0}},
-			{Name: "web2", Weights: []uint8{100, 50}},
+// members makes a view of the confirmation; change alters each one's metadata.
+func membersView(t *testing.T, change func(name string, m *Meta) bool, names ...string) confirm.View {
+	t.Helper()
+	var members []confirm.Member
+	for _, name := range names {
+		m := exampleMeta()
+		readable := change(name, &m)
+		b, err := m.Encode()
+		if err != nil {
+			t.Fatal(err)
 		}
+		if !readable {
+			b = b[:1]
+		}
+		members = append(members, confirm.Member{Name: name, Meta: string(b)})
 	}
-	id := NewView(base()).ID
-	for _, tc := range []struct {
-		name   string
-		change func([]Node) []Node
-		same   bool
-	}{
-		{"order", func(n []Node) []Node { return []Node{n[1], n[0]} }, true},
-		{"address", func(n []Node) []Node { n[0].Address = netip.MustParseAddr("192.0.2.1"); return n }, true},
-		{"mac", func(n []Node) []Node { n[0].MAC = config.MAC{2}; return n }, true},
-		{"name", func(n []Node) []Node { n[0].Name = "web3"; return n }, false},
-		{"weight", func(n []Node) []Node { n[0].Weights[0] = 99; return n }, false},
-		{"weights swapped between nodes", func(n []Node) []Node {
-			n[0].Weights, n[1].Weights = n[1].Weights, n[0].Weights
-			return n
-		}, false},
-		{"a rule more", func(n []Node) []Node { n[1].Weights = append(n[1].Weights, 0); return n }, false},
-		{"a node less", func(n []Node) []Node { return n[:1] }, false},
-		{"name and weight across the border", func(n []Node) []Node {
-			n[0] = Node{Name: "web1d", Weights: []uint8{0}}
-			return n
-		}, false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if got := NewView(tc.change(base())).ID; (got == id) != tc.same {
-				t.Errorf("id %016x, unchanged view %016x, want same: %v", got, id, tc.same)
-			}
-		})
-	}
+	return confirm.NewView(members)
 }
 
-// TestViewGolden pins the canonical form: nodes of two releases in one farm must
-// name a view alike.
-func TestViewGolden(t *testing.T) {
-	v := NewView([]Node{{Name: "b", Weights: []uint8{100}}, {Name: "a", Weights: []uint8{1, 2}}})
-	if want := uint64(0x3ff06015b3708452); v.ID != want {
-		t.Errorf("id %#016x, want %#016x", v.ID, want)
+func TestResolveReadsWhatTheMembersSay(t *testing.T) {
+	v := membersView(t, func(name string, m *Meta) bool {
+		if name == "b" {
+			m.Weights = []uint8{7}
+			m.Gossip = netip.AddrPort{}
+		}
+		return true
+	}, "a", "b")
+	got := Resolve(v)
+	want := View{ID: v.ID, Nodes: []Node{
+		{Name: "a", Address: exampleMeta().Gossip.Addr(), MAC: exampleMeta().MAC, Weights: exampleMeta().Weights},
+		{Name: "b", MAC: exampleMeta().MAC, Weights: []uint8{7}},
+	}}
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
-}
-
-func TestViewOfNobody(t *testing.T) {
-	if diff := cmp.Diff(View{}, NewView(nil)); diff != "" {
-		t.Error(diff)
+	if diff := cmp.Diff([]uint8{0, 0}, got.Weights(1)); diff != "" {
+		t.Errorf("weights of rule 1: %s", diff)
 	}
-}
-
-// TestViewOwnsItsNodes checks that the caller's slices can be changed afterwards.
-func TestViewOwnsItsNodes(t *testing.T) {
-	nodes := []Node{{Name: "b", Weights: []uint8{7}}, {Name: "a", Weights: []uint8{8, 9}}}
-	v := NewView(nodes)
-	nodes[0].Name, nodes[1].Weights[0] = "x", 0
-	if diff := cmp.Diff([]string{"a", "b"}, v.Names()); diff != "" {
-		t.Errorf("names: %s", diff)
-	}
-	if diff := cmp.Diff([]uint8{8, 7}, v.Weights(0)); diff != "" {
+	if diff := cmp.Diff([]uint8{100, 7}, got.Weights(0)); diff != "" {
 		t.Errorf("weights of rule 0: %s", diff)
 	}
-	if diff := cmp.Diff([]uint8{9, 0}, v.Weights(1)); diff != "" {
-		t.Errorf("weights of rule 1: %s", diff)
+}
+
+// TestResolveLeavesOutWhoDiffers: of two configurations one shares the buckets,
+// and every node comes to the same one.
+func TestResolveLeavesOutWhoDiffers(t *testing.T) {
+	for _, tc := range []struct{ other, garbled, want string }{
+		{"", "", "a b c d"},
+		{"a", "", "b c d"},
+		{"a b", "", "a b"}, // two of each: the first by name's
+		{"c d", "", "a b"},
+		{"a b c", "", "a b c"},
+		{"d", "b c", "a"},
+		{"", "a b c d", ""},
+	} {
+		v := membersView(t, func(name string, m *Meta) bool {
+			if strings.Contains(tc.other, name) {
+				m.Digest = 0
+			}
+			return !strings.Contains(tc.garbled, name)
+		}, "a", "b", "c", "d")
+		if got := strings.Join(Resolve(v).Names(), " "); got != tc.want {
+			t.Errorf("%+v: %q share the buckets", tc, got)
+		}
+	}
+}
+
+func TestResolveOfNobody(t *testing.T) {
+	if v := Resolve(confirm.View{}); v.ID != 0 || len(v.Nodes) != 0 || !slices.Equal(v.Names(), []string{}) {
+		t.Errorf("view %+v", v)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thresher/cluster"
+	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/pipeline"
 )
@@ -17,7 +18,7 @@ func viewOf(weights ...[]uint8) cluster.View {
 	for i, w := range weights {
 		nodes[i] = cluster.Node{Name: fmt.Sprintf("web%d", i+1), Weights: w}
 	}
-	return cluster.NewView(nodes)
+	return cluster.View{ID: confirm.ViewID(len(nodes)), Nodes: nodes}
 }
 
 // rulesOf are so many rules, of which only the number counts.

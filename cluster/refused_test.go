@@ -21,7 +21,7 @@ func upMember(name string, change func(*Member)) Member {
 	return m
 }
 
-func TestEligible(t *testing.T) {
+func TestRefused(t *testing.T) {
 	digest := exampleMeta().Digest
 	members := []Member{
 		upMember("other", func(m *Member) { m.Meta.Digest++ }),
@@ -36,17 +36,7 @@ func TestEligible(t *testing.T) {
 		upMember("garbled", func(m *Member) { m.Meta, m.Err = Meta{}, ErrMeta }),
 		upMember("a", nil),
 	}
-	view, refused := Eligible("a", members, digest)
-	if diff := cmp.Diff([]string{"a", "b"}, view.Names()); diff != "" {
-		t.Errorf("eligible (-want +got):\n%s", diff)
-	}
-	want := Node{
-		Name: "a", Address: netip.MustParseAddr("192.0.2.1"),
-		MAC: exampleMeta().MAC, Weights: exampleMeta().Weights,
-	}
-	if diff := cmp.Diff(want, view.Nodes[0], cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
-		t.Errorf("node (-want +got):\n%s", diff)
-	}
+	refused := Refused("a", members, digest)
 	var names []string
 	for _, r := range refused {
 		names = append(names, r.Name)
@@ -56,13 +46,5 @@ func TestEligible(t *testing.T) {
 	}
 	if !strings.Contains(refused[0].Reason, "same release") || !strings.Contains(refused[1].Reason, "farm config differs") {
 		t.Errorf("reasons %q", refused)
-	}
-}
-
-// TestEligibleOfNobody checks that a farm where nobody is up has the view "none".
-func TestEligibleOfNobody(t *testing.T) {
-	view, refused := Eligible("a", []Member{upMember("a", func(m *Member) { m.Meta.Phase = Starting })}, exampleMeta().Digest)
-	if view.ID != 0 || len(refused) != 0 {
-		t.Errorf("view %+v, refused %v", view, refused)
 	}
 }

@@ -1,0 +1,147 @@
+package segment
+
+import (
+	"bytes"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/packet"
+	"go.uber.org/goleak"
+
+	"thresher/cluster/confirm"
+	"thresher/internal/netnstest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var farmKey = [32]byte{1, 2, 3}
+
+// pair is two interfaces joined by a cable.
+type pair struct {
+	t    *testing.T
+	a, b *netnstest.NS
+}
+
+func newPair(t *testing.T) pair {
+	p := pair{t, netnstest.New(t), netnstest.New(t)}
+	p.a.Veth(t, "eth0", p.b, "eth0", 1)
+	return p
+}
+
+func (p pair) open(ns *netnstest.NS, key [32]byte) *Conn {
+	p.t.Helper()
+	var c *Conn
+	ns.Do(p.t, func() error {
+		ifi, err := net.InterfaceByName("eth0")
+		if err == nil {
+			c, err = Open(ifi, key)
+		}
+		return err
+	})
+	p.t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			p.t.Error(err)
+		}
+	})
+	return c
+}
+
+func heartbeat(name string, seq uint64) *confirm.Heartbeat {
+	return &confirm.Heartbeat{
+		Name: name, Boot: 7, Seq: seq, Phase: confirm.Up, Lease: 600 * time.Millisecond,
+		Stated: 5, Target: 6, Meta: "meta", Echoes: []confirm.Echo{{Peer: confirm.IDOf("b"), Boot: 1, Seq: 2, Heard: 3}},
+	}
+}
+
+// receive waits for n heartbeats.
+func receive(t *testing.T, c *Conn, n int) []*confirm.Heartbeat {
+	t.Helper()
+	var got []*confirm.Heartbeat
+	timeout := time.After(5 * time.Second)
+	for len(got) < n {
+		select {
+		case <-c.Readable():
+			c.Receive(func(hb *confirm.Heartbeat) { got = append(got, hb) })
+		case <-timeout:
+			t.Fatalf("%d of %d heartbeats", len(got), n)
+		}
+	}
+	return got
+}
+
+func TestHeartbeatsArriveInOrder(t *testing.T) {
+	p := newPair(t)
+	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
+	var want []*confirm.Heartbeat
+	for seq := range uint64(200) {
+		want = append(want, heartbeat("a", seq+1))
+		if err := a.Send(want[seq]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(want, receive(t, b, len(want))); diff != "" {
+		t.Errorf("-sent +received:\n%s", diff)
+	}
+	if n := b.Receive(func(*confirm.Heartbeat) {}); n != 0 {
+		t.Errorf("%d heartbeats more", n)
+	}
+	if err := b.Send(heartbeat("b", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if got := receive(t, a, 1); got[0].Name != "b" {
+		t.Errorf("received %v", got[0])
+	}
+}
+
+// TestNothingIsMissedBetweenRings reads without having been rung for, as the
+// protocol does before each tick.
+func TestNothingIsMissedBetweenRings(t *testing.T) {
+	p := newPair(t)
+	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
+	next := uint64(1)
+	for deadline := time.Now().Add(5 * time.Second); next <= 500; {
+		if err := a.Send(heartbeat("a", next)); err != nil {
+			t.Fatal(err)
+		}
+		if next%3 == 0 {
+			select {
+			case <-b.Readable():
+			case <-time.After(time.Until(deadline)):
+				t.Fatal("not rung for")
+			}
+		}
+		b.Receive(func(hb *confirm.Heartbeat) {
+			if hb.Seq != next {
+				t.Errorf("heartbeat %d, want %d", hb.Seq, next)
+			}
+		})
+		next++
+	}
+}
+
+func TestStrangersAreCountedAndIgnored(t *testing.T) {
+	p := newPair(t)
+	b := p.open(p.b, farmKey)
+	stranger := p.open(p.a, [32]byte{9})
+	if err := stranger.Send(heartbeat("a", 1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, payload := range [][]byte{nil, {1}, bytes.Repeat([]byte{0xff}, 46), bytes.Repeat([]byte{1}, confirm.MaxSealed)} {
+		frame := append(append([]byte{}, stranger.header[:]...), payload...)
+		if _, err := stranger.conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	member := p.open(p.a, farmKey)
+	if err := member.Send(heartbeat("a", 2)); err != nil {
+		t.Fatal(err)
+	}
+	if got := receive(t, b, 1); got[0].Seq != 2 {
+		t.Errorf("received %v", got[0])
+	}
+	if want := (Counters{Received: 1, Foreign: 5}); b.Counters() != want {
+		t.Errorf("counted %+v, want %+v", b.Counters(), want)
+	}
+}
