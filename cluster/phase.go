@@ -13,9 +13,12 @@ const (
 	Up
 	// Leaving lets nothing new in and finishes what it has.
 	Leaving
-	// Stopped serves nothing but stays a member, so that it can be seen and
+	// Stopped lets nothing in but stays a member, so that it can be seen and
 	// started again.
 	Stopped
+	// Draining lets nothing new in, by an operator's wish, until its last flow
+	// has ended.
+	Draining
 )
 
 // String returns the phase as status and logs write it. A phase of a later
@@ -30,8 +33,10 @@ func (p Phase) String() string {
 		return "leaving"
 	case Stopped:
 		return "stopped"
+	case Draining:
+		return "draining"
 	}
 	return fmt.Sprintf("phase(%d)", uint8(p))
 }
 
-func (p Phase) known() bool { return p >= Starting && p <= Stopped }
+func (p Phase) known() bool { return p >= Starting && p <= Draining }

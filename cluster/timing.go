@@ -15,7 +15,7 @@ import (
 func profileConfig(p config.Profile) (*memberlist.Config, error) {
 	var c *memberlist.Config
 	switch p {
-	case config.Fast:
+	case config.Fast, config.Fastest:
 		c = fastConfig()
 	case config.LAN:
 		c = memberlist.DefaultLANConfig()
@@ -25,7 +25,7 @@ func profileConfig(p config.Profile) (*memberlist.Config, error) {
 		c = memberlist.DefaultWANConfig()
 		c.TCPTimeout = 10 * time.Second
 	default:
-		return nil, fmt.Errorf("profile %d is none: use fast, lan or wan", p)
+		return nil, fmt.Errorf("profile %d is none: use fast, fastest, lan or wan", p)
 	}
 	// memberlist lets a lone accuser wait up to this many times the minimum; its
 	// 6 is for thousands of nodes.

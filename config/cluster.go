@@ -24,6 +24,7 @@ func (p *problems) cluster(raw rawCluster, vips []VIP) Cluster {
 		Keys:        p.keys(raw),
 		Insecure:    raw.Insecure,
 		Profile:     readEnum(p, profiles, "cluster.profile", raw.Profile),
+		Partition:   readEnum(p, partitions, "cluster.partition", raw.Partition),
 		JoinTimeout: p.duration("cluster.join_timeout", raw.JoinTimeout, minJoinTimeout, maxJoinTimeout),
 	}
 }

@@ -21,7 +21,7 @@ func TestBadCluster(t *testing.T) {
 		{"join twice", []string{"insecure: true", join + "[192.0.2.12, \"192.0.2.12:7946\"]"},
 			"11: cluster.join[1]: 192.0.2.12:7946 stands twice: give each peer once"},
 		{"join VIP", []string{"insecure: true", join + "[192.0.2.12, 192.0.2.100]"}, "11: cluster.join[1]: 192.0.2.100 is a VIP" + cure},
-		{"profile", []string{"insecure: true", "insecure: true\n  profile: fats"}, `11: cluster.profile: "fats" is no profile: use fast, lan or wan`},
+		{"profile", []string{"insecure: true", "insecure: true\n  profile: fats"}, `11: cluster.profile: "fats" is no profile: use fast, fastest, lan or wan`},
 		{"join_timeout text", []string{"insecure: true", "insecure: true\n  join_timeout: soon"},
 			`11: cluster.join_timeout: "soon" is no duration: write it as in 3s or 500ms`},
 		{"join_timeout long", []string{"insecure: true", "insecure: true\n  join_timeout: 2h"},

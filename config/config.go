@@ -86,6 +86,8 @@ type Cluster struct {
 	Insecure bool
 	// Profile names a set of failure-detection timings.
 	Profile Profile
+	// Partition is what the sides of a split farm do.
+	Partition Partition
 	// JoinTimeout is how long a starting node waits for its configured peers
 	// before it serves alone.
 	JoinTimeout time.Duration

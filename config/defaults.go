@@ -31,6 +31,7 @@ const (
 func (p *problems) defaults() map[string]any {
 	values := map[string]any{
 		"default":              Deny.String(),
+		"cluster.partition":    Serve.String(),
 		"cluster.profile":      Fast.String(),
 		"cluster.join_timeout": DefaultJoinTimeout.String(),
 		"datapath.offload":     OffloadFull.String(),

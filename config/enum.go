@@ -68,6 +68,9 @@ type Profile uint8
 const (
 	// Fast notices a lost node in about a second on one Ethernet segment.
 	Fast Profile = iota + 1
+	// Fastest notices it in about a third of a second, for quiet machines: a
+	// node that is starved for 200 ms is taken for lost.
+	Fastest
 	// LAN is slower to suspect, for busy or jittery segments.
 	LAN
 	// WAN is slower still, for heartbeats that cross routers.
@@ -78,7 +81,25 @@ const (
 func (p Profile) String() string { return profiles.name(p) }
 
 var profiles = enum[Profile]{"profile", []word[Profile]{
-	{"fast", Fast}, {"lan", LAN}, {"wan", WAN},
+	{"fast", Fast}, {"fastest", Fastest}, {"lan", LAN}, {"wan", WAN},
+}}
+
+// Partition is what the sides of a split farm do (DESIGN §3).
+type Partition uint8
+
+const (
+	// Serve lets each side of a split serve its side.
+	Serve Partition = iota + 1
+	// Majority lets only a side with more than half of the configured nodes let
+	// new flows in.
+	Majority
+)
+
+// String returns the policy as the file spells it.
+func (p Partition) String() string { return partitions.name(p) }
+
+var partitions = enum[Partition]{"partition policy", []word[Partition]{
+	{"serve", Serve}, {"majority", Majority},
 }}
 
 // Offload is how much of the verdict the kernel program repeats.

@@ -12,7 +12,7 @@ func TestEnumWords(t *testing.T) {
 	checkWords(t, vipModes, "use flood", Flood)
 	checkWords(t, affinities, "use client or session", Client, Session)
 	checkWords(t, defaults, "use deny", Deny)
-	checkWords(t, profiles, "use fast, lan or wan", Fast, LAN, WAN)
+	checkWords(t, profiles, "use fast, fastest, lan or wan", Fast, Fastest, LAN, WAN)
 	checkWords(t, offloads, "use none, reject or full", OffloadNone, OffloadReject, OffloadFull)
 	checkWords(t, xdpModes, "use auto, native or generic", XDPAuto, XDPNative, XDPGeneric)
 }

@@ -35,7 +35,7 @@ func goodConfig() *Config {
 			{Name: "dns", Protocol: UDP, Ports: []PortRange{{53, 53}}, Affinity: Client, Weight: 100},
 		},
 		Default:  Deny,
-		Cluster:  Cluster{Bind: port("192.0.2.11:7946"), Insecure: true, Profile: Fast, JoinTimeout: 3 * time.Second},
+		Cluster:  Cluster{Bind: port("192.0.2.11:7946"), Insecure: true, Profile: Fast, Partition: Serve, JoinTimeout: 3 * time.Second},
 		Datapath: Datapath{Offload: OffloadFull, XDP: XDPAuto},
 		API:      API{Socket: "/run/thresher/api.sock"},
 		RunDir:   "/run/thresher",

@@ -52,14 +52,14 @@ func TestOverrideEveryKey(t *testing.T) {
 		"node.name": "n9", "interface": "eth9", "default": "deny",
 		"cluster.bind": "192.0.2.19:8000", "cluster.join": "192.0.2.12, 192.0.2.13:8000",
 		"cluster.key_file": keyFileIn(t, t.TempDir()), "cluster.insecure": "false",
-		"cluster.profile": "lan", "cluster.join_timeout": "1m",
+		"cluster.profile": "lan", "cluster.partition": "majority", "cluster.join_timeout": "1m",
 		"datapath.offload": "none", "datapath.xdp": "native", "datapath.queues": "2",
 		"api.listen": "unix:///run/9.sock", "run_dir": "/run/9", "state_dir": "/var/lib/9",
 	}
 	want := goodConfig()
 	want.Node, want.Interface = "n9", "eth9"
 	want.Cluster = Cluster{port("192.0.2.19:8000"), []netip.AddrPort{port("192.0.2.12:7946"), port("192.0.2.13:8000")},
-		testKeys(), false, LAN, time.Minute}
+		testKeys(), false, LAN, Majority, time.Minute}
 	want.Datapath = Datapath{OffloadNone, XDPNative, 2}
 	want.API.Socket, want.RunDir, want.StateDir = "/run/9.sock", "/run/9", "/var/lib/9"
 
@@ -89,7 +89,7 @@ func TestOverrideBad(t *testing.T) {
 		want string
 	}{
 		{"environment", []string{"THRESHER_CLUSTER_PROFILE=fats"}, nil,
-			`environment THRESHER_CLUSTER_PROFILE: cluster.profile: "fats" is no profile: use fast, lan or wan`},
+			`environment THRESHER_CLUSTER_PROFILE: cluster.profile: "fats" is no profile: use fast, fastest, lan or wan`},
 		{"flag", nil, map[string]string{"datapath.offload": "half"},
 			`flag: datapath.offload: "half" is no offload level: use none, reject or full`},
 		{"unit", []string{"THRESHER_CLUSTER_JOIN_TIMEOUT=5"}, nil,

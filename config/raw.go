@@ -49,6 +49,7 @@ type rawCluster struct {
 	KeyFile     string   `mapstructure:"key_file"`
 	Insecure    bool     `mapstructure:"insecure"`
 	Profile     string   `mapstructure:"profile"`
+	Partition   string   `mapstructure:"partition"`
 	JoinTimeout duration `mapstructure:"join_timeout"`
 }
 

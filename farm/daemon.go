@@ -29,7 +29,9 @@ type parts struct {
 	datapath  *datapath
 	responder *arp.Responder
 	cluster   *cluster.Cluster
-	failed    chan error // a part that the node cannot serve without gave up
+
+	confirmation *confirmation
+	failed       chan error // a part that the node cannot serve without gave up
 }
 
 // shutdownPatience is how long the other nodes and the API's clients get to
@@ -42,7 +44,7 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	p := &parts{
 		cfg: cfg, log: log, digest: cfg.RulesDigest(),
 		events: &events{ring: console.NewLog(0), log: log},
-		failed: make(chan error, 3),
+		failed: make(chan error, 4),
 	}
 	if err := p.start(); err != nil {
 		return errors.Join(err, p.stop())
@@ -72,7 +74,10 @@ func (p *parts) start() (err error) {
 	if p.responder, err = p.openResponder(); err != nil {
 		return err
 	}
-	p.cluster, err = p.startCluster()
+	if p.cluster, err = p.startCluster(); err != nil {
+		return err
+	}
+	p.confirmation, err = openConfirmation(p)
 	return err
 }
 
@@ -142,12 +147,12 @@ func (p *parts) meta(phase cluster.Phase) cluster.Meta {
 		weights[i] = r.Weight
 	}
 	return cluster.Meta{
-		Phase: phase, MAC: config.MAC(p.nic.Attrs().HardwareAddr), Digest: p.digest, Weights: weights,
+		Phase: phase, MAC: config.MAC(p.nic.Attrs().HardwareAddr), Digest: p.digest, Gossip: p.cfg.Cluster.Bind, Weights: weights,
 	}
 }
 
-// serve runs the loop and everything that asks it, until ctx is done or a part
-// fails; when it returns, no traffic is let in any more.
+// serve runs the loop, the confirmation and everything that asks them, until ctx
+// is done or a part fails; when it returns, no traffic is let in any more.
 func (p *parts) serve(ctx context.Context) error {
 	listener, err := console.ListenUnix(p.cfg.API.Socket)
 	if err != nil {
@@ -160,11 +165,16 @@ func (p *parts) serve(ctx context.Context) error {
 	answering := make(chan struct{})
 	go func() { defer close(answering); p.report(p.responder.Serve(ctx)) }()
 	go func() { p.report(api.Serve(listener)) }()
+	confirming, confirmed := context.WithCancel(context.Background())
+	go func() { p.report(p.confirmation.run(confirming)) }()
 
 	err = l.run(ctx)
 	l.leave()
 	cancel()
 	<-answering
+	// The others hear that this node leaves for as long as the API's clients are
+	// told.
+	defer func() { confirmed(); <-p.confirmation.ended }()
 	closing, done := context.WithTimeout(context.Background(), shutdownPatience)
 	defer done()
 	return errors.Join(err, api.Shutdown(closing))
@@ -186,6 +196,9 @@ func (p *parts) stop() error {
 	var errs []error
 	if p.cluster != nil {
 		errs = append(errs, p.cluster.Leave(shutdownPatience), p.cluster.Shutdown())
+	}
+	if p.confirmation != nil {
+		errs = append(errs, p.confirmation.close())
 	}
 	if p.responder != nil {
 		errs = append(errs, p.responder.Close())

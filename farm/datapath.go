@@ -193,3 +193,6 @@ func (d *datapath) close() error {
 	}
 	return nil
 }
+
+// lease is until when the node may let flows in, on CLOCK_BOOTTIME.
+func (d *datapath) lease(deadline int64) error { return nil }

@@ -100,14 +100,12 @@ func (f *testFarm) converge(nodes ...*lab.Node) {
 	f.eventually(20*time.Second, fmt.Sprintf("%d nodes share the farm", len(nodes)), func() bool {
 		for _, n := range nodes {
 			s, err := f.status(n)
-			if err != nil || s.State != console.Up || sharing(s) != len(nodes) {
+			if err != nil || s.State != console.Up || sharing(s) != len(nodes) || s.Rules[0].Mine == 0 {
 				return false
 			}
 		}
 		return true
 	})
-	// A node that is up lets traffic in a moment later (farm/life.go).
-	time.Sleep(500 * time.Millisecond)
 }
 
 func sharing(s console.Status) (n int) {

@@ -75,7 +75,7 @@ func (e *events) view(v cluster.View) {
 		message = nodes + " has the farm alone"
 	}
 	e.add(console.LevelInfo, "view", message,
-		map[string]string{"view": fmt.Sprintf("%016x", v.ID), "nodes": nodes})
+		map[string]string{"view": fmt.Sprintf("%016x", uint64(v.ID)), "nodes": nodes})
 }
 
 // responder is another node answering for a VIP.

@@ -1,73 +1,79 @@
 package farm
 
 import (
-	"time"
-
 	"thresher/cluster"
+	"thresher/cluster/confirm"
 	"thresher/console"
 )
 
 // life is where a node stands between stopped and up (DESIGN §5). It is a pure
-// state machine: the loop tells it what happened and when, and asks it what to
-// gossip, to show and to let in.
+// state machine: the loop tells it what happened, and asks it what to gossip, to
+// show, and whether to take part. What a node that takes part may let in, and
+// when, is the confirmation's to decide, and not seen from here.
 type life struct {
 	state  console.NodeState
 	reason string
 	joined bool
-	// opens is when an up node lets traffic in: the others must have heard of it
-	// first, so that they have let go of what it takes over. It is zero while
-	// they have not been told.
-	opens time.Time
-	hold  time.Duration
 }
 
-// newLife is a node that has not joined yet. hold is how long the others may
-// take to hear that a node is up.
-func newLife(hold time.Duration) life {
-	return life{state: console.Starting, reason: "joining the farm", hold: hold}
-}
+// newLife is a node that has not joined yet.
+func newLife() life { return life{state: console.Starting, reason: "joining the farm"} }
+
+// reasonConfirming is why a node that may take part does not serve yet.
+const reasonConfirming = "waiting until no earlier promise of this node can count"
 
 // join ends the attempt to find the farm.
 func (l *life) join() { l.joined = true }
 
-// start and stop are an operator's wishes.
+// start, drain and stop are an operator's wishes. A draining node lets no new
+// flow in and ends by itself when its last flow has ended.
 func (l *life) start() {
-	if l.state == console.Stopped {
+	if l.state == console.Stopped || l.state == console.Draining {
 		l.state, l.reason = console.Starting, "started by an operator"
+	}
+}
+
+func (l *life) drain() {
+	if l.state != console.Stopped {
+		l.state, l.reason = console.Draining, "drained by an operator"
 	}
 }
 
 func (l *life) stop() { l.state, l.reason = console.Stopped, "stopped by an operator" }
 
+// drained ends draining.
+func (l *life) drained(why string) {
+	if l.state == console.Draining {
+		l.state, l.reason = console.Stopped, "drained by an operator: "+why
+	}
+}
+
 // advance moves on as far as the farm allows. obstacle says why this node must
 // not serve in the farm as it stands; a node that is up already stays so, since
-// the newcomer is the one to yield.
-func (l *life) advance(obstacle string) {
+// the newcomer is the one to yield. phase is the confirmation's.
+func (l *life) advance(obstacle string, phase confirm.Phase) {
 	switch l.state {
+	case console.Up:
+		if phase == confirm.Starting {
+			// Its process was taken for an earlier one of its own: it begins anew.
+			l.state, l.reason = console.Starting, reasonConfirming
+		}
 	case console.Starting, console.Waiting:
 		switch {
 		case !l.joined:
-		case obstacle != "":
+		case obstacle != "" && phase != confirm.Up:
 			l.state, l.reason = console.Waiting, obstacle
+		case phase == confirm.Up:
+			l.state, l.reason = console.Up, ""
 		default:
-			l.state, l.reason, l.opens = console.Up, "", time.Time{}
+			l.state, l.reason = console.Starting, reasonConfirming
 		}
 	}
 }
 
-// told says that the others have been told of the state, and returns how long
-// the node has to wait until it may serve; 0 if it does not wait.
-func (l *life) told(now time.Time) time.Duration {
-	if l.state != console.Up {
-		return 0
-	}
-	l.opens = now.Add(l.hold)
-	return l.hold
-}
-
-// serves tells whether traffic is let in.
-func (l *life) serves(now time.Time) bool {
-	return l.state == console.Up && !l.opens.IsZero() && !now.Before(l.opens)
+// takesPart tells whether the confirmation should have the node up.
+func (l *life) takesPart() bool {
+	return l.joined && (l.state == console.Up || l.state == console.Starting)
 }
 
 // phase is what the others are told.
@@ -75,6 +81,8 @@ func (l *life) phase() cluster.Phase {
 	switch l.state {
 	case console.Up:
 		return cluster.Up
+	case console.Draining:
+		return cluster.Draining
 	case console.Stopped:
 		return cluster.Stopped
 	}

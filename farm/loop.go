@@ -3,10 +3,10 @@ package farm
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"thresher/cluster"
-	"thresher/config"
 	"thresher/console"
 )
 
@@ -14,19 +14,18 @@ import (
 type loop struct {
 	*parts
 	life     life
-	shares   shares
-	division division
+	division division // of the view by which clients are served
 	roster   roster
 	bindings bindings
 
 	carrier bool              // of the interface, as last reported
 	told    console.NodeState // the state that the others were last told
-	serving bool              // what the packet path was last told
-	stale   bool              // the packet path has another division than ours
+	alive   []string          // the members that the confirmation was last told
+	takes   bool              // whether the confirmation was last told to take part
+	wave    chan cluster.Meta // what this node is to tell the others of itself
 
-	asks    chan ask
-	ended   chan struct{} // closed when run returns
-	opening *time.Timer
+	asks  chan ask
+	ended chan struct{} // closed when run returns
 }
 
 // ask is something to be done on the loop's goroutine. done is closed when it has
@@ -42,18 +41,14 @@ var errEnded = &console.Error{
 }
 
 func newLoop(p *parts) *loop {
-	opening := time.NewTimer(time.Hour)
-	opening.Stop()
 	return &loop{
 		parts:   p,
-		life:    newLife(holdFor(p.cfg.Cluster.Profile)),
-		shares:  shares{rules: p.cfg.Rules},
+		life:    newLife(),
 		roster:  newRoster(p.cfg.Node),
 		carrier: true,
-		stale:   true,
+		wave:    make(chan cluster.Meta, 1),
 		asks:    make(chan ask),
 		ended:   make(chan struct{}),
-		opening: opening,
 	}
 }
 
@@ -69,6 +64,9 @@ func (l *loop) run(ctx context.Context) error {
 	defer queueTicker.Stop()
 	joined := make(chan error, 1)
 	go func() { joined <- l.cluster.Join(ctx) }()
+	telling := make(chan struct{})
+	defer func() { close(l.wave); <-telling }()
+	go func() { defer close(telling); l.gossip() }()
 	for {
 		var answer chan struct{}
 		select {
@@ -82,7 +80,7 @@ func (l *loop) run(ctx context.Context) error {
 			}
 			l.life.join()
 		case <-l.cluster.Changed():
-		case <-l.opening.C:
+		case <-l.confirmation.bell:
 		case up := <-carrier:
 			l.linked(up)
 		case <-queueTicker.C:
@@ -93,9 +91,7 @@ func (l *loop) run(ctx context.Context) error {
 			a.do()
 			answer = a.done
 		}
-		if err := l.settle(); err != nil {
-			return err
-		}
+		l.settle()
 		if answer != nil {
 			close(answer)
 		}
@@ -128,22 +124,51 @@ func (l *loop) do(ctx context.Context, f func()) error {
 	}
 }
 
-// settle makes the packet path, the responder and the other nodes agree with
-// the farm as it stands. It recomputes everything from the member list, which is
-// the truth; whatever woke the loop was only a hint.
-func (l *loop) settle() error {
-	now := time.Now()
+// settle makes the confirmation, the responder and the other nodes agree with
+// the farm as it stands. It recomputes everything from the member list and from
+// where the confirmation stands, which are the truth; whatever woke the loop was
+// only a hint.
+func (l *loop) settle() {
 	members := l.cluster.Members()
-	view, refused := cluster.Eligible(l.cfg.Node, members, l.digest)
 	l.roster.update(members, l.events)
-	l.life.advance(obstacle(refused))
-	l.divide(view)
-	if err := l.open(now); err != nil {
-		return err
+	l.inform(members)
+	shown := l.confirmation.shown()
+	l.life.advance(obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
+	l.take()
+	if shown.observed.view.ID != l.division.view.ID {
+		l.events.view(shown.observed.view)
 	}
-	l.answer()
+	l.division = *shown.observed
+	l.answer(shown.target.view)
 	l.tell()
-	return nil
+}
+
+// inform tells the confirmation who is alive by the membership.
+func (l *loop) inform(members []cluster.Member) {
+	var alive []string
+	for _, m := range members {
+		if m.Alive {
+			alive = append(alive, m.Name)
+		}
+	}
+	if !slices.Equal(alive, l.alive) {
+		l.alive = alive
+		l.confirmation.members(alive)
+	}
+}
+
+// take has the confirmation take part in the farm or leave it, as life has it.
+func (l *loop) take() {
+	takes := l.life.takesPart()
+	if takes == l.takes {
+		return
+	}
+	l.takes = takes
+	if takes {
+		l.confirmation.up()
+	} else {
+		l.confirmation.leave()
+	}
 }
 
 // obstacle is why this node must stay out of the farm; "" if it need not.
@@ -154,49 +179,34 @@ func obstacle(refused []cluster.Refusal) string {
 	return refused[0].Name + ": " + refused[0].Reason
 }
 
-// divide recomputes whose buckets are whose, if the view changed.
-func (l *loop) divide(view cluster.View) {
-	if l.division.tables != nil && view.ID == l.division.view.ID {
-		return
-	}
-	l.division = l.shares.divide(view)
-	l.stale = true
-	l.events.view(view)
-}
-
-// open lets in what is this node's, or nothing. A stopping node lets go here,
-// before it tells.
-func (l *loop) open(now time.Time) error {
-	serves := l.life.serves(now)
-	if serves == l.serving && !l.stale {
-		return nil
-	}
-	l.serving, l.stale = serves, false
-	if !serves {
-		return l.datapath.apply(nil)
-	}
-	return l.datapath.apply(l.division.of(l.cfg.Node))
-}
-
-// tell gossips this node's state, if it is new, and has the loop look again
-// when an up node is due to open.
+// tell gossips this node's state, if it is new.
 func (l *loop) tell() {
 	if l.life.state == l.told {
 		return
 	}
 	l.told = l.life.state
 	l.events.state(l.life.state, l.life.reason)
-	if err := l.cluster.SetMeta(l.meta(l.life.phase())); err != nil {
-		l.log.Warn("the other nodes may not have heard of this node's state", "state", l.life.state, "err", err)
+	select {
+	case <-l.wave: // replaced before it was told
+	default:
 	}
-	if wait := l.life.told(time.Now()); wait > 0 {
-		l.opening.Reset(wait)
+	l.wave <- l.meta(l.life.phase())
+}
+
+// gossip tells the others what the loop wants them to be told, on a goroutine of
+// its own: it takes several rounds of gossip each time.
+func (l *loop) gossip() {
+	for meta := range l.wave {
+		if err := l.cluster.SetMeta(meta); err != nil {
+			l.log.Warn("the other nodes may not have heard of this node's state", "phase", meta.Phase, "err", err)
+		}
 	}
 }
 
-// answer takes up and gives up answering ARP as the view says.
-func (l *loop) answer() {
-	next := bindingsFor(l.division.view, l.cfg.Node, l.cfg.VIPs)
+// answer takes up and gives up answering ARP as the view says that the node heads
+// for: two answers for a moment do no harm, for they are the same.
+func (l *loop) answer(v cluster.View) {
+	next := bindingsFor(v, l.cfg.Node, l.cfg.VIPs)
 	if next.equal(l.bindings) {
 		return
 	}
@@ -214,22 +224,8 @@ func (l *loop) answer() {
 // leave ends the node's part in the farm: traffic out first, then the others
 // are told, so that they do not take the end for a crash.
 func (l *loop) leave() {
-	if err := l.datapath.apply(nil); err != nil {
-		l.log.Error("traffic may still be let in", "err", err)
-	}
+	l.confirmation.leave()
 	if err := l.cluster.SetMeta(l.meta(cluster.Leaving)); err != nil {
 		l.log.Warn("the other nodes may take this node's end for a crash", "err", err)
 	}
-}
-
-// holdFor is how long the others may take to hear that a node is up, by the
-// profile: several rounds of gossip (cluster/timing.go).
-func holdFor(p config.Profile) time.Duration {
-	switch p {
-	case config.LAN:
-		return time.Second
-	case config.WAN:
-		return 3 * time.Second
-	}
-	return 250 * time.Millisecond
 }

@@ -46,6 +46,8 @@ func stateOf(m cluster.Member) console.NodeState {
 		return console.Stopped
 	case !m.Alive:
 		return console.Unreachable
+	case m.Meta.Phase == cluster.Draining:
+		return console.Draining
 	case m.Meta.Phase == cluster.Up:
 		return console.Up
 	}

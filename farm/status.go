@@ -47,6 +47,7 @@ func (c control) Where(client netip.Addr, port uint16, rule string) (w console.W
 }
 
 func (l *loop) status() console.Status {
+	shown := l.confirmation.look()
 	s := console.Status{
 		Node:     l.cfg.Node,
 		State:    l.life.state,
@@ -62,14 +63,14 @@ func (l *loop) status() console.Status {
 			DetectionMS:     l.detection(len(l.division.view.Nodes)).Milliseconds(),
 		},
 	}
-	l.addNodes(&s)
+	l.addNodes(&s, shown)
 	l.addVIPs(&s)
 	return s
 }
 
 // addNodes fills in the nodes with their shares, and this node's part of the
-// rules.
-func (l *loop) addNodes(s *console.Status) {
+// rules: the buckets that new flows may enter here now.
+func (l *loop) addNodes(s *console.Status, shown *picture) {
 	shares := make(map[string]map[string]float64)
 	for _, name := range l.roster.names() {
 		shares[name] = make(map[string]float64)
@@ -77,11 +78,11 @@ func (l *loop) addNodes(s *console.Status) {
 	for i, rule := range l.cfg.Rules {
 		counts := l.division.counts(i)
 		r := console.Rule{Name: rule.Name, Buckets: pipeline.Buckets}
+		if bits := shown.lease.Confirmed.Of(l.confirmation.ids[i]); bits != nil && shown.lease.Deadline > 0 {
+			r.Mine = bits.Len()
+		}
 		for n, node := range l.division.view.Nodes {
 			shares[node.Name][rule.Name] = float64(counts[n]) / pipeline.Buckets
-			if node.Name == l.cfg.Node {
-				r.Mine = counts[n]
-			}
 		}
 		s.Rules = append(s.Rules, r)
 	}

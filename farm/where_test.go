@@ -36,6 +36,7 @@ var (
 func TestWhereNamesTheNodeThatAccepts(t *testing.T) {
 	view := viewOf([]uint8{100, 100}, []uint8{100, 100}, []uint8{100, 100})
 	l := answering(t, view, webRule, dnsRule)
+	ids := ruleIDs(l.cfg.Rules)
 	for client := range 200 {
 		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(client)}), uint16(40000+client))
 		for i, rule := range l.cfg.Rules {
@@ -44,7 +45,7 @@ func TestWhereNamesTheNodeThatAccepts(t *testing.T) {
 				t.Fatalf("%v of rule %s: %+v, %v", from, rule.Name, w, err)
 			}
 			for _, node := range view.Names() {
-				if has := l.division.of(node).Rules[i].Mine.Has(uint16(w.Bucket)); has != (node == w.Node) {
+				if has := l.division.of(node, ids).Has(ids[i], w.Bucket); has != (node == w.Node) {
 					t.Fatalf("%v of rule %s is said to be at %s; %s has the bucket: %v", from, rule.Name, w.Node, node, has)
 				}
 			}

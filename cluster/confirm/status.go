@@ -1,6 +1,10 @@
 package confirm
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Status is a picture of a node, for people and metrics.
 type Status struct {
@@ -68,6 +72,23 @@ func (n *Node) Target() View { return n.target }
 
 // Stated returns the view that the node confirms to others.
 func (n *Node) Stated() View { return n.stated }
+
+// Observed returns the view that new flows are let in by as far as this node can
+// tell: the one that it states or, if it states none, that of the peers that are
+// eligible.
+func (n *Node) Observed() View {
+	if !n.stated.None() {
+		return n.stated
+	}
+	var members []Member
+	for _, p := range n.peers {
+		if n.eligible(p) {
+			members = append(members, Member{p.name, p.last.Meta})
+		}
+	}
+	slices.SortFunc(members, func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
+	return NewView(members)
+}
 
 // Targets says whether a node is in the target.
 func (n *Node) Targets(name string) bool { return n.target.Has(name) }

@@ -2,8 +2,11 @@ package farm
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 
 	"thresher/cluster"
+	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/pipeline"
 )
@@ -45,22 +48,22 @@ func (s *shares) divide(v cluster.View) division {
 	return d
 }
 
-// of returns a node's part of the division, or nil if the node has none.
-func (d division) of(name string) *pipeline.Share {
+// of returns the buckets that the division gives to a node. Rules with the same
+// table have the same bitmap.
+func (d division) of(name string, ids []confirm.RuleID) confirm.Buckets {
 	self := d.index(name)
 	if self < 0 {
-		return nil
+		return confirm.Buckets{}
 	}
-	parts := make(map[*cluster.Table]*pipeline.Part)
-	var all []*pipeline.Part
-	for _, table := range d.tables {
-		if parts[table] == nil {
-			parts[table] = &pipeline.Part{Mine: *bucketsOf(table, uint8(self))}
+	known := make(map[*cluster.Table]*confirm.Bitmap)
+	buckets := make(map[confirm.RuleID]*confirm.Bitmap)
+	for i, table := range d.tables {
+		if known[table] == nil {
+			known[table] = bucketsOf(table, uint8(self))
 		}
-		all = append(all, parts[table])
+		buckets[ids[i]] = known[table]
 	}
-	last := len(all) - 1
-	return &pipeline.Share{Rules: all[:last:last], Echo: all[last]}
+	return confirm.BucketsOf(buckets)
 }
 
 func (d division) index(name string) int {
@@ -72,14 +75,30 @@ func (d division) index(name string) int {
 	return -1
 }
 
-func bucketsOf(table *cluster.Table, node uint8) *pipeline.Bits {
-	bits := &pipeline.Bits{}
+func bucketsOf(table *cluster.Table, node uint8) *confirm.Bitmap {
+	bits := confirm.NewBitmap(pipeline.Buckets)
 	for b, owner := range table {
 		if owner == node {
-			bits.Set(uint16(b))
+			bits.Set(b)
 		}
 	}
 	return bits
+}
+
+// ruleIDs are the rules as the confirmation knows them, in the configuration's
+// order, and ICMP echo as the last: derived from their names, so that they stay
+// the same when other rules come and go.
+func ruleIDs(rules []config.Rule) []confirm.RuleID {
+	ids := make([]confirm.RuleID, 0, len(rules)+1)
+	for _, r := range rules {
+		ids = append(ids, ruleID("rule "+r.Name))
+	}
+	return append(ids, ruleID("icmp echo"))
+}
+
+func ruleID(s string) confirm.RuleID {
+	sum := sha256.Sum256([]byte(s))
+	return confirm.RuleID(binary.BigEndian.Uint64(sum[:]))
 }
 
 // counts is how many buckets of a rule each node of the view has.

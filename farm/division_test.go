@@ -71,15 +71,12 @@ func TestDivisionIsTheClustersTable(t *testing.T) {
 func checkRule(t *testing.T, d division, rule int, table *cluster.Table) {
 	t.Helper()
 	counts := make([]int, len(d.view.Nodes))
+	ids := ruleIDs(rulesOf(len(d.tables) - 1))
 	for n, node := range d.view.Nodes {
-		share := d.of(node.Name)
-		part := share.Echo
-		if rule < len(share.Rules) {
-			part = share.Rules[rule]
-		}
+		bits := d.of(node.Name, ids).Of(ids[rule])
 		for b := range pipeline.Buckets {
 			mine := table[b] == uint8(n)
-			if mine != part.Mine.Has(uint16(b)) {
+			if mine != (bits != nil && bits.Has(b)) {
 				t.Fatalf("rule %d, bucket %d: %s has it: %v, the table says %v", rule, b, node.Name, !mine, mine)
 			}
 			if mine {
@@ -108,19 +105,21 @@ func checkRule(t *testing.T, d division, rule int, table *cluster.Table) {
 // more memory than one.
 func TestRulesWithTheSameWeightsShareTheirSet(t *testing.T) {
 	s := shares{rules: rulesOf(3)}
-	share := s.divide(viewOf([]uint8{100, 50, 100}, []uint8{100, 100, 100})).of("web1")
-	if len(share.Rules) != 3 || share.Rules[0] != share.Rules[2] || share.Rules[0] != share.Echo || share.Rules[0] == share.Rules[1] {
-		t.Errorf("sets %p, echo %p", share.Rules, share.Echo)
+	ids := ruleIDs(s.rules)
+	own := s.divide(viewOf([]uint8{100, 50, 100}, []uint8{100, 100, 100})).of("web1", ids)
+	first := own.Of(ids[0])
+	if first == nil || first != own.Of(ids[2]) || first != own.Of(ids[3]) || first == own.Of(ids[1]) {
+		t.Errorf("bitmaps %p, %p, %p, echo's %p", first, own.Of(ids[1]), own.Of(ids[2]), own.Of(ids[3]))
 	}
 }
 
 func TestStrangersAndAnEmptyFarmHaveNoShare(t *testing.T) {
 	s := shares{rules: rulesOf(1)}
-	if got := s.divide(viewOf([]uint8{100})).of("web9"); got != nil {
+	if got := s.divide(viewOf([]uint8{100})).of("web9", ruleIDs(s.rules)); !got.Empty() {
 		t.Errorf("a node that is not in the view has %v", got)
 	}
 	d := s.divide(cluster.View{})
-	if got := d.of("web1"); got != nil {
+	if got := d.of("web1", ruleIDs(s.rules)); !got.Empty() {
 		t.Errorf("in a farm without nodes, web1 has %v", got)
 	}
 	if got := d.owner(0, 17); got != "" || len(d.counts(0)) != 0 {
