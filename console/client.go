@@ -114,10 +114,21 @@ func (c *Client) Follow(ctx context.Context, since uint64, each func(Event) erro
 }
 
 // Start brings the node up, and waits until the daemon says that it is done.
-func (c *Client) Start(ctx context.Context) error { return c.tell(ctx, "/v1/node/start") }
+func (c *Client) Start(ctx context.Context) error { return c.tell(ctx, "/v1/node/start", nil) }
 
 // Stop takes the node out, and waits until the daemon says that it is done.
-func (c *Client) Stop(ctx context.Context) error { return c.tell(ctx, "/v1/node/stop") }
+func (c *Client) Stop(ctx context.Context) error { return c.tell(ctx, "/v1/node/stop", nil) }
+
+// Drain has the node let no new flow in, and waits until the daemon says that it
+// does. The node stops when its last flow has ended or, if the deadline is not 0,
+// after so long, in whole milliseconds.
+func (c *Client) Drain(ctx context.Context, deadline time.Duration) error {
+	q := url.Values{}
+	if deadline > 0 {
+		q.Set("deadline_ms", strconv.FormatInt(max(1, deadline.Milliseconds()), 10))
+	}
+	return c.tell(ctx, "/v1/node/drain", q)
+}
 
 func sinceQuery(since uint64) url.Values {
 	return url.Values{"since": {strconv.FormatUint(since, 10)}}
@@ -140,8 +151,8 @@ func (c *Client) ask(ctx context.Context, path string, q url.Values, into any) e
 }
 
 // tell posts a command and takes no answer but its success.
-func (c *Client) tell(ctx context.Context, path string) error {
-	resp, err := c.send(ctx, http.MethodPost, path, nil)
+func (c *Client) tell(ctx context.Context, path string, q url.Values) error {
+	resp, err := c.send(ctx, http.MethodPost, path, q)
 	if err != nil {
 		return err
 	}

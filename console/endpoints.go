@@ -43,15 +43,35 @@ func (s *Server) change(act func(context.Context) error) endpoint {
 		if _, err := parameters(r); err != nil {
 			return err
 		}
-		if _, err := unhurried(w); err != nil {
-			return err
-		}
-		if err := act(r.Context()); err != nil {
-			return err
-		}
-		w.WriteHeader(http.StatusNoContent)
-		return nil
+		return carryOut(w, r, act)
 	}
+}
+
+// drain answers POST /v1/node/drain.
+func (s *Server) drain(w http.ResponseWriter, r *http.Request) error {
+	q, err := parameters(r, "deadline_ms")
+	if err != nil {
+		return err
+	}
+	ms, err := q.number("deadline_ms", 42) // as many milliseconds as a Duration has
+	if err != nil {
+		return err
+	}
+	return carryOut(w, r, func(ctx context.Context) error {
+		return s.farm.Drain(ctx, time.Duration(ms)*time.Millisecond)
+	})
+}
+
+// carryOut lets a command take as long as it needs.
+func carryOut(w http.ResponseWriter, r *http.Request, act func(context.Context) error) error {
+	if _, err := unhurried(w); err != nil {
+		return err
+	}
+	if err := act(r.Context()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // events answers GET /v1/events.

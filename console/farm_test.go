@@ -34,6 +34,10 @@ func (f *fakeFarm) Start(ctx context.Context) error { return f.change(ctx, "star
 
 func (f *fakeFarm) Stop(ctx context.Context) error { return f.change(ctx, "stop") }
 
+func (f *fakeFarm) Drain(ctx context.Context, deadline time.Duration) error {
+	return f.change(ctx, "drain "+deadline.String())
+}
+
 func (f *fakeFarm) change(ctx context.Context, call string) error {
 	f.note(call)
 	if f.act != nil {

@@ -35,6 +35,9 @@ type Farm interface {
 	// change that has begun goes on when the caller leaves.
 	Start(ctx context.Context) error
 	Stop(ctx context.Context) error
+	// Drain has the node let no new flow in, and stop when its last flow has
+	// ended or, if the deadline is not 0, after so long.
+	Drain(ctx context.Context, deadline time.Duration) error
 	// Where tells which node serves a client. Port 0 is no port given, an empty
 	// rule is the only one that fits.
 	Where(client netip.Addr, port uint16, rule string) (Where, error)

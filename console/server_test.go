@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -36,7 +37,7 @@ func TestStatusAndWhere(t *testing.T) {
 	}
 }
 
-func TestStartAndStop(t *testing.T) {
+func TestStartDrainAndStop(t *testing.T) {
 	f := &fakeFarm{}
 	c, _ := startServer(t, f, NewLog(0))
 	if err := c.Start(t.Context()); err != nil {
@@ -45,7 +46,12 @@ func TestStartAndStop(t *testing.T) {
 	if err := c.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"start", "stop"}, f.called()); diff != "" {
+	for _, deadline := range []time.Duration{0, 90 * time.Second} {
+		if err := c.Drain(t.Context(), deadline); err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"start", "stop", "drain 0s", "drain 1m30s"}, f.called()); diff != "" {
 		t.Errorf("the farm was told (-want +got):\n%s", diff)
 	}
 }
@@ -65,6 +71,8 @@ func TestAnswers(t *testing.T) {
 		{"HEAD", "/v1/events?follow=1", 200, ``},
 		{"POST", "/v1/node/start", 204, ``},
 		{"POST", "/v1/node/stop", 204, ``},
+		{"POST", "/v1/node/drain", 204, ``},
+		{"POST", "/v1/node/drain?deadline_ms=1500", 204, ``},
 	} {
 		resp, body := request(t, c, tt.method, tt.target, "")
 		if resp.StatusCode != tt.status || strings.TrimSpace(body) != tt.body {

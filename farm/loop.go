@@ -24,6 +24,8 @@ type loop struct {
 	takes   bool              // whether the confirmation was last told to take part
 	wave    chan cluster.Meta // what this node is to tell the others of itself
 
+	patience *time.Timer // of a drain with a deadline
+
 	asks  chan ask
 	ended chan struct{} // closed when run returns
 }
@@ -41,14 +43,17 @@ var errEnded = &console.Error{
 }
 
 func newLoop(p *parts) *loop {
+	patience := time.NewTimer(time.Hour)
+	patience.Stop()
 	return &loop{
-		parts:   p,
-		life:    newLife(),
-		roster:  newRoster(p.cfg.Node),
-		carrier: true,
-		wave:    make(chan cluster.Meta, 1),
-		asks:    make(chan ask),
-		ended:   make(chan struct{}),
+		patience: patience,
+		parts:    p,
+		life:     newLife(),
+		roster:   newRoster(p.cfg.Node),
+		carrier:  true,
+		wave:     make(chan cluster.Meta, 1),
+		asks:     make(chan ask),
+		ended:    make(chan struct{}),
 	}
 }
 
@@ -81,6 +86,8 @@ func (l *loop) run(ctx context.Context) error {
 			l.life.join()
 		case <-l.cluster.Changed():
 		case <-l.confirmation.bell:
+		case <-l.patience.C:
+			l.life.drained("its deadline has passed")
 		case up := <-carrier:
 			l.linked(up)
 		case <-queueTicker.C:
@@ -154,6 +161,16 @@ func (l *loop) inform(members []cluster.Member) {
 	if !slices.Equal(alive, l.alive) {
 		l.alive = alive
 		l.confirmation.members(alive)
+	}
+}
+
+// drain lets no new flow in, and stops the node after the deadline at the latest
+// if that is not 0.
+func (l *loop) drain(deadline time.Duration) {
+	l.life.drain()
+	l.patience.Stop()
+	if deadline > 0 {
+		l.patience.Reset(deadline)
 	}
 }
 

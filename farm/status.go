@@ -36,6 +36,12 @@ func (c control) Start(ctx context.Context) error { return c.loop.do(ctx, c.loop
 // Stop takes the node out; its daemon goes on.
 func (c control) Stop(ctx context.Context) error { return c.loop.do(ctx, c.loop.life.stop) }
 
+// Drain lets no new flow in here, and stops the node when the last one has ended
+// or, if the deadline is not 0, after so long.
+func (c control) Drain(ctx context.Context, deadline time.Duration) error {
+	return c.loop.do(ctx, func() { c.loop.drain(deadline) })
+}
+
 // Where tells which node serves a client.
 func (c control) Where(client netip.Addr, port uint16, rule string) (w console.Where, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)

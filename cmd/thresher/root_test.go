@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	"thresher/console"
 )
@@ -28,6 +29,8 @@ func (f *fakeFarm) Status() console.Status {
 func (f *fakeFarm) Start(context.Context) error { f.state = console.Up; return nil }
 
 func (f *fakeFarm) Stop(context.Context) error { f.state = console.Stopped; return nil }
+
+func (f *fakeFarm) Drain(context.Context, time.Duration) error { f.state = console.Draining; return nil }
 
 func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (console.Where, error) {
 	if rule != "web" {
@@ -103,7 +106,7 @@ func TestWrongUsageExits2(t *testing.T) {
 
 func TestWithoutDaemonExits1WithACure(t *testing.T) {
 	api := "unix://" + filepath.Join(t.TempDir(), "no.sock")
-	for _, line := range []string{"status", "status --watch", "start", "stop", "where 192.0.2.7", "events", "events -f"} {
+	for _, line := range []string{"status", "status --watch", "start", "stop", "drain", "where 192.0.2.7", "events", "events -f"} {
 		stdout, stderr, code := thresher(t.Context(), append(strings.Fields(line), "--api", api)...)
 		if code != exitFailed || stdout != "" || !strings.Contains(stderr, api) || !strings.Contains(stderr, "thresher run --config") {
 			t.Errorf("thresher %s: exit %d, %q, %q", line, code, stdout, stderr)
@@ -120,6 +123,8 @@ func TestCommandsOfARunningDaemon(t *testing.T) {
 		code int
 		says string
 	}{
+		{"drain --deadline 90s", exitDone, "web1 is draining\n"},
+		{"drain --deadline -1s", exitUsage, "leave it out"},
 		{"stop", exitDone, "web1 is stopped\n"},
 		{"status", exitDone, "web1 is stopped\n1 node: 1 stopped"},
 		{"start", exitDone, "web1 is up\n"},
