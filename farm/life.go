@@ -1,6 +1,8 @@
 package farm
 
 import (
+	"time"
+
 	"thresher/cluster"
 	"thresher/cluster/confirm"
 	"thresher/console"
@@ -14,6 +16,11 @@ type life struct {
 	state  console.NodeState
 	reason string
 	joined bool
+
+	cut      bool      // the interface has no carrier
+	held     time.Time // until when a node that comes and goes is held back
+	damper   damper
+	drainEnd time.Time // when a drain ends at the latest; zero for never
 }
 
 // newLife is a node that has not joined yet.
@@ -21,6 +28,9 @@ func newLife() life { return life{state: console.Starting, reason: "joining the 
 
 // reasonConfirming is why a node that may take part does not serve yet.
 const reasonConfirming = "waiting until no earlier promise of this node can count"
+
+// reasonCut is why a node without a link does not serve.
+const reasonCut = "the interface has no carrier"
 
 // join ends the attempt to find the farm.
 func (l *life) join() { l.joined = true }
@@ -33,9 +43,13 @@ func (l *life) start() {
 	}
 }
 
-func (l *life) drain() {
-	if l.state != console.Stopped {
-		l.state, l.reason = console.Draining, "drained by an operator"
+func (l *life) drain(now time.Time, deadline time.Duration) {
+	if l.state == console.Stopped {
+		return
+	}
+	l.state, l.reason, l.drainEnd = console.Draining, "drained by an operator", time.Time{}
+	if deadline > 0 {
+		l.drainEnd = now.Add(deadline)
 	}
 }
 
@@ -48,27 +62,64 @@ func (l *life) drained(why string) {
 	}
 }
 
+// link tells whether the interface has a carrier. A node that sees no packet must
+// not be asked to serve, nor say that it would.
+func (l *life) link(now time.Time, carrier bool) {
+	if l.cut && carrier {
+		l.held = now.Add(l.damper.comeBack(now))
+	}
+	l.cut = !carrier
+}
+
 // advance moves on as far as the farm allows. obstacle says why this node must
 // not serve in the farm as it stands; a node that is up already stays so, since
 // the newcomer is the one to yield. phase is the confirmation's.
-func (l *life) advance(obstacle string, phase confirm.Phase) {
+func (l *life) advance(now time.Time, obstacle string, phase confirm.Phase) {
 	switch l.state {
+	case console.Draining:
+		if !l.drainEnd.IsZero() && !now.Before(l.drainEnd) {
+			l.drained("its deadline has passed")
+		}
 	case console.Up:
-		if phase == confirm.Starting {
+		if l.cut {
+			l.wait(reasonCut)
+		} else if phase == confirm.Starting {
 			// Its process was taken for an earlier one of its own: it begins anew.
 			l.state, l.reason = console.Starting, reasonConfirming
 		}
 	case console.Starting, console.Waiting:
-		switch {
-		case !l.joined:
-		case obstacle != "" && phase != confirm.Up:
-			l.state, l.reason = console.Waiting, obstacle
-		case phase == confirm.Up:
-			l.state, l.reason = console.Up, ""
-		default:
-			l.state, l.reason = console.Starting, reasonConfirming
-		}
+		l.approach(now, obstacle, phase)
 	}
+}
+
+// approach is advance for a node on its way up.
+func (l *life) approach(now time.Time, obstacle string, phase confirm.Phase) {
+	switch {
+	case l.cut:
+		l.wait(reasonCut)
+	case now.Before(l.held):
+		l.wait("the interface's carrier comes and goes: held back until " + l.held.Format(time.TimeOnly))
+	case !l.joined:
+	case obstacle != "" && phase != confirm.Up:
+		l.wait(obstacle)
+	case phase == confirm.Up:
+		l.state, l.reason = console.Up, ""
+	default:
+		l.state, l.reason = console.Starting, reasonConfirming
+	}
+}
+
+func (l *life) wait(why string) { l.state, l.reason = console.Waiting, why }
+
+// due is when time alone may change something; zero for never.
+func (l *life) due(now time.Time) time.Time {
+	switch {
+	case l.state == console.Draining:
+		return l.drainEnd
+	case l.state == console.Waiting && now.Before(l.held):
+		return l.held
+	}
+	return time.Time{}
 }
 
 // takesPart tells whether the confirmation should have the node up.

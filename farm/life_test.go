@@ -1,7 +1,9 @@
 package farm
 
 import (
+	"strconv"
 	"testing"
+	"time"
 
 	"thresher/cluster"
 	"thresher/cluster/confirm"
@@ -10,7 +12,9 @@ import (
 
 // step is one thing that the loop does to a life, and what it is asked next.
 type step struct {
-	do     string // start, stop, drain, drained, join, or what the farm allows: clear, block
+	// start, stop, drain (with a deadline of 5 s: drain5), drained, join, cut, link;
+	// clear and block are what the farm allows; a number lets so many seconds pass
+	do     string
 	at     confirm.Phase
 	state  console.NodeState
 	phase  cluster.Phase
@@ -83,6 +87,30 @@ func TestLife(t *testing.T) {
 			{"start", gone, starting, cluster.Starting, true, started},
 			{"clear", warm, up, cluster.Up, true, ""},
 		}},
+		{"a drain ends with its deadline", []step{
+			{"join", cold, starting, cluster.Starting, true, joining},
+			{"clear", warm, up, cluster.Up, true, ""},
+			{"drain5", warm, draining, cluster.Draining, false, drains},
+			{"4", warm, draining, cluster.Draining, false, drains},
+			{"clear", gone, draining, cluster.Draining, false, drains},
+			{"1", gone, draining, cluster.Draining, false, drains},
+			{"clear", gone, stopped, cluster.Stopped, false, drains + ": its deadline has passed"},
+		}},
+		{"a node without a link waits, for longer each time", []step{
+			{"join", cold, starting, cluster.Starting, true, joining},
+			{"clear", warm, up, cluster.Up, true, ""},
+			{"cut", warm, up, cluster.Up, true, ""},
+			{"clear", warm, waiting, cluster.Starting, false, reasonCut},
+			{"link", gone, waiting, cluster.Starting, false, reasonCut},
+			{"clear", gone, starting, cluster.Starting, true, reasonConfirming},
+			{"clear", warm, up, cluster.Up, true, ""},
+			{"cut", warm, up, cluster.Up, true, ""},
+			{"clear", warm, waiting, cluster.Starting, false, reasonCut},
+			{"link", gone, waiting, cluster.Starting, false, reasonCut},
+			{"clear", gone, waiting, cluster.Starting, false, "the interface's carrier comes and goes: held back until 12:00:01"},
+			{"1", gone, waiting, cluster.Starting, false, "the interface's carrier comes and goes: held back until 12:00:01"},
+			{"clear", gone, starting, cluster.Starting, true, reasonConfirming},
+		}},
 		{"stopped before it has joined stays stopped", []step{
 			{"stop", cold, stopped, cluster.Stopped, false, byOperator},
 			{"join", cold, stopped, cluster.Stopped, false, byOperator},
@@ -105,7 +133,7 @@ func TestLife(t *testing.T) {
 }
 
 func live(t *testing.T, steps []step) {
-	l := newLife()
+	l, now := newLife(), time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	for i, s := range steps {
 		switch s.do {
 		case "start":
@@ -113,19 +141,42 @@ func live(t *testing.T, steps []step) {
 		case "stop":
 			l.stop()
 		case "drain":
-			l.drain()
+			l.drain(now, 0)
+		case "drain5":
+			l.drain(now, 5*time.Second)
 		case "drained":
 			l.drained("no flow is left")
 		case "join":
 			l.join()
+		case "cut", "link":
+			l.link(now, s.do == "link")
+		default:
+			seconds, _ := strconv.Atoi(s.do)
+			now = now.Add(time.Duration(seconds) * time.Second)
 		case "clear":
-			l.advance("", s.at)
+			l.advance(now, "", s.at)
 		case "block":
-			l.advance(farmDiffers, s.at)
+			l.advance(now, farmDiffers, s.at)
 		}
 		if l.state != s.state || l.phase() != s.phase || l.takesPart() != s.takes || l.reason != s.reason {
 			t.Fatalf("step %d (%s): %s, %v, takes part %v, %q; want %s, %v, %v, %q", i, s.do,
 				l.state, l.phase(), l.takesPart(), l.reason, s.state, s.phase, s.takes, s.reason)
 		}
+	}
+}
+
+// TestDamper: each coming back within ten minutes is held back for longer, up to
+// a minute, and a quiet time is forgiven.
+func TestDamper(t *testing.T) {
+	var d damper
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for i, want := range []int{0, 1, 2, 4, 8, 16, 32, 60, 60} {
+		if got := d.comeBack(now); got != time.Duration(want)*time.Second {
+			t.Errorf("comeback %d is held back for %v, want %d s", i+1, got, want)
+		}
+		now = now.Add(5 * time.Second)
+	}
+	if got := d.comeBack(now.Add(damperWindow + time.Second)); got != 0 {
+		t.Errorf("after a quiet time held back for %v", got)
 	}
 }

@@ -44,6 +44,7 @@ func (l *loop) linked(carrier bool) {
 		return
 	}
 	l.carrier = carrier
+	l.life.link(time.Now(), carrier)
 	l.events.link(l.cfg.Interface, carrier)
 	if carrier {
 		l.responder.Reannounce()

@@ -24,7 +24,7 @@ type loop struct {
 	takes   bool              // whether the confirmation was last told to take part
 	wave    chan cluster.Meta // what this node is to tell the others of itself
 
-	patience *time.Timer // of a drain with a deadline
+	alarm *time.Timer // for when life is due
 
 	asks  chan ask
 	ended chan struct{} // closed when run returns
@@ -43,17 +43,17 @@ var errEnded = &console.Error{
 }
 
 func newLoop(p *parts) *loop {
-	patience := time.NewTimer(time.Hour)
-	patience.Stop()
+	alarm := time.NewTimer(time.Hour)
+	alarm.Stop()
 	return &loop{
-		patience: patience,
-		parts:    p,
-		life:     newLife(),
-		roster:   newRoster(p.cfg.Node),
-		carrier:  true,
-		wave:     make(chan cluster.Meta, 1),
-		asks:     make(chan ask),
-		ended:    make(chan struct{}),
+		alarm:   alarm,
+		parts:   p,
+		life:    newLife(),
+		roster:  newRoster(p.cfg.Node),
+		carrier: true,
+		wave:    make(chan cluster.Meta, 1),
+		asks:    make(chan ask),
+		ended:   make(chan struct{}),
 	}
 }
 
@@ -86,8 +86,7 @@ func (l *loop) run(ctx context.Context) error {
 			l.life.join()
 		case <-l.cluster.Changed():
 		case <-l.confirmation.bell:
-		case <-l.patience.C:
-			l.life.drained("its deadline has passed")
+		case <-l.alarm.C:
 		case up := <-carrier:
 			l.linked(up)
 		case <-queueTicker.C:
@@ -136,11 +135,12 @@ func (l *loop) do(ctx context.Context, f func()) error {
 // where the confirmation stands, which are the truth; whatever woke the loop was
 // only a hint.
 func (l *loop) settle() {
+	now := time.Now()
 	members := l.cluster.Members()
 	l.roster.update(members, l.events)
 	l.inform(members)
 	shown := l.confirmation.shown()
-	l.life.advance(obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
+	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
 	l.take()
 	if shown.observed.view.ID != l.division.view.ID {
 		l.events.view(shown.observed.view)
@@ -148,6 +148,9 @@ func (l *loop) settle() {
 	l.division = *shown.observed
 	l.answer(shown.target.view)
 	l.tell()
+	if due := l.life.due(now); !due.IsZero() {
+		l.alarm.Reset(due.Sub(now))
+	}
 }
 
 // inform tells the confirmation who is alive by the membership.
@@ -161,16 +164,6 @@ func (l *loop) inform(members []cluster.Member) {
 	if !slices.Equal(alive, l.alive) {
 		l.alive = alive
 		l.confirmation.members(alive)
-	}
-}
-
-// drain lets no new flow in, and stops the node after the deadline at the latest
-// if that is not 0.
-func (l *loop) drain(deadline time.Duration) {
-	l.life.drain()
-	l.patience.Stop()
-	if deadline > 0 {
-		l.patience.Reset(deadline)
 	}
 }
 

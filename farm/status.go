@@ -39,7 +39,7 @@ func (c control) Stop(ctx context.Context) error { return c.loop.do(ctx, c.loop.
 // Drain lets no new flow in here, and stops the node when the last one has ended
 // or, if the deadline is not 0, after so long.
 func (c control) Drain(ctx context.Context, deadline time.Duration) error {
-	return c.loop.do(ctx, func() { c.loop.drain(deadline) })
+	return c.loop.do(ctx, func() { c.loop.life.drain(time.Now(), deadline) })
 }
 
 // Where tells which node serves a client.
