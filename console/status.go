@@ -116,7 +116,10 @@ type Cluster struct {
 	// RefusedMessages counts gossip that could not be opened or understood, such
 	// as that of a peer with another key.
 	RefusedMessages uint64 `json:"refused_messages"`
-	// DetectionMS is how long a crashed peer may go unnoticed, in milliseconds,
-	// by the timings in use.
+	// DetectionMS is how long a crashed peer's clients may wait until the others
+	// let them in, in milliseconds, by the timings in use.
 	DetectionMS int64 `json:"detection_ms"`
+	// GossipBlocked names the nodes that are heard on the VIPs' interface but not
+	// by gossip, each with the address and port that is blocked.
+	GossipBlocked []string `json:"gossip_blocked,omitempty"`
 }

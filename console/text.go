@@ -35,9 +35,12 @@ func headline(s Status) []string {
 		joinFitting(count(len(s.Nodes), "node", "nodes")+stateCounts(s.Nodes), view, settled),
 	}
 	if c := s.Cluster; c != nil {
+		for _, node := range c.GossipBlocked {
+			lines = append(lines, "gossip is blocked: "+node+"; let UDP and TCP through")
+		}
 		words := []string{fmt.Sprintf("health score %d", c.HealthScore), grouped(c.RefusedMessages) + " messages refused"}
 		if c.DetectionMS > 0 { // 0 where there is nobody to lose
-			words = append([]string{fmt.Sprintf("a crash is noticed within %d ms", c.DetectionMS)}, words...)
+			words = append([]string{fmt.Sprintf("a crash is made up for within %d ms", c.DetectionMS)}, words...)
 		}
 		lines = append(lines, joinFitting(words...))
 	}

@@ -26,6 +26,8 @@ type confirmation struct {
 	gate *gate
 	log  *slog.Logger
 
+	params confirm.Params
+
 	self      string
 	ids       []confirm.RuleID
 	shares    shares
@@ -77,8 +79,9 @@ func openConfirmation(p *parts) (*confirmation, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.params = confirmParams(p.cfg, p.configured())
 	node, actions, err := confirm.New(confirm.Config{
-		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: confirmParams(p.cfg, p.configured()),
+		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
 		Meta: string(meta), Assign: c.assign,
 	}, bootTime())
 	if err != nil {
@@ -211,7 +214,7 @@ func (c *confirmation) send(hb *confirm.Heartbeat) {
 	}
 }
 
-// publish shows the others in the daemon where the protocol stands.
+// publish shows the others in the daemon where the protocol stands, and rings.
 func (c *confirmation) publish(events []confirm.Event) {
 	for _, e := range events {
 		c.log.Debug("confirmation", "event", e.Kind, "peer", e.Peer, "phase", e.Phase, "view", fmt.Sprintf("%016x", uint64(e.View)))
@@ -219,14 +222,19 @@ func (c *confirmation) publish(events []confirm.Event) {
 	if c.node == nil {
 		return // its first instant
 	}
-	c.picture.Store(&picture{
-		status: c.node.Status(), target: c.division(c.node.Target()), observed: c.division(c.node.Observed()),
-		lease: c.gate.lease, wire: c.wire.Counters(),
-	})
+	c.paint()
 	select {
 	case c.bell <- struct{}{}:
 	default:
 	}
+}
+
+// paint makes a new picture.
+func (c *confirmation) paint() {
+	c.picture.Store(&picture{
+		status: c.node.Status(), target: c.division(c.node.Target()), observed: c.division(c.node.Observed()),
+		lease: c.gate.lease, wire: c.wire.Counters(),
+	})
 }
 
 // do lets an event happen and waits until what comes of it has been carried out.
@@ -260,7 +268,7 @@ func (c *confirmation) shown() *picture { return c.picture.Load() }
 func (c *confirmation) look() *picture {
 	c.do(func(now confirm.Time) confirm.Actions {
 		a := c.node.Tick(now)
-		c.publish(nil)
+		c.paint()
 		return a
 	})
 	return c.shown()

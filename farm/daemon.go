@@ -108,8 +108,10 @@ func (p *parts) openResponder() (*arp.Responder, error) {
 
 func (p *parts) startCluster() (*cluster.Cluster, error) {
 	if n := p.configured(); n > 1 {
-		typical, worst := cluster.DetectionTime(p.cfg.Cluster.Profile, n)
-		p.log.Info("a lost node will be noticed", "usually_within", typical, "at_worst", worst, "nodes", n, "profile", p.cfg.Cluster.Profile)
+		usual, worst := confirmParams(p.cfg, n).Takeover()
+		_, gossip := cluster.DetectionTime(p.cfg.Cluster.Profile, n)
+		p.log.Info("a lost node's clients will be served by the others", "usually_within", usual, "at_worst", worst,
+			"gossip_notices_within", gossip, "nodes", n, "profile", p.cfg.Cluster.Profile)
 	}
 	return cluster.Start(cluster.Config{
 		Name:        p.cfg.Node,

@@ -60,6 +60,22 @@ func (e *events) node(name string, s console.NodeState) {
 	e.add(level, "node_"+string(s), fmt.Sprintf("node %s is %s", name, s), map[string]string{"node": name})
 }
 
+// gossip is another node's gossip blocked while its heartbeats come through, or
+// not blocked any more.
+func (e *events) gossip(name string, address netip.AddrPort, blocked bool) {
+	at := gossipAddress(address)
+	fields := map[string]string{"node": name, "address": at}
+	if !blocked {
+		e.add(console.LevelInfo, "gossip_restored", fmt.Sprintf("node %s is heard by gossip again", name), fields)
+		return
+	}
+	if at == "" {
+		at = "an address that is not known"
+	}
+	e.add(console.LevelError, "gossip_blocked",
+		fmt.Sprintf("node %s is heard on the wire but not by gossip: let UDP and TCP through between this node and %s", name, at), fields)
+}
+
 // view is a new set of nodes that share the buckets.
 func (e *events) view(v cluster.View) {
 	names := make([]string, len(v.Nodes))

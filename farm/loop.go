@@ -37,6 +37,10 @@ type ask struct {
 	done chan struct{}
 }
 
+// peerCheck is how often the loop looks whether peers have fallen silent that no
+// change of the view tells of.
+const peerCheck = time.Second
+
 // errEnded answers who asks a daemon that is going down.
 var errEnded = &console.Error{
 	Code: console.CodeUnavailable, Message: "the daemon is shutting down", Cure: "wait until it has come back",
@@ -67,6 +71,8 @@ func (l *loop) run(ctx context.Context) error {
 	}
 	queueTicker := time.NewTicker(queueCheck)
 	defer queueTicker.Stop()
+	peerTicker := time.NewTicker(peerCheck)
+	defer peerTicker.Stop()
 	joined := make(chan error, 1)
 	go func() { joined <- l.cluster.Join(ctx) }()
 	telling := make(chan struct{})
@@ -87,6 +93,7 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.cluster.Changed():
 		case <-l.confirmation.bell:
 		case <-l.alarm.C:
+		case <-peerTicker.C:
 		case up := <-carrier:
 			l.linked(up)
 		case <-queueTicker.C:
@@ -137,9 +144,9 @@ func (l *loop) do(ctx context.Context, f func()) error {
 func (l *loop) settle() {
 	now := time.Now()
 	members := l.cluster.Members()
-	l.roster.update(members, l.events)
 	l.inform(members)
-	shown := l.confirmation.shown()
+	shown := l.confirmation.look()
+	l.roster.update(members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
 	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
 	l.take()
 	if shown.observed.view.ID != l.division.view.ID {

@@ -4,55 +4,139 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
+	"time"
 
 	"thresher/cluster"
+	"thresher/cluster/confirm"
 	"thresher/console"
 )
 
 // roster is every node that this one knows of, gone ones included, as status
-// shows them.
+// shows them: by gossip and by the heartbeats on the wire, which need not agree.
 type roster struct {
 	self  string
 	nodes map[string]rosterEntry
 }
 
 type rosterEntry struct {
-	address netip.Addr
+	address netip.AddrPort
 	state   console.NodeState
+	// blocked says that the node is heard on the wire and not by gossip.
+	blocked bool
 }
 
 func newRoster(self string) roster {
 	return roster{self: self, nodes: make(map[string]rosterEntry)}
 }
 
-// update takes over the member list and reports what changed. A node that the
-// list has forgotten stays as it was last.
-func (r *roster) update(members []cluster.Member, events *events) {
-	for _, m := range members {
-		old, known := r.nodes[m.Name]
-		entry := rosterEntry{address: m.Address.Addr(), state: stateOf(m)}
-		r.nodes[m.Name] = entry
-		if m.Name != r.self && (!known || old.state != entry.state) {
-			events.node(m.Name, entry.state)
+// peer is what the heartbeats tell of another node.
+type peer struct {
+	heard  bool // lately
+	ever   bool
+	phase  confirm.Phase
+	gossip netip.AddrPort // where it says that it gossips
+}
+
+// peersOf reads what the confirmation knows of the others. A peer that has been
+// silent for longer than patience is not heard.
+func peersOf(s confirm.Status, patience time.Duration) map[string]peer {
+	peers := make(map[string]peer)
+	for _, p := range s.Peers {
+		meta, _ := cluster.DecodeMeta([]byte(p.Meta)) // unreadable: no address
+		peers[p.Name] = peer{
+			heard: p.Heard >= 0 && p.Heard < patience, ever: p.Heard >= 0, phase: p.Phase, gossip: meta.Gossip,
 		}
+	}
+	return peers
+}
+
+// update takes over what gossip and heartbeats say, and reports what changed. A
+// node that neither knows any more stays as it was last.
+func (r *roster) update(members []cluster.Member, peers map[string]peer, events *events) {
+	for _, m := range members {
+		p := peers[m.Name]
+		r.note(m.Name, rosterEntry{
+			address: m.Address, state: stateOf(m, p),
+			blocked: !m.Alive && p.heard && p.phase == confirm.Up,
+		}, events)
+	}
+	for name, p := range peers {
+		if name == r.self || !p.ever || slices.ContainsFunc(members, func(m cluster.Member) bool { return m.Name == name }) {
+			continue
+		}
+		r.note(name, rosterEntry{
+			address: p.gossip, state: stateOf(cluster.Member{}, p), blocked: p.heard && p.phase == confirm.Up,
+		}, events)
 	}
 }
 
-// stateOf is a member's state by what it last said of itself. A node says that
-// it leaves before it goes; one that has not, is lost.
-func stateOf(m cluster.Member) console.NodeState {
+// note keeps an entry and reports what is new about it.
+func (r *roster) note(name string, entry rosterEntry, events *events) {
+	old, known := r.nodes[name]
+	r.nodes[name] = entry
+	if name == r.self {
+		return
+	}
+	if !known || old.state != entry.state {
+		events.node(name, entry.state)
+	}
+	if old.blocked != entry.blocked {
+		events.gossip(name, entry.address, entry.blocked)
+	}
+}
+
+// stateOf is a node's state by what it last said of itself, in gossip or, where
+// that does not come through, in its heartbeats. A node says that it leaves before
+// it goes; one that has not, is lost.
+func stateOf(m cluster.Member, p peer) console.NodeState {
 	switch {
+	case !m.Alive && p.heard:
+		return heardState(p.phase)
 	case m.Meta.Phase == cluster.Leaving, m.Meta.Phase == cluster.Stopped:
 		return console.Stopped
 	case !m.Alive:
 		return console.Unreachable
 	case m.Meta.Phase == cluster.Draining:
 		return console.Draining
+	case m.Meta.Phase == cluster.Up && p.ever && !p.heard:
+		return console.Unreachable
 	case m.Meta.Phase == cluster.Up:
 		return console.Up
 	}
 	return console.Starting
 }
 
+// heardState is a node's state by its heartbeats.
+func heardState(p confirm.Phase) console.NodeState {
+	switch p {
+	case confirm.Up:
+		return console.Up
+	case confirm.Leaving:
+		return console.Stopped
+	}
+	return console.Starting
+}
+
 // names lists the nodes in order.
 func (r *roster) names() []string { return slices.Sorted(maps.Keys(r.nodes)) }
+
+// blocked lists the nodes whose gossip does not come through, with where it
+// should come from.
+func (r *roster) blocked() []string {
+	var list []string
+	for _, name := range r.names() {
+		if e := r.nodes[name]; e.blocked {
+			list = append(list, strings.TrimSuffix(name+" at "+gossipAddress(e.address), " at "))
+		}
+	}
+	return list
+}
+
+// gossipAddress is an address and port; empty if it is not known.
+func gossipAddress(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thresher/cluster"
+	"thresher/cluster/confirm"
 	"thresher/console"
 )
 
@@ -34,7 +35,7 @@ func TestStateOfAMember(t *testing.T) {
 		{cluster.Leaving, false, console.Stopped},
 		{cluster.Stopped, false, console.Stopped},
 	} {
-		if got := stateOf(member("web2", tt.phase, tt.alive)); got != tt.want {
+		if got := stateOf(member("web2", tt.phase, tt.alive), peer{}); got != tt.want {
 			t.Errorf("%v, alive %v: %s, want %s", tt.phase, tt.alive, got, tt.want)
 		}
 	}
@@ -69,7 +70,7 @@ func TestRosterTellsChangesOnce(t *testing.T) {
 		{member("web1", cluster.Up, true), member("web2", cluster.Up, true)},
 	}
 	for _, list := range lists {
-		r.update(list, e)
+		r.update(list, nil, e)
 	}
 	want := []string{
 		"node web2 is starting", "node web2 is up", "node web2 is unreachable", "node web0 is up", "node web2 is up",
@@ -80,7 +81,54 @@ func TestRosterTellsChangesOnce(t *testing.T) {
 	if diff := cmp.Diff([]string{"web0", "web1", "web2"}, r.names()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := r.nodes["web0"]; got.state != console.Up || got.address != netip.MustParseAddr("192.0.2.11") {
+	if got := r.nodes["web0"]; got.state != console.Up || got.address != netip.MustParseAddrPort("192.0.2.11:7946") {
 		t.Errorf("web0 is %+v", got)
+	}
+}
+
+// What the heartbeats tell counts where gossip does not come through, and a node
+// whose heartbeats have stopped is gone, before gossip knows.
+func TestStateByHeartbeats(t *testing.T) {
+	for _, tt := range []struct {
+		phase cluster.Phase
+		alive bool
+		peer  peer
+		want  console.NodeState
+	}{
+		{cluster.Up, true, peer{ever: true, heard: true, phase: confirm.Up}, console.Up},
+		{cluster.Up, true, peer{ever: true, phase: confirm.Up}, console.Unreachable},
+		{cluster.Draining, true, peer{ever: true, heard: true, phase: confirm.Leaving}, console.Draining},
+		{cluster.Up, false, peer{ever: true, heard: true, phase: confirm.Up}, console.Up},
+		{cluster.Up, false, peer{ever: true, heard: true, phase: confirm.Leaving}, console.Stopped},
+		{cluster.Up, false, peer{ever: true, heard: true, phase: confirm.Starting}, console.Starting},
+		{cluster.Up, false, peer{ever: true, phase: confirm.Up}, console.Unreachable},
+	} {
+		if got := stateOf(member("web2", tt.phase, tt.alive), tt.peer); got != tt.want {
+			t.Errorf("%v, alive %v, %+v: %s, want %s", tt.phase, tt.alive, tt.peer, got, tt.want)
+		}
+	}
+}
+
+// A node that is heard on the wire and not by gossip is shown with the address
+// that it says it gossips on, whether gossip ever knew it or not.
+func TestRosterNamesBlockedGossip(t *testing.T) {
+	e := quietEvents()
+	r := newRoster("web1")
+	heard := peer{ever: true, heard: true, phase: confirm.Up, gossip: netip.MustParseAddrPort("192.0.2.12:7946")}
+	r.update([]cluster.Member{member("web1", cluster.Up, true)}, map[string]peer{"web2": heard, "web3": {}}, e)
+	if diff := cmp.Diff([]string{"web2 at 192.0.2.12:7946"}, r.blocked()); diff != "" {
+		t.Errorf("blocked (-want +got):\n%s", diff)
+	}
+	r.update([]cluster.Member{member("web1", cluster.Up, true), member("web2", cluster.Up, true)}, map[string]peer{"web2": heard}, e)
+	if got := r.blocked(); len(got) != 0 {
+		t.Errorf("still blocked: %v", got)
+	}
+	want := []string{
+		"node web2 is up",
+		"node web2 is heard on the wire but not by gossip: let UDP and TCP through between this node and 192.0.2.12:7946",
+		"node web2 is heard by gossip again",
+	}
+	if diff := cmp.Diff(want, messages(e, 0)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

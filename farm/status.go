@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"time"
 
-	"thresher/cluster"
 	"thresher/config"
 	"thresher/console"
 	"thresher/pipeline"
@@ -67,6 +66,7 @@ func (l *loop) status() console.Status {
 			HealthScore:     l.cluster.HealthScore(),
 			RefusedMessages: l.cluster.RefusedMessages(),
 			DetectionMS:     l.detection(len(l.division.view.Nodes)).Milliseconds(),
+			GossipBlocked:   l.roster.blocked(),
 		},
 	}
 	l.addNodes(&s, shown)
@@ -95,7 +95,7 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 	for _, name := range l.roster.names() {
 		entry := l.roster.nodes[name]
 		s.Nodes = append(s.Nodes, console.Node{
-			Name: name, State: entry.state, Address: entry.address, Shares: withZeros(shares[name], l.cfg.Rules),
+			Name: name, State: entry.state, Address: entry.address.Addr(), Shares: withZeros(shares[name], l.cfg.Rules),
 		})
 	}
 }
@@ -154,8 +154,11 @@ func (l *loop) datapathStatus() console.Datapath {
 	return d
 }
 
-// detection is how long the loss of one of n nodes may go unnoticed.
+// detection is how long the clients of one of n nodes may wait after its loss.
 func (p *parts) detection(n int) time.Duration {
-	_, worst := cluster.DetectionTime(p.cfg.Cluster.Profile, n)
+	if n < 2 {
+		return 0
+	}
+	_, worst := confirmParams(p.cfg, n).Takeover()
 	return worst
 }

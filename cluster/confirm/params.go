@@ -98,6 +98,15 @@ func Wait(lease time.Duration) time.Duration {
 	return lease + lease/32 + 12*time.Millisecond
 }
 
+// Takeover returns how long after a crash the others let in new flows for the
+// lost node's buckets: usually, and at worst where no heartbeat is lost. They wait
+// for the lease that they gave it with the last heartbeat before the crash, which
+// answered for one of the lost node's that was up to a heartbeat old.
+func (p Params) Takeover() (usual, worst time.Duration) {
+	w := Wait(p.Lease)
+	return w - p.Heartbeat, w + p.Heartbeat
+}
+
 // MaxLease bounds the lease that a peer may claim to run, and so the wait for it.
 const MaxLease = time.Minute
 

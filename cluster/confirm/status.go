@@ -28,10 +28,12 @@ type PeerStatus struct {
 	Alive bool
 	// Heard is how long ago the last heartbeat came; negative for never.
 	Heard time.Duration
-	// Phase, Boot, Stated and Target are the last heartbeat's.
+	// Phase, Boot, Stated, Target, Release and Meta are the last heartbeat's.
 	Phase          Phase
 	Boot           uint64
 	Stated, Target ViewID
+	Release        uint64
+	Meta           string
 	// Member says that the peer is in this node's target, Required that it must
 	// confirm what this node lets in, and Until how long it has.
 	Member, Required bool
@@ -58,7 +60,7 @@ func (n *Node) peerStatus(p *peer) PeerStatus {
 		return s
 	}
 	s.Heard, s.Phase, s.Boot = n.now.Sub(p.heard.at), p.last.Phase, p.last.Boot
-	s.Stated, s.Target = p.last.Stated, p.last.Target
+	s.Stated, s.Target, s.Release, s.Meta = p.last.Stated, p.last.Target, p.last.Release, p.last.Meta
 	s.Member, s.Required = n.target.Has(p.name), n.required(p)
 	if p.echo > 0 {
 		s.Until = p.echoAt.Add(n.params.Lease)
