@@ -35,7 +35,7 @@ type confirmation struct {
 
 	asks    chan event
 	ended   chan struct{}
-	wake    *time.Timer
+	wake    time.Time // when the protocol wants to be told the time
 	bell    chan struct{}
 	picture atomic.Pointer[picture]
 }
@@ -72,8 +72,7 @@ func openConfirmation(p *parts) (*confirmation, error) {
 	c := &confirmation{
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
-		asks: make(chan event), ended: make(chan struct{}),
-		wake: time.NewTimer(0), bell: make(chan struct{}, 1),
+		asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
 	}
 	meta, err := p.meta(cluster.Up).Encode()
 	if err != nil {
@@ -149,36 +148,49 @@ func (c *confirmation) division(v confirm.View) *division {
 // run drives the protocol until ctx is done or the packet path fails.
 func (c *confirmation) run(ctx context.Context) error {
 	defer close(c.ended)
-	for {
-		e := event{happens: c.node.Tick}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-c.wire.Readable():
-		case <-c.wake.C:
-		case e = <-c.asks:
+	defer context.AfterFunc(ctx, c.wire.Interrupt)()
+	for ctx.Err() == nil {
+		if err := c.wire.Wait(c.wake); err != nil {
+			return err
 		}
 		if err := c.listen(); err != nil {
 			return err
 		}
-		if err := c.carryOut(e.happens(bootTime())); err != nil {
+		if err := c.answer(); err != nil {
 			return err
 		}
-		if e.done != nil {
-			close(e.done)
-		}
 	}
+	return nil
 }
 
 // listen feeds the heartbeats that wait, before anything else learns what time it
-// is: what this process did not read while it was stopped is not silence.
+// is: what this process did not read while it was stopped is not silence. It lets
+// time pass in any case.
 func (c *confirmation) listen() (err error) {
-	c.wire.Receive(func(hb *confirm.Heartbeat) {
+	heard := c.wire.Receive(func(hb *confirm.Heartbeat) {
 		if err == nil {
 			err = c.carryOut(c.node.Receive(bootTime(), hb))
 		}
 	})
+	if heard == 0 && err == nil {
+		err = c.carryOut(c.node.Tick(bootTime()))
+	}
 	return err
+}
+
+// answer lets the events happen that others of the daemon ask for.
+func (c *confirmation) answer() error {
+	for {
+		select {
+		case e := <-c.asks:
+			if err := c.carryOut(e.happens(bootTime())); err != nil {
+				return err
+			}
+			close(e.done)
+		default:
+			return nil
+		}
+	}
 }
 
 // carryOut does what the protocol says, in the order in which it must be done.
@@ -194,7 +206,7 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	for _, r := range a.Relays {
 		c.send(r.Heartbeat)
 	}
-	c.wake.Reset(max(0, a.Wake.Sub(bootTime())))
+	c.wake = time.Now().Add(a.Wake.Sub(bootTime()))
 	if len(a.Events) > 0 || a.Lease != nil && a.Lease.Moved || a.Broadcast != nil && c.looksOn() {
 		c.publish(a.Events)
 	}
@@ -243,6 +255,7 @@ func (c *confirmation) do(happens func(now confirm.Time) confirm.Actions) {
 	e := event{happens, make(chan struct{})}
 	select {
 	case c.asks <- e:
+		c.wire.Interrupt()
 	case <-c.ended:
 		return
 	}
@@ -275,7 +288,4 @@ func (c *confirmation) look() *picture {
 }
 
 // close ends listening and sending. run must have returned.
-func (c *confirmation) close() error {
-	c.wake.Stop()
-	return c.wire.Close()
-}
+func (c *confirmation) close() error { return c.wire.Close() }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
+	"os"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
@@ -23,8 +25,8 @@ const headerLen = 14
 // peers' heartbeats, with what the kernel counts for each.
 const receiveBuffer = 1 << 20
 
-// Conn sends and receives heartbeats on one interface. Send and Receive belong
-// to one goroutine.
+// Conn sends and receives heartbeats on one interface. All its methods but
+// Interrupt and Close belong to one goroutine.
 type Conn struct {
 	conn   *packet.Conn
 	raw    syscall.RawConn
@@ -34,10 +36,7 @@ type Conn struct {
 	frame  []byte // scratch for Send
 	buffer []byte // scratch for Receive
 
-	readable chan struct{}
-	drained  chan struct{}
-	closing  chan struct{}
-	watching sync.WaitGroup
+	interrupted atomic.Bool
 
 	counters Counters
 }
@@ -66,10 +65,7 @@ func Open(ifi *net.Interface, key [32]byte) (*Conn, error) {
 	}
 	c := &Conn{
 		conn: conn, raw: raw, sealer: sealer, opener: confirm.NewOpener(key),
-		buffer:   make([]byte, headerLen+confirm.MaxSealed+1),
-		readable: make(chan struct{}),
-		drained:  make(chan struct{}, 1),
-		closing:  make(chan struct{}),
+		buffer: make([]byte, headerLen+confirm.MaxSealed+1),
 	}
 	if err := c.grow(); err != nil {
 		return nil, errors.Join(fmt.Errorf("heartbeats on %s: %w", ifi.Name, err), conn.Close())
@@ -77,7 +73,6 @@ func Open(ifi *net.Interface, key [32]byte) (*Conn, error) {
 	copy(c.header[:6], broadcast)
 	copy(c.header[6:12], ifi.HardwareAddr)
 	c.header[12], c.header[13] = EtherType>>8, EtherType&0xff
-	c.watching.Go(c.watch)
 	return c, nil
 }
 
@@ -115,33 +110,38 @@ func (c *Conn) Send(hb *confirm.Heartbeat) error {
 	return fmt.Errorf("send heartbeat: %w", err)
 }
 
-// Readable has something to receive when Receive may find heartbeats. After each
-// such receive, Receive must be called.
-func (c *Conn) Readable() <-chan struct{} { return c.readable }
-
-// watch waits for the socket and rings, one ring for all that waits. It does not
-// read: what waits must be read by who tells the time to the protocol, before
-// that (confirm.Node.Tick), also when this process was stopped for a while.
-func (c *Conn) watch() {
-	for {
-		if err := c.raw.Read(waiting); err != nil {
-			return // closed
-		}
-		select {
-		case c.readable <- struct{}{}:
-		case <-c.closing:
-			return
-		}
-		select {
-		case <-c.drained:
-		case <-c.closing:
-			return
-		}
+// Wait returns when heartbeats wait, or at the time given, or after Interrupt. One
+// goroutine waits, and it is the one that tells the time to the protocol: each
+// hand-over to another would cost an idle node more than all the rest.
+func (c *Conn) Wait(until time.Time) error {
+	if err := c.conn.SetReadDeadline(until); err != nil {
+		return fmt.Errorf("wait for heartbeats: %w", err)
 	}
+	if c.interrupted.Swap(false) {
+		return nil
+	}
+	err := c.raw.Read(waiting)
+	c.interrupted.Store(false)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("wait for heartbeats: %w", err)
+	}
+	return nil
 }
 
+// Interrupt ends the present Wait, or the next one if there is none. Any
+// goroutine may call it.
+func (c *Conn) Interrupt() {
+	c.interrupted.Store(true)
+	// Wait sets its deadline before it looks at interrupted, so that either it
+	// sees that, or this deadline comes after its own.
+	_ = c.conn.SetReadDeadline(past) // fails only when the Conn is closed
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
 // waiting says whether something waits in the socket; on false the runtime waits
-// for it.
+// for it. It does not read: what waits must be read by Receive, and whole.
 func waiting(fd uintptr) bool {
 	var one [1]byte
 	_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
@@ -161,10 +161,6 @@ func (c *Conn) Receive(take func(*confirm.Heartbeat)) int {
 			take(hb)
 			received++
 		}
-	}
-	select {
-	case c.drained <- struct{}{}:
-	default: // the watcher has not rung
 	}
 	return received
 }
@@ -205,10 +201,5 @@ func (c *Conn) open(frame []byte) *confirm.Heartbeat {
 // Counters returns what was counted so far. It belongs to Receive's goroutine.
 func (c *Conn) Counters() Counters { return c.counters }
 
-// Close ends both directions.
-func (c *Conn) Close() error {
-	close(c.closing)
-	err := c.conn.Close()
-	c.watching.Wait()
-	return err
-}
+// Close ends both directions, and a Wait with an error.
+func (c *Conn) Close() error { return c.conn.Close() }

@@ -3,6 +3,7 @@ package segment
 import (
 	"bytes"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -32,18 +33,26 @@ func newPair(t *testing.T) pair {
 
 func (p pair) open(ns *netnstest.NS, key [32]byte) *Conn {
 	p.t.Helper()
-	var c *Conn
+	c := p.listen(ns, key)
+	p.t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			p.t.Error(err)
+		}
+	})
+	return c
+}
+
+// openOne returns a Conn that the caller closes.
+func (p pair) openOne() *Conn { return p.listen(p.a, farmKey) }
+
+func (p pair) listen(ns *netnstest.NS, key [32]byte) (c *Conn) {
+	p.t.Helper()
 	ns.Do(p.t, func() error {
 		ifi, err := net.InterfaceByName("eth0")
 		if err == nil {
 			c, err = Open(ifi, key)
 		}
 		return err
-	})
-	p.t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			p.t.Error(err)
-		}
 	})
 	return c
 }
@@ -59,14 +68,12 @@ func heartbeat(name string, seq uint64) *confirm.Heartbeat {
 func receive(t *testing.T, c *Conn, n int) []*confirm.Heartbeat {
 	t.Helper()
 	var got []*confirm.Heartbeat
-	timeout := time.After(5 * time.Second)
+	deadline := time.Now().Add(5 * time.Second)
 	for len(got) < n {
-		select {
-		case <-c.Readable():
-			c.Receive(func(hb *confirm.Heartbeat) { got = append(got, hb) })
-		case <-timeout:
-			t.Fatalf("%d of %d heartbeats", len(got), n)
+		if err := c.Wait(deadline); err != nil || !time.Now().Before(deadline) {
+			t.Fatalf("%d of %d heartbeats, %v", len(got), n, err)
 		}
+		c.Receive(func(hb *confirm.Heartbeat) { got = append(got, hb) })
 	}
 	return got
 }
@@ -95,29 +102,35 @@ func TestHeartbeatsArriveInOrder(t *testing.T) {
 	}
 }
 
-// TestNothingIsMissedBetweenRings reads without having been rung for, as the
-// protocol does before each tick.
-func TestNothingIsMissedBetweenRings(t *testing.T) {
-	p := newPair(t)
-	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
-	next := uint64(1)
-	for deadline := time.Now().Add(5 * time.Second); next <= 500; {
-		if err := a.Send(heartbeat("a", next)); err != nil {
-			t.Fatal(err)
+// TestWaitEnds: by time, by an interruption before it and in it, and by the end
+// of the connection.
+func TestWaitEnds(t *testing.T) {
+	c := newPair(t).openOne()
+	if err := c.Wait(time.Now().Add(time.Millisecond)); err != nil {
+		t.Errorf("at its time: %v", err)
+	}
+	c.Interrupt()
+	if err := c.Wait(time.Now().Add(time.Hour)); err != nil {
+		t.Errorf("interrupted before: %v", err)
+	}
+	for i := range 200 {
+		done := make(chan error)
+		go func() { done <- c.Wait(time.Now().Add(time.Hour)) }()
+		if i%2 == 0 {
+			runtime.Gosched()
 		}
-		if next%3 == 0 {
-			select {
-			case <-b.Readable():
-			case <-time.After(time.Until(deadline)):
-				t.Fatal("not rung for")
-			}
+		c.Interrupt()
+		if err := <-done; err != nil {
+			t.Errorf("interrupted: %v", err)
 		}
-		b.Receive(func(hb *confirm.Heartbeat) {
-			if hb.Seq != next {
-				t.Errorf("heartbeat %d, want %d", hb.Seq, next)
-			}
-		})
-		next++
+	}
+	done := make(chan error)
+	go func() { done <- c.Wait(time.Now().Add(time.Hour)) }()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err == nil {
+		t.Error("waits on a closed connection")
 	}
 }
 
