@@ -27,6 +27,7 @@ type confirmation struct {
 	log  *slog.Logger
 
 	params confirm.Params
+	lazy   bool // renewals may wait for the receiver's own next heartbeat
 
 	self      string
 	ids       []confirm.RuleID
@@ -79,6 +80,7 @@ func openConfirmation(p *parts) (*confirmation, error) {
 		return nil, err
 	}
 	c.params = confirmParams(p.cfg, p.configured())
+	c.lazy = c.params.AllowsLateReading()
 	node, actions, err := confirm.New(confirm.Config{
 		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
 		Meta: string(meta), Assign: c.assign,
@@ -201,10 +203,10 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 		}
 	}
 	if a.Broadcast != nil {
-		c.send(a.Broadcast)
+		c.send(a.Broadcast, a.News || !c.lazy)
 	}
 	for _, r := range a.Relays {
-		c.send(r.Heartbeat)
+		c.send(r.Heartbeat, true)
 	}
 	c.wake = time.Now().Add(a.Wake.Sub(bootTime()))
 	if len(a.Events) > 0 || a.Lease != nil && a.Lease.Moved || a.Broadcast != nil && c.looksOn() {
@@ -220,8 +222,8 @@ func (c *confirmation) looksOn() bool {
 	return shown != nil && shown.status.Phase != confirm.Up && shown.observed.view.ID != c.node.Observed().ID
 }
 
-func (c *confirmation) send(hb *confirm.Heartbeat) {
-	if err := c.wire.Send(hb); err != nil {
+func (c *confirmation) send(hb *confirm.Heartbeat, news bool) {
+	if err := c.wire.Send(hb, news); err != nil {
 		c.log.Error("a heartbeat was not sent", "err", err)
 	}
 }

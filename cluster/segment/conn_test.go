@@ -84,7 +84,7 @@ func TestHeartbeatsArriveInOrder(t *testing.T) {
 	var want []*confirm.Heartbeat
 	for seq := range uint64(200) {
 		want = append(want, heartbeat("a", seq+1))
-		if err := a.Send(want[seq]); err != nil {
+		if err := a.Send(want[seq], true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,11 +94,39 @@ func TestHeartbeatsArriveInOrder(t *testing.T) {
 	if n := b.Receive(func(*confirm.Heartbeat) {}); n != 0 {
 		t.Errorf("%d heartbeats more", n)
 	}
-	if err := b.Send(heartbeat("b", 1)); err != nil {
+	if err := b.Send(heartbeat("b", 1), true); err != nil {
 		t.Fatal(err)
 	}
 	if got := receive(t, a, 1); got[0].Name != "b" {
 		t.Errorf("received %v", got[0])
+	}
+}
+
+// TestRenewalsWakeNobody: they are there when the receiver looks, and only then.
+func TestRenewalsWakeNobody(t *testing.T) {
+	p := newPair(t)
+	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
+	for seq := range uint64(3) {
+		if err := a.Send(heartbeat("a", seq+1), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	if err := b.Wait(began.Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if waited := time.Since(began); waited < 50*time.Millisecond {
+		t.Errorf("woken after %v", waited)
+	}
+	if err := a.Send(heartbeat("a", 4), true); err != nil {
+		t.Fatal(err)
+	}
+	var seqs []uint64
+	for _, hb := range receive(t, b, 4) {
+		seqs = append(seqs, hb.Seq)
+	}
+	if diff := cmp.Diff([]uint64{1, 2, 3, 4}, seqs); diff != "" {
+		t.Errorf("-sent +received:\n%s", diff)
 	}
 }
 
@@ -138,17 +166,17 @@ func TestStrangersAreCountedAndIgnored(t *testing.T) {
 	p := newPair(t)
 	b := p.open(p.b, farmKey)
 	stranger := p.open(p.a, [32]byte{9})
-	if err := stranger.Send(heartbeat("a", 1)); err != nil {
+	if err := stranger.Send(heartbeat("a", 1), true); err != nil {
 		t.Fatal(err)
 	}
-	for _, payload := range [][]byte{nil, {1}, bytes.Repeat([]byte{0xff}, 46), bytes.Repeat([]byte{1}, confirm.MaxSealed)} {
+	for _, payload := range [][]byte{{kindNews}, {kindNews, 1}, {kindRenewal}, bytes.Repeat([]byte{kindNews}, confirm.MaxSealed), {9, 9}, nil} {
 		frame := append(append([]byte{}, stranger.header[:]...), payload...)
-		if _, err := stranger.conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast}); err != nil {
+		if _, err := stranger.news.conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	member := p.open(p.a, farmKey)
-	if err := member.Send(heartbeat("a", 2)); err != nil {
+	if err := member.Send(heartbeat("a", 2), true); err != nil {
 		t.Fatal(err)
 	}
 	if got := receive(t, b, 1); got[0].Seq != 2 {
