@@ -33,13 +33,6 @@ type datapath struct {
 	failed  chan error // the first queue that gave up
 }
 
-// queue is one queue with what it counts.
-type queue struct {
-	*xsk.Queue
-	counters pipeline.Counters
-	reasons  [xsk.BatchSize]pipeline.Reason
-}
-
 // openDatapath builds the packet path for cfg on the interface and lets packets
 // in; all of them are dropped as not served until apply.
 func openDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, log *slog.Logger) (*datapath, error) {
@@ -96,7 +89,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 		if err != nil {
 			return err
 		}
-		one := &queue{Queue: q}
+		one := &queue{Queue: q, handler: newHandler(&d.table)}
 		d.queues = append(d.queues, one)
 		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {
@@ -108,7 +101,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 
 // carry runs one queue until the packet path is closed.
 func (d *datapath) carry(q *queue) {
-	err := q.Run(d.ctx, func(frames [][]byte, pass []bool) { q.handle(d.table.Load(), frames, pass) })
+	err := q.Run(d.ctx, &q.handler)
 	if err == nil {
 		return
 	}
@@ -116,19 +109,6 @@ func (d *datapath) carry(q *queue) {
 	case d.failed <- err:
 	default: // one is enough to stop the daemon
 	}
-}
-
-// handle judges one batch by one table.
-func (q *queue) handle(t *pipeline.Table, frames [][]byte, pass []bool) {
-	reasons := q.reasons[:len(frames)]
-	t.JudgeBatch(frames, reasons)
-	for i, r := range reasons {
-		if r.Verdict() == pipeline.Accept {
-			t.Deliver(frames[i])
-			pass[i] = true
-		}
-	}
-	q.counters.Add(reasons)
 }
 
 // apply makes the kernel program and every queue judge by a share from the next
@@ -144,13 +124,17 @@ func (d *datapath) apply(s *pipeline.Share) error {
 }
 
 // counts is what became of VIP packets so far, by reason, in the kernel program
-// and in the pipeline together; asked is how many of them the pipeline had.
+// and in the pipeline together; asked is how many of them the pipeline had. A
+// packet that was parked counts twice: as that, and by what became of it.
 func (d *datapath) counts() (sum [pipeline.ReasonLen]uint64, asked uint64, err error) {
 	for _, q := range d.queues {
 		q.counters.AddTo(&sum)
 	}
 	for _, n := range sum {
 		asked += n
+	}
+	for _, q := range d.queues {
+		q.lot.AddTo(&sum)
 	}
 	err = d.program.AddCounters(sum[:])
 	return sum, asked, err

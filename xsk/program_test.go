@@ -71,7 +71,7 @@ func serialize(t testing.TB, l ...gopacket.SerializableLayer) []byte {
 // TestProgramOneFrame runs the real program on one frame at a time.
 func TestProgramOneFrame(t *testing.T) {
 	w := newWire(t, 1)
-	p := newPath(t, w, ownMAC, config.XDPNative, 1)
+	p := newPath(t, w, ownMAC, config.XDPNative, 1, &passAll{nic: ownMAC})
 	index := uint32(w.nic.Attrs().Index)
 	broadcast := config.MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	tests := []struct {
