@@ -124,9 +124,16 @@ func (d *datapath) apply(s *pipeline.Share) error {
 }
 
 // counts is what became of VIP packets so far, by reason, in the kernel program
-// and in the pipeline together; asked is how many of them the pipeline had. A
-// packet that was parked counts twice: as that, and by what became of it.
+// and in the pipeline together; asked is how many of them the pipeline had.
 func (d *datapath) counts() (sum [pipeline.ReasonLen]uint64, asked uint64, err error) {
+	sum, asked = d.asked()
+	err = d.program.AddCounters(sum[:])
+	return sum, asked, err
+}
+
+// asked is the pipeline's part of counts. A packet that was parked counts in sum
+// twice, as that and by what became of it, but was asked about once.
+func (d *datapath) asked() (sum [pipeline.ReasonLen]uint64, asked uint64) {
 	for _, q := range d.queues {
 		q.counters.AddTo(&sum)
 	}
@@ -136,8 +143,7 @@ func (d *datapath) counts() (sum [pipeline.ReasonLen]uint64, asked uint64, err e
 	for _, q := range d.queues {
 		q.lot.AddTo(&sum)
 	}
-	err = d.program.AddCounters(sum[:])
-	return sum, asked, err
+	return sum, asked
 }
 
 // stats are the sockets' counters, all queues together.
