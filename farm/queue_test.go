@@ -174,4 +174,7 @@ func TestBootTimeGoesOn(t *testing.T) {
 	if second := bootTime(); first <= 0 || second < first || second-first > 1e9 {
 		t.Errorf("from %d to %d", first, second)
 	}
+	if n := testing.AllocsPerRun(100, func() { bootTime() }); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
 }
