@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"thresher/cluster"
 	"thresher/cluster/confirm"
 	"thresher/cluster/segment"
@@ -71,7 +69,7 @@ func openConfirmation(p *parts) (*confirmation, error) {
 	}
 	ids := ruleIDs(p.cfg.Rules)
 	c := &confirmation{
-		wire: wire, gate: &gate{datapath: p.datapath, ids: ids}, log: p.log,
+		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
 		asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
 	}
@@ -120,14 +118,8 @@ func confirmParams(cfg *config.Config, nodes int) confirm.Params {
 	return p
 }
 
-// bootTime is the present on the clock of all leases, which the kernel program
-// reads too, and which goes on while the machine is suspended.
-func bootTime() confirm.Time {
-	var ts unix.Timespec
-	// clock_gettime(2) fails for no clock that the kernel has.
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
-	return confirm.Time(ts.Nano())
-}
+// bootTime is the present as the protocol has it.
+func bootTime() confirm.Time { return confirm.Time(bootNow()) }
 
 // assign computes what a view gives to this node.
 func (c *confirmation) assign(v confirm.View) confirm.Buckets {

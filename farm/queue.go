@@ -3,8 +3,6 @@ package farm
 import (
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"thresher/pipeline"
 	"thresher/xsk"
 )
@@ -33,7 +31,7 @@ var _ xsk.Handler = (*handler)(nil)
 
 // newHandler judges by what tables holds when a step begins.
 func newHandler(tables *atomic.Pointer[pipeline.Table]) handler {
-	return handler{tables: tables, clock: bootTime, lot: pipeline.NewLot(pipeline.LotSlots)}
+	return handler{tables: tables, clock: bootNow, lot: pipeline.NewLot(pipeline.LotSlots)}
 }
 
 // Begin takes the table of the step. What is parked was judged by the one
@@ -87,13 +85,4 @@ func (h *handler) time() int64 {
 		h.now = h.clock()
 	}
 	return h.now
-}
-
-// bootTime is CLOCK_BOOTTIME in nanoseconds: it goes on while the machine sleeps.
-func bootTime() int64 {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-		panic("CLOCK_BOOTTIME: " + err.Error()) // Linux has it since 2.6.39
-	}
-	return t.Nano()
 }
