@@ -96,7 +96,7 @@ func TestLotAgainstSlowLot(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		salt := random.Uint64()
 		judge := func(frame []byte, facts uint64) Reason {
-			x := (uint64(frame[35]) + uint64(frame[23])<<8 + facts) * 0x9e3779b97f4a7c15 ^ salt
+			x := (uint64(frame[35])+uint64(frame[23])<<8+facts)*0x9e3779b97f4a7c15 ^ salt
 			return verdicts[x*0x9e3779b97f4a7c15>>61]
 		}
 		room := 1 + random.IntN(24)
