@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"os/exec"
 	"testing"
@@ -78,6 +79,8 @@ func TestFaultsRefuse(t *testing.T) {
 		"another matter": func() error { _, err := l.Cut(t.Context(), Cut{a.Host, b.Host, ARP + 1}); return err },
 		"more than all":  func() error { _, err := l.Lose(t.Context(), 101, b.Host); return err },
 		"less than none": func() error { _, err := l.Lose(t.Context(), -1, b.Host); return err },
+		"nothing":        func() error { _, err := l.Lose(t.Context(), 0, b.Host); return err },
+		"no number":      func() error { _, err := l.Lose(t.Context(), math.NaN(), b.Host); return err },
 		"nobody":         func() error { _, err := l.Lose(t.Context(), 10); return err },
 		"power on twice": func() error { return l.PowerOn(t.Context(), a) },
 	} {

@@ -15,14 +15,14 @@ const lossSteps = 10_000
 // random and before the host's XDP program sees them. It needs nftables' egress
 // hook, which Linux has since 5.16.
 func (l *Lab) Lose(ctx context.Context, percent float64, hosts ...*Host) (*Fault, error) {
-	if !(percent >= 0 && percent <= 100) || len(hosts) == 0 {
-		return nil, fmt.Errorf("lab: lose %v %% on the way to %d hosts: want 0 to 100 %% and 1 host or more", percent, len(hosts))
+	step := int(math.Round(percent / 100 * lossSteps))
+	if step < 1 || step > lossSteps || len(hosts) == 0 {
+		return nil, fmt.Errorf("lab: lose %v %% on the way to %d hosts: want 0.01 to 100 %% and 1 host or more", percent, len(hosts))
 	}
 	devices := make([]string, len(hosts))
 	for i, h := range hosts {
 		devices[i] = strconv.Quote(h.Port)
 	}
-	step := int(math.Round(percent / 100 * lossSteps))
-	rule := fmt.Sprintf("numgen random mod %d < %d counter drop", lossSteps, step)
+	rule := fmt.Sprintf("numgen random mod %d <= %d counter drop", lossSteps, step-1)
 	return l.inject(ctx, "netdev", "egress devices = { "+strings.Join(devices, ", ")+" }", []string{rule})
 }

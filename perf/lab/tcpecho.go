@@ -17,7 +17,7 @@ func (h *Host) StartTCPEcho(address string) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &tcpEcho{listener: listener, conns: map[net.Conn]bool{}}
+	e := newTCPEcho(listener)
 	s := &Service{Addr: listener.Addr(), stop: e.close, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
@@ -37,6 +37,10 @@ type tcpEcho struct {
 	mu     sync.Mutex
 	conns  map[net.Conn]bool
 	closed bool
+}
+
+func newTCPEcho(l net.Listener) *tcpEcho {
+	return &tcpEcho{listener: l, conns: map[net.Conn]bool{}}
 }
 
 func (e *tcpEcho) accept() {
