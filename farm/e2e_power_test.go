@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"thresher/config"
 	"thresher/perf/lab"
 	"thresher/perf/traffic"
 )
@@ -14,7 +15,8 @@ import (
 const takeoverLimit = 1500 * time.Millisecond
 
 // TestPowerLoss cuts a node's power under load: its clients are answered by the
-// others soon after, and nobody else's connection notices.
+// others soon after, and nobody else's connection notices. With its power back it
+// serves again.
 func TestPowerLoss(t *testing.T) {
 	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{TCPPorts: []int{7}, Affinity: "session"})
 	for _, n := range f.Nodes {
@@ -22,61 +24,111 @@ func TestPowerLoss(t *testing.T) {
 		must(t, err)
 	}
 	f.startAll()
-	watch, err := f.client.WatchHandshakes()
-	must(t, err)
-	to := netip.AddrPortFrom(lab.VIP(), 7)
 	victim := f.Nodes[2]
-	kept, err := traffic.Keep(f.ctx, f.client, traffic.KeepOptions{To: to, Busy: 100, Idle: 200, Patience: 2 * time.Second})
-	must(t, err)
-	defer kept.Close()
-	server := servers(watch)
-
-	probes := traffic.ProbeOptions{To: to, MAC: vmac}
-	clients, err := traffic.Clients(f.ctx, f.client, watch, probes, 3000)
-	must(t, err)
-	probes.From = clients[victim.MAC]
-	if len(probes.From) < 800 {
-		t.Fatalf("%s serves %d of 3000 clients", victim.Name, len(probes.From))
-	}
-	prober := traffic.Probe(f.ctx, f.client, watch, probes)
-	connector := traffic.Connect(f.ctx, f.client, traffic.ConnectOptions{To: to, Rate: 100})
+	l := f.startLoad(victim)
 	time.Sleep(500 * time.Millisecond)
 	cut := time.Now()
 	must(t, f.PowerOff(victim))
 	time.Sleep(2 * takeoverLimit)
+	l.stop()
+	checkTakeover(t, l.line, cut, victim)
+	checkVisits(t, l.visits, l.watch)
+	l.checkKept(t)
 
-	line, err := prober.Stop(f.ctx)
+	must(t, f.PowerOn(f.ctx, victim))
+	_, err := victim.StartEchoProcess(":7")
 	must(t, err)
-	checkTakeover(t, line, cut, victim)
-	visits, err := connector.Stop()
-	must(t, err)
-	checkVisits(t, visits, watch)
-	report, err := kept.Finish(f.ctx)
-	must(t, err)
-	others := 0
-	for _, b := range report.Broken {
-		if server[b.Client] != victim.MAC {
-			t.Errorf("a connection of another node broke: %+v", b)
-		}
-	}
-	for _, mac := range server {
-		if mac != victim.MAC {
-			others++
-		}
-	}
-	t.Logf("%d connections kept, %d broken, %d echoes, the worst %v", report.Connections, len(report.Broken), report.Echoes, report.Worst)
-	if len(report.Broken) != report.Connections-others {
-		t.Errorf("%d connections broke, %d were the victim's", len(report.Broken), report.Connections-others)
-	}
-	must(t, watch.Check())
-	for _, d := range watch.DoubleAnswers() {
+	f.start(victim)
+	f.converge(f.Nodes...)
+	l.clientsOfVictim()
+	must(t, l.watch.Check())
+	for _, d := range l.watch.DoubleAnswers() {
 		t.Errorf("answered by %v: %+v", d.By, d.SYN)
 	}
 }
 
+// load is every kind of client at once: established connections of all nodes, new
+// ones, and SYNs of the clients of one node.
+type load struct {
+	f         *testFarm
+	victim    *lab.Node
+	watch     *lab.Handshakes
+	kept      *traffic.Keeper
+	server    map[netip.AddrPort]config.MAC // of each kept connection
+	prober    *traffic.Prober
+	connector *traffic.Connector
+	// What came of them, after stop.
+	line   traffic.Timeline
+	visits []traffic.Connection
+	report traffic.Report
+}
+
+func (f *testFarm) startLoad(victim *lab.Node) *load {
+	f.t.Helper()
+	l := &load{f: f, victim: victim}
+	var err error
+	l.watch, err = f.client.WatchHandshakes()
+	must(f.t, err)
+	to := netip.AddrPortFrom(lab.VIP(), 7)
+	l.kept, err = traffic.Keep(f.ctx, f.client, traffic.KeepOptions{To: to, Busy: 100, Idle: 200, Patience: 2 * time.Second})
+	must(f.t, err)
+	f.t.Cleanup(func() { must(f.t, l.kept.Close()) })
+	l.server = servers(l.watch)
+	probes := traffic.ProbeOptions{To: to, MAC: vmac, From: l.clientsOfVictim()}
+	l.prober = traffic.Probe(f.ctx, f.client, l.watch, probes)
+	l.connector = traffic.Connect(f.ctx, f.client, traffic.ConnectOptions{To: to, Rate: 100})
+	return l
+}
+
+// clientsOfVictim are the clients that the victim serves, which must be a third.
+func (l *load) clientsOfVictim() []netip.AddrPort {
+	l.f.t.Helper()
+	const n = 3000
+	probes := traffic.ProbeOptions{To: netip.AddrPortFrom(lab.VIP(), 7), MAC: vmac}
+	clients, err := traffic.Clients(l.f.ctx, l.f.client, l.watch, probes, n)
+	must(l.f.t, err)
+	its := clients[l.victim.MAC]
+	if len(its) < n/4 {
+		l.f.t.Fatalf("%s serves %d of %d clients", l.victim.Name, len(its), n)
+	}
+	return its
+}
+
+func (l *load) stop() {
+	l.f.t.Helper()
+	var err error
+	l.line, err = l.prober.Stop(l.f.ctx)
+	must(l.f.t, err)
+	l.visits, err = l.connector.Stop()
+	must(l.f.t, err)
+	l.report, err = l.kept.Finish(l.f.ctx)
+	must(l.f.t, err)
+}
+
+// checkKept: the victim's connections broke, and no other.
+func (l *load) checkKept(t *testing.T) {
+	t.Helper()
+	its := 0
+	for _, mac := range l.server {
+		if mac == l.victim.MAC {
+			its++
+		}
+	}
+	for _, b := range l.report.Broken {
+		if l.server[b.Client] != l.victim.MAC {
+			t.Errorf("a connection of another node broke: %+v", b)
+		}
+	}
+	t.Logf("%d connections kept, %d broken, %d echoes, the worst %v",
+		l.report.Connections, len(l.report.Broken), l.report.Echoes, l.report.Worst)
+	if len(l.report.Broken) != its {
+		t.Errorf("%d connections broke, %d were the victim's", len(l.report.Broken), its)
+	}
+}
+
 // servers are the Ethernet addresses of the nodes that accepted each connection.
-func servers(watch *lab.Handshakes) map[netip.AddrPort][6]byte {
-	all := make(map[netip.AddrPort][6]byte)
+func servers(watch *lab.Handshakes) map[netip.AddrPort]config.MAC {
+	all := make(map[netip.AddrPort]config.MAC)
 	for _, h := range watch.All() {
 		if len(h.By) > 0 {
 			all[h.Client] = h.By[0]
