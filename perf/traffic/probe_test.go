@@ -32,12 +32,14 @@ func TestProbeSeesAGap(t *testing.T) {
 	if len(gaps) != 1 {
 		t.Fatalf("gaps %v, want 1", gaps)
 	}
-	// The cable is off some time before and after these moments were taken.
+	// The cable is off some time before and after these moments were taken, and what
+	// the prober did not look at it cannot know.
+	slack := 50*time.Millisecond + line.Blind()
 	length, ended := gaps[0].Length()
-	if off := up.Sub(down); !ended || length < off-50*time.Millisecond || length > off+50*time.Millisecond {
+	if off := up.Sub(down); !ended || length < off-slack || length > off+slack {
 		t.Errorf("a gap of %v, %t; the port was down for %v", length, ended, off)
 	}
-	if line.Lost() != gaps[0].SYNs || gaps[0].SYNs < 20 {
+	if line.Lost() != gaps[0].SYNs || gaps[0].SYNs < 10 {
 		t.Errorf("%d lost, the gap has %d", line.Lost(), gaps[0].SYNs)
 	}
 	if len(line) < 50 || line.Slowest() <= 0 {
