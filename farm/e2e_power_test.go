@@ -73,6 +73,7 @@ func (f *testFarm) startLoad(victim *lab.Node) *load {
 	l.kept, err = traffic.Keep(f.ctx, f.client, traffic.KeepOptions{To: to, Busy: 100, Idle: 200, Patience: 2 * time.Second})
 	must(f.t, err)
 	f.t.Cleanup(func() { must(f.t, l.kept.Close()) })
+	must(f.t, l.watch.Settle(f.ctx, 100*time.Millisecond))
 	l.server = servers(l.watch)
 	probes := traffic.ProbeOptions{To: to, MAC: vmac, From: l.clientsOfVictim()}
 	l.prober = traffic.Probe(f.ctx, f.client, l.watch, probes)

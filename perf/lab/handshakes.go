@@ -20,7 +20,8 @@ const maxAnswerers = 64
 // VIP are opened and reset: when each SYN left and left again, when and from which
 // Ethernet addresses it was answered. It keeps up with 20,000 SYNs a second, by
 // looking at nothing else. All times are the kernel's, when the frame passed, and
-// so hold on a busy machine too.
+// so hold on a busy machine too; what is known lags behind the wire a little, until
+// Settle.
 type Handshakes struct {
 	tap
 	// What follows is guarded by the tap's lock.

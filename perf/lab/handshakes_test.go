@@ -51,6 +51,9 @@ func TestHandshakesOfRealConnections(t *testing.T) {
 	for range requests {
 		get(t, client, netip.Addr{}, "http://"+VIP().String()+"/")
 	}
+	if err := w.Settle(within(t, 5*time.Second), 50*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
 	all := w.All()
 	if len(all) != requests {
 		t.Errorf("%d handshakes, want %d", len(all), requests)
@@ -119,6 +122,7 @@ func TestHandshakesSeeRetransmissionsAndResets(t *testing.T) {
 		conn.Close()
 		t.Fatal("a port without server accepts")
 	}
+	eventually(t, "the reset is seen", func() bool { return len(w.Resets(refused)) > 0 })
 	r := w.Resets(refused)
 	if len(r) != 1 || r[0].VIP != vipPort(81) || !slices.Equal(r[0].By, []config.MAC{n.MAC}) || r[0].At.IsZero() {
 		t.Errorf("resets %+v", r)

@@ -31,6 +31,9 @@ func TestConnect(t *testing.T) {
 			t.Fatal("not in order")
 		}
 	}
+	if err := s.watch.Settle(within(t), 50*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
 	if n := Retransmissions(all, s.watch); n > 0 {
 		t.Errorf("%d retransmissions", n)
 	}
