@@ -46,7 +46,7 @@ var errTruncated = errors.New("report: truncated")
 
 // Append encodes the report onto b, big-endian:
 //
-//	version 1 | flags 1 | boot 8 | seq 8 | view 8 | release 8 | name: length 1, bytes
+//	version 1 | flags 1 | boot 8 | seq 8 | view 8 | release 8 | echoed boot 8, seq 8 | name: length 1, bytes
 //	rules: count 2, then for each id 8 | form 1 | buckets as the form says
 //
 // Beyond 64 whole bitmaps, rules are said to have flows in every bucket. That
@@ -61,7 +61,7 @@ func (r *Report) Append(b []byte) ([]byte, error) {
 		flags |= flagAnswer
 	}
 	out := append(b, reportVersion, flags)
-	for _, v := range []uint64{r.Boot, r.Seq, uint64(r.View), r.Release} {
+	for _, v := range []uint64{r.Boot, r.Seq, uint64(r.View), r.Release, r.EchoBoot, r.EchoSeq} {
 		out = binary.BigEndian.AppendUint64(out, v)
 	}
 	out = append(append(out, byte(len(r.Name))), r.Name...)
@@ -117,7 +117,7 @@ func appendBitmap(out []byte, b *confirm.Bitmap) []byte {
 // Decode reads a report. Further bytes at the end are a later release's. Nothing
 // in the result aliases b.
 func Decode(b []byte) (*Report, error) {
-	const head = 2 + 4*8 + 1
+	const head = 2 + 6*8 + 1
 	switch {
 	case len(b) > MaxWire:
 		return nil, fmt.Errorf("report of %d bytes: at most %d", len(b), MaxWire)
@@ -132,6 +132,7 @@ func Decode(b []byte) (*Report, error) {
 	r := &Report{
 		Answer: b[1]&flagAnswer != 0,
 		Boot:   u64(0), Seq: u64(1), View: confirm.ViewID(u64(2)), Release: u64(3),
+		EchoBoot: u64(4), EchoSeq: u64(5),
 	}
 	name := int(b[head-1])
 	if b = b[head:]; len(b) < name+2 {

@@ -30,7 +30,7 @@ func scattered(seed uint64, n int) *confirm.Bitmap {
 
 // reportWith has one rule for each bitmap, from 1 up.
 func reportWith(flows ...*confirm.Bitmap) *Report {
-	r := &Report{Name: "node1", Boot: 5, Seq: 6, View: 7, Release: 8, Answer: true}
+	r := &Report{Name: "node1", Boot: 5, Seq: 6, View: 7, Release: 8, EchoBoot: 9, EchoSeq: 10, Answer: true}
 	m := make(map[confirm.RuleID]*confirm.Bitmap)
 	for i, f := range flows {
 		r.Rules = append(r.Rules, confirm.RuleID(i+1))
@@ -55,7 +55,8 @@ func sameReport(t *testing.T, got, want *Report) {
 	g, w := *got, *want
 	g.Flows, w.Flows = confirm.Buckets{}, confirm.Buckets{}
 	if len(g.Rules) != len(w.Rules) || g.Name != w.Name || g.Boot != w.Boot || g.Seq != w.Seq ||
-		g.View != w.View || g.Release != w.Release || g.Answer != w.Answer {
+		g.View != w.View || g.Release != w.Release || g.Answer != w.Answer ||
+		g.EchoBoot != w.EchoBoot || g.EchoSeq != w.EchoSeq {
 		t.Errorf("got %+v, want %+v", g, w)
 	}
 	for i := range w.Rules {
@@ -85,7 +86,7 @@ func TestReportSurvivesTheWire(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := mustAppend(t, tt.report)
-			if want := 35 + len("node1") + 2 + 8*len(tt.report.Rules) + tt.size; len(b) != want {
+			if want := 51 + len("node1") + 2 + 8*len(tt.report.Rules) + tt.size; len(b) != want {
 				t.Errorf("%d bytes, want %d", len(b), want)
 			}
 			got, err := Decode(append(b, "a later release's"...))

@@ -18,17 +18,20 @@
 // A bucket that this node holds is unsettled until every other member that is
 // alive, or vanished less than [Params.Hold] ago, has cleared it. A member
 // clears buckets by a [Report] of its present boot, made under the very view
-// that this node states (or under none), after the last release of buckets that
-// its heartbeats tell of. The view shows that the reporter does not own the
-// bucket, so that its list of foreign flows covers it. The release shows that
-// the report is not of an earlier time at which both were in the same view: in
-// between the reporter may have had the bucket, and then released it, and
-// confirmation lets no flow in here before that release was heard.
+// that this node states, after the last release of buckets that its heartbeats
+// tell of. The view shows that the reporter does not own the bucket, so that its
+// list of foreign flows covers it. The release shows that the report is not of
+// an earlier time at which both were in the same view: in between the reporter
+// may have had the bucket, and then released it, and confirmation lets no flow
+// in here before that release was heard. A report under no view counts while the
+// reporter's heartbeats state none and head for none.
 //
 // A cleared bucket stays cleared while this node owns it, until the member
-// releases buckets, starts a new process, or comes back from having vanished:
-// then it must report anew. The same is asked of all when this node was fenced,
-// for it does not know who took its buckets over, and left.
+// releases buckets or starts a new process: then it must report anew. It must
+// also when it comes back from having vanished, and everybody must when this
+// node was fenced, for it does not know who took its buckets over, and left.
+// Such a report must echo one that this node has sent since, as an old one may
+// have been under way all the time.
 //
 // A member that said goodbye has no flows. One never heard of has none either:
 // a node that starts after another's daemon has crashed does not know of the

@@ -13,7 +13,6 @@ const Buckets = 1 << 16
 // concurrent use. Times must not go back.
 type Node struct {
 	name   string
-	boot   uint64
 	params Params
 	now    confirm.Time
 
@@ -40,6 +39,8 @@ type Node struct {
 
 // State is what confirmation has this node do.
 type State struct {
+	// Boot is what the heartbeats say; it changes when confirmation raises it.
+	Boot uint64
 	// View is the id of the stated view; 0 for none.
 	View confirm.ViewID
 	// Own are the buckets that View gives to this node.
@@ -54,7 +55,7 @@ type State struct {
 // what the node's heartbeats say, rules are those with flows.
 func New(name string, boot uint64, p Params, rules []confirm.RuleID, now confirm.Time) (*Node, Actions) {
 	n := &Node{
-		name: name, boot: boot, params: p.withDefaults(), now: now,
+		name: name, params: p.withDefaults(), now: now, state: State{Boot: boot},
 		full: fullBitmap(), peers: make(map[string]*peer), dirty: true,
 	}
 	n.setRules(rules)
@@ -93,13 +94,13 @@ func (n *Node) setRules(rules []confirm.RuleID) {
 func (n *Node) State(now confirm.Time, s State) Actions {
 	n.begin(now)
 	old := n.state
-	if s.View == old.View && s.Release == old.Release && s.Own.Equal(old.Own) && s.Held.Equal(old.Held) {
+	if s.Boot == old.Boot && s.View == old.View && s.Release == old.Release && s.Own.Equal(old.Own) && s.Held.Equal(old.Held) {
 		return n.finish()
 	}
 	lost := old.Held.Minus(s.Held)
 	n.state, n.dirty = s, true
 	n.maybe = n.maybe.Union(lost).Intersect(n.universe).Minus(s.Held)
-	if s.View != old.View || s.Release != old.Release || !s.Own.Equal(old.Own) || !lost.Empty() {
+	if s.Boot != old.Boot || s.View != old.View || s.Release != old.Release || !s.Own.Equal(old.Own) || !lost.Empty() {
 		n.expectScan()
 	}
 	for _, p := range n.peers {
@@ -114,9 +115,7 @@ func (n *Node) State(now confirm.Time, s State) Actions {
 func (n *Node) Fenced(now confirm.Time) Actions {
 	n.begin(now)
 	for _, p := range n.peers {
-		n.forget(p)
-		p.sent = 0
-		p.due = p.status == Alive
+		n.distrust(p)
 		if p.status == Gone {
 			p.since = n.now
 		}

@@ -64,6 +64,10 @@ const (
 	mutNoHold
 	// mutNoSelf takes a new process to have no flows.
 	mutNoSelf
+	// mutNoFresh believes reports that were under way over a fence.
+	mutNoFresh
+	// mutNotIdle believes reports under no view of a peer that has one since.
+	mutNotIdle
 )
 
 func (p *Params) broken(m mutation) bool { return p.mutation&m != 0 }

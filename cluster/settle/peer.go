@@ -30,18 +30,22 @@ type peer struct {
 	name    string
 	boot    uint64 // 0 while unknown
 	release uint64 // the highest heard of in this boot
+	beat    uint64 // seq of the newest heartbeat
+	idle    bool   // it neither stated nor headed for a view
 	status  Standing
 	since   confirm.Time // when it ceased to be alive, or was first heard of
 
-	report *Report // the newest of this boot
+	report   *Report // the newest of this boot that counts
+	heardSeq uint64  // of the newest that came
+	fresh    uint64  // what a report must echo to count; 0 if nothing
 	// cleared are those of this node's own buckets in which the peer has no
 	// flow and lets none in.
 	cleared confirm.Buckets
 	blocks  bool // something that this node holds waits for it
 
-	sent    confirm.Time // of the last report to it, and which
-	sentSeq uint64
-	due     bool // a report goes to it
+	sent              confirm.Time // of the last report to it, and which
+	sentSeq, sentEcho uint64
+	due               bool // a report goes to it
 }
 
 // Members tells who is there: every node that is alive by membership or was
@@ -86,19 +90,26 @@ func (n *Node) member(m Member) {
 	}
 }
 
-// Heard tells of a heartbeat: its sender's boot and release. It must be told
-// before what confirmation makes of the heartbeat; telling every heartbeat,
-// also relayed and old ones, is right and cheap.
-func (n *Node) Heard(now confirm.Time, name string, boot, release uint64) Actions {
+// Heard tells of a heartbeat. It must be told before what confirmation makes of
+// the heartbeat; telling every heartbeat, also relayed and old ones, is right
+// and cheap.
+func (n *Node) Heard(now confirm.Time, hb *confirm.Heartbeat) Actions {
 	n.begin(now)
-	p := n.peers[name]
+	p := n.peers[hb.Name]
 	if p == nil {
-		p = n.meet(name)
+		p = n.meet(hb.Name)
 	}
-	if p == nil || boot < p.boot || p.status == Left && boot == p.boot {
+	if p == nil || hb.Boot < p.boot || p.status == Left && hb.Boot == p.boot {
 		return n.finish()
 	}
-	n.raise(p, boot, release)
+	n.raise(p, hb.Boot, hb.Release)
+	if hb.Seq > p.beat {
+		p.beat = hb.Seq
+		if idle := hb.Stated == 0 && hb.Target == 0; idle != p.idle {
+			p.idle = idle
+			n.absorb(p)
+		}
+	}
 	n.revive(p)
 	return n.finish()
 }
@@ -123,7 +134,9 @@ func (n *Node) raise(p *peer, boot, release uint64) {
 	switch {
 	case boot > p.boot:
 		p.boot, p.release = boot, release
-		p.sent, p.sentSeq = 0, 0
+		p.beat, p.idle = 0, false
+		p.sent, p.sentSeq, p.sentEcho = 0, 0, 0
+		p.heardSeq, p.fresh = 0, 0
 		p.due = p.status == Alive
 		n.forget(p)
 	case boot == p.boot && release > p.release:
@@ -140,7 +153,7 @@ func (n *Node) revive(p *peer) {
 		return
 	}
 	if p.status != unlisted {
-		n.forget(p)
+		n.distrust(p)
 	}
 	p.status, p.due, n.dirty = Alive, true, true
 	n.absorb(p)
@@ -151,6 +164,15 @@ func (n *Node) vanish(p *peer) { p.status, p.since, n.dirty = Gone, n.now, true 
 
 // forget drops what a peer has reported.
 func (n *Node) forget(p *peer) { p.report, p.cleared, n.dirty = nil, confirm.Buckets{}, true }
+
+// distrust asks a peer for a report made from now on: it must echo a report of
+// this node's that has not been sent yet. Only that tells it from one that has
+// been under way for long.
+func (n *Node) distrust(p *peer) {
+	n.forget(p)
+	n.number()
+	p.fresh, p.due = n.seq, p.status == Alive
+}
 
 // expire forgets those that have been gone for long.
 func (n *Node) expire() {

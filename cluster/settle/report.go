@@ -18,6 +18,9 @@ type Report struct {
 	// the number of its last release of buckets then.
 	View    confirm.ViewID
 	Release uint64
+	// EchoBoot and EchoSeq are those of the newest report that the reporter had of
+	// the receiver when it sent this one; 0 if none.
+	EchoBoot, EchoSeq uint64
 	// Answer says that the reporter waits for the receiver's own report.
 	Answer bool
 	// Rules are those that the reporter knows, sorted. It says nothing of others.
@@ -43,14 +46,16 @@ func (n *Node) Receive(now confirm.Time, r *Report) Actions {
 		return n.finish()
 	}
 	n.raise(p, r.Boot, r.Release)
-	if p.report != nil && r.Seq < p.report.Seq {
+	p.heardSeq = max(p.heardSeq, r.Seq)
+	fresh := r.EchoBoot == n.state.Boot && r.EchoSeq >= p.fresh || p.fresh == 0 || n.params.broken(mutNoFresh)
+	if p.report != nil && r.Seq < p.report.Seq || !fresh {
 		n.counts.stale++
-		return n.finish()
+	} else {
+		p.report, n.dirty = r, true
+		p.cleared = p.cleared.Minus(r.Flows)
+		n.absorb(p)
 	}
-	p.report, n.dirty = r, true
-	p.cleared = p.cleared.Minus(r.Flows)
-	n.absorb(p)
-	if r.Answer && !(p.sentSeq == n.seq && n.now.Sub(p.sent) < answerGap) {
+	if r.Answer && !(p.sentSeq == n.seq && p.sentEcho == p.heardSeq && n.now.Sub(p.sent) < answerGap) {
 		p.due = p.status == Alive
 	}
 	return n.finish()
@@ -58,7 +63,9 @@ func (n *Node) Receive(now confirm.Time, r *Report) Actions {
 
 // absorb clears what the peer's report clears, if it speaks of the present: of
 // the process that runs, of the view in which this node's own buckets are not
-// the peer's, and of the time after its last release.
+// the peer's, and of the time after its last release. A report under no view is
+// of the present while the peer does not head for one: it may have taken buckets
+// since, and have fallen silent before it released any.
 func (n *Node) absorb(p *peer) {
 	r := p.report
 	switch {
@@ -66,7 +73,7 @@ func (n *Node) absorb(p *peer) {
 		return
 	case r.Boot != p.boot && !n.params.broken(mutNoBoot):
 		return
-	case r.View != n.state.View && r.View != 0 && !n.params.broken(mutNoView):
+	case r.View != n.state.View && !(r.View == 0 && (p.idle || n.params.broken(mutNotIdle))) && !n.params.broken(mutNoView):
 		return
 	case r.Release < p.release && !n.params.broken(mutNoRelease):
 		return
@@ -92,26 +99,15 @@ func (n *Node) send() {
 	if n.report == nil {
 		return
 	}
-	var plain, asking *Report
 	for _, p := range n.peers {
-		if p.status != Alive {
+		if p.status != Alive || !p.due && !(p.blocks && n.now.Sub(p.sent) >= n.params.Repeat) {
 			continue
 		}
-		if !p.due && !(p.blocks && n.now.Sub(p.sent) >= n.params.Repeat) {
-			continue
-		}
-		report := &plain
-		if p.blocks {
-			report = &asking
-		}
-		if *report == nil {
-			r := *n.report
-			r.Answer = p.blocks
-			*report = &r
-		}
-		p.due, p.sent, p.sentSeq = false, n.now, n.report.Seq
+		r := *n.report
+		r.Answer, r.EchoBoot, r.EchoSeq = p.blocks, p.boot, p.heardSeq
+		p.due, p.sent, p.sentSeq, p.sentEcho = false, n.now, r.Seq, r.EchoSeq
 		n.counts.reports++
-		n.out.Send = append(n.out.Send, Outgoing{p.name, *report})
+		n.out.Send = append(n.out.Send, Outgoing{p.name, &r})
 	}
 	slices.SortFunc(n.out.Send, func(a, b Outgoing) int { return cmp.Compare(a.To, b.To) })
 }

@@ -56,12 +56,23 @@ func (n *Node) renew(flows confirm.Buckets) {
 	if n.report != nil && n.report.Flows.Equal(flows) {
 		return
 	}
-	n.seq++
 	n.report = &Report{
-		Name: n.name, Boot: n.boot, Seq: n.seq, View: n.state.View, Release: n.state.Release,
+		Name: n.name, Boot: n.state.Boot, View: n.state.View, Release: n.state.Release,
 		Rules: n.rules, Flows: flows,
 	}
+	n.number()
 	for _, p := range n.peers {
 		p.due = p.status == Alive
+	}
+}
+
+// number gives the report that goes out next a new number: above the last, and
+// above those of a process that has handed its boot over to this one.
+func (n *Node) number() {
+	n.seq = max(n.seq+1, uint64(n.now))
+	if n.report != nil {
+		again := *n.report
+		again.Seq = n.seq
+		n.report = &again
 	}
 }
