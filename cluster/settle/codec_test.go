@@ -10,15 +10,6 @@ import (
 	"thresher/cluster/confirm"
 )
 
-// bucketsOf returns the set of some buckets of rule 1.
-func bucketsOf(numbers ...int) confirm.Buckets {
-	b := confirm.NewBitmap(Buckets)
-	for _, i := range numbers {
-		b.Set(i)
-	}
-	return confirm.BucketsOf(map[confirm.RuleID]*confirm.Bitmap{1: b})
-}
-
 // scattered returns n buckets all over a rule, from a seed.
 func scattered(seed uint64, n int) *confirm.Bitmap {
 	b, r := confirm.NewBitmap(Buckets), rand.New(rand.NewPCG(seed, 0))
