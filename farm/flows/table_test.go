@@ -244,11 +244,11 @@ func TestManyVIPs(t *testing.T) {
 
 func testRules(t testing.TB) *pipeline.Rules {
 	t.Helper()
-	ports := func(p uint16) []config.PortRange { return []config.PortRange{{First: p, Last: p}} }
+	ports := func(first, last uint16) []config.PortRange { return []config.PortRange{{First: first, Last: last}} }
 	r, err := pipeline.Compile([]config.VIP{{Address: vip}, {Address: vip2}}, []config.Rule{
-		{Name: "dns", Protocol: config.UDP, Ports: ports(80), Affinity: config.Client},
-		{Name: "web", Protocol: config.TCP, Ports: ports(80), Affinity: config.Session},
-		{Name: "late", Protocol: config.TCP, Ports: ports(81), Affinity: config.Client},
+		{Name: "dns", Protocol: config.UDP, Ports: ports(80, 80), Affinity: config.Client},
+		{Name: "web", Protocol: config.TCP, Ports: ports(80, 80), Affinity: config.Session},
+		{Name: "late", Protocol: config.TCP, Ports: ports(81, 90), Affinity: config.Client},
 	}, pipeline.HashKey{1}, config.MAC{2})
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ func TestScan(t *testing.T) {
 		clients = append(clients, localOf(c))
 	}
 	open := m.halfOpen(late)
-	outside := netip.AddrPortFrom(vip, 82)
+	outside := netip.AddrPortFrom(vip, 99)
 	m.accept(m.listen(outside, nil), other, outside)
 	await(t, table, Flow{open, late, SynRecv})
 
