@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"thresher/config"
 	"thresher/health"
@@ -20,12 +21,13 @@ import (
 // datapath carries VIP packets from the interface to the stack and judges them
 // by the table of the moment.
 type datapath struct {
-	rules   *pipeline.Rules
-	table   atomic.Pointer[pipeline.Table]
-	mode    config.XDPMode
-	stack   *xsk.Stack
-	program *xsk.Program
-	queues  []*queue
+	rules    *pipeline.Rules
+	table    atomic.Pointer[pipeline.Table]
+	deadline atomic.Int64 // of the lease, in ns of CLOCK_BOOTTIME
+	mode     config.XDPMode
+	stack    *xsk.Stack
+	program  *xsk.Program
+	queues   []*queue
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
@@ -37,6 +39,7 @@ type datapath struct {
 type queue struct {
 	*xsk.Queue
 	counters pipeline.Counters
+	facts    [xsk.BatchSize]pipeline.Facts
 	reasons  [xsk.BatchSize]pipeline.Reason
 }
 
@@ -108,7 +111,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 
 // carry runs one queue until the packet path is closed.
 func (d *datapath) carry(q *queue) {
-	err := q.Run(d.ctx, func(frames [][]byte, pass []bool) { q.handle(d.table.Load(), frames, pass) })
+	err := q.Run(d.ctx, func(frames [][]byte, pass []bool) { q.handle(d.table.Load(), d.leaseNow(), frames, pass) })
 	if err == nil {
 		return
 	}
@@ -118,10 +121,23 @@ func (d *datapath) carry(q *queue) {
 	}
 }
 
-// handle judges one batch by one table.
-func (q *queue) handle(t *pipeline.Table, frames [][]byte, pass []bool) {
+// leaseNow is the lease as it is now, for one batch.
+func (d *datapath) leaseNow() pipeline.Lease {
+	return pipeline.Lease{Now: boottime(), Deadline: d.deadline.Load()}
+}
+
+// boottime is CLOCK_BOOTTIME in nanoseconds. It is there on every Linux that has
+// AF_XDP, so that reading it cannot fail.
+func boottime() int64 {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
+	return ts.Nano()
+}
+
+// handle judges one batch by one table and one lease.
+func (q *queue) handle(t *pipeline.Table, lease pipeline.Lease, frames [][]byte, pass []bool) {
 	reasons := q.reasons[:len(frames)]
-	t.JudgeBatch(frames, reasons)
+	t.JudgeBatch(frames, q.facts[:], lease, reasons)
 	for i, r := range reasons {
 		if r.Verdict() == pipeline.Accept {
 			t.Deliver(frames[i])
@@ -132,15 +148,29 @@ func (q *queue) handle(t *pipeline.Table, frames [][]byte, pass []bool) {
 }
 
 // apply makes the kernel program and every queue judge by a share from the next
-// packet on; nil serves nothing. On an error nothing is served.
+// packet on; nil serves nothing. On an error nothing is served. Where the share
+// takes something away, no packet is judged by the old one in the kernel program
+// when apply returns.
 func (d *datapath) apply(s *pipeline.Share) error {
 	table := pipeline.NewTable(d.rules, s)
-	d.table.Store(table)
-	if err := d.program.SetShare(kernelShare(table)); err != nil {
+	old := d.table.Swap(table)
+	if err := d.program.SetShare(kernelShare(table), takes(old, table)); err != nil {
 		d.table.Store(pipeline.NewTable(d.rules, nil))
-		return errors.Join(err, d.program.SetShare(nil))
+		return errors.Join(err, d.program.SetShare(nil, true))
 	}
 	return nil
+}
+
+// lease lets new flows in until deadline, in nanoseconds of CLOCK_BOOTTIME; 0
+// fences the node. A queue may still be at a batch that it judges by the lease
+// before: what opens a flow in it ends at the fence before the stack (xsk.Stack).
+func (d *datapath) lease(deadline int64) error {
+	if deadline < d.deadline.Load() {
+		defer d.deadline.Store(deadline) // the kernel first
+	} else {
+		d.deadline.Store(deadline)
+	}
+	return d.program.SetLease(deadline)
 }
 
 // counts is what became of VIP packets so far, by reason, in the kernel program

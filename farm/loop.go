@@ -3,6 +3,7 @@ package farm
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"thresher/cluster"
@@ -173,9 +174,9 @@ func (l *loop) open(now time.Time) error {
 	}
 	l.serving, l.stale = serves, false
 	if !serves {
-		return l.datapath.apply(nil)
+		return errors.Join(l.datapath.lease(0), l.datapath.apply(nil))
 	}
-	return l.datapath.apply(l.division.of(l.cfg.Node))
+	return errors.Join(l.datapath.apply(l.division.of(l.cfg.Node)), l.datapath.lease(math.MaxInt64))
 }
 
 // tell gossips this node's state, if it is new, and has the loop look again
@@ -214,7 +215,7 @@ func (l *loop) answer() {
 // leave ends the node's part in the farm: traffic out first, then the others
 // are told, so that they do not take the end for a crash.
 func (l *loop) leave() {
-	if err := l.datapath.apply(nil); err != nil {
+	if err := errors.Join(l.datapath.lease(0), l.datapath.apply(nil)); err != nil {
 		l.log.Error("traffic may still be let in", "err", err)
 	}
 	if err := l.cluster.SetMeta(l.meta(cluster.Leaving)); err != nil {

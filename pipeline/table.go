@@ -63,23 +63,3 @@ func NewTable(r *Rules, share *Share) *Table {
 	}
 	return t
 }
-
-// has tells whether a rule's bucket is this node's.
-func (t *Table) has(rule int, bucket uint16) Reason {
-	if !t.Serving {
-		return NotServing
-	}
-	if !t.Parts[t.PartOf[rule]].Mine.Has(bucket) {
-		return NotMine
-	}
-	return Accepted
-}
-
-// hasEcho tells the same of ICMP echo requests.
-func (t *Table) hasEcho(bucket uint16) Reason {
-	reason := t.has(len(t.PartOf)-1, bucket)
-	if reason == Accepted {
-		return AcceptedEcho
-	}
-	return reason
-}
