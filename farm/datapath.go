@@ -72,6 +72,9 @@ func (d *datapath) open(cfg *config.Config, nic netlink.Link, facts health.Facts
 	if d.program, err = xsk.LoadProgram(kernelRules(d.rules, cfg.Datapath.Offload)); err != nil {
 		return err
 	}
+	if err := d.stack.Fence(d.program); err != nil {
+		return err
+	}
 	if d.mode, err = attach(d.program, cfg.Datapath.XDP, facts, log); err != nil {
 		return err
 	}

@@ -125,6 +125,7 @@ const (
 	bpfMapParts        = "parts"
 	bpfMapSockets      = "sockets"
 	bpfMapTestFlows    = "test_flows"
+	bpfProgFence       = "fence"
 	bpfProgReaddress   = "readdress"
 	bpfProgSetLease    = "set_lease"
 	bpfProgThresher    = "thresher"
@@ -180,6 +181,7 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
+	Fence     *ebpf.ProgramSpec `ebpf:"fence"`
 	Readdress *ebpf.ProgramSpec `ebpf:"readdress"`
 	SetLease  *ebpf.ProgramSpec `ebpf:"set_lease"`
 	Thresher  *ebpf.ProgramSpec `ebpf:"thresher"`
@@ -268,6 +270,7 @@ type bpfVariables struct {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
+	Fence     *ebpf.Program `ebpf:"fence"`
 	Readdress *ebpf.Program `ebpf:"readdress"`
 	SetLease  *ebpf.Program `ebpf:"set_lease"`
 	Thresher  *ebpf.Program `ebpf:"thresher"`
@@ -275,6 +278,7 @@ type bpfPrograms struct {
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
+		p.Fence,
 		p.Readdress,
 		p.SetLease,
 		p.Thresher,

@@ -75,6 +75,17 @@ func tcpTo(t testing.TB, mac config.MAC, ip string) []byte {
 		&dst, &tcp)
 }
 
+func udpTo(t testing.TB, mac config.MAC, ip string) []byte {
+	t.Helper()
+	dst := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP,
+		SrcIP: clientIP.Addr().AsSlice(), DstIP: parseIP(t, ip)}
+	udp := layers.UDP{SrcPort: 40000, DstPort: 53}
+	must(t, udp.SetNetworkLayerForChecksum(&dst))
+	return serialize(t,
+		&layers.Ethernet{SrcMAC: otherMAC.HardwareAddr(), DstMAC: mac.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4},
+		&dst, &udp)
+}
+
 func arpTo(t *testing.T, mac config.MAC) []byte {
 	t.Helper()
 	return serialize(t,

@@ -14,6 +14,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "facts.h"
+#include "fence.h"
 #include "judge.h"
 #include "lease.h"
 #include "maps.h"
@@ -153,6 +154,13 @@ int readdress(struct __sk_buff *skb)
 	    destination(eth) == conf.nic)
 		bpf_skb_change_type(skb, PACKET_HOST);
 	return TC_ACT_UNSPEC;
+}
+
+/* On the way of frames from the sockets to the stack. */
+SEC("tc")
+int fence(struct __sk_buff *skb)
+{
+	return fence_frame(skb);
 }
 
 struct deadline {
