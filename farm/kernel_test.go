@@ -40,6 +40,7 @@ type kernel struct {
 	flows    map[xsk.Flow]pipeline.FlowState
 	halfOpen xsk.Flow // the one that the program knows of
 	unheard  bool     // the program is told of no more flows
+	flags    byte     // of TCP packets in benchmarks, if any
 	random   *rand.Rand
 }
 
@@ -305,6 +306,9 @@ func shareOf(random *rand.Rand, rules int, parts []*pipeline.Part) *pipeline.Sha
 
 func unchanged(*xsk.Rules) {}
 
+// kernelSockets has the program ask the kernel's sockets, as outside of tests.
+func kernelSockets(r *xsk.Rules) { r.TestFlows = 0 }
+
 // TestKernelAgreesWithPipeline runs a million random and malformed packets
 // through the real program and through the pipeline, at each offload level.
 func TestKernelAgreesWithPipeline(t *testing.T) {
@@ -441,11 +445,49 @@ func BenchmarkVerdict(b *testing.B) {
 				}
 			}
 			b.Run(fmt.Sprintf("%s/%d-rules/%d-vips", name, size.rules, size.vips), func(b *testing.B) {
-				k := newKernel(b, config.OffloadFull, vips, rules, share, unchanged)
+				k := newKernel(b, config.OffloadFull, vips, rules, share, kernelSockets)
 				b.ReportMetric(k.nanoseconds(b), "ns/packet")
 				b.ReportMetric(0, "ns/op")
 			})
 		}
+	}
+}
+
+// BenchmarkVerdictCase is the same for one kind of packet each: what the clocks,
+// the look-ups and the metadata cost.
+func BenchmarkVerdictCase(b *testing.B) {
+	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 1, 1)
+	rules[0].Protocol, rules[0].VIPs = config.TCP, nil
+	all, unsettled := &pipeline.Part{}, &pipeline.Part{}
+	for bucket := range pipeline.Buckets {
+		all.Mine.Set(uint16(bucket))
+		unsettled.Mine.Set(uint16(bucket))
+		unsettled.Unsettled.Set(uint16(bucket))
+	}
+	const syn, ack = 0x02, 0x10
+	for _, c := range []struct {
+		name    string
+		part    *pipeline.Part
+		flags   byte
+		lease   bool
+		offload config.Offload
+	}{
+		{"settled/not mine", &pipeline.Part{}, ack, true, config.OffloadFull},
+		{"settled/accepted", all, ack, true, config.OffloadFull},
+		{"settled/accepted syn", all, syn, true, config.OffloadFull},
+		{"settled/fenced, looked up", all, ack, false, config.OffloadFull},
+		{"unsettled/looked up", unsettled, ack, true, config.OffloadFull},
+		{"unsettled/syn", unsettled, syn, true, config.OffloadFull},
+		{"handed over", all, ack, true, config.OffloadNone},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			share := &pipeline.Share{Rules: []*pipeline.Part{c.part}, Echo: c.part}
+			k := newKernel(b, c.offload, vips, rules, share, kernelSockets)
+			k.lease(c.lease)
+			k.flags = c.flags
+			b.ReportMetric(k.nanoseconds(b), "ns/packet")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }
 
@@ -454,7 +496,11 @@ func (k *kernel) nanoseconds(b *testing.B) float64 {
 	source := newFrameSource(b, 9, k.vips, k.rules, kernelNIC)
 	var times []float64
 	for b.Loop() {
-		mean, err := k.program.Benchmark(source.ruled(), 10_000)
+		frame := source.ruled()
+		if k.flags != 0 {
+			frame[14+20+13] = k.flags
+		}
+		mean, err := k.program.Benchmark(frame, 10_000)
 		if err != nil {
 			b.Fatal(err)
 		}

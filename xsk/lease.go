@@ -14,10 +14,11 @@ import (
 // program any more. It may be called beside SetShare.
 func (p *Program) SetLease(deadline int64) error {
 	ctx := struct{ Deadline uint64 }{uint64(max(0, deadline))}
-	if _, err := p.objects.SetLease.Run(&ebpf.RunOptions{Context: ctx}); err != nil {
+	fenced, err := p.objects.SetLease.Run(&ebpf.RunOptions{Context: ctx})
+	if err != nil {
 		return fmt.Errorf("set the XDP program's lease: %w", err)
 	}
-	if deadline > 0 {
+	if fenced == 0 {
 		return nil
 	}
 	return p.await()

@@ -27,17 +27,19 @@ static __always_inline int lease_coarse(void)
 	return bpf_jiffies64() < lease_jiffies;
 }
 
-/* deadline is in ns of CLOCK_BOOTTIME. Ticks are counted late when a processor
- * has slept, by one at most before a packet is looked at: hence the - 1. */
-static __always_inline void set_deadline(__u64 deadline)
+/* deadline is in ns of CLOCK_BOOTTIME; returns whether it is over. Ticks are
+ * counted late when a processor has slept, by one at most before a packet is
+ * looked at: hence the - 1. */
+static __always_inline int set_deadline(__u64 deadline)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 
 	if (deadline <= now) {
 		lease_boot = 0;
 		lease_jiffies = 0;
-		return;
+		return 1;
 	}
 	lease_boot = deadline;
 	lease_jiffies = bpf_jiffies64() + (deadline - now) / tick - 1;
+	return 0;
 }

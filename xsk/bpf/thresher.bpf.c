@@ -167,12 +167,12 @@ struct deadline {
 	__u64 ns; /* of CLOCK_BOOTTIME; 0 is a fenced node */
 };
 
-/* Run by the daemon, so that both clocks are read at one moment. */
+/* Run by the daemon, so that both clocks are read at one moment; returns whether
+ * the node is fenced. */
 SEC("syscall")
 int set_lease(struct deadline *deadline)
 {
-	set_deadline(deadline->ns);
-	return 0;
+	return set_deadline(deadline->ns);
 }
 
 /* Keeps the lists of numbers in the object's BTF, where tests read them. */
