@@ -4,12 +4,15 @@ package pipeline
 // The kernel program has the same steps (xsk/bpf/judge.h).
 type standing struct{ mine, ask, unsettled bool }
 
-// standing looks a rule's bucket up. A bucket to ask about is unsettled, too:
-// its flows are still another node's.
+// standing looks a rule's bucket up.
 func (t *Table) standing(rule int, bucket uint16) standing {
 	part := &t.Parts[t.PartOf[rule]]
-	ask := part.Ask.Has(bucket)
-	return standing{mine: part.Mine.Has(bucket), ask: ask, unsettled: ask || part.Unsettled.Has(bucket)}
+	unsettled := part.Unsettled.Has(bucket)
+	return standing{
+		mine:      part.Mine.Has(bucket),
+		unsettled: unsettled,
+		ask:       unsettled && part.Ask.Has(bucket),
+	}
 }
 
 // judgeFlow is the verdict on a TCP packet that opens nothing. In a settled

@@ -23,6 +23,13 @@ type Part struct {
 	Unsettled Bits
 }
 
+// unsettleAsked adds Ask to Unsettled, so that a settled bucket is known by one look.
+func (p *Part) unsettleAsked() {
+	for i, ask := range p.Ask {
+		p.Unsettled[i] |= ask
+	}
+}
+
 // Table is what a queue judges by at one moment: the rules, and which buckets
 // are this node's. It is never changed after NewTable; a change of the farm is
 // a new Table, swapped in whole between two batches.
@@ -30,7 +37,8 @@ type Table struct {
 	*Rules
 	// Serving is false on a node that serves nothing.
 	Serving bool
-	// Parts are the distinct parts of rules.
+	// Parts are the distinct parts of rules. In them, buckets to ask about are
+	// unsettled, too: their flows are still another node's.
 	Parts []Part
 	// PartOf is the index into Parts by rule number; the last one is ICMP echo's.
 	PartOf []uint16
@@ -58,6 +66,7 @@ func NewTable(r *Rules, share *Share) *Table {
 			i = uint16(len(t.Parts))
 			index[part] = i
 			t.Parts = append(t.Parts, *part)
+			t.Parts[i].unsettleAsked()
 		}
 		t.PartOf = append(t.PartOf, i)
 	}
