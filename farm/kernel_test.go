@@ -2,14 +2,10 @@ package farm
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"os"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/cilium/ebpf"
 
@@ -75,74 +71,6 @@ func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []
 		t.Fatal(err)
 	}
 	return k
-}
-
-// madeUpFlows is how many flows the program can be told of in place of the
-// kernel's sockets: more than frames of a farm.
-const madeUpFlows = 1 << 18
-
-// lease gives the program an hour, or nothing.
-func (k *kernel) lease(good bool) {
-	k.t.Helper()
-	deadline := boottime() - 1 // over
-	if good {
-		deadline = boottime() + int64(time.Hour)
-	} else if k.random.IntN(2) == 0 {
-		deadline = 0
-	}
-	if err := k.program.SetLease(deadline); err != nil {
-		k.t.Fatal(err)
-	}
-	k.good = good
-}
-
-// now is the lease as the pipeline is told of it.
-func (k *kernel) now() pipeline.Lease {
-	now := boottime()
-	if k.good {
-		return pipeline.Lease{Now: now, Deadline: now + 1}
-	}
-	return pipeline.Lease{Now: now}
-}
-
-// facts makes up what is known of a frame's flow, and tells the program.
-func (k *kernel) facts(frame []byte) (pipeline.Facts, error) {
-	flow, ok := flowOf(frame)
-	if !ok {
-		return pipeline.Facts{}, nil
-	}
-	if _, known := k.flows[flow]; !known {
-		k.flows[flow] = pipeline.FlowState(k.random.IntN(int(pipeline.FlowLen)))
-		if err := k.tell(flow); err != nil {
-			return pipeline.Facts{}, err
-		}
-	}
-	if k.random.IntN(4) == 0 {
-		k.halfOpen = flow
-		if err := k.program.SetHalfOpen([]xsk.Flow{flow}); err != nil {
-			return pipeline.Facts{}, err
-		}
-	}
-	return pipeline.Facts{Flow: k.flows[flow], HalfOpen: flow == k.halfOpen}, nil
-}
-
-func (k *kernel) tell(f xsk.Flow) error {
-	if k.unheard {
-		return nil
-	}
-	return k.program.SetTestFlow(f, uint32(k.flows[f]))
-}
-
-// flowOf reads a flow where a TCP packet has it.
-func flowOf(frame []byte) (f xsk.Flow, ok bool) {
-	if len(frame) < 34 || frame[14]&15 < 5 || len(frame) < 14+int(frame[14]&15)*4+20 || frame[23] != 6 {
-		return f, false
-	}
-	ports := frame[14+int(frame[14]&15)*4:]
-	return xsk.Flow{
-		Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[26:])), binary.BigEndian.Uint16(ports)),
-		VIP:    netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[30:])), binary.BigEndian.Uint16(ports[2:])),
-	}, true
 }
 
 // expectation is what the program is to do with a frame.
@@ -367,47 +295,6 @@ func TestMutationIsFound(t *testing.T) {
 	}
 }
 
-// TestOtherStateIsFound: nor must one that has another share, lease or knowledge
-// of flows than the pipeline.
-func TestOtherStateIsFound(t *testing.T) {
-	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 3, 20)
-	share := randomShare(rand.New(rand.NewPCG(3, 4)), len(rules))
-	type sets struct{ mine, ask, unsettled *xsk.BucketSet }
-	reshare := func(change func(sets)) func(*kernel) error {
-		return func(k *kernel) error {
-			s := kernelShare(k.table)
-			for i := range s.Parts {
-				change(sets{&s.Parts[i].Mine, &s.Parts[i].Ask, &s.Parts[i].Unsettled})
-			}
-			return k.program.SetShare(s, false)
-		}
-	}
-	for name, change := range map[string]func(*kernel) error{
-		"no ask":       reshare(func(s sets) { clear(s.ask[:]) }),
-		"no unsettled": reshare(func(s sets) { clear(s.unsettled[:]) }),
-		"no mine":      reshare(func(s sets) { clear(s.mine[:]) }),
-		"changed over": reshare(func(s sets) { *s.ask, *s.unsettled = *s.unsettled, *s.ask }),
-		"one word on":  reshare(func(s sets) { copy(s.unsettled[1:], s.unsettled[:1023]) }),
-		"lease over":   func(k *kernel) error { return k.program.SetLease(0) },
-		"lease good":   func(k *kernel) error { k.good = false; return nil },
-		"no flow": func(k *kernel) error {
-			k.unheard = true
-			return nil
-		},
-	} {
-		k := newKernel(t, config.OffloadFull, vips, rules, share, unchanged)
-		if err := k.search(newFrameSource(t, 5, vips, rules, kernelNIC), 1000); err != nil {
-			t.Fatal(err)
-		}
-		if err := change(k); err != nil {
-			t.Fatal(err)
-		}
-		if err := k.search(newFrameSource(t, 6, vips, rules, kernelNIC), 100_000); err == nil {
-			t.Errorf("%s: not found", name)
-		}
-	}
-}
-
 // TestShareIsSwappedWhole changes the share back and forth, and looks at each.
 func TestShareIsSwappedWhole(t *testing.T) {
 	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 1, 3)
@@ -427,85 +314,4 @@ func TestShareIsSwappedWhole(t *testing.T) {
 			t.Fatalf("share %d: %v", i, err)
 		}
 	}
-}
-
-// BenchmarkVerdict is the program's time for one packet at offload full, by the
-// kernel's own clock. Each round takes another packet, so that no branch and no
-// cache line is always the same one.
-func BenchmarkVerdict(b *testing.B) {
-	for _, size := range []struct{ vips, rules int }{{1, 1}, {8, 16}, {64, 128}} {
-		vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), size.vips, size.rules)
-		for name, share := range map[string]*pipeline.Share{
-			"reject": {Rules: make([]*pipeline.Part, len(rules)), Echo: &pipeline.Part{}},
-			"mixed":  settledShare(rand.New(rand.NewPCG(3, 4)), len(rules)),
-		} {
-			for i := range share.Rules {
-				if share.Rules[i] == nil {
-					share.Rules[i] = share.Echo
-				}
-			}
-			b.Run(fmt.Sprintf("%s/%d-rules/%d-vips", name, size.rules, size.vips), func(b *testing.B) {
-				k := newKernel(b, config.OffloadFull, vips, rules, share, kernelSockets)
-				b.ReportMetric(k.nanoseconds(b), "ns/packet")
-				b.ReportMetric(0, "ns/op")
-			})
-		}
-	}
-}
-
-// BenchmarkVerdictCase is the same for one kind of packet each: what the clocks,
-// the look-ups and the metadata cost.
-func BenchmarkVerdictCase(b *testing.B) {
-	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 1, 1)
-	rules[0].Protocol, rules[0].VIPs = config.TCP, nil
-	all, unsettled := &pipeline.Part{}, &pipeline.Part{}
-	for bucket := range pipeline.Buckets {
-		all.Mine.Set(uint16(bucket))
-		unsettled.Mine.Set(uint16(bucket))
-		unsettled.Unsettled.Set(uint16(bucket))
-	}
-	const syn, ack = 0x02, 0x10
-	for _, c := range []struct {
-		name    string
-		part    *pipeline.Part
-		flags   byte
-		lease   bool
-		offload config.Offload
-	}{
-		{"settled/not mine", &pipeline.Part{}, ack, true, config.OffloadFull},
-		{"settled/accepted", all, ack, true, config.OffloadFull},
-		{"settled/accepted syn", all, syn, true, config.OffloadFull},
-		{"settled/fenced, looked up", all, ack, false, config.OffloadFull},
-		{"unsettled/looked up", unsettled, ack, true, config.OffloadFull},
-		{"unsettled/syn", unsettled, syn, true, config.OffloadFull},
-		{"handed over", all, ack, true, config.OffloadNone},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			share := &pipeline.Share{Rules: []*pipeline.Part{c.part}, Echo: c.part}
-			k := newKernel(b, c.offload, vips, rules, share, kernelSockets)
-			k.lease(c.lease)
-			k.flags = c.flags
-			b.ReportMetric(k.nanoseconds(b), "ns/packet")
-			b.ReportMetric(0, "ns/op")
-		})
-	}
-}
-
-// nanoseconds is the median over many packets of the time for one.
-func (k *kernel) nanoseconds(b *testing.B) float64 {
-	source := newFrameSource(b, 9, k.vips, k.rules, kernelNIC)
-	var times []float64
-	for b.Loop() {
-		frame := source.ruled()
-		if k.flags != 0 {
-			frame[14+20+13] = k.flags
-		}
-		mean, err := k.program.Benchmark(frame, 10_000)
-		if err != nil {
-			b.Fatal(err)
-		}
-		times = append(times, float64(mean.Nanoseconds()))
-	}
-	slices.Sort(times)
-	return times[len(times)/2]
 }
