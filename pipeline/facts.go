@@ -33,12 +33,13 @@ func (s FlowState) known() bool { return s >= FlowKnown && s < FlowLen }
 type Facts struct {
 	// Flow is what a socket says about the packet.
 	Flow FlowState
-	// HalfOpen says that another node has the flow's handshake half done.
+	// HalfOpen says that another node has the flow's handshake half done; only
+	// packets that open a flow are asked about.
 	HalfOpen bool
-	// Stamped says that the facts, Time too, are there at all.
+	// Stamped says that the facts are there at all.
 	Stamped bool
-	// Time is when the program had the packet: the low bits of CLOCK_BOOTTIME in
-	// units of 2^20 ns, 1.05 ms. They come round after 52 days.
+	// Time is when the program had the packet, if it opens a flow: the low bits of
+	// CLOCK_BOOTTIME in units of 2^20 ns, 1.05 ms. They come round after 52 days.
 	Time uint32
 }
 

@@ -14,6 +14,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "flows.h"
+#include "judge.h"
 
 #define FACTS_MAGIC	0xfa01 /* the low byte is the version */
 #define FACTS_HALF_OPEN 1      /* another node has the handshake half done */
@@ -23,18 +24,29 @@ struct facts {
 	__u16 magic;
 	__u8 flow;
 	__u8 flags;
-	__u32 time;
+	__u32 time; /* 0 of packets that open no flow */
 };
 
-/* The packet's TCP header may be one in name alone: whoever reads the facts
- * checks the packet before it uses them. */
+static __always_inline __u32 facts_time(void)
+{
+	return bpf_ktime_get_boot_ns() >> FACTS_UNIT;
+}
+
+/* Time and half-open handshakes are of use to packets alone that open a flow. The
+ * packet's TCP header may be one in name alone: whoever reads the facts checks
+ * the packet before it uses them. */
 static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, const void *end, struct facts *facts)
 {
 	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
 
+	if (ip->protocol == IPPROTO_UDP)
+		facts->time = facts_time();
 	if (ip->protocol != IPPROTO_TCP || ip->ihl < 5 || (const void *)(tcp + 1) > end)
 		return;
 	facts->flow = flow_of(ctx, ip, tcp);
+	if (!opens(tcp))
+		return;
+	facts->time = facts_time();
 	if (half_open_elsewhere(ip, tcp))
 		facts->flags = FACTS_HALF_OPEN;
 }
@@ -44,7 +56,7 @@ static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, 
  * there, packets of unsettled buckets and of a fenced node's flows are dropped. */
 static __always_inline void add_facts(struct xdp_md *ctx, const struct iphdr *ip, const void *end)
 {
-	struct facts facts = {.magic = FACTS_MAGIC, .time = bpf_ktime_get_boot_ns() >> FACTS_UNIT};
+	struct facts facts = {.magic = FACTS_MAGIC};
 	struct facts *meta;
 
 	look_up(ctx, ip, end, &facts);
