@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"thresher/config"
 	"thresher/health"
@@ -20,12 +21,13 @@ import (
 // datapath carries VIP packets from the interface to the stack and judges them
 // by the table of the moment.
 type datapath struct {
-	rules   *pipeline.Rules
-	table   atomic.Pointer[pipeline.Table]
-	mode    config.XDPMode
-	stack   *xsk.Stack
-	program *xsk.Program
-	queues  []*queue
+	rules    *pipeline.Rules
+	table    atomic.Pointer[pipeline.Table]
+	deadline atomic.Int64 // of the lease, in ns of CLOCK_BOOTTIME
+	mode     config.XDPMode
+	stack    *xsk.Stack
+	program  *xsk.Program
+	queues   []*queue
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
@@ -62,6 +64,9 @@ func (d *datapath) open(cfg *config.Config, nic netlink.Link, facts health.Facts
 	if d.program, err = xsk.LoadProgram(kernelRules(d.rules, cfg.Datapath.Offload)); err != nil {
 		return err
 	}
+	if err := d.stack.Fence(d.program); err != nil {
+		return err
+	}
 	if d.mode, err = attach(d.program, cfg.Datapath.XDP, facts, log); err != nil {
 		return err
 	}
@@ -89,7 +94,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 		if err != nil {
 			return err
 		}
-		one := &queue{Queue: q, handler: newHandler(&d.table)}
+		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline)}
 		d.queues = append(d.queues, one)
 		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {
@@ -112,15 +117,29 @@ func (d *datapath) carry(q *queue) {
 }
 
 // apply makes the kernel program and every queue judge by a share from the next
-// packet on; nil serves nothing. On an error nothing is served.
+// packet on; nil serves nothing. On an error nothing is served. Where the share
+// takes something away, no packet is judged by the old one in the kernel program
+// when apply returns.
 func (d *datapath) apply(s *pipeline.Share) error {
 	table := pipeline.NewTable(d.rules, s)
-	d.table.Store(table)
-	if err := d.program.SetShare(kernelShare(table)); err != nil {
+	old := d.table.Swap(table)
+	if err := d.program.SetShare(kernelShare(table), takes(old, table)); err != nil {
 		d.table.Store(pipeline.NewTable(d.rules, nil))
-		return errors.Join(err, d.program.SetShare(nil))
+		return errors.Join(err, d.program.SetShare(nil, true))
 	}
 	return nil
+}
+
+// lease lets new flows in until deadline, in nanoseconds of CLOCK_BOOTTIME; 0
+// fences the node. A queue may still be at a batch that it judges by the lease
+// before: what opens a flow in it ends at the fence before the stack (xsk.Stack).
+func (d *datapath) lease(deadline int64) error {
+	if deadline < d.deadline.Load() {
+		defer d.deadline.Store(deadline) // the kernel first
+	} else {
+		d.deadline.Store(deadline)
+	}
+	return d.program.SetLease(deadline)
 }
 
 // counts is what became of VIP packets so far, by reason, in the kernel program
@@ -183,6 +202,3 @@ func (d *datapath) close() error {
 	}
 	return nil
 }
-
-// lease is until when the node may let flows in, on CLOCK_BOOTTIME.
-func (d *datapath) lease(deadline int64) error { return nil }

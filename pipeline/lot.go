@@ -37,7 +37,7 @@ type Lot struct {
 	left    Counters
 
 	// judge is judgeParked but in tests, which need every verdict.
-	judge func(t *Table, frame []byte, facts uint64) Reason
+	judge func(t *Table, frame []byte, facts Facts, lease Lease) Reason
 }
 
 // NewLot returns an empty lot with room for so many packets.
@@ -46,7 +46,14 @@ func NewLot(packets int) *Lot {
 }
 
 // judgeParked judges a parked packet as it would be judged if it came now.
-func judgeParked(t *Table, frame []byte, _ uint64) Reason { return t.Judge(frame) }
+// Who has answered it by now, another node's list of half-open handshakes may have
+// told since it came.
+func judgeParked(t *Table, frame []byte, facts Facts, lease Lease) Reason {
+	if f, isTCP := tcpFlow(frame); isTCP {
+		facts.HalfOpen = facts.HalfOpen || t.HalfOpen.has(f)
+	}
+	return t.Judge(frame, facts, lease)
+}
 
 // Len is how many packets are parked.
 func (l *Lot) Len() int { return l.slots.used }
@@ -55,7 +62,7 @@ func (l *Lot) Len() int { return l.slots.used }
 // the reason to count: Parked, or ParkFull if there was no room for it. Of a TCP
 // flow only the first packet is kept: the others are its retransmissions or the
 // network's duplicates, and one is enough.
-func (l *Lot) Park(frame []byte, facts uint64, now int64) Reason {
+func (l *Lot) Park(frame []byte, facts Facts, now int64) Reason {
 	if len(frame) > LotPacketLen {
 		return ParkFull
 	}
@@ -83,13 +90,14 @@ func (l *Lot) Review() { l.cursor = l.slots.oldest }
 
 // Release goes on with a review: it copies the next packet that t accepts into
 // dst, which must have LotPacketLen bytes, and returns its length; 0 if there is
-// none. Packets that t still holds stay, and their age goes on. All others, and
+// none. Packets that t still holds stay, and their age goes on, as do those that
+// only lack the lease. All others, and
 // those that have become too old, are dropped.
 //
 // Each packet that leaves is counted by its last reason (AddTo), after it was
 // counted as Parked when it came.
-func (l *Lot) Release(t *Table, now int64, dst []byte) int {
-	l.expire(now)
+func (l *Lot) Release(t *Table, lease Lease, dst []byte) int {
+	l.expire(lease.Now)
 	if len(dst) < LotPacketLen {
 		return 0
 	}
@@ -97,10 +105,12 @@ func (l *Lot) Release(t *Table, now int64, dst []byte) int {
 		i := l.cursor
 		s := l.slots.at(i)
 		l.cursor = s.next
-		reason := l.judge(t, s.packet(), s.facts)
-		switch reason.Verdict() {
-		case Hold:
-		case Accept:
+		reason := l.judge(t, s.packet(), s.facts, lease)
+		switch {
+		case reason.Verdict() == Hold:
+		case reason == Fenced:
+			// The bucket is the node's already, and its lease is yet to come.
+		case reason.Verdict() == Accept:
 			n := copy(dst, s.packet())
 			l.remove(i, reason)
 			return n

@@ -17,7 +17,7 @@ type slot struct {
 	flow       flow
 	length     uint16
 	since      int64
-	facts      uint64
+	facts      Facts
 	data       [LotPacketLen]byte
 }
 

@@ -19,9 +19,11 @@ const MaxQueues = 256
 
 // Program is the XDP program in the kernel, with its maps.
 type Program struct {
-	objects bpfObjects
-	links   []link.Link
-	shares  shareMaps
+	objects  bpfObjects
+	links    []link.Link
+	slots    slots
+	nothing  *ebpf.Map         // what await puts in the place of itself
+	halfOpen map[Flow]struct{} // as the program has them
 }
 
 // LoadProgram puts the program into the kernel with a configuration, which is
@@ -35,14 +37,36 @@ func LoadProgram(rules *Rules) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the XDP program: %w", err)
 	}
-	if err := spec.Variables[bpfVarConf].Set(rules); err != nil {
+	if err := fit(spec, rules); err != nil {
 		return nil, fmt.Errorf("configure the XDP program: %w", err)
 	}
-	p := &Program{shares: newShareMaps(spec, int(rules.MaxSets))}
+	p := &Program{halfOpen: make(map[Flow]struct{})}
 	if err := spec.LoadAndAssign(&p.objects, nil); err != nil {
 		return nil, loadError(err)
 	}
+	if p.nothing, err = ebpf.NewMap(spec.Maps[bpfMapBarrier].InnerMap); err != nil {
+		return nil, errors.Join(fmt.Errorf("make the XDP program's barrier: %w", err), p.objects.Close())
+	}
+	p.slots = slots{
+		parts: p.objects.Parts, index: p.objects.PartOfRule, chosen: p.objects.ShareSlot,
+		room: int(rules.MaxParts), value: make([]byte, partBytes),
+	}
 	return p, nil
+}
+
+// fit gives the program's maps the configuration's size, and its clocks this
+// machine's tick.
+func fit(spec *ebpf.CollectionSpec, rules *Rules) error {
+	if err := spec.Variables[bpfVarConf].Set(rules); err != nil {
+		return err
+	}
+	spec.Maps[bpfMapParts].MaxEntries = shareSlots * rules.MaxParts
+	spec.Maps[bpfMapTestFlows].MaxEntries = max(1, rules.TestFlows)
+	tick, err := tickLength()
+	if err != nil {
+		return err
+	}
+	return spec.Variables[bpfVarTick].Set(uint64(tick))
 }
 
 func loadError(err error) error {
@@ -103,5 +127,5 @@ func (p *Program) Close() error {
 	for _, l := range p.links {
 		errs = append(errs, l.Close())
 	}
-	return errors.Join(append(errs, p.shares.close(), p.objects.Close())...)
+	return errors.Join(append(errs, p.nothing.Close(), p.objects.Close())...)
 }

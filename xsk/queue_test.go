@@ -2,6 +2,7 @@ package xsk
 
 import (
 	"context"
+	"math"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,8 @@ func newPath(t *testing.T, w *wire, nic config.MAC, mode config.XDPMode, queues 
 	p.program, err = LoadProgram(rulesFor(nic))
 	must(t, err)
 	t.Cleanup(func() { p.program.Close() })
+	must(t, p.stack.Fence(p.program))
+	must(t, p.program.SetLease(math.MaxInt64))
 	got, err := p.program.Attach(w.netInterface(), "veth", mode, nil)
 	must(t, err)
 	if got != mode {
