@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
+	"thresher/cluster/confirm/handover"
 	"thresher/config"
 	"thresher/health"
 	"thresher/pipeline"
@@ -121,13 +122,32 @@ func (d *datapath) carry(q *queue) {
 // takes something away, no packet is judged by the old one in the kernel program
 // when apply returns.
 func (d *datapath) apply(s *pipeline.Share) error {
-	table := pipeline.NewTable(d.rules, s)
-	old := d.table.Swap(table)
+	old := d.table.Load()
+	table := pipeline.NewTable(d.rules, s).WithHalfOpen(old.HalfOpen)
+	d.table.Store(table)
 	if err := d.program.SetShare(kernelShare(table), takes(old, table)); err != nil {
 		d.table.Store(pipeline.NewTable(d.rules, nil))
 		return errors.Join(err, d.program.SetShare(nil, true))
 	}
 	return nil
+}
+
+// halfOpen makes the handshakes those that other nodes have half done, whose SYNs
+// are left to them.
+func (d *datapath) halfOpen(handshakes []handover.Tuple) error {
+	flows := make([]xsk.Flow, len(handshakes))
+	for i, h := range handshakes {
+		flows[i] = xsk.Flow{Client: h.Client, VIP: h.Server}
+	}
+	set := pipeline.NewHalfOpen(len(handshakes), func(yield func(client, server netip.AddrPort) bool) {
+		for _, h := range handshakes {
+			if !yield(h.Client, h.Server) {
+				return
+			}
+		}
+	})
+	d.table.Store(d.table.Load().WithHalfOpen(set))
+	return d.program.SetHalfOpen(flows)
 }
 
 // lease lets new flows in until deadline, in nanoseconds of CLOCK_BOOTTIME; 0

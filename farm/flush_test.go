@@ -3,6 +3,7 @@ package farm
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -44,7 +45,8 @@ func TestFlushWaitsForTheQueue(t *testing.T) {
 	d := &datapath{rules: j.mine.Rules, failed: make(chan error, 1)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(j.mine)
-	s := &stuck{handler: newHandler(&d.table), inStep: make(chan struct{}), letGo: make(chan struct{})}
+	d.deadline.Store(math.MaxInt64)
+	s := &stuck{handler: newHandler(&d.table, &d.deadline), inStep: make(chan struct{}), letGo: make(chan struct{})}
 	node.Do(t, func() error { return openWith(d, s) })
 	t.Cleanup(func() { node.Do(t, d.close) })
 

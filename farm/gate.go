@@ -2,6 +2,7 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"thresher/cluster/confirm"
@@ -25,6 +26,11 @@ type gate struct {
 // and this one does not can reach the stack any more.
 func (g *gate) set(l confirm.Lease) error {
 	g.lease = l
+	if l.Moved && !l.Shrunk && !g.unflushed {
+		// What was confirmed stays so: the deadline first, so that what is parked
+		// finds it when the new share lets it go.
+		return errors.Join(g.datapath.lease(int64(l.Deadline)), g.apply())
+	}
 	if l.Moved {
 		if err := g.apply(); err != nil {
 			return err

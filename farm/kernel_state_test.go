@@ -22,9 +22,9 @@ const madeUpFlows = 1 << 18
 // lease gives the program an hour, or nothing.
 func (k *kernel) lease(good bool) {
 	k.t.Helper()
-	deadline := boottime() - 1 // over
+	deadline := bootNow() - 1 // over
 	if good {
-		deadline = boottime() + int64(time.Hour)
+		deadline = bootNow() + int64(time.Hour)
 	} else if k.random.IntN(2) == 0 {
 		deadline = 0
 	}
@@ -36,7 +36,7 @@ func (k *kernel) lease(good bool) {
 
 // now is the lease as the pipeline is told of it.
 func (k *kernel) now() pipeline.Lease {
-	now := boottime()
+	now := bootNow()
 	if k.good {
 		return pipeline.Lease{Now: now, Deadline: now + 1}
 	}

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -146,7 +147,7 @@ func (k *kernel) handedOver(frame, out []byte, want pipeline.Reason) ([]byte, er
 	if len(out) != len(frame)+8 {
 		return nil, fmt.Errorf("%s: %d bytes handed over of a frame of %d, want 8 more", want, len(out), len(frame))
 	}
-	facts := pipeline.ParseFacts([8]byte(out))
+	facts := pipeline.ParseFacts(binary.LittleEndian.Uint64(out))
 	if !facts.Stamped {
 		return nil, fmt.Errorf("%s: metadata %x are none", want, out[:8])
 	}

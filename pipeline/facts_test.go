@@ -10,20 +10,17 @@ import (
 )
 
 // metadata is what the kernel program writes.
-func metadata(magic uint16, flow, flags uint8, time uint32) (m [8]byte) {
-	binary.NativeEndian.PutUint16(m[:], magic)
-	m[2], m[3] = flow, flags
-	binary.NativeEndian.PutUint32(m[4:], time)
-	return m
+func metadata(magic uint16, flow, flags uint8, time uint32) uint64 {
+	return uint64(magic) | uint64(flow)<<16 | uint64(flags)<<24 | uint64(time)<<32
 }
 
 func TestParseFacts(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		meta [8]byte
+		meta uint64
 		want Facts
 	}{
-		{"none", [8]byte{}, Facts{}},
+		{"none", 0, Facts{}},
 		{"all", metadata(0xfa01, 3, 1, 77), Facts{Flow: FlowTimeWait, HalfOpen: true, Stamped: true, Time: 77}},
 		{"nothing known", metadata(0xfa01, 0, 0, 0), Facts{Stamped: true}},
 		{"flags of later versions", metadata(0xfa01, 4, 0xfe, 1), Facts{Flow: FlowCookie, Stamped: true, Time: 1}},
@@ -40,13 +37,12 @@ func TestParseFacts(t *testing.T) {
 // FuzzParseFacts: metadata is either none, or says what can be said again.
 func FuzzParseFacts(f *testing.F) {
 	f.Add(make([]byte, 8))
-	m := metadata(0xfa01, 2, 1, 1<<31)
-	f.Add(m[:])
+	f.Add(binary.LittleEndian.AppendUint64(nil, metadata(0xfa01, 2, 1, 1<<31)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) < 8 {
 			return
 		}
-		got := ParseFacts([8]byte(b))
+		got := ParseFacts(binary.LittleEndian.Uint64(b))
 		if !got.Stamped {
 			if got != (Facts{}) {
 				t.Errorf("%+v out of no metadata %x", got, b[:8])

@@ -22,7 +22,7 @@ type slowLot struct {
 
 type slowPacket struct {
 	data  []byte
-	facts uint64
+	facts Facts
 	since int64
 	flow  string // "" unless TCP
 }
@@ -35,7 +35,7 @@ func slowFlow(frame []byte) string {
 	return ""
 }
 
-func (l *slowLot) park(frame []byte, facts uint64, now int64) Reason {
+func (l *slowLot) park(frame []byte, facts Facts, now int64) Reason {
 	p := slowPacket{bytes.Clone(frame), facts, now, slowFlow(frame)}
 	same := func(q slowPacket) bool { return p.flow != "" && q.flow == p.flow }
 	switch {
@@ -55,7 +55,7 @@ func (l *slowLot) park(frame []byte, facts uint64, now int64) Reason {
 	return Parked
 }
 
-func (l *slowLot) release(now int64, judge func([]byte, uint64) Reason) []byte {
+func (l *slowLot) release(now int64, judge func([]byte, Facts) Reason) []byte {
 	for i := 0; i < len(l.packets); {
 		if now-l.packets[i].since <= int64(LotAge) {
 			i++
@@ -70,7 +70,7 @@ func (l *slowLot) release(now int64, judge func([]byte, uint64) Reason) []byte {
 	for l.cursor < len(l.packets) {
 		p := l.packets[l.cursor]
 		reason := judge(p.data, p.facts)
-		if reason.Verdict() == Hold {
+		if reason.Verdict() == Hold || reason == Fenced {
 			l.cursor++
 			continue
 		}
@@ -90,18 +90,18 @@ func TestLotAgainstSlowLot(t *testing.T) {
 		long := udpFrame(uint16(3000+i), 53).change(func(f *frame) { f.data = make([]byte, 440+5*i) })
 		frames = append(frames, tcpFrame(uint16(1000+i), 80).bytes(t), udpFrame(uint16(2000+i), 53).bytes(t), long.bytes(t))
 	}
-	verdicts := []Reason{Parked, Parked, Parked, Accepted, AcceptedKnown, NotMine, Fenced, Other}
+	verdicts := []Reason{Parked, Parked, Fenced, Accepted, AcceptedKnown, NotMine, UnknownFlow, Other}
 	var sum [ReasonLen]uint64
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		salt := random.Uint64()
-		judge := func(frame []byte, facts uint64) Reason {
-			x := (uint64(frame[35])+uint64(frame[23])<<8+facts)*0x9e3779b97f4a7c15 ^ salt
+		judge := func(frame []byte, facts Facts) Reason {
+			x := (uint64(frame[35])+uint64(frame[23])<<8+uint64(facts.Time))*0x9e3779b97f4a7c15 ^ salt
 			return verdicts[x*0x9e3779b97f4a7c15>>61]
 		}
 		room := 1 + random.IntN(24)
 		fast, slow := NewLot(room), &slowLot{room: room}
-		fast.judge = func(_ *Table, frame []byte, facts uint64) Reason { return judge(frame, facts) }
+		fast.judge = func(_ *Table, frame []byte, facts Facts, _ Lease) Reason { return judge(frame, facts) }
 		dst := make([]byte, LotPacketLen)
 		now := int64(1e9)
 		for step := range 2000 {
@@ -113,12 +113,12 @@ func TestLotAgainstSlowLot(t *testing.T) {
 				fast.Review()
 				slow.cursor = 0
 			case 2, 3, 4:
-				n := fast.Release(nil, now, dst)
+				n := fast.Release(nil, Lease{Now: now}, dst)
 				if want := slow.release(now, judge); !bytes.Equal(dst[:n], want) {
 					t.Fatalf("seed %d, step %d: released\n%x, want\n%x", seed, step, dst[:n], want)
 				}
 			default:
-				f, facts := frames[random.IntN(len(frames))], random.Uint64()
+				f, facts := frames[random.IntN(len(frames))], Facts{Time: random.Uint32()}
 				if got, want := fast.Park(f, facts, now), slow.park(f, facts, now); got != want {
 					t.Fatalf("seed %d, step %d: parking gave %s, want %s", seed, step, got, want)
 				}
@@ -132,7 +132,7 @@ func TestLotAgainstSlowLot(t *testing.T) {
 			sum[r] += n
 		}
 	}
-	for _, r := range []Reason{Late, Accepted, AcceptedKnown, NotMine, Fenced, Other} {
+	for _, r := range []Reason{Late, Accepted, AcceptedKnown, NotMine, UnknownFlow, Other} {
 		if sum[r] < 500 {
 			t.Errorf("%s occurred %d times only", r, sum[r])
 		}
@@ -149,7 +149,7 @@ func FuzzPark(f *testing.F) {
 			t.Skip("no packet")
 		}
 		l, reason := lotWith(2)
-		x, y := l.Park(a, 1, 1), l.Park(b, 2, 1)
+		x, y := l.Park(a, Facts{Time: 1}, 1), l.Park(b, Facts{Time: 2}, 1)
 		*reason = Accepted
 		l.Review()
 		got := drain(l, nil, 1)

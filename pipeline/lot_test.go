@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"math"
 	"testing"
 	"time"
 
@@ -12,14 +13,14 @@ import (
 func lotWith(packets int) (l *Lot, reason *Reason) {
 	l, reason = NewLot(packets), new(Reason)
 	*reason = Parked
-	l.judge = func(*Table, []byte, uint64) Reason { return *reason }
+	l.judge = func(*Table, []byte, Facts, Lease) Reason { return *reason }
 	return l, reason
 }
 
 // drain takes everything that the lot releases.
 func drain(l *Lot, t *Table, now int64) (packets [][]byte) {
 	dst := make([]byte, LotPacketLen)
-	for n := l.Release(t, now, dst); n > 0; n = l.Release(t, now, dst) {
+	for n := l.Release(t, Lease{Now: now, Deadline: math.MaxInt64}, dst); n > 0; n = l.Release(t, Lease{Now: now, Deadline: math.MaxInt64}, dst) {
 		packets = append(packets, bytes.Clone(dst[:n]))
 	}
 	return packets
@@ -55,7 +56,7 @@ func TestParkedPacketMeetsNewTable(t *testing.T) {
 			l, reason := lotWith(4)
 			syn := tcpFrame(40000, 80).bytes(t)
 			const now = 1e12
-			if got := l.Park(syn, 0, now); got != Parked {
+			if got := l.Park(syn, Facts{}, now); got != Parked {
 				t.Fatalf("parking gave %s", got)
 			}
 			*reason = tt.verdict
@@ -92,12 +93,12 @@ func TestParkedPacketIsJudgedByTheTable(t *testing.T) {
 	all, nothing := testTable(t, true), testTable(t, false)
 	l := NewLot(4)
 	syn := tcpFrame(40000, 80).bytes(t)
-	l.Park(syn, 0, 1)
+	l.Park(syn, Facts{}, 1)
 	l.Review()
 	if got := drain(l, all, 2); len(got) != 1 || !bytes.Equal(got[0], syn) {
 		t.Errorf("got %x, want %x", got, syn)
 	}
-	l.Park(syn, 0, 1)
+	l.Park(syn, Facts{}, 1)
 	l.Review()
 	if got := drain(l, nothing, 2); len(got) != 0 || left(l)[NotMine] != 1 {
 		t.Errorf("got %x, left by %v", got, left(l))
@@ -107,7 +108,7 @@ func TestParkedPacketIsJudgedByTheTable(t *testing.T) {
 func TestNothingIsReleasedWithoutReview(t *testing.T) {
 	l, reason := lotWith(4)
 	*reason = Accepted
-	l.Park(tcpFrame(40000, 80).bytes(t), 0, 1)
+	l.Park(tcpFrame(40000, 80).bytes(t), Facts{}, 1)
 	if got := drain(l, nil, 2); got != nil {
 		t.Errorf("released %x", got)
 	}
@@ -120,7 +121,7 @@ func TestNothingIsReleasedWithoutReview(t *testing.T) {
 // TestAgeGoesOnOverReviews: a change of the table is no new life.
 func TestAgeGoesOnOverReviews(t *testing.T) {
 	l, reason := lotWith(4)
-	l.Park(tcpFrame(40000, 80).bytes(t), 0, 0)
+	l.Park(tcpFrame(40000, 80).bytes(t), Facts{}, 0)
 	for now := time.Duration(0); now <= LotAge; now += 10 * time.Millisecond {
 		l.Review()
 		drain(l, nil, int64(now))
@@ -156,7 +157,7 @@ func TestRetransmissionIsNotParkedTwice(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			l, reason := lotWith(4)
 			second := tt.second.bytes(t)
-			if a, b := l.Park(first, 0, 1), l.Park(second, 0, 1); a != Parked || b != Parked {
+			if a, b := l.Park(first, Facts{}, 1), l.Park(second, Facts{}, 1); a != Parked || b != Parked {
 				t.Errorf("reasons %s and %s", a, b)
 			}
 			*reason = Accepted
@@ -168,7 +169,7 @@ func TestRetransmissionIsNotParkedTwice(t *testing.T) {
 			if n := l.Stats().Total; n != uint64(tt.kept) {
 				t.Errorf("%d counted, want %d", n, tt.kept)
 			}
-			if l.Park(second, 0, 2); l.Len() != 1 {
+			if l.Park(second, Facts{}, 2); l.Len() != 1 {
 				t.Error("not parked after the first has left")
 			}
 		})
@@ -179,7 +180,7 @@ func TestRetransmissionIsNotParkedTwice(t *testing.T) {
 func TestDatagramsOfOneFlowAreAllParked(t *testing.T) {
 	l, reason := lotWith(4)
 	for _, text := range []string{"one", "two", "three"} {
-		l.Park(udpFrame(40000, 53).change(func(f *frame) { f.data = []byte(text) }).bytes(t), 0, 1)
+		l.Park(udpFrame(40000, 53).change(func(f *frame) { f.data = []byte(text) }).bytes(t), Facts{}, 1)
 	}
 	*reason = Accepted
 	l.Review()
@@ -204,13 +205,13 @@ func TestLotHasBounds(t *testing.T) {
 		{sized(2, 60), Parked},
 		{sized(3, 60), ParkFull},
 	} {
-		if got := l.Park(tt.frame, 0, 1); got != tt.want {
+		if got := l.Park(tt.frame, Facts{}, 1); got != tt.want {
 			t.Errorf("packet %d: %s, want %s", i, got, tt.want)
 		}
 	}
 	*reason = Accepted
 	l.Review()
-	if n := l.Release(nil, 1, make([]byte, LotPacketLen-1)); n != 0 || l.Len() != 2 {
+	if n := l.Release(nil, Lease{Now: 1}, make([]byte, LotPacketLen-1)); n != 0 || l.Len() != 2 {
 		t.Errorf("released %d bytes into too small a frame", n)
 	}
 	if got := drain(l, nil, 1); len(got) != 2 || len(got[0]) != LotPacketLen {
@@ -223,7 +224,7 @@ func TestParkingCopies(t *testing.T) {
 	l, reason := lotWith(2)
 	syn := tcpFrame(40000, 80).bytes(t)
 	mine := bytes.Clone(syn)
-	l.Park(mine, 0, 1)
+	l.Park(mine, Facts{}, 1)
 	clear(mine)
 	*reason = Accepted
 	l.Review()
@@ -234,22 +235,22 @@ func TestParkingCopies(t *testing.T) {
 
 func TestFactsStayWithTheirPacket(t *testing.T) {
 	l := NewLot(8)
-	got := make(map[string]uint64)
-	l.judge = func(_ *Table, frame []byte, facts uint64) Reason {
+	got := make(map[string]Facts)
+	l.judge = func(_ *Table, frame []byte, facts Facts, _ Lease) Reason {
 		got[string(frame)] = facts
 		return NotMine
 	}
-	want := make(map[string]uint64)
-	for i := range uint64(8) {
+	want := make(map[string]Facts)
+	for i := range uint32(8) {
 		f := tcpFrame(uint16(1000+i), 80).bytes(t)
-		l.Park(f, i<<32, 1)
-		want[string(f)] = i << 32
+		want[string(f)] = Facts{Time: i}
+		l.Park(f, want[string(f)], 1)
 	}
 	l.Review()
 	drain(l, nil, 1)
 	for f, facts := range want {
 		if got[f] != facts {
-			t.Errorf("judged with facts %x, want %x", got[f], facts)
+			t.Errorf("judged with facts %+v, want %+v", got[f], facts)
 		}
 	}
 }
@@ -264,16 +265,16 @@ func TestParkingAllocatesNothing(t *testing.T) {
 	now := int64(1)
 	if n := testing.AllocsPerRun(100, func() {
 		for _, f := range frames {
-			l.Park(f, 0, now)
+			l.Park(f, Facts{}, now)
 		}
 		l.Review()
-		for l.Release(table, now, dst) > 0 {
+		for l.Release(table, Lease{Now: now, Deadline: now + 1}, dst) > 0 {
 		}
 		for _, f := range frames {
-			l.Park(f, 0, now)
+			l.Park(f, Facts{}, now)
 		}
 		now += int64(LotAge) + 1
-		l.Release(table, now, dst)
+		l.Release(table, Lease{Now: now}, dst)
 	}); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
 	}
@@ -286,11 +287,11 @@ func TestParkingAllocatesNothing(t *testing.T) {
 func BenchmarkParkInFullLot(b *testing.B) {
 	l := NewLot(LotSlots)
 	for i := range LotSlots {
-		l.Park(tcpFrame(uint16(1000+i), 80).bytes(b), 0, 1)
+		l.Park(tcpFrame(uint16(1000+i), 80).bytes(b), Facts{}, 1)
 	}
 	f := tcpFrame(60000, 80).bytes(b)
 	for b.Loop() {
-		if l.Park(f, 0, 1) != ParkFull {
+		if l.Park(f, Facts{}, 1) != ParkFull {
 			b.Fatal("there was room")
 		}
 	}

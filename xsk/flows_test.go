@@ -73,7 +73,7 @@ func (s *sockets) flow(frame []byte) pipeline.FlowState {
 	run := &ebpf.RunOptions{Data: frame, DataOut: make([]byte, len(frame)+Headroom)}
 	_, err := s.program.Run(run)
 	must(s, err)
-	facts := pipeline.ParseFacts([factsLen]byte(run.DataOut))
+	facts := pipeline.ParseFacts(binary.LittleEndian.Uint64(run.DataOut))
 	if !facts.Stamped {
 		s.Fatalf("no metadata before %x", run.DataOut)
 	}
@@ -177,14 +177,14 @@ func TestFactsComeWithFrames(t *testing.T) {
 				if len(descs) != 1 {
 					t.Fatalf("%d frames", len(descs))
 				}
-				facts := pipeline.ParseFacts(q.rx.facts(descs[0]))
+				facts := pipeline.ParseFacts(q.rx.takeMeta(descs[0]))
 				if !facts.Stamped || facts.Flow != pipeline.FlowListen || facts.HalfOpen {
 					t.Errorf("frame %d: %+v, want a listener's", i, facts)
 				}
 				if earliest, latest := uint32(before>>20), uint32(boottime(t)>>20); facts.Time < earliest || facts.Time > latest {
 					t.Errorf("frame %d: time %d, want %d to %d", i, facts.Time, earliest, latest)
 				}
-				if again := pipeline.ParseFacts(q.rx.facts(descs[0])); again.Stamped {
+				if again := pipeline.ParseFacts(q.rx.takeMeta(descs[0])); again.Stamped {
 					t.Errorf("frame %d: its facts stay behind for the next", i)
 				}
 				q.rx.free.put(descs[0].Addr)

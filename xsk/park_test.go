@@ -2,6 +2,7 @@ package xsk
 
 import (
 	"encoding/binary"
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -62,7 +63,7 @@ func (p *parker) Release(frame []byte) int {
 	if !p.isOpen {
 		return 0
 	}
-	n := p.lot.Release(p.table, now(), frame)
+	n := p.lot.Release(p.table, pipeline.Lease{Now: now(), Deadline: math.MaxInt64}, frame)
 	if n > 0 {
 		p.table.Deliver(frame)
 		p.passed.Add(1)
@@ -74,7 +75,7 @@ func (p *parker) Handle(b *Batch) {
 	p.seen.Add(int64(len(b.Frames)))
 	for i, frame := range b.Frames {
 		if !p.isOpen {
-			p.lot.Park(frame, b.Metas[i], now())
+			p.lot.Park(frame, pipeline.ParseFacts(b.Metas[i]), now())
 			continue
 		}
 		p.table.Deliver(frame)
@@ -265,7 +266,7 @@ func TestWaitingQueueComesBackSoon(t *testing.T) {
 	if d := took(1); d < waitTimeout*time.Millisecond*9/10 {
 		t.Errorf("with nothing parked it sleeps %v", d)
 	}
-	h.lot.Park(chaff(t), 0, now())
+	h.lot.Park(chaff(t), pipeline.Facts{}, now())
 	if d := took(9); d > 10*time.Millisecond {
 		t.Errorf("with something parked it sleeps %v", d)
 	}
@@ -313,7 +314,7 @@ func TestFullTransmitterKeepsPackets(t *testing.T) {
 	w := newWire(t, 1)
 	q := readyQueue(t, w)
 	h := newParker(t, w.nicMAC())
-	h.lot.Park(chaff(t), 0, now())
+	h.lot.Park(chaff(t), pipeline.Facts{}, now())
 	h.open.Store(true)
 	h.Begin()
 	var taken []uint64

@@ -142,7 +142,7 @@ func TestProgramOneFrame(t *testing.T) {
 			}
 			want := bytes.Clone(tt.frame)
 			if got == xdpRedirect {
-				run.DataOut = run.DataOut[factsLen:]
+				run.DataOut = run.DataOut[metaLen:]
 			}
 			if tt.dst != (config.MAC{}) {
 				copy(want, tt.dst[:])

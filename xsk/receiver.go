@@ -114,7 +114,7 @@ func (r *Receiver) frame(d xdp.Desc) []byte {
 }
 
 // metaLen is the length of what the kernel program may write before a packet, in
-// bytes.
+// bytes (struct facts, xsk/bpf/facts.h).
 const metaLen = 8
 
 // takeMeta returns what the kernel program wrote before a received frame, and 0
