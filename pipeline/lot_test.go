@@ -46,7 +46,7 @@ func TestParkedPacketMeetsNewTable(t *testing.T) {
 		{name: "known by now", verdict: AcceptedKnown, released: true, last: AcceptedKnown},
 		{name: "taken away again", verdict: NotMine, last: NotMine},
 		{name: "node serves nothing", verdict: NotServing, last: NotServing},
-		{name: "lease over", verdict: UnknownFlow, last: Fenced},
+		{name: "confirmed, its lease yet to come", verdict: Fenced, age: limit, stays: true},
 		{name: "answered elsewhere", verdict: HalfOpenElsewhere, last: HalfOpenElsewhere},
 		{name: "no vip any more", verdict: Other, last: Other},
 		{name: "confirmed too late", verdict: Accepted, age: limit + 1, last: Late},
