@@ -66,6 +66,9 @@ type Rule struct {
 	Ports []PortRange
 	// Affinity is what of a client's identity picks its bucket.
 	Affinity Affinity
+	// Sticky is how long a client without flows stays with its node in a planned
+	// change; 0 for not at all.
+	Sticky time.Duration
 	// Weight is this node's part of the rule's buckets relative to the other
 	// nodes', 0 to 100; 0 serves none.
 	Weight uint8

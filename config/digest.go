@@ -25,6 +25,9 @@ func (c *Config) Canonical() string {
 	for _, r := range c.Rules {
 		fmt.Fprintf(&b, "rule %q %v %v ports%s vips%s\n", r.Name, r.Protocol, r.Affinity,
 			list(r.Ports), list(c.ruleAddresses(r)))
+		if r.Sticky > 0 {
+			fmt.Fprintf(&b, "sticky %v\n", r.Sticky)
+		}
 	}
 	return b.String()
 }

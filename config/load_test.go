@@ -79,7 +79,7 @@ func TestParseGood(t *testing.T) {
 			func(c *Config) {
 				c.VIPs = append(c.VIPs, VIP{addr("192.0.2.101"), Flood, MAC{0x5a, 0xfe, 192, 0, 2, 101}})
 				c.Rules[0].VIPs = []netip.Addr{addr("192.0.2.100")}
-				c.Rules[1] = Rule{"dns", TCP, []netip.Addr{addr("192.0.2.101")}, []PortRange{{80, 80}}, Client, 100}
+				c.Rules[1] = Rule{"dns", TCP, []netip.Addr{addr("192.0.2.101")}, []PortRange{{80, 80}}, Client, 0, 100}
 			}},
 		{"weight 0 and session", []string{tail, "ports: [53], weight: 0, affinity: session}"},
 			func(c *Config) { c.Rules[1].Weight, c.Rules[1].Affinity = 0, Session }},

@@ -41,6 +41,8 @@ type rawRule struct {
 	VIP      any     `mapstructure:"vip"`   // an address or a list of them
 	Affinity *string `mapstructure:"affinity"`
 	Weight   *int64  `mapstructure:"weight"`
+
+	Sticky *duration `mapstructure:"sticky"`
 }
 
 type rawCluster struct {

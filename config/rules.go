@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // rules reads the rules and compares each with the ones before it.
@@ -46,7 +47,24 @@ func (p *problems) rule(path string, raw rawRule, vips []VIP) Rule {
 	if raw.Weight != nil {
 		rule.Weight = p.weight(path+".weight", *raw.Weight)
 	}
+	if raw.Sticky != nil {
+		rule.Sticky = p.sticky(path+".sticky", *raw.Sticky, rule)
+	}
 	return rule
+}
+
+// Bounds of sticky: below, a sweep of the memory would come too late; above, it is
+// no session any more.
+const minSticky, maxSticky = time.Second, 24 * time.Hour
+
+func (p *problems) sticky(path string, text duration, rule Rule) time.Duration {
+	switch {
+	case rule.Protocol == UDP:
+		p.add(path, "clients of a udp rule do not stay with a node", "leave it out, or use protocol tcp")
+	case rule.Affinity == Session:
+		p.add(path, "with affinity session, each connection is placed by itself", "use affinity client, or leave sticky out")
+	}
+	return p.duration(path, text, minSticky, maxSticky)
 }
 
 func (p *problems) weight(path string, weight int64) uint8 {

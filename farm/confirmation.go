@@ -31,6 +31,7 @@ type confirmation struct {
 
 	settling *settling
 	halfOpen *halfOpen
+	sticky   *stickiness
 	told     uint64 // the version of half-open handshakes that the packet path knows
 
 	// others are the buckets that others may hold, as of the views in othersSeen.
@@ -63,8 +64,10 @@ type picture struct {
 	lease            confirm.Lease
 	wire             segment.Counters
 	// settled is where settling stands, unsettled are the buckets that it is about.
-	settled   settle.Status
-	unsettled confirm.Buckets
+	settled settle.Status
+	// stickySettled says that no client is kept by another node than the owner.
+	stickySettled bool
+	unsettled     confirm.Buckets
 }
 
 // event is something for the state machine. done is closed when what comes of it
@@ -133,6 +136,10 @@ func (c *confirmation) openFlows(p *parts, boot uint64) (err error) {
 		return err
 	}
 	c.halfOpen.do = c.run1
+	if c.sticky, err = newStickiness(p.cfg, p.datapath, c.ids, boot, c.params, c.log); err != nil || c.sticky == nil {
+		return err
+	}
+	c.sticky.post, c.sticky.postBestEffort, c.sticky.do = p.cluster.Send, p.cluster.SendBestEffort, c.run1
 	return nil
 }
 
@@ -223,6 +230,9 @@ func (c *confirmation) listen() (err error) {
 		if err == nil {
 			now := bootTime()
 			c.settling.carryOut(c.settling.node.Heard(now, hb))
+			if c.sticky != nil {
+				c.sticky.carryOut(c.sticky.node.Heard(now, hb))
+			}
 			err = c.carryOut(c.node.Receive(now, hb))
 		}
 	})
@@ -255,6 +265,12 @@ func (c *confirmation) lookAfterFlows() error {
 		c.settling.carryOut(c.settling.node.Tick(now))
 	}
 	wakes := []confirm.Time{c.settling.wake, c.halfOpen.tick(now)}
+	if c.sticky != nil {
+		if wake := c.sticky.wake; wake != 0 && now >= wake {
+			c.sticky.carryOut(c.sticky.node.Tick(now))
+		}
+		wakes = append(wakes, c.sticky.wake)
+	}
 	if v := c.halfOpen.others.Version(); v != c.told {
 		if err := c.gate.datapath.halfOpen(c.halfOpen.others.Tuples()); err != nil {
 			return err
@@ -264,6 +280,11 @@ func (c *confirmation) lookAfterFlows() error {
 	withheld := !c.gate.withheld.Empty()
 	if err := c.gate.review(now, c.surroundings(withheld)); err != nil {
 		return err
+	}
+	if c.sticky != nil {
+		if err := c.sticky.flush(); err != nil {
+			return err
+		}
 	}
 	if withheld {
 		wakes = append(wakes, c.gate.patience)
@@ -286,8 +307,12 @@ func (c *confirmation) wakeBy(t confirm.Time) {
 // surroundings are what the gate must know beside the lease; handOver says whether
 // that of the half-open handshakes counts.
 func (c *confirmation) surroundings(handOver bool) surroundings {
+	var sticky confirm.Buckets
+	if c.sticky != nil {
+		sticky = c.sticky.unsettled
+	}
 	return surroundings{
-		unsettled: c.settling.unsettled, others: c.othersHold(), handedOver: handOver && c.handedOver(),
+		unsettled: c.settling.unsettled, sticky: sticky, others: c.othersHold(), handedOver: handOver && c.handedOver(),
 	}
 }
 
@@ -372,13 +397,21 @@ func (c *confirmation) follow(now confirm.Time, events []confirm.Event, lease co
 		switch e.Kind {
 		case confirm.Fenced:
 			c.settling.carryOut(c.settling.node.Fenced(now))
+			if c.sticky != nil {
+				old := c.gate.lease.Deadline
+				c.sticky.carryOut(c.sticky.node.Fenced(now, old != 0 && now >= old))
+			}
 		case confirm.BootRaised:
 			c.halfOpen.restart(c.node.Boot())
 		}
 	}
-	c.settling.carryOut(c.settling.node.State(now, settle.State{
+	state := settle.State{
 		Boot: c.node.Boot(), View: c.node.Stated().ID, Own: c.node.Own(), Held: lease.Held, Release: c.node.Release(),
-	}))
+	}
+	c.settling.carryOut(c.settling.node.State(now, state))
+	if c.sticky != nil {
+		c.sticky.carryOut(c.sticky.node.State(now, state))
+	}
 }
 
 // looksOn says whether a node that takes no part sees others share the farm in
@@ -421,7 +454,7 @@ func (c *confirmation) paint() {
 	c.picture.Store(&picture{
 		status: c.node.Status(), target: c.division(c.node.Target()), observed: c.division(c.node.Observed()),
 		lease: c.gate.lease, wire: c.wire.Counters(),
-		settled: c.settling.node.Status(), unsettled: c.gate.unsettled,
+		settled: c.settling.node.Status(), unsettled: c.gate.unsettled, stickySettled: c.gate.sticky.Empty(),
 	})
 }
 
@@ -485,6 +518,9 @@ func (c *confirmation) close() error {
 	errs := []error{c.wire.Close()}
 	if c.settling != nil {
 		errs = append(errs, c.settling.close())
+	}
+	if c.sticky != nil {
+		errs = append(errs, c.sticky.close())
 	}
 	if c.halfOpen != nil {
 		errs = append(errs, c.halfOpen.close())

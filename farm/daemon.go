@@ -175,6 +175,9 @@ func (p *parts) serve(ctx context.Context) error {
 	confirming, confirmed := context.WithCancel(context.Background())
 	go func() { p.report(p.confirmation.run(confirming)) }()
 	go p.confirmation.receive(confirming, p.cluster.Messages())
+	if s := p.confirmation.sticky; s != nil {
+		go s.serve(confirming)
+	}
 
 	err = l.run(ctx)
 	l.leave()

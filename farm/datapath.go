@@ -25,6 +25,8 @@ type datapath struct {
 	rules    *pipeline.Rules
 	table    atomic.Pointer[pipeline.Table]
 	deadline atomic.Int64 // of the lease, in ns of CLOCK_BOOTTIME
+	granted  atomic.Int64 // until when clients are kept in others' buckets, the same way
+	asking   chan pipeline.Opening
 	mode     config.XDPMode
 	stack    *xsk.Stack
 	program  *xsk.Program
@@ -43,7 +45,7 @@ func openDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, log 
 	if err != nil {
 		return nil, err
 	}
-	d := &datapath{rules: rules, failed: make(chan error, 1)}
+	d := &datapath{rules: rules, failed: make(chan error, 1), asking: make(chan pipeline.Opening, pipeline.LotSlots)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
 	if err := d.open(cfg, nic, facts, log); err != nil {
@@ -95,7 +97,8 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 		if err != nil {
 			return err
 		}
-		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline)}
+		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted)}
+		one.lot.Asks = d.asking
 		d.queues = append(d.queues, one)
 		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {
@@ -123,7 +126,7 @@ func (d *datapath) carry(q *queue) {
 // when apply returns.
 func (d *datapath) apply(s *pipeline.Share) error {
 	old := d.table.Load()
-	table := pipeline.NewTable(d.rules, s).WithHalfOpen(old.HalfOpen)
+	table := pipeline.NewTable(d.rules, s).WithHalfOpen(old.HalfOpen).WithClients(old.Clients)
 	d.table.Store(table)
 	if err := d.program.SetShare(kernelShare(table), takes(old, table)); err != nil {
 		d.table.Store(pipeline.NewTable(d.rules, nil))
@@ -160,6 +163,21 @@ func (d *datapath) lease(deadline int64) error {
 		d.deadline.Store(deadline)
 	}
 	return d.program.SetLease(deadline)
+}
+
+// learnt tells the queues whose clients are that parked packets are of.
+func (d *datapath) learnt(c pipeline.Clients) { d.table.Store(d.table.Load().WithClients(c)) }
+
+// keep lets clients of this node's open flows in others' sticky buckets until a time,
+// in nanoseconds of CLOCK_BOOTTIME. With wait, none is let in by the earlier time
+// when it returns.
+func (d *datapath) keep(until int64, wait bool) error {
+	if wait {
+		d.granted.Store(until)
+		return d.program.SetGrant(until, true)
+	}
+	defer d.granted.Store(until)
+	return d.program.SetGrant(until, false)
 }
 
 // counts is what became of VIP packets so far, by reason, in the kernel program

@@ -19,6 +19,8 @@ type gate struct {
 
 	lease     confirm.Lease
 	unsettled confirm.Buckets
+	// sticky are those in which others than the owner keep clients.
+	sticky confirm.Buckets
 	// others are the buckets that others may be letting flows into.
 	others confirm.Buckets
 	// withheld are confirmed buckets whose former holders have not handed over
@@ -32,6 +34,8 @@ type gate struct {
 type surroundings struct {
 	// unsettled are the unsettled buckets.
 	unsettled confirm.Buckets
+	// sticky are the sticky-unsettled ones.
+	sticky confirm.Buckets
 	// others are the buckets that others may be letting flows into.
 	others confirm.Buckets
 	// handedOver says whether all half-open handshakes of released buckets have
@@ -93,8 +97,8 @@ func (g *gate) review(now confirm.Time, s surroundings) error {
 // look takes over what is around, and says whether the packet path must know.
 func (g *gate) look(s surroundings) bool {
 	waited := g.lease.Target.Minus(g.lease.Confirmed)
-	moved := !s.unsettled.Equal(g.unsettled) || !waited.Intersect(s.others).Equal(waited.Intersect(g.others))
-	g.unsettled, g.others = s.unsettled, s.others
+	moved := !s.unsettled.Equal(g.unsettled) || !s.sticky.Equal(g.sticky) || !waited.Intersect(s.others).Equal(waited.Intersect(g.others))
+	g.unsettled, g.sticky, g.others = s.unsettled, s.sticky, s.others
 	return moved
 }
 
@@ -120,13 +124,13 @@ func (g *gate) share() *pipeline.Share {
 	// What another node may be letting in must not be parked: it has been answered
 	// when it is let go.
 	ask := g.lease.Target.Minus(mine).Minus(g.others)
-	type key struct{ mine, ask, unsettled *confirm.Bitmap }
+	type key struct{ mine, ask, unsettled, sticky *confirm.Bitmap }
 	known := make(map[key]*pipeline.Part)
 	var parts []*pipeline.Part
 	for _, id := range g.ids {
-		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id)}
+		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id)}
 		if known[k] == nil {
-			known[k] = &pipeline.Part{Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled)}
+			known[k] = &pipeline.Part{Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled), Sticky: bitsOf(k.sticky)}
 		}
 		parts = append(parts, known[k])
 	}

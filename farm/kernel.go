@@ -31,6 +31,9 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 	}
 	for i, a := range r.Affinities {
 		k.Affinity[i] = uint8(a)
+		if r.Sticky[i] {
+			k.Sticky[i] = 1
+		}
 	}
 	return k
 }
@@ -53,6 +56,7 @@ func kernelShare(t *pipeline.Table) *xsk.Share {
 		part := &t.Parts[i]
 		s.Parts = append(s.Parts, xsk.Part{
 			Mine: xsk.BucketSet(part.Mine), Ask: xsk.BucketSet(part.Ask), Unsettled: xsk.BucketSet(part.Unsettled),
+			Sticky: xsk.BucketSet(part.Sticky),
 		})
 	}
 	return s
@@ -83,6 +87,9 @@ func takes(old, next *pipeline.Table) bool {
 func takesPart(old, next *pipeline.Part) bool {
 	for i := range old.Mine {
 		if old.Mine[i]&^next.Mine[i] != 0 {
+			return true
+		}
+		if old.Mine[i]&next.Sticky[i]&^old.Sticky[i] != 0 {
 			return true
 		}
 		// Only in buckets that were its own could the node accept without asking.

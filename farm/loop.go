@@ -19,11 +19,12 @@ type loop struct {
 	roster   roster
 	bindings bindings
 
-	carrier bool              // of the interface, as last reported
-	told    console.NodeState // the state that the others were last told
-	members []settle.Member   // that the confirmation was last told
-	takes   bool              // whether the confirmation was last told to take part
-	wave    chan cluster.Meta // what this node is to tell the others of itself
+	carrier      bool              // of the interface, as last reported
+	told         console.NodeState // the state that the others were last told
+	members      []settle.Member   // that the confirmation was last told
+	dropsClients bool              // whether the node was told to keep no clients
+	takes        bool              // whether the confirmation was last told to take part
+	wave         chan cluster.Meta // what this node is to tell the others of itself
 
 	alarm *time.Timer // for when life is due
 
@@ -151,6 +152,7 @@ func (l *loop) settle() {
 	l.roster.update(members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
 	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
 	l.take()
+	l.keepClients()
 	if shown.observed.view.ID != l.division.view.ID {
 		l.events.view(shown.observed.view)
 	}
@@ -197,7 +199,7 @@ func (l *loop) drained() {
 	for _, n := range counts {
 		left += n
 	}
-	if left == 0 {
+	if left == 0 && !l.confirmation.keepsClients() {
 		l.life.drained("no connection is left")
 	}
 }
@@ -213,6 +215,14 @@ func (l *loop) take() {
 		l.confirmation.up()
 	} else {
 		l.confirmation.leave()
+	}
+}
+
+// keepClients has a stopped node keep no clients; one that drains keeps them.
+func (l *loop) keepClients() {
+	if keeps := l.life.state != console.Stopped; keeps == l.dropsClients {
+		l.dropsClients = !keeps
+		l.confirmation.keepClients(keeps)
 	}
 }
 
@@ -270,6 +280,7 @@ func (l *loop) answer(v cluster.View) {
 // are told, so that they do not take the end for a crash.
 func (l *loop) leave() {
 	l.confirmation.leave()
+	l.confirmation.farewell()
 	if err := l.cluster.SetMeta(l.meta(cluster.Leaving)); err != nil {
 		l.log.Warn("the other nodes may take this node's end for a crash", "err", err)
 	}

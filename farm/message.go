@@ -10,9 +10,11 @@ import (
 // The kinds of messages between the nodes, beside gossip and heartbeats. Numbers
 // are never given twice: neighbouring releases share a farm.
 const (
-	messageReport   = 1 // settle.Report: where the sender has flows
-	messageHalfOpen = 2 // handover.Message: half-open handshakes that the sender has answered
-	messageEcho     = 3 // handover.Reply: how far the sender has come with the receiver's list
+	messageReport     = 1 // settle.Report: where the sender has flows
+	messageHalfOpen   = 2 // handover.Message: half-open handshakes that the sender has answered
+	messageSticky     = 8 // sticky.Message: whose clients are
+	messageRemembered = 9 // settle.Report: where the sender remembers clients
+	messageEcho       = 3 // handover.Reply: how far the sender has come with the receiver's list
 )
 
 // receive takes in the others' messages until ctx is done.
@@ -38,8 +40,20 @@ func (c *confirmation) take(now confirm.Time, m cluster.Message) {
 		err = c.halfOpen.receive(now, m.Payload)
 	case messageEcho:
 		err = c.halfOpen.echoed(m.Payload)
+	case messageSticky:
+		err = c.ifSticky(func(s *stickiness) error { return s.receive(now, m.Payload) })
+	case messageRemembered:
+		err = c.ifSticky(func(s *stickiness) error { return s.receiveReport(now, m.Payload) })
 	}
 	if err != nil {
 		c.log.Debug("a message of another node is of no use", "kind", m.Kind, "err", err)
 	}
+}
+
+// ifSticky does something where some rule keeps clients with their nodes.
+func (c *confirmation) ifSticky(f func(s *stickiness) error) error {
+	if c.sticky == nil {
+		return nil
+	}
+	return f(c.sticky)
 }

@@ -19,8 +19,10 @@ type handler struct {
 	tables *atomic.Pointer[pipeline.Table]
 	// deadline is the node's lease, in nanoseconds of CLOCK_BOOTTIME.
 	deadline *atomic.Int64
-	clock    func() int64 // the present, on the same clock; asked once a step at most
-	lot      *pipeline.Lot
+	// grant is until when clients of this node's may open flows in others' buckets.
+	grant *atomic.Int64
+	clock func() int64 // the present, on the same clock; asked once a step at most
+	lot   *pipeline.Lot
 
 	table *pipeline.Table // of this step
 	lease pipeline.Lease  // of this step; Now is 0 if the clock was not asked yet
@@ -33,18 +35,18 @@ type handler struct {
 var _ xsk.Handler = (*handler)(nil)
 
 // newHandler judges by what tables and deadline hold when a step begins.
-func newHandler(tables *atomic.Pointer[pipeline.Table], deadline *atomic.Int64) handler {
-	return handler{tables: tables, deadline: deadline, clock: bootNow, lot: pipeline.NewLot(pipeline.LotSlots)}
+func newHandler(tables *atomic.Pointer[pipeline.Table], deadline, grant *atomic.Int64) handler {
+	return handler{tables: tables, deadline: deadline, grant: grant, clock: bootNow, lot: pipeline.NewLot(pipeline.LotSlots)}
 }
 
 // Begin takes the table and the lease of the step. What is parked was judged by
 // those before, so that others are a reason to judge it again.
 func (h *handler) Begin() {
-	table, deadline := h.tables.Load(), h.deadline.Load()
-	if table != h.table || deadline != h.lease.Deadline {
+	table, deadline, grant := h.tables.Load(), h.deadline.Load(), h.grant.Load()
+	if table != h.table || deadline != h.lease.Deadline || grant != h.lease.Grant {
 		h.lot.Review()
 	}
-	h.table, h.lease = table, pipeline.Lease{Deadline: deadline}
+	h.table, h.lease = table, pipeline.Lease{Deadline: deadline, Grant: grant}
 }
 
 // Waiting tells whether packets are parked.
@@ -80,6 +82,10 @@ func (h *handler) act(b *xsk.Batch, reasons []pipeline.Reason) {
 			b.Pass[i] = true
 		case pipeline.Hold:
 			reasons[i] = h.lot.Park(b.Frames[i], h.facts[i], h.now().Now)
+			if r == pipeline.ParkedSticky && reasons[i] == pipeline.Parked {
+				h.lot.Ask(b.Frames[i])
+				reasons[i] = r
+			}
 		}
 	}
 }

@@ -26,6 +26,7 @@ type judged struct {
 	others    *pipeline.Table // none is
 	time      int64
 	deadline  atomic.Int64
+	grant     atomic.Int64
 	timeAsked int
 }
 
@@ -46,7 +47,7 @@ func newJudged(t *testing.T) *judged {
 	}
 	j := &judged{mine: pipeline.NewTable(rules, share(all)), others: pipeline.NewTable(rules, share(none)), time: 1e12}
 	j.tables.Store(j.others)
-	j.handler = newHandler(&j.tables, &j.deadline)
+	j.handler = newHandler(&j.tables, &j.deadline, &j.grant)
 	j.deadline.Store(math.MaxInt64)
 	j.handler.clock = func() int64 { j.timeAsked++; return j.time }
 	return j

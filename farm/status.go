@@ -58,7 +58,7 @@ func (l *loop) status() console.Status {
 		State:    l.life.state,
 		Reason:   l.life.reason,
 		View:     console.ViewID(l.division.view.ID),
-		Settled:  shown.settled.Settled,
+		Settled:  shown.settled.Settled && shown.stickySettled,
 		Datapath: l.datapathStatus(),
 		Checks:   []console.Check{},
 		Services: []console.Service{},

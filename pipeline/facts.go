@@ -34,6 +34,10 @@ type Facts struct {
 	// HalfOpen says that another node has the flow's handshake half done; only
 	// packets that open a flow are asked about.
 	HalfOpen bool
+	// Remembered says that this node has had the client and keeps it, Mine that no
+	// other node does, Elsewhere that another one does. Only packets that open a flow
+	// under a rule with stickiness are asked about.
+	Remembered, Mine, Elsewhere bool
 	// Stamped says that the facts are there at all.
 	Stamped bool
 	// Time is when the program had the packet, if it opens a flow: the low bits of
@@ -46,6 +50,8 @@ const (
 	factsMagic    = 0xfa01
 	factsHalfOpen = 1
 	factsUnit     = 20 // bits of a nanosecond clock that Time leaves out
+
+	factsRemembered, factsMine, factsElsewhere = 2, 4, 8
 )
 
 // ParseFacts reads the eight bytes of metadata before a packet, loaded
@@ -59,7 +65,10 @@ func ParseFacts(meta uint64) Facts {
 		Flow:     flow,
 		HalfOpen: meta>>24&factsHalfOpen != 0,
 		Stamped:  true,
-		Time:     uint32(meta >> 32),
+
+		Remembered: meta>>24&factsRemembered != 0, Mine: meta>>24&factsMine != 0, Elsewhere: meta>>24&factsElsewhere != 0,
+
+		Time: uint32(meta >> 32),
 	}
 }
 
@@ -79,6 +88,9 @@ func (f Facts) late(now int64) bool {
 type Lease struct {
 	// Now and Deadline are in nanoseconds of CLOCK_BOOTTIME.
 	Now, Deadline int64
+	// Grant is until when clients that this node keeps may open flows in buckets
+	// of others; 0 for not at all.
+	Grant int64
 }
 
 // good tells whether new flows may be let in.

@@ -93,7 +93,7 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 	} else {
 		reason = s.judgeSYN(facts, lease)
 	}
-	if (reason == Accepted || reason == Parked) && facts.late(lease.Now) {
+	if (reason == Accepted || reason == Parked || reason == AcceptedSticky || reason == ParkedSticky) && facts.late(lease.Now) {
 		return Late
 	}
 	return reason

@@ -36,6 +36,9 @@ type Lot struct {
 	waiting atomic.Int64
 	left    Counters
 
+	// Asks gets whoever must be asked about, if it has room; may be nil.
+	Asks chan<- Opening
+
 	// judge is judgeParked but in tests, which need every verdict.
 	judge func(t *Table, frame []byte, facts Facts, lease Lease) Reason
 }
@@ -51,6 +54,9 @@ func NewLot(packets int) *Lot {
 func judgeParked(t *Table, frame []byte, facts Facts, lease Lease) Reason {
 	if f, isTCP := tcpFlow(frame); isTCP {
 		facts.HalfOpen = facts.HalfOpen || t.HalfOpen.has(f)
+		if c, known := t.Clients[f.opening()]; known {
+			facts.Mine, facts.Elsewhere = c.Mine, c.Elsewhere
+		}
 	}
 	return t.Judge(frame, facts, lease)
 }
@@ -83,6 +89,18 @@ func (l *Lot) Park(frame []byte, facts Facts, now int64) Reason {
 	return Parked
 }
 
+// Ask has it found out whose the client of a parked packet is.
+func (l *Lot) Ask(frame []byte) {
+	f, isTCP := tcpFlow(frame)
+	if !isTCP || l.Asks == nil {
+		return
+	}
+	select {
+	case l.Asks <- f.opening():
+	default: // the client comes again
+	}
+}
+
 // Review has every parked packet judged again by the calls of Release that
 // follow, from the oldest on. It is to be called when the table has changed, or
 // what else the verdict depends on.
@@ -107,6 +125,8 @@ func (l *Lot) Release(t *Table, lease Lease, dst []byte) int {
 		l.cursor = s.next
 		reason := l.judge(t, s.packet(), s.facts, lease)
 		switch {
+		case reason == ParkedSticky:
+			l.Ask(s.packet())
 		case reason.Verdict() == Hold:
 		case reason == Fenced:
 			// The bucket is the node's already, and its lease is yet to come.

@@ -31,6 +31,9 @@ const (
 	// AcceptedKnown is a packet of a flow that this node has, in a bucket where
 	// that is what counts: an unsettled one, or any when the lease is over.
 	AcceptedKnown
+	// AcceptedSticky is a packet that opens a flow, in another node's bucket, of a
+	// client that this node has had and keeps.
+	AcceptedSticky
 	// AcceptedEcho is an ICMP echo request in a bucket that is this node's.
 	AcceptedEcho
 	// AcceptedICMPError is an ICMP error: every node takes it, none answers it
@@ -43,6 +46,9 @@ const (
 	// Parked is a packet that would open a flow in a bucket that this node is
 	// about to get.
 	Parked
+	// ParkedSticky is a packet that would open a flow, in a bucket that is this
+	// node's, of a client that another node may have had: that is being asked.
+	ParkedSticky
 
 	// NotMine is a packet in a bucket of another node: the farm's everyday drop.
 	NotMine
@@ -79,6 +85,9 @@ const (
 	Late
 	// ParkFull is a packet that there was no room to park.
 	ParkFull
+	// StickyElsewhere is a packet that would open a flow, in a bucket that is this
+	// node's, of a client that another node has had and keeps.
+	StickyElsewhere
 	// NoReader is a packet that found no socket to go to; only the kernel
 	// program meets it.
 	NoReader
@@ -95,10 +104,12 @@ var reasons = [ReasonLen]struct {
 	Other:             {"other", Untouched},
 	Accepted:          {"accepted", Accept},
 	AcceptedKnown:     {"accepted_known", Accept},
+	AcceptedSticky:    {"accepted_sticky", Accept},
 	AcceptedEcho:      {"accepted_echo", Accept},
 	AcceptedICMPError: {"accepted_icmp_error", Accept},
 	AcceptedNeighbour: {"accepted_neighbour", Accept},
 	Parked:            {"parked", Hold},
+	ParkedSticky:      {"parked_sticky", Hold},
 	NotMine:           {"not_mine", Drop},
 	NotServing:        {"not_serving", Drop},
 	NotVIP:            {"not_vip", Drop},
@@ -114,6 +125,7 @@ var reasons = [ReasonLen]struct {
 	HalfOpenElsewhere: {"half_open_elsewhere", Drop},
 	Late:              {"late", Drop},
 	ParkFull:          {"park_full", Drop},
+	StickyElsewhere:   {"sticky_elsewhere", Drop},
 	NoReader:          {"no_reader", Drop},
 }
 

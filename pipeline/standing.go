@@ -2,7 +2,7 @@ package pipeline
 
 // standing is how a node stands to a bucket: what a packet's verdict comes from.
 // The kernel program has the same steps (xsk/bpf/judge.h).
-type standing struct{ mine, ask, unsettled bool }
+type standing struct{ mine, ask, unsettled, sticky bool }
 
 // standing looks a rule's bucket up.
 func (t *Table) standing(rule int, bucket uint16) standing {
@@ -12,6 +12,7 @@ func (t *Table) standing(rule int, bucket uint16) standing {
 		mine:      part.Mine.Has(bucket),
 		unsettled: unsettled,
 		ask:       unsettled && part.Ask.Has(bucket),
+		sticky:    unsettled && part.Sticky.Has(bucket),
 	}
 }
 
@@ -44,13 +45,31 @@ func (s standing) judgeSYN(facts Facts, lease Lease) Reason {
 		return Fenced
 	case s.mine && s.unsettled && facts.HalfOpen:
 		return HalfOpenElsewhere
+	case s.mine && s.sticky:
+		return judgeClient(facts)
 	case s.mine:
 		return Accepted
+	case s.sticky && facts.Remembered && lease.Now < lease.Grant:
+		return AcceptedSticky
+	case s.sticky && facts.Remembered:
+		return Parked
 	case s.unsettled && lease.good() && facts.Flow == FlowKnown:
 		// Sent again: it belongs to who has answered it.
 		return AcceptedKnown
 	}
 	return NotMine
+}
+
+// judgeClient is the verdict on a packet that would open a flow where other nodes
+// may have had the client: who has had him keeps him.
+func judgeClient(facts Facts) Reason {
+	switch {
+	case facts.Mine:
+		return Accepted
+	case facts.Elsewhere:
+		return StickyElsewhere
+	}
+	return ParkedSticky
 }
 
 // judgeUDP is the verdict on a UDP packet, any of which may open a flow: the

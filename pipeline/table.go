@@ -21,12 +21,16 @@ type Part struct {
 	// has flows, or may have them. A packet that opens no flow is accepted there
 	// by who has its flow, and by nobody else.
 	Unsettled Bits
+	// Sticky are the buckets, whoever's, where another node than the owner may have
+	// had clients that it keeps.
+	Sticky Bits
 }
 
-// unsettleAsked adds Ask to Unsettled, so that a settled bucket is known by one look.
+// unsettleAsked adds Ask and Sticky to Unsettled, so that a settled bucket is known
+// by one look.
 func (p *Part) unsettleAsked() {
 	for i, ask := range p.Ask {
-		p.Unsettled[i] |= ask
+		p.Unsettled[i] |= ask | p.Sticky[i]
 	}
 }
 
@@ -45,6 +49,9 @@ type Table struct {
 	// HalfOpen are other nodes' half-open handshakes. Only parked packets are
 	// looked up in it: of all others, Facts tell.
 	HalfOpen HalfOpen
+	// Clients are those of whom it was lately learnt whose they are. Only parked
+	// packets are looked up in it.
+	Clients Clients
 }
 
 // Share is this node's part of the farm: a part for each rule of the

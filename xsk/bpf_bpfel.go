@@ -20,6 +20,20 @@ const (
 	bpfAffinityAFFINITY_SESSION bpfAffinity = 2
 )
 
+type bpfClient uint32
+
+const (
+	bpfClientCLIENT_UNKNOWN   bpfClient = 0
+	bpfClientCLIENT_MINE      bpfClient = 1
+	bpfClientCLIENT_ELSEWHERE bpfClient = 2
+)
+
+type bpfClientKey struct {
+	_      structs.HostLayout
+	Client [4]uint32
+	Rule   uint32
+}
+
 type bpfFlow uint32
 
 const (
@@ -54,7 +68,8 @@ type bpfPart struct {
 		Mine      uint64
 		Unsettled uint64
 	}
-	Ask [1024]uint64
+	Ask    [1024]uint64
+	Sticky [1024]uint64
 }
 
 type bpfReason uint32
@@ -63,27 +78,30 @@ const (
 	bpfReasonOTHER               bpfReason = 0
 	bpfReasonACCEPTED            bpfReason = 1
 	bpfReasonACCEPTED_KNOWN      bpfReason = 2
-	bpfReasonACCEPTED_ECHO       bpfReason = 3
-	bpfReasonACCEPTED_ICMP_ERROR bpfReason = 4
-	bpfReasonACCEPTED_NEIGHBOUR  bpfReason = 5
-	bpfReasonPARKED              bpfReason = 6
-	bpfReasonNOT_MINE            bpfReason = 7
-	bpfReasonNOT_SERVING         bpfReason = 8
-	bpfReasonNOT_VIP             bpfReason = 9
-	bpfReasonNO_RULE             bpfReason = 10
-	bpfReasonMALFORMED           bpfReason = 11
-	bpfReasonFRAGMENT            bpfReason = 12
-	bpfReasonOTHER_PROTOCOL      bpfReason = 13
-	bpfReasonOTHER_ICMP          bpfReason = 14
-	bpfReasonMARTIAN             bpfReason = 15
-	bpfReasonPORT_ZERO           bpfReason = 16
-	bpfReasonFENCED              bpfReason = 17
-	bpfReasonUNKNOWN_FLOW        bpfReason = 18
-	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 19
-	bpfReasonLATE                bpfReason = 20
-	bpfReasonPARK_FULL           bpfReason = 21
-	bpfReasonNO_READER           bpfReason = 22
-	bpfReasonREASON_LEN          bpfReason = 23
+	bpfReasonACCEPTED_STICKY     bpfReason = 3
+	bpfReasonACCEPTED_ECHO       bpfReason = 4
+	bpfReasonACCEPTED_ICMP_ERROR bpfReason = 5
+	bpfReasonACCEPTED_NEIGHBOUR  bpfReason = 6
+	bpfReasonPARKED              bpfReason = 7
+	bpfReasonPARKED_STICKY       bpfReason = 8
+	bpfReasonNOT_MINE            bpfReason = 9
+	bpfReasonNOT_SERVING         bpfReason = 10
+	bpfReasonNOT_VIP             bpfReason = 11
+	bpfReasonNO_RULE             bpfReason = 12
+	bpfReasonMALFORMED           bpfReason = 13
+	bpfReasonFRAGMENT            bpfReason = 14
+	bpfReasonOTHER_PROTOCOL      bpfReason = 15
+	bpfReasonOTHER_ICMP          bpfReason = 16
+	bpfReasonMARTIAN             bpfReason = 17
+	bpfReasonPORT_ZERO           bpfReason = 18
+	bpfReasonFENCED              bpfReason = 19
+	bpfReasonUNKNOWN_FLOW        bpfReason = 20
+	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 21
+	bpfReasonLATE                bpfReason = 22
+	bpfReasonPARK_FULL           bpfReason = 23
+	bpfReasonSTICKY_ELSEWHERE    bpfReason = 24
+	bpfReasonNO_READER           bpfReason = 25
+	bpfReasonREASON_LEN          bpfReason = 26
 )
 
 type bpfRules struct {
@@ -107,6 +125,7 @@ type bpfRules struct {
 	Vmacs      [64]uint64
 	Nic        uint64
 	Affinity   [256]uint8
+	Sticky     [256]uint8
 	Offload    uint32
 	Multiplier uint32
 	Vips       uint32
@@ -120,13 +139,16 @@ type bpfRules struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	bpfMapBarrier      = "barrier"
+	bpfMapClients      = "clients"
 	bpfMapCounters     = "counters"
 	bpfMapHalfOpen     = "half_open"
+	bpfMapLearnt       = "learnt"
 	bpfMapParts        = "parts"
 	bpfMapSockets      = "sockets"
 	bpfMapTestFlows    = "test_flows"
 	bpfProgFence       = "fence"
 	bpfProgReaddress   = "readdress"
+	bpfProgSetGrant    = "set_grant"
 	bpfProgSetLease    = "set_lease"
 	bpfProgThresher    = "thresher"
 	bpfVarArmed        = "armed"
@@ -136,6 +158,7 @@ const (
 	bpfVarLeaseJiffies = "lease_jiffies"
 	bpfVarPartOfRule   = "part_of_rule"
 	bpfVarShareSlot    = "share_slot"
+	bpfVarStickyGrant  = "sticky_grant"
 	bpfVarTick         = "tick"
 )
 
@@ -183,6 +206,7 @@ type bpfSpecs struct {
 type bpfProgramSpecs struct {
 	Fence     *ebpf.ProgramSpec `ebpf:"fence"`
 	Readdress *ebpf.ProgramSpec `ebpf:"readdress"`
+	SetGrant  *ebpf.ProgramSpec `ebpf:"set_grant"`
 	SetLease  *ebpf.ProgramSpec `ebpf:"set_lease"`
 	Thresher  *ebpf.ProgramSpec `ebpf:"thresher"`
 }
@@ -192,8 +216,10 @@ type bpfProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
 	Barrier   *ebpf.MapSpec `ebpf:"barrier"`
+	Clients   *ebpf.MapSpec `ebpf:"clients"`
 	Counters  *ebpf.MapSpec `ebpf:"counters"`
 	HalfOpen  *ebpf.MapSpec `ebpf:"half_open"`
+	Learnt    *ebpf.MapSpec `ebpf:"learnt"`
 	Parts     *ebpf.MapSpec `ebpf:"parts"`
 	Sockets   *ebpf.MapSpec `ebpf:"sockets"`
 	TestFlows *ebpf.MapSpec `ebpf:"test_flows"`
@@ -210,6 +236,7 @@ type bpfVariableSpecs struct {
 	LeaseJiffies *ebpf.VariableSpec `ebpf:"lease_jiffies"`
 	PartOfRule   *ebpf.VariableSpec `ebpf:"part_of_rule"`
 	ShareSlot    *ebpf.VariableSpec `ebpf:"share_slot"`
+	StickyGrant  *ebpf.VariableSpec `ebpf:"sticky_grant"`
 	Tick         *ebpf.VariableSpec `ebpf:"tick"`
 }
 
@@ -234,8 +261,10 @@ func (o *bpfObjects) Close() error {
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
 	Barrier   *ebpf.Map `ebpf:"barrier"`
+	Clients   *ebpf.Map `ebpf:"clients"`
 	Counters  *ebpf.Map `ebpf:"counters"`
 	HalfOpen  *ebpf.Map `ebpf:"half_open"`
+	Learnt    *ebpf.Map `ebpf:"learnt"`
 	Parts     *ebpf.Map `ebpf:"parts"`
 	Sockets   *ebpf.Map `ebpf:"sockets"`
 	TestFlows *ebpf.Map `ebpf:"test_flows"`
@@ -244,8 +273,10 @@ type bpfMaps struct {
 func (m *bpfMaps) Close() error {
 	return _BpfClose(
 		m.Barrier,
+		m.Clients,
 		m.Counters,
 		m.HalfOpen,
+		m.Learnt,
 		m.Parts,
 		m.Sockets,
 		m.TestFlows,
@@ -263,6 +294,7 @@ type bpfVariables struct {
 	LeaseJiffies *ebpf.Variable `ebpf:"lease_jiffies"`
 	PartOfRule   *ebpf.Variable `ebpf:"part_of_rule"`
 	ShareSlot    *ebpf.Variable `ebpf:"share_slot"`
+	StickyGrant  *ebpf.Variable `ebpf:"sticky_grant"`
 	Tick         *ebpf.Variable `ebpf:"tick"`
 }
 
@@ -272,6 +304,7 @@ type bpfVariables struct {
 type bpfPrograms struct {
 	Fence     *ebpf.Program `ebpf:"fence"`
 	Readdress *ebpf.Program `ebpf:"readdress"`
+	SetGrant  *ebpf.Program `ebpf:"set_grant"`
 	SetLease  *ebpf.Program `ebpf:"set_lease"`
 	Thresher  *ebpf.Program `ebpf:"thresher"`
 }
@@ -280,6 +313,7 @@ func (p *bpfPrograms) Close() error {
 	return _BpfClose(
 		p.Fence,
 		p.Readdress,
+		p.SetGrant,
 		p.SetLease,
 		p.Thresher,
 	)

@@ -24,6 +24,7 @@ type Program struct {
 	slots    slots
 	nothing  *ebpf.Map         // what await puts in the place of itself
 	halfOpen map[Flow]struct{} // as the program has them
+	learnt   map[Client]struct{}
 }
 
 // LoadProgram puts the program into the kernel with a configuration, which is
@@ -40,7 +41,7 @@ func LoadProgram(rules *Rules) (*Program, error) {
 	if err := fit(spec, rules); err != nil {
 		return nil, fmt.Errorf("configure the XDP program: %w", err)
 	}
-	p := &Program{halfOpen: make(map[Flow]struct{})}
+	p := &Program{halfOpen: make(map[Flow]struct{}), learnt: make(map[Client]struct{})}
 	if err := spec.LoadAndAssign(&p.objects, nil); err != nil {
 		return nil, loadError(err)
 	}

@@ -13,7 +13,7 @@ import (
 type BucketSet [1 << 16 / 64]uint64
 
 // Part is a node's part of one rule's buckets, as package pipeline's Part.
-type Part struct{ Mine, Ask, Unsettled BucketSet }
+type Part struct{ Mine, Ask, Unsettled, Sticky BucketSet }
 
 // Share is which buckets are this node's.
 type Share struct {
@@ -30,7 +30,7 @@ const (
 	shareSlots = 2       // SLOTS
 	shareRules = 256 + 4 // places in part_of_rule
 	shareEcho  = 256     // the place of ICMP echo
-	partBytes  = 3 << 16 / 8
+	partBytes  = 4 << 16 / 8
 )
 
 // partsOfRule is the program's part_of_rule.
@@ -128,9 +128,12 @@ func (s *slots) encode(part *Part) {
 	b := s.value[:0]
 	for i, mine := range part.Mine {
 		b = binary.NativeEndian.AppendUint64(b, mine)
-		b = binary.NativeEndian.AppendUint64(b, part.Unsettled[i]|part.Ask[i])
+		b = binary.NativeEndian.AppendUint64(b, part.Unsettled[i]|part.Ask[i]|part.Sticky[i])
 	}
 	for _, ask := range part.Ask {
 		b = binary.NativeEndian.AppendUint64(b, ask)
+	}
+	for _, sticky := range part.Sticky {
+		b = binary.NativeEndian.AppendUint64(b, sticky)
 	}
 }

@@ -34,6 +34,7 @@ type Node struct {
 	unsettled confirm.Buckets
 	dirty     bool // unsettled must be computed anew
 	counts    struct{ scans, reports, stale uint64 }
+	doubts    uint64 // how often a member may have got flows back that it had not
 	out       Actions
 }
 

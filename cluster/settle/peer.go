@@ -120,6 +120,7 @@ func (n *Node) meet(name string) *peer {
 		return nil
 	}
 	p := &peer{name: name, status: unlisted, since: n.now}
+	n.doubts++
 	n.peers[name] = p
 	return p
 }
@@ -142,6 +143,7 @@ func (n *Node) raise(p *peer, boot, release uint64) {
 	case boot == p.boot && release > p.release:
 		p.release = release
 		p.cleared, n.dirty = confirm.Buckets{}, true
+		n.doubts++
 		n.absorb(p)
 	}
 }
@@ -156,6 +158,7 @@ func (n *Node) revive(p *peer) {
 		n.distrust(p)
 	}
 	p.status, p.due, n.dirty = Alive, true, true
+	n.doubts++
 	n.absorb(p)
 }
 
@@ -163,7 +166,10 @@ func (n *Node) revive(p *peer) {
 func (n *Node) vanish(p *peer) { p.status, p.since, n.dirty = Gone, n.now, true }
 
 // forget drops what a peer has reported.
-func (n *Node) forget(p *peer) { p.report, p.cleared, n.dirty = nil, confirm.Buckets{}, true }
+func (n *Node) forget(p *peer) {
+	p.report, p.cleared, n.dirty = nil, confirm.Buckets{}, true
+	n.doubts++
+}
 
 // distrust asks a peer for a report made from now on: it must echo a report of
 // this node's that has not been sent yet. Only that tells it from one that has

@@ -52,7 +52,10 @@ func (n *Node) Receive(now confirm.Time, r *Report) Actions {
 		n.counts.stale++
 	} else {
 		p.report, n.dirty = r, true
-		p.cleared = p.cleared.Minus(r.Flows)
+		if cleared := p.cleared.Minus(r.Flows); !cleared.Equal(p.cleared) {
+			p.cleared = cleared
+			n.doubts++
+		}
 		n.absorb(p)
 	}
 	if r.Answer && !(p.sentSeq == n.seq && p.sentEcho == p.heardSeq && n.now.Sub(p.sent) < answerGap) {

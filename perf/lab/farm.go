@@ -18,6 +18,9 @@ type FarmOptions struct {
 	UDPPorts []int
 	// Affinity of both rules; empty leaves it to the daemon.
 	Affinity string
+	// Sticky is how long clients of the rule web stay with their node; empty leaves
+	// it out.
+	Sticky string
 	// KeyFile is the farm's key file; empty writes insecure: true.
 	KeyFile string
 	// Profile of the failure detection; empty leaves it to the daemon.
@@ -36,7 +39,7 @@ vips:
   - {address: {{.VIP}}, mode: flood}
 rules:
 {{- with .Options.TCPPorts}}
-  - {name: web, protocol: tcp, ports: [{{list .}}]{{$.Affinity}}}
+  - {name: web, protocol: tcp, ports: [{{list .}}]{{$.Affinity}}{{$.Sticky}}}
 {{- end}}
 {{- with .Options.UDPPorts}}
   - {name: udp, protocol: udp, ports: [{{list .}}]{{$.Affinity}}}
@@ -76,6 +79,7 @@ func (n *Node) NodeConfig(o FarmOptions) (string, error) {
 		"Node": n, "Interface": Interface, "VIP": VIP(), "Options": o, "Port": gossipPort,
 		"Join":     strings.Join(peers, ", "),
 		"Affinity": pair(", affinity: ", o.Affinity),
+		"Sticky":   pair(", sticky: ", o.Sticky),
 		"Datapath": o.datapath(),
 		"API":      "unix://" + n.Socket(),
 		"RunDir":   n.Dir, "StateDir": n.Dir,

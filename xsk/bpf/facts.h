@@ -18,6 +18,9 @@
 
 #define FACTS_MAGIC	0xfa01 /* the low byte is the version */
 #define FACTS_HALF_OPEN 1      /* another node has the handshake half done */
+#define FACTS_REMEMBERED 2    /* this node has had the client */
+#define FACTS_MINE	 4    /* no other has */
+#define FACTS_ELSEWHERE	 8    /* another has */
 #define FACTS_UNIT	20     /* time is in 2^20 ns of CLOCK_BOOTTIME */
 
 struct facts {
@@ -32,10 +35,31 @@ static __always_inline __u32 facts_time(void)
 	return bpf_ktime_get_boot_ns() >> FACTS_UNIT;
 }
 
+/* What is known of the client of a packet that opens a flow. */
+static __always_inline __u8 client_facts(const struct iphdr *ip, const struct tcphdr *tcp, __u32 vip)
+{
+	const __u32 rule = rule_of(&conf.tcp, vip, tcp->dest);
+	__u8 flags = 0;
+
+	if (rule < MAX_RULES && conf.sticky[rule]) {
+		const struct client_key key = client_key(ip->saddr, rule);
+		const enum client client = what_is_learnt(&key);
+
+		if (remembered(&key))
+			flags |= FACTS_REMEMBERED;
+		if (client == CLIENT_MINE)
+			flags |= FACTS_MINE;
+		if (client == CLIENT_ELSEWHERE)
+			flags |= FACTS_ELSEWHERE;
+	}
+	return flags;
+}
+
 /* Time and half-open handshakes are of use to packets alone that open a flow. The
  * packet's TCP header may be one in name alone: whoever reads the facts checks
  * the packet before it uses them. */
-static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, const void *end, struct facts *facts)
+static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
+				     struct facts *facts)
 {
 	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
 
@@ -47,19 +71,20 @@ static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, 
 	if (!opens(tcp))
 		return;
 	facts->time = facts_time();
+	facts->flags = client_facts(ip, tcp, vip);
 	if (half_open_elsewhere(ip, tcp))
-		facts->flags = FACTS_HALF_OPEN;
+		facts->flags |= FACTS_HALF_OPEN;
 }
 
 /* Writes the metadata. Some drivers have no room for it: the packet is handed
  * over without then, and its reader has to take its flow for unknown, so that
  * there, packets of unsettled buckets and of a fenced node's flows are dropped. */
-static __always_inline void add_facts(struct xdp_md *ctx, const struct iphdr *ip, const void *end)
+static __always_inline void add_facts(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
 {
 	struct facts facts = {.magic = FACTS_MAGIC};
 	struct facts *meta;
 
-	look_up(ctx, ip, end, &facts);
+	look_up(ctx, ip, end, vip, &facts);
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(facts)))
 		return;
 	meta = (void *)(long)ctx->data_meta;

@@ -39,10 +39,46 @@ static __always_inline int opens_a_flow(const struct ethhdr *eth, const void *en
 	return 0;
 }
 
+/* A SYN under a rule whose clients stay with their node is asked about again,
+ * and its client remembered. Returns OTHER where the lease alone counts. */
+static __always_inline enum reason fence_client(const struct iphdr *ip, const void *end)
+{
+	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
+	const struct part *part;
+	struct client_key key;
+	__u32 vip, rule;
+	__u16 bucket;
+
+	if (ip->protocol != IPPROTO_TCP || (const void *)(tcp + 1) > end)
+		return OTHER;
+	vip = vip_of(ip->daddr);
+	rule = rule_of(&conf.tcp, vip, tcp->dest);
+	if (vip >= MAX_VIPS || rule >= MAX_RULES || !conf.sticky[rule])
+		return OTHER;
+	part = part_of(rule);
+	if (!part)
+		return OTHER;
+	key = client_key(ip->saddr, rule);
+	bucket = client_bucket(ip->saddr, 0);
+	if (is_mine(part, bucket)) {
+		if (!lease_exact())
+			return FENCED;
+		if (is_sticky(part, bucket) && what_is_learnt(&key) != CLIENT_MINE)
+			return STICKY_ELSEWHERE;
+		remember(&key, BPF_ANY);
+		return ACCEPTED;
+	}
+	if (!is_sticky(part, bucket) || !remembered(&key) || !granted())
+		return OTHER;
+	remember(&key, BPF_EXIST);
+	return ACCEPTED_STICKY;
+}
+
 static __always_inline int fence_frame(struct __sk_buff *skb)
 {
 	const struct ethhdr *eth = (void *)(long)skb->data;
 	const void *end = (void *)(long)skb->data_end;
+	enum reason reason = OTHER;
 	__u32 length = skb->len < FENCE_LEN ? skb->len : FENCE_LEN;
 
 	/* Frames from an AF_XDP socket lie in one piece, but need not for ever. */
@@ -52,8 +88,14 @@ static __always_inline int fence_frame(struct __sk_buff *skb)
 		eth = (void *)(long)skb->data;
 		end = (void *)(long)skb->data_end;
 	}
-	if ((const void *)(eth + 1) > end || !opens_a_flow(eth, end) || lease_exact())
+	if ((const void *)(eth + 1) > end || !opens_a_flow(eth, end))
 		return TC_ACT_UNSPEC;
-	count(FENCED);
+	if ((const void *)(eth + 1) + sizeof(struct iphdr) <= end)
+		reason = fence_client((const void *)(eth + 1), end);
+	if (reason == OTHER && !lease_exact())
+		reason = FENCED;
+	if (reason < NOT_MINE)
+		return TC_ACT_UNSPEC;
+	count(reason);
 	return TC_ACT_SHOT;
 }

@@ -17,6 +17,7 @@
 #include "rules.h"
 #include "share.h"
 #include "siphash.h"
+#include "sticky.h"
 
 #define IP_FRAGMENT 0x3fff /* More Fragments, or an offset (RFC 791 3.1) */
 #define TCP_MIN_LEN 20
@@ -56,29 +57,48 @@ static __always_inline int opens(const void *tcp)
 	return (((const __u8 *)tcp)[TCP_FLAGS_OFFSET] & TCP_OPENING) == TCP_SYN;
 }
 
-/* A SYN in a bucket where other nodes than the owner may have flows. */
-static __always_inline enum reason judge_syn_unsettled(const struct packet *p, const struct part *part, __u16 bucket)
+/* A SYN where other nodes may have had the client: who has had it keeps it. */
+static __always_inline enum reason judge_client(const struct client_key *key)
 {
+	switch (what_is_learnt(key)) {
+	case CLIENT_MINE:
+		return ACCEPTED;
+	case CLIENT_ELSEWHERE:
+		return STICKY_ELSEWHERE;
+	default:
+		return PARKED_STICKY;
+	}
+}
+
+/* A SYN in a bucket where other nodes than the owner may have flows. */
+static __always_inline enum reason judge_syn_unsettled(const struct packet *p, const struct part *part, __u16 bucket, __u32 rule)
+{
+	const struct client_key key = client_key(p->ip->saddr, rule);
+
 	if (is_ask(part, bucket))
 		return PARKED;
 	if (is_mine(part, bucket)) {
 		if (!lease_exact())
 			return FENCED;
-		return half_open_elsewhere(p->ip, p->l4) ? HALF_OPEN_ELSEWHERE : ACCEPTED;
+		if (half_open_elsewhere(p->ip, p->l4))
+			return HALF_OPEN_ELSEWHERE;
+		return is_sticky(part, bucket) ? judge_client(&key) : ACCEPTED;
 	}
+	if (is_sticky(part, bucket) && remembered(&key))
+		return granted() ? ACCEPTED_STICKY : PARKED;
 	/* Sent again: it belongs to who has answered it. */
 	if (lease_exact() && flow_of(p->ctx, p->ip, p->l4) == FLOW_KNOWN)
 		return ACCEPTED_KNOWN;
 	return NOT_MINE;
 }
 
-static __always_inline enum reason judge_tcp(const struct packet *p, const struct part *part, __u16 bucket)
+static __always_inline enum reason judge_tcp(const struct packet *p, const struct part *part, __u16 bucket, __u32 rule)
 {
 	const int opening = opens(p->l4);
 
 	if (is_unsettled(part, bucket)) {
 		if (opening)
-			return judge_syn_unsettled(p, part, bucket);
+			return judge_syn_unsettled(p, part, bucket, rule);
 		return known(flow_of(p->ctx, p->ip, p->l4)) ? ACCEPTED_KNOWN : UNKNOWN_FLOW;
 	}
 	if (!is_mine(part, bucket))
@@ -105,24 +125,46 @@ static __always_inline enum reason judge_udp(const struct part *part, __u16 buck
 	return judge_owner(part, bucket);
 }
 
+static __always_inline __u32 rule_of(const volatile struct classes *classes, __u32 vip, __be16 port)
+{
+	return classes->rule[classes->of_port[bpf_ntohs(port)] % MAX_CLASSES][vip % MAX_VIPS];
+}
+
+/* Remembers the client of a SYN that goes to the stack from here. What the pipeline
+ * lets in passes the fence, which does the same. */
+static __always_inline void keep(__be32 client, __u32 rule, enum reason reason)
+{
+	const struct client_key key = client_key(client, rule);
+
+	if (reason == ACCEPTED)
+		remember(&key, BPF_ANY);
+	else if (reason == ACCEPTED_STICKY)
+		remember(&key, BPF_EXIST);
+}
+
 static __always_inline enum reason judge_flow(const struct packet *p, const volatile struct classes *classes, int tcp)
 {
 	const struct ports *ports = p->l4;
 	const struct part *part;
-	__u32 class, rule;
+	enum reason reason;
 	__u16 bucket;
+	__u32 rule;
 
 	if (!ports->src || !ports->dst)
 		return PORT_ZERO;
-	class = classes->of_port[bpf_ntohs(ports->dst)];
-	rule = classes->rule[class % MAX_CLASSES][p->vip % MAX_VIPS];
+	rule = rule_of(classes, p->vip, ports->dst);
 	if (rule >= MAX_RULES)
 		return NO_RULE;
 	part = part_of(rule);
 	if (!part)
 		return NOT_SERVING;
 	bucket = client_bucket(p->ip->saddr, conf.affinity[rule] == AFFINITY_SESSION ? ports->src : 0);
-	return tcp ? judge_tcp(p, part, bucket) : judge_udp(part, bucket);
+	if (!tcp)
+		return judge_udp(part, bucket);
+	reason = judge_tcp(p, part, bucket, rule);
+	if (conf.sticky[rule] && conf.offload == OFFLOAD_FULL && opens(p->l4))
+		keep(p->ip->saddr, rule, reason);
+	return reason;
 }
 
 static __always_inline enum reason judge_echo(__be32 client)

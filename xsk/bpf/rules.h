@@ -49,6 +49,7 @@ struct rules {
 	mac_t vmacs[MAX_VIPS];
 	mac_t nic;
 	__u8 affinity[MAX_RULES];
+	__u8 sticky[MAX_RULES]; /* whether clients stay with their node */
 	__u32 offload;
 	__u32 multiplier;
 	__u32 vips;	  /* how many there are */
@@ -57,3 +58,11 @@ struct rules {
 };
 
 const volatile struct rules conf;
+
+/* The number of a VIP; MAX_VIPS or more if the address is none. */
+static __always_inline __u32 vip_of(__be32 addr)
+{
+	const volatile struct vip_slot *slot = &conf.slots[(__u32)addr * conf.multiplier >> (32 - VIP_BITS)];
+
+	return slot->addr == addr ? slot->number - 1 : MAX_VIPS;
+}

@@ -25,6 +25,7 @@ struct word {
 struct part {
 	struct word words[BUCKETS / 64];
 	__u64 ask[BUCKETS / 64];
+	__u64 sticky[BUCKETS / 64]; /* all of them unsettled */
 };
 
 /* The share that is judged by: 0 is none, n is slot n - 1. */
@@ -65,4 +66,9 @@ static __always_inline int is_unsettled(const struct part *part, __u16 bucket)
 static __always_inline int is_ask(const struct part *part, __u16 bucket)
 {
 	return part->ask[bucket / 64] >> bucket % 64 & 1;
+}
+
+static __always_inline int is_sticky(const struct part *part, __u16 bucket)
+{
+	return part->sticky[bucket / 64] >> bucket % 64 & 1;
 }

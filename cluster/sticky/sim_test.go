@@ -1,0 +1,114 @@
+package sticky
+
+import (
+	"flag"
+	"testing"
+	"time"
+)
+
+// The random runs are repeated by their seed:
+//
+//	go test ./cluster/sticky -run TestRandomFarms -sticky.seed 4711 -sticky.runs 1
+var (
+	seedFlag = flag.Uint64("sticky.seed", 1, "first seed of the random runs")
+	runsFlag = flag.Int("sticky.runs", 0, "random runs; 0 for as many as fit into CI")
+)
+
+// storm is how long faults and changes go on in a run.
+const storm = 20 * time.Second
+
+// simulate runs one farm and returns what went wrong: a SYN that two hosts answer,
+// or, once all is quiet, a client that nobody does.
+func simulate(seed uint64, m mutation) (w *world, problem string) {
+	w = newWorld(seed, true, m)
+	w.run(storm)
+	w.faults, w.changes = false, false
+	w.run(9 * time.Second)
+	calm := w.now
+	w.run(12 * time.Second)
+	for c, s := range w.sessions {
+		if w.violation == "" && (s.at == nil || s.seen < calm) {
+			w.violate("client %d is not served after the storm", c)
+		}
+	}
+	return w, w.violation
+}
+
+func runs(t *testing.T, usual int) int {
+	switch {
+	case *runsFlag > 0:
+		return *runsFlag
+	case testing.Short():
+		return 3
+	}
+	return usual
+}
+
+func TestRandomFarms(t *testing.T) {
+	var accepted, byHolder, messages int
+	n := runs(t, 40)
+	for i := range n {
+		seed := *seedFlag + uint64(i)
+		w, problem := simulate(seed, 0)
+		if problem != "" {
+			t.Fatalf("seed %d: %s", seed, problem)
+		}
+		accepted, byHolder, messages = accepted+w.accepted, byHolder+w.byHolder, messages+w.messages
+	}
+	t.Logf("%d runs from seed %d: %d SYNs answered, %d of them by holders, %d messages", n, *seedFlag, accepted, byHolder, messages)
+	if byHolder == 0 {
+		t.Error("no holder ever served a client: the check checks nothing")
+	}
+}
+
+// In planned changes no client leaves its node before it has been idle.
+func TestPlannedChangesLoseNoSession(t *testing.T) {
+	var accepted, byHolder int
+	n := runs(t, 20)
+	for i := range n {
+		seed := *seedFlag + uint64(i)
+		w := newWorld(seed, false, 0)
+		w.run(40 * time.Second)
+		if w.violation != "" || w.lost > 0 {
+			t.Fatalf("seed %d: %d sessions lost; %s", seed, w.lost, w.violation)
+		}
+		accepted, byHolder = accepted+w.accepted, byHolder+w.byHolder
+	}
+	t.Logf("%d runs from seed %d: %d SYNs answered, %d of them by holders", n, *seedFlag, accepted, byHolder)
+	if byHolder == 0 {
+		t.Error("no holder ever served a client: the check checks nothing")
+	}
+}
+
+// Every part of the rules is there for a reason: without it a run goes wrong.
+func TestMutationsAreCaught(t *testing.T) {
+	const most = 300
+	for _, tt := range []struct {
+		name string
+		m    mutation
+	}{
+		{"a silent holder is dead", mutNoHold},
+		{"a holder needs no grant", mutNoGrant},
+		{"grants from receipt", mutFromReceipt},
+		{"nobody is asked", mutNoAsk},
+		{"answers are never forgotten", mutNoForget},
+		{"one answer is enough", mutOneAnswer},
+		{"answers of before count", mutAnyAnswer},
+		{"packets under way are not waited for", mutNoLinger},
+		{"grants to the dead", mutGrantAll},
+		{"remembered over a fence", mutFenceKept},
+		{"remembered over a return", mutReturnKept},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for i := range uint64(most) {
+				seed := *seedFlag + i
+				if _, problem := simulate(seed, tt.m); problem != "" {
+					t.Logf("seed %d: %s", seed, problem)
+					return
+				}
+			}
+			t.Errorf("not noticed in %d runs from seed %d", most, *seedFlag)
+		})
+	}
+}

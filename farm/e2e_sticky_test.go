@@ -1,0 +1,183 @@
+package farm_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"thresher/console"
+	"thresher/perf/lab"
+	"thresher/pipeline"
+)
+
+// sessionServer is a node's: it gives every new client a session, and knows none
+// that another node gave.
+type sessionServer struct {
+	node string
+	mu   sync.Mutex
+	next int
+	held map[string]bool
+}
+
+func (s *sessionServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cookie := r.Header.Get("Session")
+	if cookie == "" {
+		s.next++
+		cookie = fmt.Sprintf("%s-%d", s.node, s.next)
+		s.held[cookie] = true
+	}
+	if !s.held[cookie] {
+		http.Error(w, "unknown session", http.StatusForbidden)
+		return
+	}
+	fmt.Fprint(w, cookie)
+}
+
+// sessions are clients that come again and again, each on a new connection.
+type sessions struct {
+	f       *testFarm
+	cookies []string
+	addrs   []netip.Addr
+	lost    atomic.Int64
+	served  atomic.Int64
+	failed  atomic.Int64
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+func (f *testFarm) startSessions(n int) *sessions {
+	ctx, stop := context.WithCancel(f.ctx)
+	s := &sessions{f: f, cookies: make([]string, n), stop: stop}
+	for i := range n {
+		s.addrs = append(s.addrs, netip.AddrFrom4([4]byte{198, 18, byte(128 + i/250), byte(1 + i%250)}))
+	}
+	const workers = 40
+	for w := range workers {
+		s.running.Go(func() {
+			for ctx.Err() == nil {
+				for i := w; i < n && ctx.Err() == nil; i += workers {
+					s.visit(ctx, i)
+				}
+			}
+		})
+	}
+	return s
+}
+
+func (s *sessions) end() { s.stop(); s.running.Wait() }
+
+// visit is one request of a client. A connection that fails is tried again on its
+// next turn.
+func (s *sessions) visit(ending context.Context, i int) {
+	ctx, cancel := context.WithTimeout(ending, 4*time.Second)
+	defer cancel()
+	code, body, err := s.request(ctx, i)
+	switch {
+	case ending.Err() != nil:
+	case err != nil:
+		s.failed.Add(1)
+	case code == http.StatusOK:
+		s.cookies[i] = body
+		s.served.Add(1)
+	default:
+		s.lost.Add(1)
+		s.cookies[i] = ""
+	}
+}
+
+func (s *sessions) request(ctx context.Context, i int) (int, string, error) {
+	t := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return s.f.client.Dial(ctx, "tcp", netip.AddrPortFrom(s.addrs[i], 0), netip.AddrPortFrom(lab.VIP(), 80))
+	}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://session/", nil)
+	if err != nil {
+		return 0, "", err
+	}
+	if s.cookies[i] != "" {
+		r.Header.Set("Session", s.cookies[i])
+	}
+	resp, err := t.RoundTrip(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body), err
+}
+
+// checkKept sees to it that nodes served clients that the table gives to others.
+func (f *testFarm) checkKept(nodes ...*lab.Node) {
+	f.t.Helper()
+	for _, n := range nodes {
+		st, err := f.status(n)
+		must(f.t, err)
+		kept := st.Datapath.Reasons[pipeline.AcceptedSticky.String()]
+		f.t.Logf("%s served %d connections of clients that it keeps", n.Name, kept)
+		if kept == 0 {
+			f.t.Errorf("%s keeps no client: the test tests nothing", n.Name)
+		}
+	}
+}
+
+// TestClientsStay joins and drains nodes under 1,000 clients with sessions: none
+// loses its session, and no SYN is answered twice.
+func TestClientsStay(t *testing.T) {
+	for _, offload := range []string{"full", "none"} {
+		t.Run(offload, func(t *testing.T) {
+			f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{Affinity: "client", Sticky: "5s", Offload: offload})
+			for _, n := range f.Nodes {
+				_, err := n.StartHTTP(":80", &sessionServer{node: n.Name, held: make(map[string]bool)})
+				must(t, err)
+			}
+			f.start(f.Nodes[:2]...)
+			f.converge(f.Nodes[:2]...)
+			watch, err := f.client.WatchHandshakes()
+			must(t, err)
+			defer watch.Close()
+			s := f.startSessions(1000)
+			defer s.end()
+			turn := func(what string) {
+				before := s.served.Load()
+				f.eventually(30*time.Second, what, func() bool { return s.served.Load() > before+2000 })
+				t.Logf("%s: %d served, %d failed, %d sessions lost", what, s.served.Load(), s.failed.Load(), s.lost.Load())
+			}
+			turn("two nodes")
+			f.start(f.Nodes[2])
+			f.converge(f.Nodes...)
+			turn("join")
+			f.thresher(f.Nodes[1], "drain")
+			turn("drain")
+			f.checkKept(f.Nodes[0], f.Nodes[1])
+			s.end()
+			if s.lost.Load() > 0 {
+				t.Errorf("%d sessions lost", s.lost.Load())
+			}
+			if s.failed.Load() > 0 {
+				t.Errorf("%d connections failed", s.failed.Load())
+			}
+			// Idle for long enough, they are clients like all others.
+			f.eventually(20*time.Second, "the drained node stops", func() bool {
+				st, err := f.status(f.Nodes[1])
+				return err == nil && st.State == console.Stopped
+			})
+			f.eventually(20*time.Second, "the farm is settled", func() bool {
+				one, err := f.status(f.Nodes[0])
+				two, err2 := f.status(f.Nodes[2])
+				return err == nil && err2 == nil && one.Settled && two.Settled
+			})
+			must(t, watch.Check())
+			for _, d := range watch.DoubleAnswers() {
+				t.Errorf("answered by %v: %+v", d.By, d.SYN)
+			}
+		})
+	}
+}

@@ -1,0 +1,60 @@
+package farm
+
+import (
+	"time"
+
+	"thresher/cluster/confirm"
+	"thresher/cluster/sticky"
+)
+
+// keepClients says whether a node that takes no part keeps its clients: one that
+// drains does, one that was stopped does not.
+func (c *confirmation) keepClients(keeps bool) {
+	if c.sticky == nil {
+		return
+	}
+	c.run1(func(now confirm.Time) {
+		if keeps {
+			c.sticky.carryOut(c.sticky.node.Start(now))
+		} else {
+			c.sticky.carryOut(c.sticky.node.Stop(now))
+		}
+	})
+}
+
+// keepsClients says whether this node remembers clients of others' buckets, or may.
+func (c *confirmation) keepsClients() (keeps bool) {
+	if c.sticky != nil {
+		c.run1(func(confirm.Time) { keeps = c.sticky.node.Status().Foreign > 0 })
+	}
+	return keeps
+}
+
+// farewellPatience is how long a node that ends waits until it may say that it
+// keeps no client: longer than what it let in may be under way, and a sweep.
+const farewellPatience = 600 * time.Millisecond
+
+// farewell tells the others that this process keeps no client any more, so that
+// they need not wait for it. To be called after leave.
+func (c *confirmation) farewell() {
+	if c.sticky == nil {
+		return
+	}
+	c.keepClients(false)
+	clean := false
+	for end := time.Now().Add(farewellPatience); !clean && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		c.run1(func(now confirm.Time) {
+			if clean = c.sticky.node.Clean(); clean {
+				c.sticky.carryOut(c.sticky.node.Leave(now))
+			}
+		})
+	}
+}
+
+// keeps says whether this node keeps a client in a bucket of another's.
+func (c *confirmation) keeps(client sticky.Client) (keeps bool) {
+	if c.sticky != nil {
+		c.run1(func(confirm.Time) { keeps = c.sticky.keeps(client) })
+	}
+	return keeps
+}
