@@ -81,6 +81,7 @@ func TestParseGood(t *testing.T) {
 				c.Rules[0].VIPs = []netip.Addr{addr("192.0.2.100")}
 				c.Rules[1] = Rule{"dns", TCP, []netip.Addr{addr("192.0.2.101")}, []PortRange{{80, 80}}, Client, 0, 100}
 			}},
+		{"sticky", []string{"[80, 443]}", "[80, 443], sticky: 30m}"}, func(c *Config) { c.Rules[0].Sticky = 30 * time.Minute }},
 		{"weight 0 and session", []string{tail, "ports: [53], weight: 0, affinity: session}"},
 			func(c *Config) { c.Rules[1].Weight, c.Rules[1].Affinity = 0, Session }},
 		{"own MAC without quotes", []string{"{address: 192.0.2.100}", "{address: 192.0.2.100, mode: flood, mac: 10:20:30:40:50:55}"},

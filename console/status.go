@@ -74,6 +74,9 @@ type Rule struct {
 	Mine int `json:"mine"`
 	// Unsettled is how many of them another live node may still have flows in.
 	Unsettled int `json:"unsettled"`
+	// Sticky is how many buckets have, or may have, clients that another node than
+	// the owner keeps, on the reporting node.
+	Sticky int `json:"sticky,omitempty"`
 	// Flows is how many TCP connections of the rule the reporting node has.
 	Flows int `json:"flows,omitempty"`
 }

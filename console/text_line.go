@@ -13,7 +13,13 @@ func WhereText(w Where) string {
 	if node == "" {
 		node = "no node"
 	}
-	return clip(fmt.Sprintf("%s, by bucket %d of rule %s", node, w.Bucket, w.Rule), textWidth) + "\n"
+	by := ""
+	if w.Sticky {
+		by = "by stickiness, which keeps it from the owner of "
+	} else {
+		by = "by "
+	}
+	return clip(fmt.Sprintf("%s, %sbucket %d of rule %s", node, by, w.Bucket, w.Rule), textWidth) + "\n"
 }
 
 // EventText renders an event for people, in one line of any length: it may be

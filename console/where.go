@@ -13,6 +13,9 @@ type Where struct {
 	Rule string `json:"rule"`
 	// Bucket is the bucket that the client hashes into, counted from 0.
 	Bucket int `json:"bucket"`
+	// Sticky says that the node is not the bucket's owner: it keeps the client, by
+	// the rule's stickiness. The bucket's owner and the keeper know it.
+	Sticky bool `json:"sticky,omitempty"`
 }
 
 // ParseClient reads a client as people write it: ADDR, ADDR:PORT, and for IPv6

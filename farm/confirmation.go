@@ -65,9 +65,9 @@ type picture struct {
 	wire             segment.Counters
 	// settled is where settling stands, unsettled are the buckets that it is about.
 	settled settle.Status
-	// stickySettled says that no client is kept by another node than the owner.
-	stickySettled bool
-	unsettled     confirm.Buckets
+	// sticky are the buckets in which others than the owner may keep clients.
+	sticky    confirm.Buckets
+	unsettled confirm.Buckets
 }
 
 // event is something for the state machine. done is closed when what comes of it
@@ -454,7 +454,7 @@ func (c *confirmation) paint() {
 	c.picture.Store(&picture{
 		status: c.node.Status(), target: c.division(c.node.Target()), observed: c.division(c.node.Observed()),
 		lease: c.gate.lease, wire: c.wire.Counters(),
-		settled: c.settling.node.Status(), unsettled: c.gate.unsettled, stickySettled: c.gate.sticky.Empty(),
+		settled: c.settling.node.Status(), unsettled: c.gate.unsettled, sticky: c.gate.sticky,
 	})
 }
 

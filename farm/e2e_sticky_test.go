@@ -169,10 +169,10 @@ func TestClientsStay(t *testing.T) {
 				st, err := f.status(f.Nodes[1])
 				return err == nil && st.State == console.Stopped
 			})
-			f.eventually(20*time.Second, "the farm is settled", func() bool {
+			f.eventually(20*time.Second, "no client is kept any more", func() bool {
 				one, err := f.status(f.Nodes[0])
 				two, err2 := f.status(f.Nodes[2])
-				return err == nil && err2 == nil && one.Settled && two.Settled
+				return err == nil && err2 == nil && one.Rules[0].Sticky == 0 && two.Rules[0].Sticky == 0
 			})
 			must(t, watch.Check())
 			for _, d := range watch.DoubleAnswers() {

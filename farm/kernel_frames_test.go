@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -210,6 +211,9 @@ func randomFarm(random *rand.Rand, vips, rules int) (v []config.VIP, r []config.
 		}
 		first := port + 1 + uint16(random.IntN(50))
 		port = first + uint16(random.IntN(5))
+		if one.Protocol == config.TCP && one.Affinity == config.Client && len(r)%4 > 0 {
+			one.Sticky = time.Minute
+		}
 		one.Ports = []config.PortRange{{First: first, Last: port}}
 		r = append(r, one)
 	}

@@ -37,10 +37,14 @@ func (k *kernel) lease(good bool) {
 // now is the lease as the pipeline is told of it.
 func (k *kernel) now() pipeline.Lease {
 	now := bootNow()
+	l := pipeline.Lease{Now: now}
 	if k.good {
-		return pipeline.Lease{Now: now, Deadline: now + 1}
+		l.Deadline = now + 1
 	}
-	return pipeline.Lease{Now: now}
+	if k.granted {
+		l.Grant = now + 1
+	}
+	return l
 }
 
 // facts makes up what is known of a frame's flow, and tells the program.
@@ -98,6 +102,15 @@ func TestOtherStateIsFound(t *testing.T) {
 			return k.program.SetShare(s, false)
 		}
 	}
+	repart := func(change func(*xsk.Part)) func(*kernel) error {
+		return func(k *kernel) error {
+			s := kernelShare(k.table)
+			for i := range s.Parts {
+				change(&s.Parts[i])
+			}
+			return k.program.SetShare(s, false)
+		}
+	}
 	for name, change := range map[string]func(*kernel) error{
 		"no ask":       reshare(func(s sets) { clear(s.ask[:]) }),
 		"no unsettled": reshare(func(s sets) { clear(s.unsettled[:]) }),
@@ -106,6 +119,8 @@ func TestOtherStateIsFound(t *testing.T) {
 		"one word on":  reshare(func(s sets) { copy(s.unsettled[1:], s.unsettled[:1023]) }),
 		"lease over":   func(k *kernel) error { return k.program.SetLease(0) },
 		"lease good":   func(k *kernel) error { k.good = false; return nil },
+		"no grant":     func(k *kernel) error { k.granted = true; return nil },
+		"no sticky":    repart(func(s *xsk.Part) { clear(s.Sticky[:]) }),
 		"no flow": func(k *kernel) error {
 			k.unheard = true
 			return nil

@@ -34,6 +34,8 @@ type kernel struct {
 	out     []byte
 
 	good     bool // the lease
+	granted  bool // to keep clients
+	clients  map[xsk.Client]clientFacts
 	flows    map[xsk.Flow]pipeline.FlowState
 	halfOpen xsk.Flow // the one that the program knows of
 	unheard  bool     // the program is told of no more flows
@@ -55,7 +57,7 @@ func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []
 	}
 	k := &kernel{
 		t: t, table: pipeline.NewTable(compiled, share), vips: vips, rules: rules, offload: offload, out: make([]byte, 2048),
-		flows: make(map[xsk.Flow]pipeline.FlowState), random: rand.New(rand.NewPCG(11, 12)),
+		flows: make(map[xsk.Flow]pipeline.FlowState), clients: make(map[xsk.Client]clientFacts), random: rand.New(rand.NewPCG(11, 12)),
 	}
 	layout := kernelRules(compiled, offload)
 	layout.TestFlows = madeUpFlows
@@ -95,7 +97,7 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 		return expectation{xdpPass, r, r, true, false}
 	case r == pipeline.NotVIP:
 		return expectation{xdpDrop, r, r, false, false}
-	case k.offload == config.OffloadNone, r == pipeline.Parked, k.offload == config.OffloadReject && accepts:
+	case k.offload == config.OffloadNone, r.Verdict() == pipeline.Hold, k.offload == config.OffloadReject && accepts:
 		return expectation{xdpDrop, pipeline.NoReader, r, false, true}
 	case accepts:
 		return expectation{xdpPass, r, r, true, false}
@@ -107,6 +109,9 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 func (k *kernel) differs(frame []byte) error {
 	facts, err := k.facts(frame)
 	if err != nil {
+		return err
+	}
+	if err := k.client(frame, &facts); err != nil {
 		return err
 	}
 	expected := k.expect(frame, facts)
@@ -206,6 +211,9 @@ func randomShare(random *rand.Rand, rules int) *pipeline.Share {
 			if random.IntN(3) == 0 {
 				parts[i].Unsettled.Set(uint16(b))
 			}
+			if random.IntN(3) == 0 {
+				parts[i].Sticky.Set(uint16(b))
+			}
 		}
 	}
 	return shareOf(random, rules, parts)
@@ -257,6 +265,7 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		source := newFrameSource(t, random.Uint64(), vips, rules, kernelNIC)
 		for phase := range 3 {
 			k.lease(phase != 1)
+			k.grant(phase != 2)
 			if err := k.search(source, packets/farms/3); err != nil {
 				t.Fatalf("farm %d, offload %s, lease good: %v: %v", i, offload, k.good, err)
 			}

@@ -58,7 +58,7 @@ func (l *loop) status() console.Status {
 		State:    l.life.state,
 		Reason:   l.life.reason,
 		View:     console.ViewID(l.division.view.ID),
-		Settled:  shown.settled.Settled && shown.stickySettled,
+		Settled:  shown.settled.Settled && shown.sticky.Empty(),
 		Datapath: l.datapathStatus(),
 		Checks:   []console.Check{},
 		Services: []console.Service{},
@@ -93,6 +93,9 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 		}
 		if bits := shown.unsettled.Of(l.confirmation.ids[i]); bits != nil {
 			r.Unsettled = bits.Len()
+		}
+		if bits := shown.sticky.Of(l.confirmation.ids[i]); bits != nil {
+			r.Sticky = bits.Len()
 		}
 		if i < len(flows) {
 			r.Flows = flows[i]

@@ -51,10 +51,15 @@ func (c *confirmation) farewell() {
 	}
 }
 
-// keeps says whether this node keeps a client in a bucket of another's.
-func (c *confirmation) keeps(client sticky.Client) (keeps bool) {
+// keeper names the node that keeps a client though its bucket is another's, as far
+// as this node knows: itself, or one that it has asked; "" if none does.
+func (c *confirmation) keeper(client sticky.Client) (name string) {
 	if c.sticky != nil {
-		c.run1(func(confirm.Time) { keeps = c.sticky.keeps(client) })
+		c.run1(func(confirm.Time) {
+			if name = c.sticky.node.Keeper(client); c.sticky.keeps(client) {
+				name = c.self
+			}
+		})
 	}
-	return keeps
+	return name
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"thresher/cluster/sticky"
 	"thresher/console"
 )
 
@@ -16,11 +17,18 @@ func (l *loop) where(client netip.Addr, port uint16, rule string) (console.Where
 		return console.Where{}, err
 	}
 	place := l.datapath.rules.Place(netip.AddrPortFrom(client, port), i)
-	return console.Where{
+	w := console.Where{
 		Node:   l.division.owner(i, place.Bucket),
 		Rule:   l.cfg.Rules[i].Name,
 		Bucket: int(place.Bucket),
-	}, nil
+	}
+	if l.cfg.Rules[i].Sticky > 0 {
+		keeper := l.confirmation.keeper(sticky.Client{Rule: l.confirmation.ids[i], Bucket: place.Bucket, Addr: client.Unmap()})
+		if keeper != "" && keeper != w.Node {
+			w.Node, w.Sticky = keeper, true
+		}
+	}
+	return w, nil
 }
 
 func (l *loop) ruleNumber(name string) (int, error) {

@@ -10,9 +10,9 @@ import (
 // owner is what a node knows and asks as the owner of buckets.
 type owner struct {
 	pending  map[Client]*pending
-	verdicts map[Client]bool // those given to the data path since it last forgot
-	away     []away          // those that are another's, the oldest first
-	next     confirm.Time    // when questions are repeated; 0 for never
+	verdicts map[Client]string // those given to the data path since it last forgot: who keeps the client, "" for this node
+	away     []away            // those that are another's, the oldest first
+	next     confirm.Time      // when questions are repeated; 0 for never
 }
 
 // pending is a client that is being asked about.
@@ -30,7 +30,7 @@ type away struct {
 }
 
 func newOwner() owner {
-	return owner{pending: make(map[Client]*pending), verdicts: make(map[Client]bool)}
+	return owner{pending: make(map[Client]*pending), verdicts: make(map[Client]string)}
 }
 
 // Asked tells of clients whose SYNs wait for a verdict.
@@ -134,7 +134,7 @@ func (n *Node) decide(c Client, p *pending) bool {
 			return false
 		}
 	}
-	n.tell(c, Mine)
+	n.tell(c, Mine, "")
 	return true
 }
 
@@ -153,7 +153,7 @@ func (n *Node) answered(m *Message) {
 		}
 		n.counts.answered++
 		if m.Mine[i] {
-			n.tell(c, Elsewhere)
+			n.tell(c, Elsewhere, m.Name)
 			continue
 		}
 		p.not[m.Name] = true
@@ -162,12 +162,12 @@ func (n *Node) answered(m *Message) {
 }
 
 // tell gives the data path a verdict.
-func (n *Node) tell(c Client, s Standing) {
+func (n *Node) tell(c Client, s Standing, keeper string) {
 	delete(n.owner.pending, c)
 	if len(n.owner.verdicts) >= MaxVerdicts {
 		n.forget()
 	}
-	n.owner.verdicts[c] = true
+	n.owner.verdicts[c] = keeper
 	if s == Elsewhere {
 		n.owner.away = append(n.owner.away, away{c, n.now.Add(elsewhereFor)})
 	}
@@ -190,6 +190,10 @@ func (o *owner) due() confirm.Time {
 	}
 	return o.next
 }
+
+// Keeper returns the node that was lately said to keep a client of a bucket of this
+// node's; "" if none was.
+func (n *Node) Keeper(c Client) string { return n.owner.verdicts[c] }
 
 func compareClients(a, b Client) int {
 	if c := cmp.Compare(a.Rule, b.Rule); c != 0 {
