@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,7 @@ func TestExample(t *testing.T) {
 	want.Rules[0].Ports = append(want.Rules[0].Ports, PortRange{8000, 8010})
 	want.Rules[0].Affinity = Session
 	want.Rules[1].VIPs, want.Rules[1].Weight = []netip.Addr{addr("192.0.2.100")}, 50
+	want.Rules = slices.Insert(want.Rules, 1, Rule{"shop", TCP, nil, []PortRange{{8080, 8080}}, Client, 30 * time.Minute, 100})
 	want.Cluster.Insecure, want.Cluster.Keys = false, testKeys()
 	want.Cluster.Join = []netip.AddrPort{port("192.0.2.11:7946"), port("192.0.2.12:7946"), port("192.0.2.13:7946")}
 	if diff := diffConfig(want, c); diff != "" {

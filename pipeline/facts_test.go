@@ -23,7 +23,8 @@ func TestParseFacts(t *testing.T) {
 		{"none", 0, Facts{}},
 		{"all", metadata(0xfa01, 3, 1, 77), Facts{Flow: FlowTimeWait, HalfOpen: true, Stamped: true, Time: 77}},
 		{"nothing known", metadata(0xfa01, 0, 0, 0), Facts{Stamped: true}},
-		{"flags of later versions", metadata(0xfa01, 4, 0xfe, 1), Facts{Flow: FlowCookie, Stamped: true, Time: 1}},
+		{"flags of later versions", metadata(0xfa01, 4, 0xf0, 1), Facts{Flow: FlowCookie, Stamped: true, Time: 1}},
+		{"a client", metadata(0xfa01, 1, 2|8, 1), Facts{Flow: FlowListen, Remembered: true, Elsewhere: true, Stamped: true, Time: 1}},
 		{"another version", metadata(0xfa02, 2, 0, 1), Facts{}},
 		{"another program's", metadata(0x1234, 2, 1, 1), Facts{}},
 		{"a state that is none", metadata(0xfa01, 5, 0, 1), Facts{}},
@@ -52,6 +53,11 @@ func FuzzParseFacts(f *testing.F) {
 		flags := uint8(0)
 		if got.HalfOpen {
 			flags = 1
+		}
+		for flag, set := range map[uint8]bool{factsRemembered: got.Remembered, factsMine: got.Mine, factsElsewhere: got.Elsewhere} {
+			if set {
+				flags |= flag
+			}
 		}
 		if again := ParseFacts(metadata(0xfa01, uint8(got.Flow), flags, got.Time)); again != got {
 			t.Errorf("%+v, then %+v", got, again)

@@ -164,6 +164,9 @@ func (n *Node) measure() {
 // grant promises a holder to count on it for a lease and more, if it is alive.
 func (n *Node) grant(m *Message) {
 	if n.memory.Alive(m.Name, m.Boot) || n.params.broken(mutGrantAll) {
+		if p := n.peers[m.Name]; p != nil {
+			p.promised = n.now
+		}
 		n.send(m.Name, &Message{Kind: Grant, Seq: m.Seq, EchoBoot: m.Boot, Lease: n.params.Lease})
 	}
 }

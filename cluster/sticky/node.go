@@ -108,8 +108,10 @@ func (n *Node) SweepFailed(now confirm.Time) Actions {
 // ReceiveReport takes in another node's report.
 func (n *Node) ReceiveReport(now confirm.Time, r *settle.Report) Actions {
 	n.begin(now)
-	n.spoke(r.Name, r.Boot)
-	n.absorb(n.memory.Receive(n.now, r))
+	if n.current(r.Name, r.Boot) {
+		n.spoke(r.Name, r.Boot)
+		n.absorb(n.memory.Receive(n.now, r))
+	}
 	return n.finish()
 }
 
@@ -117,6 +119,9 @@ func (n *Node) ReceiveReport(now confirm.Time, r *settle.Report) Actions {
 // node's memory.
 func (n *Node) Receive(now confirm.Time, m *Message, remembers func(Client) bool) Actions {
 	n.begin(now)
+	if !n.current(m.Name, m.Boot) {
+		return n.finish()
+	}
 	n.spoke(m.Name, m.Boot)
 	n.judgePeers()
 	switch m.Kind {

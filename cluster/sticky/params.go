@@ -96,6 +96,9 @@ const (
 	mutFenceKept
 	// mutReturnKept remembers clients when a process that was given up is back.
 	mutReturnKept
+	// mutEarlySuccessor believes a new process while its predecessor's kernel may
+	// still accept.
+	mutEarlySuccessor
 )
 
 func (p *Params) broken(m mutation) bool { return p.mutation&m != 0 }

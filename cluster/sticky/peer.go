@@ -23,7 +23,8 @@ type peer struct {
 	goneAt  confirm.Time // since when it is not alive; 0 if it is
 	bye     confirm.Time // when a farewell of this boot takes effect; 0 for none
 
-	granted confirm.Time // until when its grant counts
+	promised confirm.Time // when it was last sent a Grant; 0 for never
+	granted  confirm.Time // until when its grant counts
 }
 
 // Heard tells of a heartbeat, as settle.Node.Heard.
@@ -34,7 +35,7 @@ func (n *Node) Heard(now confirm.Time, hb *confirm.Heartbeat) Actions {
 		p = &peer{name: hb.Name}
 		n.peers[hb.Name] = p
 	}
-	if p == nil || hb.Boot < p.boot || hb.Boot == p.boot && p.last != nil && hb.Seq < p.last.Seq {
+	if p == nil || !n.current(hb.Name, hb.Boot) || hb.Boot == p.boot && p.last != nil && hb.Seq < p.last.Seq {
 		return n.finish()
 	}
 	if hb.Boot > p.boot {
@@ -46,6 +47,17 @@ func (n *Node) Heard(now confirm.Time, hb *confirm.Heartbeat) Actions {
 		n.absorb(n.memory.Heard(n.now, hb))
 	}
 	return n.finish()
+}
+
+// current says whether a message is of a peer's present process or of a newer one.
+// A newer one does not count yet as long as its predecessor's kernel may still go
+// by a grant, or what that let in may be under way.
+func (n *Node) current(name string, boot uint64) bool {
+	p := n.peers[name]
+	if p == nil || p.boot == 0 || boot <= p.boot || n.params.broken(mutEarlySuccessor) {
+		return p == nil || boot >= p.boot
+	}
+	return p.promised == 0 || n.now.Sub(p.promised) >= n.params.hold()
 }
 
 // gone says whether the peer's farewell has taken effect.

@@ -98,6 +98,7 @@ func TestMutationsAreCaught(t *testing.T) {
 		{"packets under way are not waited for", mutNoLinger, 0},
 		{"grants to the dead", mutGrantAll, 69},
 		{"remembered over a fence", mutFenceKept, 22},
+		{"a successor speaks at once", mutEarlySuccessor, 998},
 		{"remembered over a return", mutReturnKept, 104},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
