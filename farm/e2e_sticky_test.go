@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -128,6 +129,18 @@ func (f *testFarm) checkKept(nodes ...*lab.Node) {
 	}
 }
 
+// checkWhere sees to it that a node that drains says of some client that it keeps it.
+func (f *testFarm) checkWhere(n *lab.Node, clients []netip.Addr) {
+	f.t.Helper()
+	want := n.Name + ", by stickiness"
+	for _, c := range clients[:100] {
+		if strings.HasPrefix(f.thresher(n, "where", c.String()), want) {
+			return
+		}
+	}
+	f.t.Errorf("%s says of none of 100 clients that it keeps it", n.Name)
+}
+
 // TestClientsStay joins and drains nodes under 1,000 clients with sessions: none
 // loses its session, and no SYN is answered twice.
 func TestClientsStay(t *testing.T) {
@@ -157,6 +170,7 @@ func TestClientsStay(t *testing.T) {
 			f.thresher(f.Nodes[1], "drain")
 			turn("drain")
 			f.checkKept(f.Nodes[0], f.Nodes[1])
+			f.checkWhere(f.Nodes[1], s.addrs)
 			s.end()
 			if s.lost.Load() > 0 {
 				t.Errorf("%d sessions lost", s.lost.Load())

@@ -30,7 +30,6 @@ type stickiness struct {
 	idle     []time.Duration // by rule number; 0 for rules without stickiness
 	ids      []confirm.RuleID
 	numbers  map[confirm.RuleID]uint32
-	vips     []netip.Addr
 
 	post, postBestEffort post
 	log                  *slog.Logger
