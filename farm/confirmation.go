@@ -34,7 +34,7 @@ type confirmation struct {
 
 	gossip    *cluster.Cluster // where it has a network of its own; else nil
 	reachable []string         // the other nodes that gossip reaches
-	told     uint64 // the version of half-open handshakes that the packet path knows
+	told      uint64           // the version of half-open handshakes that the packet path knows
 
 	notices  notices
 	others   others              // as of heading and answered
