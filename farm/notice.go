@@ -106,14 +106,18 @@ func (c *confirmation) expected(going []string) confirm.Buckets {
 	return c.given(v.ID, c.self)
 }
 
+// calm is how long a view must have lasted until it is worth working out what
+// follows it.
+const calm = 2 * time.Second
+
 // foresee works out beforehand what this node gets when another one goes, one node
 // at a time, so that a notice finds it done.
-func (c *confirmation) foresee() {
+func (c *confirmation) foresee(now confirm.Time) {
 	target := c.node.Target()
 	if target.ID != c.foreseen.target {
-		c.foreseen.target, c.foreseen.members = target.ID, 0
+		c.foreseen.target, c.foreseen.since, c.foreseen.members = target.ID, now, 0
 	}
-	if c.foreseen.members < len(target.Members) {
+	if now.Sub(c.foreseen.since) >= calm && c.foreseen.members < len(target.Members) {
 		c.expected([]string{target.Members[c.foreseen.members].Name})
 		c.foreseen.members++
 	}
