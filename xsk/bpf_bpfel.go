@@ -96,6 +96,7 @@ const (
 	bpfVarArmed      = "armed"
 	bpfVarConf       = "conf"
 	bpfVarEnumsInBtf = "enums_in_btf"
+	bpfVarHandover   = "handover"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -160,6 +161,7 @@ type bpfVariableSpecs struct {
 	Armed      *ebpf.VariableSpec `ebpf:"armed"`
 	Conf       *ebpf.VariableSpec `ebpf:"conf"`
 	EnumsInBtf *ebpf.VariableSpec `ebpf:"enums_in_btf"`
+	Handover   *ebpf.VariableSpec `ebpf:"handover"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -202,6 +204,7 @@ type bpfVariables struct {
 	Armed      *ebpf.Variable `ebpf:"armed"`
 	Conf       *ebpf.Variable `ebpf:"conf"`
 	EnumsInBtf *ebpf.Variable `ebpf:"enums_in_btf"`
+	Handover   *ebpf.Variable `ebpf:"handover"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/netip"
 	"strings"
 )
@@ -16,6 +17,7 @@ const (
 	kindSysctl  = "sysctl"
 	kindAddress = "address"
 	kindLink    = "link"
+	kindMAC     = "mac"
 )
 
 // formatVersion is the version of the journal's format. A journal of another
@@ -32,17 +34,21 @@ var ErrDamaged = errors.New("journal damaged")
 
 // Entry is one change to the machine, with what it takes to undo it.
 type Entry struct {
-	// Kind is "sysctl", "address" or "link"; it says which other fields count.
+	// Kind is "sysctl", "address", "link" or "mac"; it says which other fields
+	// count.
 	Kind string `json:"kind"`
 	// Name is a sysctl's path under /proc/sys, with slashes, since a name of an
 	// interface may have dots in it (as sysctl(8) allows).
 	Name string `json:"name,omitempty"`
 	// Old is the sysctl's value before the change.
 	Old string `json:"old,omitempty"`
-	// Link is the interface that got an address, or that was created.
+	// Link is the interface that got an address, of either kind, or that was
+	// created.
 	Link string `json:"link,omitempty"`
 	// Prefix is the address that was added.
 	Prefix netip.Prefix `json:"prefix,omitzero"`
+	// MAC is the Ethernet address that the interface was made to accept.
+	MAC string `json:"mac,omitempty"`
 }
 
 // String says what the change was.
@@ -54,6 +60,8 @@ func (e Entry) String() string {
 		return fmt.Sprintf("address %v on %s", e.Prefix, e.Link)
 	case kindLink:
 		return "interface " + e.Link
+	case kindMAC:
+		return fmt.Sprintf("frames to %s on %s", e.MAC, e.Link)
 	}
 	return "change of unknown kind " + e.Kind
 }
@@ -70,6 +78,11 @@ func (e Entry) check() error {
 		}
 		return checkLinkName(e.Link)
 	case kindLink:
+		return checkLinkName(e.Link)
+	case kindMAC:
+		if mac, err := net.ParseMAC(e.MAC); err != nil || len(mac) != 6 {
+			return fmt.Errorf("%q is no Ethernet address", e.MAC)
+		}
 		return checkLinkName(e.Link)
 	}
 	return fmt.Errorf("unknown kind of change %q", e.Kind)

@@ -85,14 +85,14 @@ static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, st
 {
 	enum reason reason;
 
-	if (conf.offload == OFFLOAD_NONE)
+	if (conf.offload == OFFLOAD_NONE && !handover)
 		return ask(ctx);
 	reason = judge(ip, end, vip);
 	if (reason >= NOT_MINE) {
 		count(reason);
 		return XDP_DROP;
 	}
-	if (conf.offload == OFFLOAD_REJECT)
+	if (conf.offload == OFFLOAD_REJECT && !handover)
 		return ask(ctx);
 	count(reason);
 	to_nic(eth);
