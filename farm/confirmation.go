@@ -27,11 +27,18 @@ type confirmation struct {
 	log  *slog.Logger
 
 	params confirm.Params
+	config confirm.Config
 
 	self      string
 	ids       []confirm.RuleID
 	shares    shares
 	divisions map[confirm.ViewID]*division // of the views lately computed
+
+	first   confirm.Actions    // of the node's first instant, until begin
+	since   confirm.Time       // when a node that goes on was last heard
+	pause   time.Duration      // for how long it was not
+	stop    context.CancelFunc // ends run
+	parting chan parting       // who waits for the snapshot that ends the node's life here
 
 	asks    chan event
 	ended   chan struct{}
@@ -61,8 +68,9 @@ type event struct {
 // maxDivisions bounds how many views' divisions are kept.
 const maxDivisions = 16
 
-// openConfirmation makes the node and lets nothing in.
-func openConfirmation(p *parts) (*confirmation, error) {
+// openConfirmation makes the node: the one that h has, if it has one, else a new
+// one. Its first lease is carried out, but nothing is said before begin.
+func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	a := p.nic.Attrs()
 	wire, err := segment.Open(&net.Interface{Index: a.Index, Name: a.Name, MTU: a.MTU, HardwareAddr: a.HardwareAddr, Flags: a.Flags}, farmKey(p.cfg))
 	if err != nil {
@@ -73,22 +81,57 @@ func openConfirmation(p *parts) (*confirmation, error) {
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
 		asks: make(chan event), ended: make(chan struct{}),
-		wake: time.NewTimer(0), bell: make(chan struct{}, 1),
+		wake: time.NewTimer(0), bell: make(chan struct{}, 1), parting: make(chan parting, 1),
+	}
+	if p.hooks != nil {
+		// Connections from before are here, in whatever bucket.
+		c.gate.unsettled = everyBucket(ids)
 	}
 	meta, err := p.meta(cluster.Up).Encode()
 	if err != nil {
 		return nil, err
 	}
 	c.params = confirmParams(p.cfg, p.configured())
-	node, actions, err := confirm.New(confirm.Config{
+	c.config = confirm.Config{
 		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
 		Meta: string(meta), Assign: c.assign,
-	}, bootTime())
-	if err != nil {
-		return nil, fmt.Errorf("cluster: %w", err)
 	}
-	c.node = node
-	return c, c.carryOut(actions)
+	if c.node, c.first, err = h.restore(c.config, p.log); err != nil {
+		return c, fmt.Errorf("cluster: %w", err)
+	}
+	if p.handed != nil && p.handed.resumed {
+		c.since = p.handed.Taken
+	}
+	if c.first.Lease == nil {
+		return c, nil
+	}
+	lease := *c.first.Lease
+	c.first.Lease = nil
+	return c, c.gate.set(lease)
+}
+
+// begin says what the node has to say first, and lets it live. failed is told why
+// it ended, if it ends by itself.
+func (c *confirmation) begin(failed func(error)) error {
+	if err := c.carryOut(c.first); err != nil {
+		return err
+	}
+	if c.since != 0 {
+		c.pause = bootTime().Sub(c.since)
+	}
+	c.publish(nil)
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	go func() { failed(c.run(ctx)) }()
+	return nil
+}
+
+// halt ends the node's life; the others hear nothing of it any more.
+func (c *confirmation) halt() {
+	if c.stop != nil {
+		c.stop()
+		<-c.ended
+	}
 }
 
 // farmKey seals heartbeats. A farm that goes without a key seals with a known
@@ -194,6 +237,9 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	for _, r := range a.Relays {
 		c.send(r.Heartbeat)
 	}
+	if a.Broadcast != nil {
+		c.part()
+	}
 	c.wake.Reset(max(0, a.Wake.Sub(bootTime())))
 	if len(a.Events) > 0 || a.Lease != nil && a.Lease.Moved || a.Broadcast != nil && c.looksOn() {
 		c.publish(a.Events)
@@ -218,9 +264,6 @@ func (c *confirmation) send(hb *confirm.Heartbeat) {
 func (c *confirmation) publish(events []confirm.Event) {
 	for _, e := range events {
 		c.log.Debug("confirmation", "event", e.Kind, "peer", e.Peer, "phase", e.Phase, "view", fmt.Sprintf("%016x", uint64(e.View)))
-	}
-	if c.node == nil {
-		return // its first instant
 	}
 	c.paint()
 	select {
@@ -274,8 +317,9 @@ func (c *confirmation) look() *picture {
 	return c.shown()
 }
 
-// close ends listening and sending. run must have returned.
+// close ends listening and sending.
 func (c *confirmation) close() error {
+	c.halt()
 	c.wake.Stop()
 	return c.wire.Close()
 }

@@ -28,9 +28,14 @@ func (f *fakeFarm) Status() console.Status {
 
 func (f *fakeFarm) Start(context.Context) error { f.state = console.Up; return nil }
 
+func (f *fakeFarm) Restart(_ context.Context, ready func()) error { ready(); return nil }
+
 func (f *fakeFarm) Stop(context.Context) error { f.state = console.Stopped; return nil }
 
-func (f *fakeFarm) Drain(context.Context, time.Duration) error { f.state = console.Draining; return nil }
+func (f *fakeFarm) Drain(context.Context, time.Duration) error {
+	f.state = console.Draining
+	return nil
+}
 
 func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (console.Where, error) {
 	if rule != "web" {

@@ -21,7 +21,7 @@ var ErrNoAddressList = errors.New("the driver takes no further addresses by netl
 // if it has gone since. It needs CAP_NET_ADMIN. The error is ErrNoAddressList
 // where the driver refuses, and then nothing is recorded.
 func (j *Journal) AcceptMAC(link string, mac config.MAC) error {
-	e := Entry{Kind: kindMAC, Link: link, MAC: mac.String()}
+	e := Entry{Kind: KindMAC, Link: link, MAC: mac.String()}
 	if err := e.check(); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func TestUndoExcept(t *testing.T) {
 		if err := changeAll(t, first); err != nil {
 			return err
 		}
-		kept := []Entry{{Kind: kindAddress, Link: "lo", Prefix: vip4}, {Kind: kindLink, Link: "thr0"}}
+		kept := []Entry{{Kind: KindAddress, Link: "lo", Prefix: vip4}, {Kind: KindLink, Link: "thr0"}}
 		next := reopen(t, path)
 		if err := next.UndoExcept(func(e Entry) bool { return slices.Contains(kept, e) }); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 // something that is not ours. An IPv6 address is added without duplicate address
 // detection (IFA_F_NODAD), since every node of the farm has it.
 func (j *Journal) AddAddress(link string, prefix netip.Prefix) error {
-	e := Entry{Kind: kindAddress, Link: link, Prefix: prefix}
+	e := Entry{Kind: KindAddress, Link: link, Prefix: prefix}
 	if err := e.check(); err != nil {
 		return err
 	}

@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// The kinds of change that a journal can hold.
+// The kinds of change that a journal can hold: Entry.Kind.
 const (
-	kindSysctl  = "sysctl"
-	kindAddress = "address"
-	kindLink    = "link"
-	kindMAC     = "mac"
+	KindSysctl  = "sysctl"
+	KindAddress = "address"
+	KindLink    = "link"
+	KindMAC     = "mac"
 )
 
 // formatVersion is the version of the journal's format. A journal of another
@@ -54,13 +54,13 @@ type Entry struct {
 // String says what the change was.
 func (e Entry) String() string {
 	switch e.Kind {
-	case kindSysctl:
+	case KindSysctl:
 		return fmt.Sprintf("sysctl %s, before %q", e.Name, e.Old)
-	case kindAddress:
+	case KindAddress:
 		return fmt.Sprintf("address %v on %s", e.Prefix, e.Link)
-	case kindLink:
+	case KindLink:
 		return "interface " + e.Link
-	case kindMAC:
+	case KindMAC:
 		return fmt.Sprintf("frames to %s on %s", e.MAC, e.Link)
 	}
 	return "change of unknown kind " + e.Kind
@@ -70,16 +70,16 @@ func (e Entry) String() string {
 // the file is read by root, and might have been written by somebody else.
 func (e Entry) check() error {
 	switch e.Kind {
-	case kindSysctl:
+	case KindSysctl:
 		return checkSysctlName(e.Name)
-	case kindAddress:
+	case KindAddress:
 		if !e.Prefix.IsValid() || e.Prefix.Addr().Is4In6() {
 			return errors.New("address entry without a valid prefix")
 		}
 		return checkLinkName(e.Link)
-	case kindLink:
+	case KindLink:
 		return checkLinkName(e.Link)
-	case kindMAC:
+	case KindMAC:
 		if mac, err := net.ParseMAC(e.MAC); err != nil || len(mac) != 6 {
 			return fmt.Errorf("%q is no Ethernet address", e.MAC)
 		}

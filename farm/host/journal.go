@@ -76,13 +76,13 @@ func (j *Journal) UndoExcept(keep func(Entry) bool) error {
 
 func undo(e Entry) error {
 	switch e.Kind {
-	case kindSysctl:
+	case KindSysctl:
 		return restoreSysctl(e.Name, e.Old)
-	case kindAddress:
+	case KindAddress:
 		return removeAddress(e.Link, e.Prefix)
-	case kindLink:
+	case KindLink:
 		return deleteVeth(e.Link)
-	case kindMAC:
+	case KindMAC:
 		return refuseMAC(e.Link, e.MAC)
 	}
 	return fmt.Errorf("unknown kind of change %q", e.Kind)
