@@ -102,13 +102,15 @@ func (p *parts) start() (err error) {
 		return err
 	}
 	p.handed.resume(p)
-	if err := p.datapath.open(p.nic); err != nil {
+	if p.cluster, err = p.startCluster(); err != nil {
 		return err
 	}
 	if p.responder, err = p.openResponder(); err != nil {
 		return err
 	}
-	if p.cluster, err = p.startCluster(); err != nil {
+	// Last, since a queue that the process before this one has read stays bound
+	// for a while.
+	if err := p.datapath.open(p.nic); err != nil {
 		return err
 	}
 	if p.listener, err = p.listen(); err != nil {
