@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -200,6 +201,7 @@ func TestRestartInPlace(t *testing.T) {
 
 func restartFiveTimes(t *testing.T, f *testFarm) {
 	f.startAll()
+	f.acquainted()
 	k := f.talk(300)
 	c := f.capture()
 	defer c.Close()
@@ -229,6 +231,20 @@ func restartFiveTimes(t *testing.T, f *testFarm) {
 		t.Errorf("after it: %v, %v", s.State, err)
 	}
 	f.leavesNothing(victim)
+}
+
+// acquainted waits until every node has heard by gossip that all are up.
+func (f *testFarm) acquainted() {
+	f.t.Helper()
+	f.eventually(5*time.Second, "every node shows all of them as up", func() bool {
+		for _, n := range f.Nodes {
+			s, err := f.status(n)
+			if err != nil || len(s.Nodes) != len(f.Nodes) || slices.ContainsFunc(s.Nodes, func(n console.Node) bool { return n.State != console.Up }) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // leavesNothing stops a node's daemon and looks for pins.
@@ -291,6 +307,7 @@ func TestHandOverByFile(t *testing.T) {
 	victim := f.Nodes[1]
 	f.startHandingOver(victim)
 	f.converge(f.Nodes...)
+	f.acquainted()
 	c := f.capture()
 	defer c.Close()
 	k := f.talk(100)

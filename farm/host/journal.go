@@ -70,6 +70,9 @@ func (j *Journal) UndoExcept(keep func(Entry) bool) error {
 		}
 	}
 	slices.Reverse(left)
+	if len(left) == len(j.state.Entries) && len(left) > 0 {
+		return errors.Join(failed...) // as it was
+	}
 	j.state.Entries = left
 	return errors.Join(append(failed, j.save())...)
 }
