@@ -28,6 +28,7 @@ type Cluster struct {
 	address  netip.AddrPort
 	peers    []netip.AddrPort // configured, without this node itself
 	tuning   tuning
+	outboxes *outboxes
 
 	updating sync.Mutex // serialises SetMeta
 
@@ -70,11 +71,14 @@ func start(c Config, t tuning) (*Cluster, error) {
 	if t.memberlist != nil {
 		t.memberlist(mc)
 	}
-	list, err := memberlist.Create(mc)
-	if err != nil {
+	if err := openTransport(mc); err != nil {
 		return nil, fmt.Errorf("start cluster on %s: %w", c.Bind, listenError(err))
 	}
-	cl := &Cluster{list: list, delegate: d, log: log, address: d.own().Address}
+	list, err := memberlist.Create(mc)
+	if err != nil {
+		return nil, fmt.Errorf("start cluster on %s: %w", c.Bind, errors.Join(err, mc.Transport.Shutdown()))
+	}
+	cl := &Cluster{list: list, delegate: d, log: log, address: d.own().Address, outboxes: newOutboxes()}
 	cl.tuning = t.withDefaults(c, mc)
 	cl.peers = others(c.Join, c.Bind, cl.address)
 	cl.ctx, cl.cancel = context.WithCancel(context.Background())
@@ -189,7 +193,8 @@ func (c *Cluster) Leave(timeout time.Duration) error {
 	return nil
 }
 
-// Shutdown closes the sockets and waits for the goroutines that Join started.
+// Shutdown closes the sockets and waits for the goroutines that Join and Send
+// started; a message that is under way may take two seconds.
 // Without Leave before, the others take it for a crash. It may be called more
 // than once.
 func (c *Cluster) Shutdown() error {

@@ -1,10 +1,12 @@
 package cluster
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -31,6 +33,9 @@ type delegate struct {
 	log  *logAdapter
 	bell chan struct{} // one slot: a pending ring stands for all changes so far
 
+	inbox             chan Message
+	received, dropped atomic.Uint64 // messages
+
 	mu      sync.Mutex
 	meta    []byte // what this node tells, encoded
 	members map[string]entry
@@ -53,6 +58,7 @@ func newDelegate(self string, meta []byte, log *logAdapter) *delegate {
 	return &delegate{
 		self: self, log: log, meta: meta,
 		bell:    make(chan struct{}, 1),
+		inbox:   make(chan Message, inboxLen),
 		members: make(map[string]entry),
 	}
 }
@@ -109,6 +115,14 @@ func (d *delegate) list() []Member {
 	return list
 }
 
+// member returns what is known of one node.
+func (d *delegate) member(name string) (Member, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e, ok := d.members[name]
+	return e.member, ok
+}
+
 // own returns this node's own entry.
 func (d *delegate) own() Member {
 	d.mu.Lock()
@@ -144,9 +158,22 @@ func (d *delegate) NotifyMerge(peers []*memberlist.Node) error {
 	return nil
 }
 
-// NotifyMsg, GetBroadcasts, LocalState and MergeRemoteState are not used:
-// everything that nodes tell each other here is metadata.
-func (d *delegate) NotifyMsg([]byte)                {}
+// NotifyMsg passes a message on. memberlist uses b again.
+func (d *delegate) NotifyMsg(b []byte) {
+	if len(b) == 0 {
+		d.dropped.Add(1)
+		return
+	}
+	select {
+	case d.inbox <- Message{Kind: b[0], Payload: bytes.Clone(b[1:])}:
+		d.received.Add(1)
+	default:
+		d.dropped.Add(1)
+	}
+}
+
+// GetBroadcasts, LocalState and MergeRemoteState are not used: what all nodes are
+// to know is metadata.
 func (d *delegate) GetBroadcasts(_, _ int) [][]byte { return nil }
 func (d *delegate) LocalState(bool) []byte          { return nil }
 func (d *delegate) MergeRemoteState([]byte, bool)   {}

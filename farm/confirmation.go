@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"thresher/cluster"
 	"thresher/cluster/confirm"
 	"thresher/cluster/segment"
@@ -28,6 +26,7 @@ type confirmation struct {
 
 	params confirm.Params
 	config confirm.Config
+	lazy   bool // renewals may wait for the receiver's own next heartbeat
 
 	self      string
 	ids       []confirm.RuleID
@@ -42,7 +41,7 @@ type confirmation struct {
 
 	asks    chan event
 	ended   chan struct{}
-	wake    *time.Timer
+	wake    time.Time // when the protocol wants to be told the time
 	bell    chan struct{}
 	picture atomic.Pointer[picture]
 }
@@ -78,10 +77,10 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	}
 	ids := ruleIDs(p.cfg.Rules)
 	c := &confirmation{
-		wire: wire, gate: &gate{datapath: p.datapath, ids: ids}, log: p.log,
+		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
-		asks: make(chan event), ended: make(chan struct{}),
-		wake: time.NewTimer(0), bell: make(chan struct{}, 1), parting: make(chan parting, 1),
+		asks: make(chan event, 1), ended: make(chan struct{}),
+		bell: make(chan struct{}, 1), parting: make(chan parting, 1),
 	}
 	if p.hooks != nil {
 		// Connections from before are here, in whatever bucket.
@@ -92,6 +91,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 		return nil, err
 	}
 	c.params = confirmParams(p.cfg, p.configured())
+	c.lazy = c.params.AllowsLateReading()
 	c.config = confirm.Config{
 		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
 		Meta: string(meta), Assign: c.assign,
@@ -162,14 +162,8 @@ func confirmParams(cfg *config.Config, nodes int) confirm.Params {
 	return p
 }
 
-// bootTime is the present on the clock of all leases, which the kernel program
-// reads too, and which goes on while the machine is suspended.
-func bootTime() confirm.Time {
-	var ts unix.Timespec
-	// clock_gettime(2) fails for no clock that the kernel has.
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
-	return confirm.Time(ts.Nano())
-}
+// bootTime is the present as the protocol has it.
+func bootTime() confirm.Time { return confirm.Time(bootNow()) }
 
 // assign computes what a view gives to this node.
 func (c *confirmation) assign(v confirm.View) confirm.Buckets {
@@ -192,36 +186,49 @@ func (c *confirmation) division(v confirm.View) *division {
 // run drives the protocol until ctx is done or the packet path fails.
 func (c *confirmation) run(ctx context.Context) error {
 	defer close(c.ended)
-	for {
-		e := event{happens: c.node.Tick}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-c.wire.Readable():
-		case <-c.wake.C:
-		case e = <-c.asks:
+	defer context.AfterFunc(ctx, c.wire.Interrupt)()
+	for ctx.Err() == nil {
+		if err := c.wire.Wait(c.wake); err != nil {
+			return err
 		}
 		if err := c.listen(); err != nil {
 			return err
 		}
-		if err := c.carryOut(e.happens(bootTime())); err != nil {
+		if err := c.answer(); err != nil {
 			return err
 		}
-		if e.done != nil {
-			close(e.done)
-		}
 	}
+	return nil
 }
 
 // listen feeds the heartbeats that wait, before anything else learns what time it
-// is: what this process did not read while it was stopped is not silence.
+// is: what this process did not read while it was stopped is not silence. It lets
+// time pass in any case.
 func (c *confirmation) listen() (err error) {
-	c.wire.Receive(func(hb *confirm.Heartbeat) {
+	heard := c.wire.Receive(func(hb *confirm.Heartbeat) {
 		if err == nil {
 			err = c.carryOut(c.node.Receive(bootTime(), hb))
 		}
 	})
+	if heard == 0 && err == nil {
+		err = c.carryOut(c.node.Tick(bootTime()))
+	}
 	return err
+}
+
+// answer lets the events happen that others of the daemon ask for.
+func (c *confirmation) answer() error {
+	for {
+		select {
+		case e := <-c.asks:
+			if err := c.carryOut(e.happens(bootTime())); err != nil {
+				return err
+			}
+			close(e.done)
+		default:
+			return nil
+		}
+	}
 }
 
 // carryOut does what the protocol says, in the order in which it must be done.
@@ -232,15 +239,15 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 		}
 	}
 	if a.Broadcast != nil {
-		c.send(a.Broadcast)
+		c.send(a.Broadcast, a.News || !c.lazy)
 	}
 	for _, r := range a.Relays {
-		c.send(r.Heartbeat)
+		c.send(r.Heartbeat, true)
 	}
 	if a.Broadcast != nil {
 		c.part()
 	}
-	c.wake.Reset(max(0, a.Wake.Sub(bootTime())))
+	c.wake = time.Now().Add(a.Wake.Sub(bootTime()))
 	if len(a.Events) > 0 || a.Lease != nil && a.Lease.Moved || a.Broadcast != nil && c.looksOn() {
 		c.publish(a.Events)
 	}
@@ -254,8 +261,8 @@ func (c *confirmation) looksOn() bool {
 	return shown != nil && shown.status.Phase != confirm.Up && shown.observed.view.ID != c.node.Observed().ID
 }
 
-func (c *confirmation) send(hb *confirm.Heartbeat) {
-	if err := c.wire.Send(hb); err != nil {
+func (c *confirmation) send(hb *confirm.Heartbeat, news bool) {
+	if err := c.wire.Send(hb, news); err != nil {
 		c.log.Error("a heartbeat was not sent", "err", err)
 	}
 }
@@ -286,6 +293,7 @@ func (c *confirmation) do(happens func(now confirm.Time) confirm.Actions) {
 	e := event{happens, make(chan struct{})}
 	select {
 	case c.asks <- e:
+		c.wire.Interrupt()
 	case <-c.ended:
 		return
 	}
@@ -320,6 +328,5 @@ func (c *confirmation) look() *picture {
 // close ends listening and sending.
 func (c *confirmation) close() error {
 	c.halt()
-	c.wake.Stop()
 	return c.wire.Close()
 }

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
 
+	"thresher/cluster/confirm/handover"
 	"thresher/config"
 	"thresher/health"
 	"thresher/pipeline"
@@ -20,25 +23,20 @@ import (
 // datapath carries VIP packets from the interface to the stack and judges them
 // by the table of the moment.
 type datapath struct {
-	rules   *pipeline.Rules
-	table   atomic.Pointer[pipeline.Table]
-	mode    config.XDPMode
-	stack   *xsk.Stack
-	program *xsk.Program
-	queues  []*queue
-	wanted  int // how many queues to open at first
+	rules    *pipeline.Rules
+	table    atomic.Pointer[pipeline.Table]
+	deadline atomic.Int64 // of the lease, in ns of CLOCK_BOOTTIME
+	mode     config.XDPMode
+	stack    *xsk.Stack
+	program  *xsk.Program
+	queues   []*queue
+	opened   atomic.Pointer[[]*queue] // the same, for other goroutines
+	wanted   int                      // how many queues to open at first
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	failed  chan error // the first queue that gave up
-}
-
-// queue is one queue with what it counts.
-type queue struct {
-	*xsk.Queue
-	counters pipeline.Counters
-	reasons  [xsk.BatchSize]pipeline.Reason
 }
 
 // loadDatapath makes the way to the stack and loads the program. No packet is
@@ -58,8 +56,10 @@ func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts) (*da
 	if d.stack, err = xsk.OpenStack(nic, max(d.wanted, nic.Attrs().NumRxQueues)); err != nil {
 		return d, err
 	}
-	d.program, err = xsk.LoadProgram(kernelRules(d.rules, cfg.Datapath.Offload))
-	return d, err
+	if d.program, err = xsk.LoadProgram(kernelRules(d.rules, cfg.Datapath.Offload)); err != nil {
+		return d, err
+	}
+	return d, d.stack.Fence(d.program)
 }
 
 // enter puts the program onto the interface, with the share and the lease that
@@ -109,8 +109,8 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 		if err != nil {
 			return err
 		}
-		one := &queue{Queue: q}
-		d.queues = append(d.queues, one)
+		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline)}
+		d.add(one)
 		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {
 			return err
@@ -119,9 +119,16 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 	return nil
 }
 
+// add adds a queue, also for other goroutines to see.
+func (d *datapath) add(q *queue) {
+	d.queues = append(d.queues, q)
+	opened := slices.Clone(d.queues)
+	d.opened.Store(&opened)
+}
+
 // carry runs one queue until the packet path is closed.
 func (d *datapath) carry(q *queue) {
-	err := q.Run(d.ctx, func(frames [][]byte, pass []bool) { q.handle(d.table.Load(), frames, pass) })
+	err := q.Run(d.ctx, &q.handler)
 	if err == nil {
 		return
 	}
@@ -131,42 +138,72 @@ func (d *datapath) carry(q *queue) {
 	}
 }
 
-// handle judges one batch by one table.
-func (q *queue) handle(t *pipeline.Table, frames [][]byte, pass []bool) {
-	reasons := q.reasons[:len(frames)]
-	t.JudgeBatch(frames, reasons)
-	for i, r := range reasons {
-		if r.Verdict() == pipeline.Accept {
-			t.Deliver(frames[i])
-			pass[i] = true
-		}
-	}
-	q.counters.Add(reasons)
-}
-
 // apply makes the kernel program and every queue judge by a share from the next
-// packet on; nil serves nothing. On an error nothing is served.
+// packet on; nil serves nothing. On an error nothing is served. Where the share
+// takes something away, no packet is judged by the old one in the kernel program
+// when apply returns.
 func (d *datapath) apply(s *pipeline.Share) error {
-	table := pipeline.NewTable(d.rules, s)
+	old := d.table.Load()
+	table := pipeline.NewTable(d.rules, s).WithHalfOpen(old.HalfOpen)
 	d.table.Store(table)
-	if err := d.program.SetShare(kernelShare(table)); err != nil {
+	if err := d.program.SetShare(kernelShare(table), takes(old, table)); err != nil {
 		d.table.Store(pipeline.NewTable(d.rules, nil))
-		return errors.Join(err, d.program.SetShare(nil))
+		return errors.Join(err, d.program.SetShare(nil, true))
 	}
 	return nil
+}
+
+// halfOpen makes the handshakes those that other nodes have half done, whose SYNs
+// are left to them.
+func (d *datapath) halfOpen(handshakes []handover.Tuple) error {
+	flows := make([]xsk.Flow, len(handshakes))
+	for i, h := range handshakes {
+		flows[i] = xsk.Flow{Client: h.Client, VIP: h.Server}
+	}
+	set := pipeline.NewHalfOpen(len(handshakes), func(yield func(client, server netip.AddrPort) bool) {
+		for _, h := range handshakes {
+			if !yield(h.Client, h.Server) {
+				return
+			}
+		}
+	})
+	d.table.Store(d.table.Load().WithHalfOpen(set))
+	return d.program.SetHalfOpen(flows)
+}
+
+// lease lets new flows in until deadline, in nanoseconds of CLOCK_BOOTTIME; 0
+// fences the node. A queue may still be at a batch that it judges by the lease
+// before: what opens a flow in it ends at the fence before the stack (xsk.Stack).
+func (d *datapath) lease(deadline int64) error {
+	if deadline < d.deadline.Load() {
+		defer d.deadline.Store(deadline) // the kernel first
+	} else {
+		d.deadline.Store(deadline)
+	}
+	return d.program.SetLease(deadline)
 }
 
 // counts is what became of VIP packets so far, by reason, in the kernel program
 // and in the pipeline together; asked is how many of them the pipeline had.
 func (d *datapath) counts() (sum [pipeline.ReasonLen]uint64, asked uint64, err error) {
+	sum, asked = d.asked()
+	err = d.program.AddCounters(sum[:])
+	return sum, asked, err
+}
+
+// asked is the pipeline's part of counts. A packet that was parked counts in sum
+// twice, as that and by what became of it, but was asked about once.
+func (d *datapath) asked() (sum [pipeline.ReasonLen]uint64, asked uint64) {
 	for _, q := range d.queues {
 		q.counters.AddTo(&sum)
 	}
 	for _, n := range sum {
 		asked += n
 	}
-	err = d.program.AddCounters(sum[:])
-	return sum, asked, err
+	for _, q := range d.queues {
+		q.lot.AddTo(&sum)
+	}
+	return sum, asked
 }
 
 // stats are the sockets' counters, all queues together.
@@ -221,6 +258,3 @@ func (d *datapath) closeQueues() error {
 	}
 	return errors.Join(errs...)
 }
-
-// lease is until when the node may let flows in, on CLOCK_BOOTTIME.
-func (d *datapath) lease(deadline int64) error { return nil }

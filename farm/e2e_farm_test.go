@@ -23,7 +23,10 @@ import (
 // binary is the program under test, built once.
 var binary string
 
-func TestMain(m *testing.M) { leftout.Exit(programtest.Run(m, &binary)) }
+func TestMain(m *testing.M) {
+	lab.BeEchoProcess()
+	leftout.Exit(programtest.Run(m, &binary))
+}
 
 // vmac is the VIP's shared Ethernet address: 5a:fe and the address.
 var vmac = func() config.MAC {

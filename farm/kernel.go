@@ -17,8 +17,8 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 		Multiplier: r.VIPs.Multiplier,
 		Vips:       uint32(len(r.VMACs)),
 		Offload:    uint32(offload),
-		// Each rule, and ICMP echo, may have a set of its own.
-		MaxSets: uint32(len(r.Affinities)) + 1,
+		// Each rule, and ICMP echo, may have a part of its own.
+		MaxParts: uint32(len(r.Affinities)) + 1,
 	}
 	k.Nic = kernelMAC(r.NIC)
 	k.Tcp.OfPort, k.Tcp.Rule = r.TCP.OfPort, r.TCP.Rule
@@ -48,9 +48,48 @@ func kernelShare(t *pipeline.Table) *xsk.Share {
 		return nil
 	}
 	last := len(t.PartOf) - 1
-	s := &xsk.Share{SetOfRule: t.PartOf[:last], SetOfEcho: t.PartOf[last]}
+	s := &xsk.Share{PartOfRule: t.PartOf[:last], PartOfEcho: t.PartOf[last]}
 	for i := range t.Parts {
-		s.Sets = append(s.Sets, xsk.BucketSet(t.Parts[i].Mine))
+		part := &t.Parts[i]
+		s.Parts = append(s.Parts, xsk.Part{
+			Mine: xsk.BucketSet(part.Mine), Ask: xsk.BucketSet(part.Ask), Unsettled: xsk.BucketSet(part.Unsettled),
+		})
 	}
 	return s
+}
+
+// takes tells whether a new table takes from this node what the old one let it
+// accept: a bucket, or the right to judge there without asking whose a flow is.
+// Then a packet that is judged by the old one must not come out afterwards.
+func takes(old, next *pipeline.Table) bool {
+	if !old.Serving || !next.Serving {
+		return old.Serving
+	}
+	type pair struct{ old, next uint16 }
+	compared := make(map[pair]bool)
+	for rule := range old.PartOf {
+		p := pair{old.PartOf[rule], next.PartOf[rule]}
+		if compared[p] {
+			continue
+		}
+		compared[p] = true
+		if takesPart(&old.Parts[p.old], &next.Parts[p.next]) {
+			return true
+		}
+	}
+	return false
+}
+
+func takesPart(old, next *pipeline.Part) bool {
+	for i := range old.Mine {
+		if old.Mine[i]&^next.Mine[i] != 0 {
+			return true
+		}
+		// Only in buckets that were its own could the node accept without asking.
+		unsettled := next.Unsettled[i] | next.Ask[i]
+		if old.Mine[i]&unsettled&^(old.Unsettled[i]|old.Ask[i]) != 0 {
+			return true
+		}
+	}
+	return false
 }

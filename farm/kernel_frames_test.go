@@ -129,9 +129,23 @@ func (s *frameSource) transport(ip *layers.IPv4) []gopacket.SerializableLayer {
 		return []gopacket.SerializableLayer{ip, udp, payload}
 	}
 	ip.Protocol = layers.IPProtocolTCP
-	tcp := &layers.TCP{SrcPort: layers.TCPPort(s.port()), DstPort: layers.TCPPort(s.port()), SYN: true}
+	tcp := &layers.TCP{SrcPort: layers.TCPPort(s.port()), DstPort: layers.TCPPort(s.port())}
+	s.flags(tcp)
 	_ = tcp.SetNetworkLayerForChecksum(ip) // never fails for IPv4
 	return []gopacket.SerializableLayer{ip, tcp, payload}
+}
+
+// flags makes a packet open a flow, go on with one, or do some of both.
+func (s *frameSource) flags(tcp *layers.TCP) {
+	switch s.random.IntN(4) {
+	case 0, 1:
+		tcp.SYN = true
+	case 2:
+		tcp.ACK = true
+	default:
+		tcp.FIN, tcp.SYN, tcp.RST = s.random.IntN(2) == 0, s.random.IntN(2) == 0, s.random.IntN(2) == 0
+		tcp.PSH, tcp.ACK, tcp.URG = s.random.IntN(2) == 0, s.random.IntN(2) == 0, s.random.IntN(2) == 0
+	}
 }
 
 // ruled is a whole packet of a rule, from a new client.

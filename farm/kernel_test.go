@@ -2,10 +2,10 @@ package farm
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -30,7 +30,15 @@ type kernel struct {
 	rules   []config.Rule
 	offload config.Offload
 	counts  [pipeline.ReasonLen]uint64 // expected of the program
+	met     [pipeline.ReasonLen]uint64 // the pipeline's own
 	out     []byte
+
+	good     bool // the lease
+	flows    map[xsk.Flow]pipeline.FlowState
+	halfOpen xsk.Flow // the one that the program knows of
+	unheard  bool     // the program is told of no more flows
+	flags    byte     // of TCP packets in benchmarks, if any
+	random   *rand.Rand
 }
 
 var kernelNIC = config.MAC{0x02, 0, 0, 0, 0, 0x0b}
@@ -45,64 +53,122 @@ func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &kernel{t: t, table: pipeline.NewTable(compiled, share), vips: vips, rules: rules, offload: offload, out: make([]byte, 2048)}
+	k := &kernel{
+		t: t, table: pipeline.NewTable(compiled, share), vips: vips, rules: rules, offload: offload, out: make([]byte, 2048),
+		flows: make(map[xsk.Flow]pipeline.FlowState), random: rand.New(rand.NewPCG(11, 12)),
+	}
 	layout := kernelRules(compiled, offload)
+	layout.TestFlows = madeUpFlows
 	change(layout)
 	if k.program, err = xsk.LoadProgram(layout); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { k.program.Close() })
-	if err := k.program.SetShare(kernelShare(k.table)); err != nil {
+	if err := k.program.SetShare(kernelShare(k.table), false); err != nil {
 		t.Fatal(err)
 	}
+	k.lease(true)
 	if err := k.program.Arm(); err != nil {
 		t.Fatal(err)
 	}
 	return k
 }
 
+// expectation is what the program is to do with a frame.
+type expectation struct {
+	action    uint32
+	reason    pipeline.Reason // that it counts; Other: none
+	judged    pipeline.Reason // the pipeline's
+	rewritten bool
+	asked     bool
+}
+
+// goesOn tells whether a frame is one of a flow that is here, and opens none: it
+// goes on also where nobody reads.
+func goesOn(frame []byte, facts pipeline.Facts) bool {
+	if _, ok := flowOf(frame); !ok || binary.BigEndian.Uint16(frame[20:])&0x3fff != 0 {
+		return false
+	}
+	const flags, opening, syn = 13, 0x17, 0x02
+	tcp := frame[14+int(frame[14]&15)*4:]
+	return tcp[flags]&opening != syn && facts.Flow >= pipeline.FlowKnown
+}
+
 // expect is the program's verdict by the pipeline's. Where the program would ask
 // the pipeline, it finds no reader here, and says so.
-func (k *kernel) expect(frame []byte) (action uint32, reason pipeline.Reason, rewritten bool) {
-	reason = k.table.Judge(frame)
+func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
+	r := k.table.Judge(frame, facts, k.now())
+	accepts := r.Verdict() == pipeline.Accept
 	switch {
-	case reason.Verdict() == pipeline.Untouched:
-		return xdpPass, reason, false
-	case reason == pipeline.AcceptedNeighbour:
-		return xdpPass, reason, true
-	case reason == pipeline.NotVIP:
-		return xdpDrop, reason, false
-	case k.offload == config.OffloadNone,
-		k.offload == config.OffloadReject && reason.Verdict() == pipeline.Accept:
-		return xdpDrop, pipeline.NoReader, false
-	case reason.Verdict() == pipeline.Accept:
-		return xdpPass, reason, true
+	case r.Verdict() == pipeline.Untouched:
+		return expectation{xdpPass, r, r, false, false}
+	case r == pipeline.AcceptedNeighbour:
+		return expectation{xdpPass, r, r, true, false}
+	case r == pipeline.NotVIP:
+		return expectation{xdpDrop, r, r, false, false}
+	case k.offload == config.OffloadNone, r == pipeline.Parked, k.offload == config.OffloadReject && accepts:
+		if goesOn(frame, facts) {
+			return expectation{xdpPass, pipeline.AcceptedKnown, r, true, true}
+		}
+		return expectation{xdpDrop, pipeline.NoReader, r, false, true}
+	case accepts:
+		return expectation{xdpPass, r, r, true, false}
 	}
-	return xdpDrop, reason, false
+	return expectation{xdpDrop, r, r, false, false}
 }
 
 // differs runs one frame through both and says where they disagree.
 func (k *kernel) differs(frame []byte) error {
-	action, reason, rewritten := k.expect(frame)
+	facts, err := k.facts(frame)
+	if err != nil {
+		return err
+	}
+	expected := k.expect(frame, facts)
 	run := ebpf.RunOptions{Data: frame, DataOut: k.out}
 	got, err := k.program.Run(&run)
 	if err != nil {
 		return err
 	}
-	if reason.Verdict() != pipeline.Untouched {
-		k.counts[reason]++
+	k.met[expected.judged]++
+	if expected.reason != expected.judged {
+		k.met[expected.reason]++
+	}
+	if expected.reason.Verdict() != pipeline.Untouched {
+		k.counts[expected.reason]++
+	}
+	if got != expected.action {
+		return fmt.Errorf("verdict %d, the pipeline's %s asks for %d: %x", got, expected.judged, expected.action, frame)
+	}
+	out := run.DataOut
+	if expected.asked {
+		if out, err = k.handedOver(frame, out, expected.judged); err != nil {
+			return err
+		}
 	}
 	want := frame
-	if rewritten {
+	if expected.rewritten {
 		want = append(append([]byte{}, kernelNIC[:]...), frame[6:]...)
 	}
-	if got != action {
-		return fmt.Errorf("verdict %d, the pipeline's %s asks for %d: %x", got, reason, action, frame)
-	}
-	if !bytes.Equal(run.DataOut, want) {
-		return fmt.Errorf("%s: frame is %x, want %x", reason, run.DataOut, want)
+	if !bytes.Equal(out, want) {
+		return fmt.Errorf("%s: frame is %x, want %x", expected.judged, out, want)
 	}
 	return nil
+}
+
+// handedOver takes off the metadata that a frame was handed over with, and says
+// whether the pipeline comes to the same by them.
+func (k *kernel) handedOver(frame, out []byte, want pipeline.Reason) ([]byte, error) {
+	if len(out) != len(frame)+8 {
+		return nil, fmt.Errorf("%s: %d bytes handed over of a frame of %d, want 8 more", want, len(out), len(frame))
+	}
+	facts := pipeline.ParseFacts(binary.LittleEndian.Uint64(out))
+	if !facts.Stamped {
+		return nil, fmt.Errorf("%s: metadata %x are none", want, out[:8])
+	}
+	if got := k.table.Judge(frame, facts, k.now()); got != want {
+		return nil, fmt.Errorf("by the metadata %+v, the pipeline comes to %s, want %s: %x", facts, got, want, frame)
+	}
+	return out[8:], nil
 }
 
 // counted says where the program's counters are not what the pipeline's reasons
@@ -140,7 +206,27 @@ func (k *kernel) search(source *frameSource, n int) error {
 	return k.counted()
 }
 
+// randomShare has buckets of every kind in all of three parts.
 func randomShare(random *rand.Rand, rules int) *pipeline.Share {
+	parts := make([]*pipeline.Part, 3)
+	for i := range parts {
+		parts[i] = &pipeline.Part{}
+		for b := range pipeline.Buckets {
+			if random.IntN(3) == i {
+				parts[i].Mine.Set(uint16(b))
+			} else if random.IntN(4) == 0 {
+				parts[i].Ask.Set(uint16(b))
+			}
+			if random.IntN(3) == 0 {
+				parts[i].Unsettled.Set(uint16(b))
+			}
+		}
+	}
+	return shareOf(random, rules, parts)
+}
+
+// settledShare has a third of the buckets, and nobody else has flows in them.
+func settledShare(random *rand.Rand, rules int) *pipeline.Share {
 	parts := make([]*pipeline.Part, 3)
 	for i := range parts {
 		parts[i] = &pipeline.Part{}
@@ -150,6 +236,10 @@ func randomShare(random *rand.Rand, rules int) *pipeline.Share {
 			}
 		}
 	}
+	return shareOf(random, rules, parts)
+}
+
+func shareOf(random *rand.Rand, rules int, parts []*pipeline.Part) *pipeline.Share {
 	s := &pipeline.Share{Echo: parts[0]}
 	for range rules {
 		s.Rules = append(s.Rules, parts[random.IntN(len(parts))])
@@ -158,6 +248,9 @@ func randomShare(random *rand.Rand, rules int) *pipeline.Share {
 }
 
 func unchanged(*xsk.Rules) {}
+
+// kernelSockets has the program ask the kernel's sockets, as outside of tests.
+func kernelSockets(r *xsk.Rules) { r.TestFlows = 0 }
 
 // TestKernelAgreesWithPipeline runs a million random and malformed packets
 // through the real program and through the pipeline, at each offload level.
@@ -175,15 +268,19 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 			share = randomShare(random, len(rules))
 		}
 		k := newKernel(t, offload, vips, rules, share, unchanged)
-		if err := k.search(newFrameSource(t, random.Uint64(), vips, rules, kernelNIC), packets/farms); err != nil {
-			t.Fatalf("farm %d, offload %s: %v", i, offload, err)
+		source := newFrameSource(t, random.Uint64(), vips, rules, kernelNIC)
+		for phase := range 3 {
+			k.lease(phase != 1)
+			if err := k.search(source, packets/farms/3); err != nil {
+				t.Fatalf("farm %d, offload %s, lease good: %v: %v", i, offload, k.good, err)
+			}
 		}
-		for r, n := range k.counts {
+		for r, n := range k.met {
 			met[r] += n
 		}
 	}
 	for r := pipeline.Accepted; r < pipeline.ReasonLen; r++ {
-		if met[r] < 10 {
+		if onlyPipeline := r == pipeline.Late || r == pipeline.ParkFull; !onlyPipeline && met[r] < 10 {
 			t.Errorf("%s was met %d times: the frames leave it out", r, met[r])
 		}
 	}
@@ -197,10 +294,14 @@ func TestMutationIsFound(t *testing.T) {
 		"hash key":   func(r *xsk.Rules) { r.Key[0]++ },
 		"multiplier": func(r *xsk.Rules) { r.Multiplier += 2 },
 		"affinity":   func(r *xsk.Rules) { r.Affinity[7] = 3 - r.Affinity[7] },
-		"port class": func(r *xsk.Rules) { r.Tcp.OfPort[rules[0].Ports[0].First]++; r.Udp.OfPort[rules[0].Ports[0].First]++ },
-		"vmac":       func(r *xsk.Rules) { r.Vmacs[1]++ },
-		"nic":        func(r *xsk.Rules) { r.Nic++ },
-		"sets":       func(r *xsk.Rules) { r.MaxSets = 1 + uint32(len(share.Rules)); r.Offload = uint32(config.OffloadReject) },
+		"port class": func(r *xsk.Rules) {
+			for _, rule := range rules {
+				r.Tcp.OfPort[rule.Ports[0].First], r.Udp.OfPort[rule.Ports[0].First] = 0, 0
+			}
+		},
+		"vmac":    func(r *xsk.Rules) { r.Vmacs[1]++ },
+		"nic":     func(r *xsk.Rules) { r.Nic++ },
+		"offload": func(r *xsk.Rules) { r.Offload = uint32(config.OffloadReject) },
 	} {
 		k := newKernel(t, config.OffloadFull, vips, rules, share, mutate)
 		if err := k.search(newFrameSource(t, 5, vips, rules, kernelNIC), 200_000); err == nil {
@@ -221,50 +322,11 @@ func TestShareIsSwappedWhole(t *testing.T) {
 			share = randomShare(random, len(rules))
 		}
 		k.table = pipeline.NewTable(k.table.Rules, share)
-		if err := k.program.SetShare(kernelShare(k.table)); err != nil {
+		if err := k.program.SetShare(kernelShare(k.table), i%2 == 0); err != nil {
 			t.Fatal(err)
 		}
 		if err := k.search(source, 500); err != nil {
 			t.Fatalf("share %d: %v", i, err)
 		}
 	}
-}
-
-// BenchmarkVerdict is the program's time for one packet at offload full, by the
-// kernel's own clock. Each round takes another packet, so that no branch and no
-// cache line is always the same one.
-func BenchmarkVerdict(b *testing.B) {
-	for _, size := range []struct{ vips, rules int }{{1, 1}, {8, 16}, {64, 128}} {
-		vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), size.vips, size.rules)
-		for name, share := range map[string]*pipeline.Share{
-			"reject": {Rules: make([]*pipeline.Part, len(rules)), Echo: &pipeline.Part{}},
-			"mixed":  randomShare(rand.New(rand.NewPCG(3, 4)), len(rules)),
-		} {
-			for i := range share.Rules {
-				if share.Rules[i] == nil {
-					share.Rules[i] = share.Echo
-				}
-			}
-			b.Run(fmt.Sprintf("%s/%d-rules/%d-vips", name, size.rules, size.vips), func(b *testing.B) {
-				k := newKernel(b, config.OffloadFull, vips, rules, share, unchanged)
-				b.ReportMetric(k.nanoseconds(b), "ns/packet")
-				b.ReportMetric(0, "ns/op")
-			})
-		}
-	}
-}
-
-// nanoseconds is the median over many packets of the time for one.
-func (k *kernel) nanoseconds(b *testing.B) float64 {
-	source := newFrameSource(b, 9, k.vips, k.rules, kernelNIC)
-	var times []float64
-	for b.Loop() {
-		mean, err := k.program.Benchmark(source.ruled(), 10_000)
-		if err != nil {
-			b.Fatal(err)
-		}
-		times = append(times, float64(mean.Nanoseconds()))
-	}
-	slices.Sort(times)
-	return times[len(times)/2]
 }

@@ -19,6 +19,9 @@ func (c *Counters) Add(reasons []Reason) {
 	}
 }
 
+// Count counts one frame.
+func (c *Counters) Count(r Reason) { c.n[r].Add(1) }
+
 // AddTo adds the counts so far to sum, which is indexed by Reason.
 func (c *Counters) AddTo(sum *[ReasonLen]uint64) {
 	for r := range c.n {

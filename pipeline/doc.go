@@ -3,7 +3,10 @@
 // lock per packet. It is also the reference: whatever the kernel program
 // decides by itself must be what this package would have decided.
 //
-//	frame -> parse -> rule -> hash -> bucket -> is it mine? -> Reason
+//	frame -> parse -> rule -> hash -> bucket -> mine, lease, flow? -> Reason
+//
+// What a verdict needs beside the frame comes with it: Facts, which the kernel
+// program wrote before it, and the Lease of the moment, read once a batch.
 //
 // # Ownership
 //

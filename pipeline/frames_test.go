@@ -29,6 +29,9 @@ var (
 	testKey = HashKey{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 )
 
+// goodLease lets new flows in.
+var goodLease = Lease{Now: 1, Deadline: 2}
+
 // testTable is a node that has every bucket, or none.
 func testTable(t testing.TB, all bool) *Table {
 	t.Helper()

@@ -10,23 +10,24 @@ import (
 // takes from its ring at once.
 const BatchSize = 64
 
-// JudgeBatch writes the reason for each frame into reasons, which must be at
-// least as long as frames.
-func (t *Table) JudgeBatch(frames [][]byte, reasons []Reason) {
-	reasons = reasons[:len(frames)]
+// JudgeBatch writes the reason for each frame into reasons; facts and reasons
+// must be at least as long as frames. The lease is the batch's: its clock is
+// read before the first frame is judged.
+func (t *Table) JudgeBatch(frames [][]byte, facts []Facts, lease Lease, reasons []Reason) {
+	facts, reasons = facts[:len(frames)], reasons[:len(frames)]
 	for i, frame := range frames {
-		reasons[i] = t.Judge(frame)
+		reasons[i] = t.Judge(frame, facts[i], lease)
 	}
 }
 
 // Judge decides about one Ethernet frame, and touches nothing.
-func (t *Table) Judge(frame []byte) Reason {
+func (t *Table) Judge(frame []byte, facts Facts, lease Lease) Reason {
 	if len(frame) < ethernetLen {
 		return Other
 	}
 	switch binary.BigEndian.Uint16(frame[12:]) {
 	case etherTypeIPv4:
-		return t.judge4(frame)
+		return t.judge4(frame, facts, lease)
 	case etherTypeARP:
 		return t.judgeARP(frame)
 	}
@@ -35,7 +36,7 @@ func (t *Table) Judge(frame []byte) Reason {
 
 // judge4 tells VIP packets from others before anything else is looked at: what
 // is not for a VIP must pass however odd it is.
-func (t *Table) judge4(frame []byte) Reason {
+func (t *Table) judge4(frame []byte, facts Facts, lease Lease) Reason {
 	ip := frame[ethernetLen:]
 	if len(ip) < ipv4MinLen {
 		return t.stray(frame)
@@ -52,9 +53,9 @@ func (t *Table) judge4(frame []byte) Reason {
 		return reason
 	}
 	if p.protocol == protocolICMP {
-		return t.judgeICMP(&p)
+		return t.judgeICMP(&p, lease)
 	}
-	return t.judgeFlow(&p, vip)
+	return t.judgeFlow(&p, vip, facts, lease)
 }
 
 // stray is a frame that is for no VIP: dropped if it was sent to a VMAC.
@@ -65,8 +66,8 @@ func (t *Table) stray(frame []byte) Reason {
 	return Other
 }
 
-// judgeFlow finds the rule of a TCP or UDP packet and the owner of its bucket.
-func (t *Table) judgeFlow(p *packet, vip int) Reason {
+// judgeFlow finds the rule of a TCP or UDP packet and judges it by its bucket.
+func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 	ports := t.TCP
 	if p.protocol == protocolUDP {
 		ports = t.UDP
@@ -75,19 +76,42 @@ func (t *Table) judgeFlow(p *packet, vip int) Reason {
 	if rule == RuleNone {
 		return NoRule
 	}
+	if !t.Serving {
+		return NotServing
+	}
 	port := p.srcPort
 	if t.Affinities[rule] != config.Session {
 		port = 0
 	}
-	return t.has(int(rule), t.hash.bucket4(p.src, port))
+	s := t.standing(int(rule), t.hash.bucket4(p.src, port))
+	if !p.opens {
+		return s.judgeFlow(facts, lease)
+	}
+	var reason Reason
+	if p.protocol == protocolUDP {
+		reason = s.judgeUDP(lease)
+	} else {
+		reason = s.judgeSYN(facts, lease)
+	}
+	if (reason == Accepted || reason == Parked) && facts.late(lease.Now) {
+		return Late
+	}
+	return reason
 }
 
 // judgeICMP places echo requests by the client's address, so that one node
 // answers, and lets every node have the errors.
-func (t *Table) judgeICMP(p *packet) Reason {
+func (t *Table) judgeICMP(p *packet, lease Lease) Reason {
 	switch p.icmpType {
 	case icmpEchoRequest:
-		return t.hasEcho(t.hash.bucket4(p.src, 0))
+		if !t.Serving {
+			return NotServing
+		}
+		reason := t.standing(len(t.PartOf)-1, t.hash.bucket4(p.src, 0)).judgeOwner(lease)
+		if reason == Accepted {
+			return AcceptedEcho
+		}
+		return reason
 	case icmpUnreachable, icmpTimeExceeded, icmpParameterProb:
 		return AcceptedICMPError
 	}

@@ -90,7 +90,7 @@ func TestJudgeOneFrame(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := tt.frame.bytes(t)
 			before := bytes.Clone(b)
-			if got := table.Judge(b); got != tt.want {
+			if got := table.Judge(b, Facts{}, goodLease); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 			if !bytes.Equal(b, before) {
@@ -112,11 +112,11 @@ func TestJudgeARP(t *testing.T) {
 		{"to the vmac", vipA.MAC, AcceptedNeighbour},
 		{"to the interface", nicMAC, Other},
 	} {
-		if got := table.Judge(arpFrame(t, tt.dst, vipA)); got != tt.want {
+		if got := table.Judge(arpFrame(t, tt.dst, vipA), Facts{}, goodLease); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
 	}
-	if got := table.Judge(arpFrame(t, vipA.MAC, vipA)[:41]); got != Other {
+	if got := table.Judge(arpFrame(t, vipA.MAC, vipA)[:41], Facts{}, goodLease); got != Other {
 		t.Errorf("cut short: got %s, want %s", got, Other)
 	}
 }
@@ -125,10 +125,10 @@ func TestJudgeWithoutBuckets(t *testing.T) {
 	none := testTable(t, false)
 	stopped := NewTable(none.Rules, nil)
 	for _, f := range []*frame{tcpFrame(40000, 80), udpFrame(40000, 53), icmpFrame(layers.ICMPv4TypeEchoRequest)} {
-		if got := none.Judge(f.bytes(t)); got != NotMine {
+		if got := none.Judge(f.bytes(t), Facts{}, goodLease); got != NotMine {
 			t.Errorf("node without buckets: got %s, want %s", got, NotMine)
 		}
-		if got := stopped.Judge(f.bytes(t)); got != NotServing {
+		if got := stopped.Judge(f.bytes(t), Facts{}, goodLease); got != NotServing {
 			t.Errorf("stopped node: got %s, want %s", got, NotServing)
 		}
 	}
@@ -148,7 +148,7 @@ func TestJudgeBatchFillsEachReason(t *testing.T) {
 	table := testTable(t, true)
 	frames := [][]byte{tcpFrame(1, 80).bytes(t), tcpFrame(1, 81).bytes(t), icmpFrame(8).bytes(t)}
 	reasons := make([]Reason, BatchSize)
-	table.JudgeBatch(frames, reasons)
+	table.JudgeBatch(frames, make([]Facts, BatchSize), goodLease, reasons)
 	want := []Reason{Accepted, NoRule, AcceptedEcho, Other}
 	for i, w := range want {
 		if reasons[i] != w {

@@ -21,7 +21,7 @@ func FuzzJudge(f *testing.F) {
 	f.Add([]byte{})
 	table := testTable(f, true)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got := table.Judge(b)
+		got := table.Judge(b, Facts{}, goodLease)
 		if want := explain(b); got.Verdict() == Accept && !slices.Contains(want, got) {
 			t.Errorf("got %s, gopacket sees reason for %v", got, want)
 		} else if got == Other && len(want) > 0 && want[0].Verdict() == Accept {

@@ -26,6 +26,13 @@ const (
 	protocolUDP  = 17
 )
 
+// TCP flags: those that tell whether a packet opens a flow, ACK, RST, SYN and
+// FIN, and SYN alone. Source: RFC 9293 §3.1.
+const (
+	tcpOpening = 0x17
+	tcpSYN     = 0x02
+)
+
 // ICMP types. Source: RFC 792, RFC 1812 §4.3.1.
 const (
 	icmpUnreachable   = 3
@@ -43,6 +50,9 @@ type packet struct {
 	dstPort  uint16
 	protocol uint8
 	icmpType uint8
+	// opens says that a flow may begin with it: a SYN that is nothing else, and
+	// every UDP packet.
+	opens bool
 }
 
 // parse4 reads an IPv4 packet from its IP header on. It returns Accepted if the
@@ -79,8 +89,11 @@ func martian4(firstByte byte, src, dst uint32) bool {
 func (p *packet) parseTransport(b []byte) Reason {
 	switch p.protocol {
 	case protocolTCP:
-		return p.parsePorts(b, tcpMinLen)
+		reason := p.parsePorts(b, tcpMinLen)
+		p.opens = reason == Accepted && b[13]&tcpOpening == tcpSYN
+		return reason
 	case protocolUDP:
+		p.opens = true
 		return p.parsePorts(b, udpLen)
 	case protocolICMP:
 		if len(b) < icmpLen {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -77,4 +78,26 @@ func (r *Rules) Place(client netip.AddrPort, rule int) Placement {
 		port = 0
 	}
 	return Placement{Rule: rule, Bucket: r.hash.bucket(client.Addr(), port)}
+}
+
+// Find tells which rule holds for a port of an address, by its number in the
+// configuration; false if none does.
+func (r *Rules) Find(protocol config.Protocol, vip netip.Addr, port uint16) (rule int, ok bool) {
+	vip = vip.Unmap()
+	if !vip.Is4() {
+		return 0, false
+	}
+	addr := vip.As4()
+	number, ok := r.VIPs.find(binary.LittleEndian.Uint32(addr[:]))
+	if !ok {
+		return 0, false
+	}
+	classes := r.TCP
+	if protocol == config.UDP {
+		classes = r.UDP
+	} else if protocol != config.TCP {
+		return 0, false
+	}
+	found := classes.find(number, port)
+	return int(found), found != RuleNone
 }

@@ -29,8 +29,8 @@ func mixedBatch(tb testing.TB) (*Table, [][]byte) {
 }
 
 // handle is what a queue does with a batch.
-func handle(t *Table, c *Counters, frames [][]byte, reasons []Reason) {
-	t.JudgeBatch(frames, reasons)
+func handle(t *Table, c *Counters, frames [][]byte, facts []Facts, reasons []Reason) {
+	t.JudgeBatch(frames, facts, goodLease, reasons)
 	for i, f := range frames {
 		if reasons[i].Verdict() == Accept {
 			t.Deliver(f)
@@ -42,9 +42,9 @@ func handle(t *Table, c *Counters, frames [][]byte, reasons []Reason) {
 
 func TestBatchAllocatesNothing(t *testing.T) {
 	table, frames := mixedBatch(t)
-	reasons := make([]Reason, BatchSize)
+	facts, reasons := make([]Facts, BatchSize), make([]Reason, BatchSize)
 	var c Counters
-	if n := testing.AllocsPerRun(100, func() { handle(table, &c, frames, reasons) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { handle(table, &c, frames, facts, reasons) }); n != 0 {
 		t.Errorf("%v allocations in a batch, want 0", n)
 	}
 }
@@ -52,11 +52,11 @@ func TestBatchAllocatesNothing(t *testing.T) {
 // BenchmarkBatch is parse, hash, accept and deliver; ns/packet is the figure.
 func BenchmarkBatch(b *testing.B) {
 	table, frames := mixedBatch(b)
-	reasons := make([]Reason, BatchSize)
+	facts, reasons := make([]Facts, BatchSize), make([]Reason, BatchSize)
 	var c Counters
 	b.ReportAllocs()
 	for b.Loop() {
-		handle(table, &c, frames, reasons)
+		handle(table, &c, frames, facts, reasons)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/BatchSize, "ns/packet")
 }

@@ -23,6 +23,13 @@ type Part struct {
 	Unsettled Bits
 }
 
+// unsettleAsked adds Ask to Unsettled, so that a settled bucket is known by one look.
+func (p *Part) unsettleAsked() {
+	for i, ask := range p.Ask {
+		p.Unsettled[i] |= ask
+	}
+}
+
 // Table is what a queue judges by at one moment: the rules, and which buckets
 // are this node's. It is never changed after NewTable; a change of the farm is
 // a new Table, swapped in whole between two batches.
@@ -30,10 +37,14 @@ type Table struct {
 	*Rules
 	// Serving is false on a node that serves nothing.
 	Serving bool
-	// Parts are the distinct parts of rules.
+	// Parts are the distinct parts of rules. In them, buckets to ask about are
+	// unsettled, too: their flows are still another node's.
 	Parts []Part
 	// PartOf is the index into Parts by rule number; the last one is ICMP echo's.
 	PartOf []uint16
+	// HalfOpen are other nodes' half-open handshakes. Only parked packets are
+	// looked up in it: of all others, Facts tell.
+	HalfOpen HalfOpen
 }
 
 // Share is this node's part of the farm: a part for each rule of the
@@ -42,6 +53,14 @@ type Table struct {
 type Share struct {
 	Rules []*Part
 	Echo  *Part
+}
+
+// WithHalfOpen returns the table with another set of half-open handshakes. Both
+// share everything else.
+func (t *Table) WithHalfOpen(h HalfOpen) *Table {
+	next := *t
+	next.HalfOpen = h
+	return &next
 }
 
 // NewTable joins rules and share. A nil share is a node that serves nothing.
@@ -58,28 +77,9 @@ func NewTable(r *Rules, share *Share) *Table {
 			i = uint16(len(t.Parts))
 			index[part] = i
 			t.Parts = append(t.Parts, *part)
+			t.Parts[i].unsettleAsked()
 		}
 		t.PartOf = append(t.PartOf, i)
 	}
 	return t
-}
-
-// has tells whether a rule's bucket is this node's.
-func (t *Table) has(rule int, bucket uint16) Reason {
-	if !t.Serving {
-		return NotServing
-	}
-	if !t.Parts[t.PartOf[rule]].Mine.Has(bucket) {
-		return NotMine
-	}
-	return Accepted
-}
-
-// hasEcho tells the same of ICMP echo requests.
-func (t *Table) hasEcho(bucket uint16) Reason {
-	reason := t.has(len(t.PartOf)-1, bucket)
-	if reason == Accepted {
-		return AcceptedEcho
-	}
-	return reason
 }

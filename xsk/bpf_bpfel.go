@@ -20,6 +20,25 @@ const (
 	bpfAffinityAFFINITY_SESSION bpfAffinity = 2
 )
 
+type bpfFlow uint32
+
+const (
+	bpfFlowFLOW_NONE      bpfFlow = 0
+	bpfFlowFLOW_LISTEN    bpfFlow = 1
+	bpfFlowFLOW_KNOWN     bpfFlow = 2
+	bpfFlowFLOW_TIME_WAIT bpfFlow = 3
+	bpfFlowFLOW_COOKIE    bpfFlow = 4
+	bpfFlowFLOW_LEN       bpfFlow = 5
+)
+
+type bpfFlowKey struct {
+	_          structs.HostLayout
+	Client     [4]uint32
+	Vip        [4]uint32
+	ClientPort uint16
+	VipPort    uint16
+}
+
 type bpfOffload uint32
 
 const (
@@ -27,6 +46,16 @@ const (
 	bpfOffloadOFFLOAD_REJECT bpfOffload = 2
 	bpfOffloadOFFLOAD_FULL   bpfOffload = 3
 )
+
+type bpfPart struct {
+	_     structs.HostLayout
+	Words [1024]struct {
+		_         structs.HostLayout
+		Mine      uint64
+		Unsettled uint64
+	}
+	Ask [1024]uint64
+}
 
 type bpfReason uint32
 
@@ -81,22 +110,34 @@ type bpfRules struct {
 	Offload    uint32
 	Multiplier uint32
 	Vips       uint32
-	MaxSets    uint32
+	MaxParts   uint32
+	TestFlows  uint32
+	_          [4]byte
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	bpfMapCounters   = "counters"
-	bpfMapShares     = "shares"
-	bpfMapSockets    = "sockets"
-	bpfProgReaddress = "readdress"
-	bpfProgThresher  = "thresher"
-	bpfVarArmed      = "armed"
-	bpfVarConf       = "conf"
-	bpfVarEnumsInBtf = "enums_in_btf"
-	bpfVarHandover   = "handover"
+	bpfMapBarrier      = "barrier"
+	bpfMapCounters     = "counters"
+	bpfMapHalfOpen     = "half_open"
+	bpfMapParts        = "parts"
+	bpfMapSockets      = "sockets"
+	bpfMapTestFlows    = "test_flows"
+	bpfProgFence       = "fence"
+	bpfProgReaddress   = "readdress"
+	bpfProgSetLease    = "set_lease"
+	bpfProgThresher    = "thresher"
+	bpfVarArmed        = "armed"
+	bpfVarConf         = "conf"
+	bpfVarEnumsInBtf   = "enums_in_btf"
+	bpfVarHandover     = "handover"
+	bpfVarLeaseBoot    = "lease_boot"
+	bpfVarLeaseJiffies = "lease_jiffies"
+	bpfVarPartOfRule   = "part_of_rule"
+	bpfVarShareSlot    = "share_slot"
+	bpfVarTick         = "tick"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -141,7 +182,9 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
+	Fence     *ebpf.ProgramSpec `ebpf:"fence"`
 	Readdress *ebpf.ProgramSpec `ebpf:"readdress"`
+	SetLease  *ebpf.ProgramSpec `ebpf:"set_lease"`
 	Thresher  *ebpf.ProgramSpec `ebpf:"thresher"`
 }
 
@@ -149,19 +192,27 @@ type bpfProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
-	Counters *ebpf.MapSpec `ebpf:"counters"`
-	Shares   *ebpf.MapSpec `ebpf:"shares"`
-	Sockets  *ebpf.MapSpec `ebpf:"sockets"`
+	Barrier   *ebpf.MapSpec `ebpf:"barrier"`
+	Counters  *ebpf.MapSpec `ebpf:"counters"`
+	HalfOpen  *ebpf.MapSpec `ebpf:"half_open"`
+	Parts     *ebpf.MapSpec `ebpf:"parts"`
+	Sockets   *ebpf.MapSpec `ebpf:"sockets"`
+	TestFlows *ebpf.MapSpec `ebpf:"test_flows"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
-	Armed      *ebpf.VariableSpec `ebpf:"armed"`
-	Conf       *ebpf.VariableSpec `ebpf:"conf"`
-	EnumsInBtf *ebpf.VariableSpec `ebpf:"enums_in_btf"`
-	Handover   *ebpf.VariableSpec `ebpf:"handover"`
+	Armed        *ebpf.VariableSpec `ebpf:"armed"`
+	Conf         *ebpf.VariableSpec `ebpf:"conf"`
+	EnumsInBtf   *ebpf.VariableSpec `ebpf:"enums_in_btf"`
+	Handover     *ebpf.VariableSpec `ebpf:"handover"`
+	LeaseBoot    *ebpf.VariableSpec `ebpf:"lease_boot"`
+	LeaseJiffies *ebpf.VariableSpec `ebpf:"lease_jiffies"`
+	PartOfRule   *ebpf.VariableSpec `ebpf:"part_of_rule"`
+	ShareSlot    *ebpf.VariableSpec `ebpf:"share_slot"`
+	Tick         *ebpf.VariableSpec `ebpf:"tick"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -184,16 +235,22 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
-	Counters *ebpf.Map `ebpf:"counters"`
-	Shares   *ebpf.Map `ebpf:"shares"`
-	Sockets  *ebpf.Map `ebpf:"sockets"`
+	Barrier   *ebpf.Map `ebpf:"barrier"`
+	Counters  *ebpf.Map `ebpf:"counters"`
+	HalfOpen  *ebpf.Map `ebpf:"half_open"`
+	Parts     *ebpf.Map `ebpf:"parts"`
+	Sockets   *ebpf.Map `ebpf:"sockets"`
+	TestFlows *ebpf.Map `ebpf:"test_flows"`
 }
 
 func (m *bpfMaps) Close() error {
 	return _BpfClose(
+		m.Barrier,
 		m.Counters,
-		m.Shares,
+		m.HalfOpen,
+		m.Parts,
 		m.Sockets,
+		m.TestFlows,
 	)
 }
 
@@ -201,23 +258,32 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
-	Armed      *ebpf.Variable `ebpf:"armed"`
-	Conf       *ebpf.Variable `ebpf:"conf"`
-	EnumsInBtf *ebpf.Variable `ebpf:"enums_in_btf"`
-	Handover   *ebpf.Variable `ebpf:"handover"`
+	Armed        *ebpf.Variable `ebpf:"armed"`
+	Conf         *ebpf.Variable `ebpf:"conf"`
+	EnumsInBtf   *ebpf.Variable `ebpf:"enums_in_btf"`
+	Handover     *ebpf.Variable `ebpf:"handover"`
+	LeaseBoot    *ebpf.Variable `ebpf:"lease_boot"`
+	LeaseJiffies *ebpf.Variable `ebpf:"lease_jiffies"`
+	PartOfRule   *ebpf.Variable `ebpf:"part_of_rule"`
+	ShareSlot    *ebpf.Variable `ebpf:"share_slot"`
+	Tick         *ebpf.Variable `ebpf:"tick"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
+	Fence     *ebpf.Program `ebpf:"fence"`
 	Readdress *ebpf.Program `ebpf:"readdress"`
+	SetLease  *ebpf.Program `ebpf:"set_lease"`
 	Thresher  *ebpf.Program `ebpf:"thresher"`
 }
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
+		p.Fence,
 		p.Readdress,
+		p.SetLease,
 		p.Thresher,
 	)
 }

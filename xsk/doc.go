@@ -11,8 +11,10 @@
 // The memory of a queue is cut into frames of one size. At any moment a frame is
 // in exactly one place: the free list, the fill ring (the kernel may write it),
 // the receive ring or the current batch (we may read and write it), or the
-// transmit or completion ring (the kernel reads it). Only the queue's goroutine
-// moves frames between places we own. A frame's address may point into the
+// transmit or completion ring (the kernel reads it). A packet that the handler
+// releases later is written into a frame from the free list, which goes to the
+// transmit ring, or back if there was none. Only the queue's goroutine moves
+// frames between places we own. A frame's address may point into the
 // frame, since the kernel leaves headroom; freeing rounds it down.
 //
 // # Memory ordering

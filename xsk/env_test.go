@@ -128,7 +128,7 @@ func parseIP(t testing.TB, ip string) net.IP {
 // program asks about every packet of it.
 func rulesFor(nic config.MAC) *Rules {
 	const multiplier = 0x9e3779b1
-	r := &Rules{Offload: uint32(config.OffloadNone), Multiplier: multiplier, Vips: 1, MaxSets: 1}
+	r := &Rules{Offload: uint32(config.OffloadNone), Multiplier: multiplier, Vips: 1, MaxParts: 1}
 	a := vip.Address.As4()
 	addr := binary.LittleEndian.Uint32(a[:])
 	slot := &r.Slots[addr*multiplier>>(32-12)]

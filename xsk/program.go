@@ -18,9 +18,11 @@ const MaxQueues = 256
 
 // Program is the XDP program in the kernel, with its maps.
 type Program struct {
-	objects bpfObjects
-	hooks   *Hooks // nil while it is attached to nothing
-	shares  shareMaps
+	objects  bpfObjects
+	hooks    *Hooks // nil while it is attached to nothing
+	slots    slots
+	nothing  *ebpf.Map         // what await puts in the place of itself
+	halfOpen map[Flow]struct{} // as the program has them
 }
 
 // LoadProgram puts the program into the kernel with a configuration, which is
@@ -34,14 +36,36 @@ func LoadProgram(rules *Rules) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the XDP program: %w", err)
 	}
-	if err := spec.Variables[bpfVarConf].Set(rules); err != nil {
+	if err := fit(spec, rules); err != nil {
 		return nil, fmt.Errorf("configure the XDP program: %w", err)
 	}
-	p := &Program{shares: newShareMaps(spec, int(rules.MaxSets))}
+	p := &Program{halfOpen: make(map[Flow]struct{})}
 	if err := spec.LoadAndAssign(&p.objects, nil); err != nil {
 		return nil, loadError(err)
 	}
+	if p.nothing, err = ebpf.NewMap(spec.Maps[bpfMapBarrier].InnerMap); err != nil {
+		return nil, errors.Join(fmt.Errorf("make the XDP program's barrier: %w", err), p.objects.Close())
+	}
+	p.slots = slots{
+		parts: p.objects.Parts, index: p.objects.PartOfRule, chosen: p.objects.ShareSlot,
+		room: int(rules.MaxParts), value: make([]byte, partBytes),
+	}
 	return p, nil
+}
+
+// fit gives the program's maps the configuration's size, and its clocks this
+// machine's tick.
+func fit(spec *ebpf.CollectionSpec, rules *Rules) error {
+	if err := spec.Variables[bpfVarConf].Set(rules); err != nil {
+		return err
+	}
+	spec.Maps[bpfMapParts].MaxEntries = shareSlots * rules.MaxParts
+	spec.Maps[bpfMapTestFlows].MaxEntries = max(1, rules.TestFlows)
+	tick, err := tickLength()
+	if err != nil {
+		return err
+	}
+	return spec.Variables[bpfVarTick].Set(uint64(tick))
 }
 
 func loadError(err error) error {
@@ -99,11 +123,11 @@ func (p *Program) Benchmark(packet []byte, repeat int) (time.Duration, error) {
 // Close detaches the program, from pinned hooks too, and removes it from the
 // kernel.
 func (p *Program) Close() error {
-	return errors.Join(p.hooks.Remove(), p.shares.close(), p.objects.Close())
+	return errors.Join(p.hooks.Remove(), p.nothing.Close(), p.objects.Close())
 }
 
 // Abandon gives the program up as the end of this process would: where its hooks
 // are pinned it goes on, and what it was last told holds.
 func (p *Program) Abandon() error {
-	return errors.Join(p.hooks.close(), p.shares.close(), p.objects.Close())
+	return errors.Join(p.hooks.close(), p.nothing.Close(), p.objects.Close())
 }

@@ -16,18 +16,41 @@ import (
 
 // TestReasonsAgree holds reason.h against pipeline.Reason, name by name.
 func TestReasonsAgree(t *testing.T) {
-	spec, err := loadBpf()
-	must(t, err)
-	var enum *btf.Enum
-	must(t, spec.Types.TypeByName("reason", &enum))
-	if got, want := len(enum.Values)-1, int(pipeline.ReasonLen); got != want {
+	values := enumValues(t, "reason")
+	if got, want := len(values)-1, int(pipeline.ReasonLen); got != want {
 		t.Fatalf("reason.h has %d reasons, package pipeline %d", got, want)
 	}
-	for _, v := range enum.Values[:pipeline.ReasonLen] {
+	for _, v := range values[:pipeline.ReasonLen] {
 		if got, want := strings.ToLower(v.Name), pipeline.Reason(v.Value).String(); got != want {
 			t.Errorf("reason %d is %s in reason.h, %s in package pipeline", v.Value, got, want)
 		}
 	}
+}
+
+// TestFlowStatesAgree does the same with flows.h and pipeline.FlowState.
+func TestFlowStatesAgree(t *testing.T) {
+	want := map[string]pipeline.FlowState{
+		"FLOW_NONE": pipeline.FlowNone, "FLOW_LISTEN": pipeline.FlowListen, "FLOW_KNOWN": pipeline.FlowKnown,
+		"FLOW_TIME_WAIT": pipeline.FlowTimeWait, "FLOW_COOKIE": pipeline.FlowCookie, "FLOW_LEN": pipeline.FlowLen,
+	}
+	values := enumValues(t, "flow")
+	if len(values) != len(want) {
+		t.Errorf("flows.h has %d states, package pipeline %d", len(values), len(want))
+	}
+	for _, v := range values {
+		if number, ok := want[v.Name]; !ok || uint64(number) != v.Value {
+			t.Errorf("%s is %d in flows.h, %d in package pipeline", v.Name, v.Value, number)
+		}
+	}
+}
+
+func enumValues(t *testing.T, name string) []btf.EnumValue {
+	t.Helper()
+	spec, err := loadBpf()
+	must(t, err)
+	var enum *btf.Enum
+	must(t, spec.Types.TypeByName(name, &enum))
+	return enum.Values
 }
 
 var (
@@ -52,6 +75,17 @@ func tcpTo(t testing.TB, mac config.MAC, ip string) []byte {
 		&dst, &tcp)
 }
 
+func udpTo(t testing.TB, mac config.MAC, ip string) []byte {
+	t.Helper()
+	dst := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP,
+		SrcIP: clientIP.Addr().AsSlice(), DstIP: parseIP(t, ip)}
+	udp := layers.UDP{SrcPort: 40000, DstPort: 53}
+	must(t, udp.SetNetworkLayerForChecksum(&dst))
+	return serialize(t,
+		&layers.Ethernet{SrcMAC: otherMAC.HardwareAddr(), DstMAC: mac.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4},
+		&dst, &udp)
+}
+
 func arpTo(t *testing.T, mac config.MAC) []byte {
 	t.Helper()
 	return serialize(t,
@@ -71,7 +105,7 @@ func serialize(t testing.TB, l ...gopacket.SerializableLayer) []byte {
 // TestProgramOneFrame runs the real program on one frame at a time.
 func TestProgramOneFrame(t *testing.T) {
 	w := newWire(t, 1)
-	p := newPath(t, w, ownMAC, config.XDPNative, 1)
+	p := newPath(t, w, ownMAC, config.XDPNative, 1, &passAll{nic: ownMAC})
 	index := uint32(w.nic.Attrs().Index)
 	broadcast := config.MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	tests := []struct {
@@ -107,6 +141,9 @@ func TestProgramOneFrame(t *testing.T) {
 				t.Errorf("verdict %d, want %d", got, tt.want)
 			}
 			want := bytes.Clone(tt.frame)
+			if got == xdpRedirect {
+				run.DataOut = run.DataOut[metaLen:]
+			}
 			if tt.dst != (config.MAC{}) {
 				copy(want, tt.dst[:])
 			}

@@ -16,7 +16,7 @@ const BatchSize = 64
 const waitTimeout = 100
 
 // retryTimeout is how long a queue sleeps while the stack has not taken all
-// that it sent, in milliseconds.
+// that it sent, or its handler keeps packets, in milliseconds.
 const retryTimeout = 1
 
 // spins is how often a queue that has just handled packets looks again before it
@@ -28,10 +28,6 @@ const spins = 200
 // statsEvery is how many batches a busy queue handles between two looks at its
 // statistics: 65,536 packets at most.
 const statsEvery = 1024
-
-// Handler judges a batch: it sets pass[i] where frames[i] is to go to the
-// stack. The frames are its own to read and change until it returns.
-type Handler func(frames [][]byte, pass []bool)
 
 // QueueOptions say which queue to bind and where its accepted frames go.
 type QueueOptions struct {
@@ -53,19 +49,14 @@ type Queue struct {
 	zeroCopy bool
 
 	stats atomic.Pointer[Stats]
-
-	frames [][]byte
-	pass   []bool
+	epoch epoch
+	batch Batch
 }
 
 // OpenQueue binds the queue and gives the kernel frames to receive into. Nothing
 // arrives before the queue is registered with a Program.
 func OpenQueue(o QueueOptions) (*Queue, error) {
-	q := &Queue{
-		options: o,
-		frames:  make([][]byte, 0, BatchSize),
-		pass:    make([]bool, BatchSize),
-	}
+	q := &Queue{options: o, batch: newBatch()}
 	if err := q.open(); err != nil {
 		return nil, errors.Join(err, q.Close())
 	}
@@ -87,14 +78,25 @@ func (q *Queue) open() (err error) {
 // ZeroCopy tells whether the driver receives straight into our memory.
 func (q *Queue) ZeroCopy() bool { return q.zeroCopy }
 
+// Mark returns a mark for Passed. Anyone may call it.
+func (q *Queue) Mark() Mark { return q.epoch.mark() }
+
+// Passed tells whether the queue has passed the moment when Mark was called: the
+// steps that had begun then are over, and the kernel has taken over what they
+// sent to the stack. So a state that was replaced before Mark, and that the
+// handler loads in Begin, lets nothing in any more. A queue that sleeps passes at
+// once. Anyone may call it.
+func (q *Queue) Passed(m Mark) bool { return q.epoch.passed(m) }
+
 // Run carries packets until ctx is done, on an operating system thread of its
-// own. It is to be called once.
-func (q *Queue) Run(ctx context.Context, handle Handler) error {
+// own. It is to be called once. What the handler keeps then is lost.
+func (q *Queue) Run(ctx context.Context, h Handler) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer q.epoch.leave() // nothing is sent any more, not even what is pending
 	spin := 0
 	for batch := 0; ctx.Err() == nil; batch++ {
-		n, err := q.step(handle)
+		n, err := q.step(h)
 		if err == nil && batch%statsEvery == 0 {
 			err = q.readStats()
 		}
@@ -106,7 +108,7 @@ func (q *Queue) Run(ctx context.Context, handle Handler) error {
 		case spin > 0:
 			spin--
 		default:
-			if err := q.idle(); err != nil {
+			if err := q.idle(h); err != nil {
 				return fmt.Errorf("queue %d: %w", q.options.Queue, err)
 			}
 		}
@@ -114,37 +116,64 @@ func (q *Queue) Run(ctx context.Context, handle Handler) error {
 	return nil
 }
 
-// step handles one batch and returns its size. Frames come back from the stack
-// and go to the kernel before new ones are looked at, so that reception does
-// not run dry behind a slow batch.
-func (q *Queue) step(handle Handler) (int, error) {
+// step handles one batch and what the handler releases, and returns how many
+// packets that were. Frames come back from the stack and go to the kernel before
+// new ones are looked at, so that reception does not run dry behind a slow batch.
+// What is released has waited longest and goes first.
+func (q *Queue) step(h Handler) (n int, err error) {
 	q.tx.reap(q.rx.free)
 	q.rx.refill()
 	descs := q.rx.receive(BatchSize)
-	q.frames = q.frames[:0]
+	if len(descs) > 0 || h.Waiting() {
+		q.epoch.enter()
+		h.Begin()
+		n = q.release(h)
+	}
+	q.batch.reset()
 	for _, d := range descs {
-		q.frames = append(q.frames, q.rx.frame(d))
+		q.batch.add(q.rx.frame(d), q.rx.takeMeta(d))
 	}
 	if len(descs) > 0 {
-		clear(q.pass)
-		handle(q.frames, q.pass[:len(descs)])
+		h.Handle(&q.batch)
 	}
 	for i, d := range descs {
-		if q.pass[i] {
+		if q.batch.Pass[i] {
 			q.tx.send(d.Addr, d.Len)
 		} else {
 			q.rx.free.put(d.Addr)
 		}
 	}
-	return len(descs), q.tx.kick()
+	if err := q.tx.kick(); err != nil {
+		return 0, err
+	}
+	if q.tx.pending() == 0 {
+		q.epoch.leave()
+	}
+	return n + len(descs), nil
+}
+
+// release sends what the handler kept and wants in the stack now, each packet in
+// a free frame. It sends a batch at most, so that reception goes on meanwhile.
+func (q *Queue) release(h Handler) (released int) {
+	for released < BatchSize && h.Waiting() && q.rx.free.len() > 0 {
+		addr := q.rx.free.take()
+		n := h.Release(q.rx.empty(addr))
+		if n == 0 {
+			q.rx.free.put(addr)
+			break
+		}
+		q.tx.send(addr+Headroom, uint32(n))
+		released++
+	}
+	return released
 }
 
 // idle refreshes the statistics and sleeps until something arrives.
-func (q *Queue) idle() error {
+func (q *Queue) idle(h Handler) error {
 	if err := q.readStats(); err != nil {
 		return err
 	}
-	if q.tx.pending() > 0 {
+	if q.tx.pending() > 0 || h.Waiting() {
 		return q.rx.wait(retryTimeout)
 	}
 	return q.rx.wait(waitTimeout)

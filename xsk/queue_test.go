@@ -2,6 +2,7 @@ package xsk
 
 import (
 	"context"
+	"math"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -10,16 +11,15 @@ import (
 	"thresher/config"
 )
 
-// path is a complete way from the interface to the stack, with a handler that
-// passes everything to nic's address.
+// path is a complete way from the interface to the stack.
 type path struct {
 	program *Program
 	stack   *Stack
 	queues  []*Queue
-	seen    atomic.Int64
 }
 
-func newPath(t *testing.T, w *wire, nic config.MAC, mode config.XDPMode, queues int) *path {
+// newPath runs queues with one handler for all of them.
+func newPath(t *testing.T, w *wire, nic config.MAC, mode config.XDPMode, queues int, h Handler) *path {
 	t.Helper()
 	p := &path{}
 	var err error
@@ -28,6 +28,8 @@ func newPath(t *testing.T, w *wire, nic config.MAC, mode config.XDPMode, queues 
 	p.program, err = LoadProgram(rulesFor(nic))
 	must(t, err)
 	t.Cleanup(func() { p.program.Close() })
+	must(t, p.stack.Fence(p.program))
+	must(t, p.program.SetLease(math.MaxInt64))
 	got, err := p.program.Attach(w.netInterface(), "veth", mode, nil)
 	must(t, err)
 	if got != mode {
@@ -42,7 +44,7 @@ func newPath(t *testing.T, w *wire, nic config.MAC, mode config.XDPMode, queues 
 		must(t, err)
 		p.queues = append(p.queues, q)
 		must(t, p.program.Register(q))
-		go func() { done <- q.Run(ctx, p.handler(nic)) }()
+		go func() { done <- q.Run(ctx, h) }()
 	}
 	t.Cleanup(func() {
 		cancel()
@@ -59,13 +61,21 @@ func newPath(t *testing.T, w *wire, nic config.MAC, mode config.XDPMode, queues 
 	return p
 }
 
-func (p *path) handler(nic config.MAC) Handler {
-	return func(frames [][]byte, pass []bool) {
-		p.seen.Add(int64(len(frames)))
-		for i := range frames {
-			copy(frames[i], nic[:])
-			pass[i] = true
-		}
+// passAll passes everything to nic's address, and keeps nothing.
+type passAll struct {
+	nic  config.MAC
+	seen atomic.Int64
+}
+
+func (p *passAll) Begin()             {}
+func (p *passAll) Release([]byte) int { return 0 }
+func (p *passAll) Waiting() bool      { return false }
+
+func (p *passAll) Handle(b *Batch) {
+	p.seen.Add(int64(len(b.Frames)))
+	for i, frame := range b.Frames {
+		copy(frame, p.nic[:])
+		b.Pass[i] = true
 	}
 }
 
@@ -76,12 +86,13 @@ func TestDatagramsThroughQueue(t *testing.T) {
 		for _, queues := range []int{1, 4} {
 			t.Run(mode.String(), func(t *testing.T) {
 				w := newWire(t, queues)
-				p := newPath(t, w, w.nicMAC(), mode, queues)
+				h := &passAll{nic: w.nicMAC()}
+				newPath(t, w, w.nicMAC(), mode, queues, h)
 				const n = 2000
 				if got := echoes(t, w, n); got != n {
 					t.Errorf("%d of %d datagrams answered", got, n)
 				}
-				if seen := p.seen.Load(); seen != n {
+				if seen := h.seen.Load(); seen != n {
 					t.Errorf("%d frames through AF_XDP, want %d", seen, n)
 				}
 			})

@@ -1,6 +1,7 @@
 package xsk
 
 import (
+	"encoding/binary"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ type Receiver struct {
 	socket *xdp.Socket
 	area   []byte
 	free   *freeList
+	size   uint64     // of a frame, in bytes
 	fill   []xdp.Desc // scratch for refill
 	fence  atomic.Uint32
 }
@@ -56,6 +58,7 @@ func openReceiver(ifindex, queue int, memory MemoryOptions) (*Receiver, error) {
 		socket: socket,
 		area:   socket.GetFrame(xdp.Desc{Len: uint32(memory.Frames * memory.FrameSize)}),
 		free:   &free,
+		size:   uint64(memory.FrameSize),
 		fill:   make([]xdp.Desc, 0, memory.Frames/2),
 	}, nil
 }
@@ -111,6 +114,33 @@ func (r *Receiver) receive(n int) []xdp.Desc {
 // an append cannot write into the next frame.
 func (r *Receiver) frame(d xdp.Desc) []byte {
 	return r.area[d.Addr : d.Addr+uint64(d.Len) : d.Addr+uint64(d.Len)]
+}
+
+// metaLen is the length of what the kernel program may write before a packet, in
+// bytes (struct facts, xsk/bpf/facts.h).
+const metaLen = 8
+
+// takeMeta returns what the kernel program wrote before a received frame, and 0
+// if it wrote nothing. Not to take a former packet's for this one's, it leaves 0
+// there: nobody else writes to the headroom of frames that come and go, and the
+// memory is 0 at first.
+func (r *Receiver) takeMeta(d xdp.Desc) uint64 {
+	if d.Addr&(r.size-1) < metaLen {
+		return 0 // no room for it in this frame
+	}
+	b := r.area[d.Addr-metaLen : d.Addr]
+	meta := binary.LittleEndian.Uint64(b)
+	if meta != 0 {
+		clear(b)
+	}
+	return meta
+}
+
+// empty is the space for a packet in the frame at addr, which must be free and
+// aligned: all but the headroom, so that a frame that is sent looks as if it had
+// been received.
+func (r *Receiver) empty(addr uint64) []byte {
+	return r.area[addr+Headroom : addr+r.size : addr+r.size]
 }
 
 // wait returns when something was received, or after timeout milliseconds.

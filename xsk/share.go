@@ -2,8 +2,8 @@ package xsk
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 )
@@ -12,101 +12,125 @@ import (
 // b/64.
 type BucketSet [1 << 16 / 64]uint64
 
+// Part is a node's part of one rule's buckets, as package pipeline's Part.
+type Part struct{ Mine, Ask, Unsettled BucketSet }
+
 // Share is which buckets are this node's.
 type Share struct {
-	// Sets are the distinct bucket sets; at most Rules.MaxSets.
-	Sets []BucketSet
-	// SetOfRule is the index into Sets of each rule, by its number.
-	SetOfRule []uint16
-	// SetOfEcho is that of ICMP echo.
-	SetOfEcho uint16
+	// Parts are the distinct parts; at most Rules.MaxParts.
+	Parts []Part
+	// PartOfRule is the index into Parts of each rule, by its number.
+	PartOfRule []uint16
+	// PartOfEcho is that of ICMP echo.
+	PartOfEcho uint16
 }
 
-// The layout of struct share (xsk/bpf/share.h), in bytes.
+// The layout of xsk/bpf/share.h.
 const (
-	shareRules  = 256 + 4 // places in set_of_rule
-	shareEcho   = 256     // the place of ICMP echo
-	shareHeader = shareRules * 2
-	setBytes    = 1 << 16 / 8
+	shareSlots = 2       // SLOTS
+	shareRules = 256 + 4 // places in part_of_rule
+	shareEcho  = 256     // the place of ICMP echo
+	partBytes  = 3 << 16 / 8
 )
 
-// shareMaps are the two maps that take turns as the program's share: one is
-// read, the other is written.
-type shareMaps struct {
-	spec  *ebpf.MapSpec
-	maps  [2]*ebpf.Map
-	next  int
-	value []byte // scratch
-}
+// partsOfRule is the program's part_of_rule.
+type partsOfRule [shareSlots][shareRules]uint16
 
-// newShareMaps sizes the program's share for so many sets. Its own type has none,
-// since their number is the configuration's.
-func newShareMaps(spec *ebpf.CollectionSpec, sets int) shareMaps {
-	inner := spec.Maps[bpfMapShares].InnerMap
-	inner.ValueSize = shareHeader + uint32(sets)*setBytes
-	return shareMaps{spec: inner.Copy(), value: make([]byte, inner.ValueSize)}
+// slots are the room for two shares that take turns: one is judged by, the other
+// is written. They belong to one goroutine.
+type slots struct {
+	parts  *ebpf.Map
+	index  *ebpf.Variable // part_of_rule
+	chosen *ebpf.Variable // share_slot
+	room   int            // parts of a slot
+
+	partOf partsOfRule
+	next   int    // the slot to write
+	stale  bool   // packets may still be judged by what was in it
+	value  []byte // scratch
+	fence  atomic.Uint32
 }
 
 // SetShare makes the program judge by a share, at one stroke; nil serves
-// nothing. When it returns, no packet is judged by the old one any more: the
-// kernel waits for running programs when a map in a map is replaced
-// (maybe_wait_bpf_programs, kernel/bpf/syscall.c). One goroutine at a time.
-func (p *Program) SetShare(s *Share) error {
+// nothing. With wait, no packet is judged by the old one any more when it
+// returns: to be asked for when the new one takes something away. One goroutine
+// at a time.
+func (p *Program) SetShare(s *Share, wait bool) error {
+	if err := p.setShare(s); err != nil {
+		return err
+	}
+	if !wait {
+		return nil
+	}
+	if err := p.await(); err != nil {
+		return err
+	}
+	p.slots.stale = false
+	return nil
+}
+
+func (p *Program) setShare(s *Share) error {
 	if s == nil {
-		if err := p.objects.Shares.Delete(uint32(0)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		if err := p.slots.choose(0); err != nil {
 			return fmt.Errorf("take this node's share from the XDP program: %w", err)
 		}
 		return nil
 	}
-	spare, err := p.shares.write(s)
-	if err != nil {
-		return fmt.Errorf("write this node's share for the XDP program: %w", err)
+	if p.slots.stale {
+		if err := p.await(); err != nil {
+			return err
+		}
+		p.slots.stale = false
 	}
-	if err := p.objects.Shares.Put(uint32(0), spare); err != nil {
+	if err := p.slots.write(s); err != nil {
 		return fmt.Errorf("give the XDP program this node's share: %w", err)
 	}
 	return nil
 }
 
-// write fills the map that is not read, and returns it.
-func (m *shareMaps) write(s *Share) (*ebpf.Map, error) {
-	if err := m.encode(s); err != nil {
-		return nil, err
+// write fills the slot that is not judged by, and chooses it.
+func (s *slots) write(share *Share) error {
+	if len(share.PartOfRule) > shareEcho || len(share.Parts) > s.room {
+		return fmt.Errorf("%d rules with %d parts do not fit", len(share.PartOfRule), len(share.Parts))
 	}
-	m.next = 1 - m.next
-	spare := &m.maps[m.next]
-	if *spare == nil {
-		var err error
-		if *spare, err = ebpf.NewMap(m.spec); err != nil {
-			return nil, err
+	for i := range share.Parts {
+		s.encode(&share.Parts[i])
+		if err := s.parts.Put(uint32(s.next*s.room+i), s.value); err != nil {
+			return fmt.Errorf("write part %d: %w", i, err)
 		}
 	}
-	return *spare, (*spare).Put(uint32(0), m.value)
-}
-
-func (m *shareMaps) encode(s *Share) error {
-	if len(s.SetOfRule) > shareEcho || shareHeader+len(s.Sets)*setBytes > len(m.value) {
-		return fmt.Errorf("%d rules with %d sets do not fit", len(s.SetOfRule), len(s.Sets))
+	copy(s.partOf[s.next][:shareEcho], share.PartOfRule)
+	s.partOf[s.next][shareEcho] = share.PartOfEcho
+	if err := s.index.Set(&s.partOf); err != nil {
+		return fmt.Errorf("write the rules' parts: %w", err)
 	}
-	for i, set := range s.SetOfRule {
-		binary.NativeEndian.PutUint16(m.value[2*i:], set)
+	if err := s.choose(uint32(s.next) + 1); err != nil {
+		return err
 	}
-	binary.NativeEndian.PutUint16(m.value[2*shareEcho:], s.SetOfEcho)
-	sets := m.value[shareHeader:shareHeader]
-	for i := range s.Sets {
-		for _, word := range s.Sets[i] {
-			sets = binary.NativeEndian.AppendUint64(sets, word)
-		}
-	}
+	s.next = (s.next + 1) % shareSlots
 	return nil
 }
 
-func (m *shareMaps) close() error {
-	var errs []error
-	for _, shares := range m.maps {
-		if shares != nil {
-			errs = append(errs, shares.Close())
-		}
+// choose has the program judge by a slot, counted from 1, or by none. All that
+// was written before is there when the program sees the number.
+func (s *slots) choose(slot uint32) error {
+	s.fence.Add(1)
+	if err := s.chosen.Set(slot); err != nil {
+		return fmt.Errorf("choose a share: %w", err)
 	}
-	return errors.Join(errs...)
+	s.stale = true
+	return nil
+}
+
+// encode writes a part as struct part has it. In the program's words, unsettled
+// says where a packet needs another look: so buckets to ask about are among them.
+func (s *slots) encode(part *Part) {
+	b := s.value[:0]
+	for i, mine := range part.Mine {
+		b = binary.NativeEndian.AppendUint64(b, mine)
+		b = binary.NativeEndian.AppendUint64(b, part.Unsettled[i]|part.Ask[i])
+	}
+	for _, ask := range part.Ask {
+		b = binary.NativeEndian.AppendUint64(b, ask)
+	}
 }

@@ -125,8 +125,36 @@ func redirectIngress(from, to int) error {
 	return nil
 }
 
-// redirectPriority leaves room for a filter before the redirection.
-const redirectPriority = 10
+// The order of the filters: the fence is asked before a frame goes on.
+const (
+	fencePriority    = 5
+	redirectPriority = 10
+)
+
+// Fence has p's lease asked once more before a frame enters the stack: those that
+// open a flow are dropped and counted as fenced when the lease is over, whoever
+// judged them, and whenever. Fenced frames of the pipeline are counted twice, by
+// the verdict that they had and here. The fence stands for as long as the pair.
+func (s *Stack) Fence(p *Program) error {
+	out, err := netlink.LinkByName(StackOut)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", StackOut, err)
+	}
+	if err := netlink.FilterAdd(&netlink.BpfFilter{
+		FilterAttrs: netlink.FilterAttrs{
+			LinkIndex: out.Attrs().Index,
+			Parent:    netlink.HANDLE_MIN_INGRESS,
+			Priority:  fencePriority,
+			Protocol:  unix.ETH_P_ALL,
+		},
+		Fd:           p.objects.Fence.FD(),
+		Name:         bpfProgFence,
+		DirectAction: true,
+	}); err != nil {
+		return fmt.Errorf("put the fence on %s: %w", StackOut, err)
+	}
+	return nil
+}
 
 // Close removes the pair, and with it everything that hangs on it.
 func (s *Stack) Close() error {

@@ -8,6 +8,10 @@ type Actions struct {
 	Lease *Lease
 	// Broadcast is a heartbeat for everybody: every network, every known peer.
 	Broadcast *Heartbeat
+	// News says that Broadcast tells of a change or answers one: who receives it
+	// must look at it at once. Any other only renews, and need not be looked at
+	// before the receiver's own next heartbeat.
+	News bool
 	// Relays are heartbeats of others to be passed on.
 	Relays []Relay
 	// Events are for logs, status and metrics.

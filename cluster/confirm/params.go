@@ -100,11 +100,20 @@ func Wait(lease time.Duration) time.Duration {
 
 // Takeover returns how long after a crash the others let in new flows for the
 // lost node's buckets: usually, and at worst where no heartbeat is lost. They wait
-// for the lease that they gave it with the last heartbeat before the crash, which
-// answered for one of the lost node's that was up to a heartbeat old.
+// for the lease that they gave it last: it counts from when they read its last
+// heartbeat, which was sent up to a heartbeat before the crash, and is read up to
+// a heartbeat late.
 func (p Params) Takeover() (usual, worst time.Duration) {
 	w := Wait(p.Lease)
-	return w - p.Heartbeat, w + p.Heartbeat
+	return w - p.Heartbeat/2, w + 2*p.Heartbeat
+}
+
+// AllowsLateReading says whether what only renews may wait in the receiver's
+// socket until its own next heartbeat, and buckets that two successive views give
+// to one node still never pause (rule 5): a confirmation is then up to a heartbeat
+// older when it counts.
+func (p Params) AllowsLateReading() bool {
+	return p.Eviction+2*p.Heartbeat+p.RoundTrip < p.Lease-p.Heartbeat
 }
 
 // MaxLease bounds the lease that a peer may claim to run, and so the wait for it.

@@ -46,6 +46,7 @@ func (n *Node) transmit() {
 	}
 	n.seq++
 	n.sent.add(n.seq, n.now, 2*n.params.Lease)
+	n.out.News = n.urgent
 	n.urgent, n.lastSent, n.nextBeat = false, n.now, n.now.Add(n.params.Heartbeat)
 	n.counters.Sent++
 	n.answer()

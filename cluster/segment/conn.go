@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
-	"syscall"
+	"os"
+	"sync/atomic"
+	"time"
 
 	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
@@ -19,25 +20,31 @@ const EtherType = 0x88B5
 // headerLen is an Ethernet header's length in bytes (IEEE 802.3 §3.1).
 const headerLen = 14
 
-// receiveBuffer is how much may wait in the socket, in bytes: a second of 31
-// peers' heartbeats, with what the kernel counts for each.
-const receiveBuffer = 1 << 20
+// kindLen is the length of the kind in bytes.
+const kindLen = 1
 
-// Conn sends and receives heartbeats on one interface. Send and Receive belong
-// to one goroutine.
+// Kinds of frames: the byte after the Ethernet header, in clear. It is a hint for
+// the receiver's own scheduling and nothing else, so that forging it wins nothing.
+const (
+	// kindRenewal frames are not waited for, but read when something else wakes
+	// the receiver, its own next heartbeat at the latest. So a node wakes up once
+	// per heartbeat interval, however many peers it has.
+	kindRenewal = 0
+	// kindNews frames wake the receiver.
+	kindNews = 1
+)
+
+// Conn sends and receives heartbeats on one interface. All its methods but
+// Interrupt and Close belong to one goroutine.
 type Conn struct {
-	conn   *packet.Conn
-	raw    syscall.RawConn
-	sealer *confirm.Sealer
-	opener *confirm.Opener
-	header [headerLen]byte
-	frame  []byte // scratch for Send
-	buffer []byte // scratch for Receive
+	news, renewals *socket
+	sealer         *confirm.Sealer
+	opener         *confirm.Opener
+	header         [headerLen]byte
+	frame          []byte // scratch for Send
+	buffer         []byte // scratch for Receive
 
-	readable chan struct{}
-	drained  chan struct{}
-	closing  chan struct{}
-	watching sync.WaitGroup
+	interrupted atomic.Bool
 
 	counters Counters
 }
@@ -52,144 +59,106 @@ type Counters struct {
 // Open listens and sends on an Ethernet interface, under the farm's key. It
 // needs CAP_NET_RAW. The caller closes the Conn.
 func Open(ifi *net.Interface, key [32]byte) (*Conn, error) {
-	sealer, err := confirm.NewSealer(key)
-	if err != nil {
-		return nil, fmt.Errorf("heartbeats on %s: %w", ifi.Name, err)
-	}
-	conn, err := packet.Listen(ifi, packet.Raw, EtherType, nil)
-	if err != nil {
-		return nil, fmt.Errorf("heartbeats on %s: open a packet socket (needs root or CAP_NET_RAW): %w", ifi.Name, err)
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("heartbeats on %s: %w", ifi.Name, err), conn.Close())
-	}
 	c := &Conn{
-		conn: conn, raw: raw, sealer: sealer, opener: confirm.NewOpener(key),
-		buffer:   make([]byte, headerLen+confirm.MaxSealed+1),
-		readable: make(chan struct{}),
-		drained:  make(chan struct{}, 1),
-		closing:  make(chan struct{}),
-	}
-	if err := c.grow(); err != nil {
-		return nil, errors.Join(fmt.Errorf("heartbeats on %s: %w", ifi.Name, err), conn.Close())
+		opener: confirm.NewOpener(key),
+		buffer: make([]byte, headerLen+kindLen+confirm.MaxSealed+1),
 	}
 	copy(c.header[:6], broadcast)
 	copy(c.header[6:12], ifi.HardwareAddr)
 	c.header[12], c.header[13] = EtherType>>8, EtherType&0xff
-	c.watching.Go(c.watch)
+	var err error
+	if c.sealer, err = confirm.NewSealer(key); err != nil {
+		return nil, fmt.Errorf("heartbeats on %s: %w", ifi.Name, err)
+	}
+	if c.news, err = openSocket(ifi, kindNews); err != nil {
+		return nil, fmt.Errorf("heartbeats on %s: %w", ifi.Name, err)
+	}
+	if c.renewals, err = openSocket(ifi, kindRenewal); err != nil {
+		return nil, errors.Join(fmt.Errorf("heartbeats on %s: %w", ifi.Name, err), c.news.Close())
+	}
 	return c, nil
 }
 
 // broadcast is the Ethernet address of everybody.
 var broadcast = net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// grow makes room in the socket, beyond the machine's limit where it may.
-func (c *Conn) grow() error {
-	return c.control(func(fd int) error {
-		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) == nil {
-			return nil
-		}
-		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
-	})
-}
-
-func (c *Conn) control(f func(fd int) error) error {
-	var inner error
-	err := c.raw.Control(func(fd uintptr) { inner = f(int(fd)) })
-	return errors.Join(err, inner)
-}
-
-// Send broadcasts a heartbeat: this node's own or, relayed, another's. A link
-// that is down is no error: the heartbeat is lost like any on a cut cable.
-func (c *Conn) Send(hb *confirm.Heartbeat) error {
-	frame, err := c.sealer.Seal(append(c.frame[:0], c.header[:]...), hb)
+// Send broadcasts a heartbeat: this node's own or, relayed, another's. news says
+// that the receivers should look at it at once. A link that is down is no error:
+// the heartbeat is lost like any on a cut cable.
+func (c *Conn) Send(hb *confirm.Heartbeat, news bool) error {
+	kind := byte(kindRenewal)
+	if news {
+		kind = kindNews
+	}
+	frame, err := c.sealer.Seal(append(append(c.frame[:0], c.header[:]...), kind), hb)
 	if err != nil {
 		return fmt.Errorf("send heartbeat: %w", err)
 	}
 	c.frame = frame
-	_, err = c.conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast})
+	_, err = c.news.conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast})
 	if err == nil || errors.Is(err, unix.ENETDOWN) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENXIO) {
 		return nil
 	}
 	return fmt.Errorf("send heartbeat: %w", err)
 }
 
-// Readable has something to receive when Receive may find heartbeats. After each
-// such receive, Receive must be called.
-func (c *Conn) Readable() <-chan struct{} { return c.readable }
-
-// watch waits for the socket and rings, one ring for all that waits. It does not
-// read: what waits must be read by who tells the time to the protocol, before
-// that (confirm.Node.Tick), also when this process was stopped for a while.
-func (c *Conn) watch() {
-	for {
-		if err := c.raw.Read(waiting); err != nil {
-			return // closed
-		}
-		select {
-		case c.readable <- struct{}{}:
-		case <-c.closing:
-			return
-		}
-		select {
-		case <-c.drained:
-		case <-c.closing:
-			return
-		}
+// Wait returns when news waits, or at the time given, or after Interrupt. One
+// goroutine waits, and it is the one that tells the time to the protocol: each
+// hand-over to another would cost an idle node more than all the rest.
+func (c *Conn) Wait(until time.Time) error {
+	if err := c.news.conn.SetReadDeadline(until); err != nil {
+		return fmt.Errorf("wait for heartbeats: %w", err)
 	}
+	if c.interrupted.Swap(false) {
+		return nil
+	}
+	err := c.news.raw.Read(waiting)
+	c.interrupted.Store(false)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("wait for heartbeats: %w", err)
+	}
+	return nil
 }
 
-// waiting says whether something waits in the socket; on false the runtime waits
-// for it.
-func waiting(fd uintptr) bool {
-	var one [1]byte
-	_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return !errors.Is(err, unix.EAGAIN)
+// Interrupt ends the present Wait, or the next one if there is none. Any
+// goroutine may call it.
+func (c *Conn) Interrupt() {
+	c.interrupted.Store(true)
+	// Wait sets its deadline before it looks at interrupted, so that either it
+	// sees that, or this deadline comes after its own.
+	_ = c.news.conn.SetReadDeadline(past) // fails only when the Conn is closed
 }
 
-// Receive hands over all heartbeats that wait, oldest first, and returns how
-// many. It does not block. What it hands over is the callee's.
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// Receive hands over all heartbeats that wait, each sender's oldest first but for
+// news, which may come after younger renewals, and returns how many. It does not
+// block. What it hands over is the callee's.
 func (c *Conn) Receive(take func(*confirm.Heartbeat)) int {
 	received := 0
-	for {
-		n, ok := c.read()
-		if !ok {
-			break
+	for _, s := range []*socket{c.renewals, c.news} {
+		for {
+			n, ok := s.read(c.buffer)
+			if !ok {
+				break
+			}
+			if hb := c.open(c.buffer[:n]); hb != nil {
+				take(hb)
+				received++
+			}
 		}
-		if hb := c.open(c.buffer[:n]); hb != nil {
-			take(hb)
-			received++
-		}
-	}
-	select {
-	case c.drained <- struct{}{}:
-	default: // the watcher has not rung
 	}
 	return received
 }
 
-// read takes one frame out of the socket, if there is one.
-func (c *Conn) read() (n int, ok bool) {
-	err := c.control(func(fd int) (err error) {
-		for {
-			n, _, err = unix.Recvfrom(fd, c.buffer, unix.MSG_DONTWAIT)
-			// A link that went down is told once, as an error of the socket.
-			if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ENETDOWN) {
-				return err
-			}
-		}
-	})
-	return n, err == nil
-}
-
 // open decodes a frame, nil if it is nobody's of this farm.
 func (c *Conn) open(frame []byte) *confirm.Heartbeat {
-	if len(frame) <= headerLen {
+	if len(frame) <= headerLen+kindLen {
 		c.counters.Foreign++
 		return nil
 	}
-	hb, err := c.opener.Open(frame[headerLen:])
+	hb, err := c.opener.Open(frame[headerLen+kindLen:])
 	switch {
 	case errors.Is(err, confirm.ErrSeal):
 		c.counters.Foreign++
@@ -205,10 +174,5 @@ func (c *Conn) open(frame []byte) *confirm.Heartbeat {
 // Counters returns what was counted so far. It belongs to Receive's goroutine.
 func (c *Conn) Counters() Counters { return c.counters }
 
-// Close ends both directions.
-func (c *Conn) Close() error {
-	close(c.closing)
-	err := c.conn.Close()
-	c.watching.Wait()
-	return err
-}
+// Close ends both directions, and a Wait with an error.
+func (c *Conn) Close() error { return errors.Join(c.news.Close(), c.renewals.Close()) }

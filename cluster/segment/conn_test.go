@@ -3,6 +3,7 @@ package segment
 import (
 	"bytes"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -32,18 +33,26 @@ func newPair(t *testing.T) pair {
 
 func (p pair) open(ns *netnstest.NS, key [32]byte) *Conn {
 	p.t.Helper()
-	var c *Conn
+	c := p.listen(ns, key)
+	p.t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			p.t.Error(err)
+		}
+	})
+	return c
+}
+
+// openOne returns a Conn that the caller closes.
+func (p pair) openOne() *Conn { return p.listen(p.a, farmKey) }
+
+func (p pair) listen(ns *netnstest.NS, key [32]byte) (c *Conn) {
+	p.t.Helper()
 	ns.Do(p.t, func() error {
 		ifi, err := net.InterfaceByName("eth0")
 		if err == nil {
 			c, err = Open(ifi, key)
 		}
 		return err
-	})
-	p.t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			p.t.Error(err)
-		}
 	})
 	return c
 }
@@ -59,14 +68,12 @@ func heartbeat(name string, seq uint64) *confirm.Heartbeat {
 func receive(t *testing.T, c *Conn, n int) []*confirm.Heartbeat {
 	t.Helper()
 	var got []*confirm.Heartbeat
-	timeout := time.After(5 * time.Second)
+	deadline := time.Now().Add(5 * time.Second)
 	for len(got) < n {
-		select {
-		case <-c.Readable():
-			c.Receive(func(hb *confirm.Heartbeat) { got = append(got, hb) })
-		case <-timeout:
-			t.Fatalf("%d of %d heartbeats", len(got), n)
+		if err := c.Wait(deadline); err != nil || !time.Now().Before(deadline) {
+			t.Fatalf("%d of %d heartbeats, %v", len(got), n, err)
 		}
+		c.Receive(func(hb *confirm.Heartbeat) { got = append(got, hb) })
 	}
 	return got
 }
@@ -77,7 +84,7 @@ func TestHeartbeatsArriveInOrder(t *testing.T) {
 	var want []*confirm.Heartbeat
 	for seq := range uint64(200) {
 		want = append(want, heartbeat("a", seq+1))
-		if err := a.Send(want[seq]); err != nil {
+		if err := a.Send(want[seq], true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,7 +94,7 @@ func TestHeartbeatsArriveInOrder(t *testing.T) {
 	if n := b.Receive(func(*confirm.Heartbeat) {}); n != 0 {
 		t.Errorf("%d heartbeats more", n)
 	}
-	if err := b.Send(heartbeat("b", 1)); err != nil {
+	if err := b.Send(heartbeat("b", 1), true); err != nil {
 		t.Fatal(err)
 	}
 	if got := receive(t, a, 1); got[0].Name != "b" {
@@ -95,29 +102,63 @@ func TestHeartbeatsArriveInOrder(t *testing.T) {
 	}
 }
 
-// TestNothingIsMissedBetweenRings reads without having been rung for, as the
-// protocol does before each tick.
-func TestNothingIsMissedBetweenRings(t *testing.T) {
+// TestRenewalsWakeNobody: they are there when the receiver looks, and only then.
+func TestRenewalsWakeNobody(t *testing.T) {
 	p := newPair(t)
 	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
-	next := uint64(1)
-	for deadline := time.Now().Add(5 * time.Second); next <= 500; {
-		if err := a.Send(heartbeat("a", next)); err != nil {
+	for seq := range uint64(3) {
+		if err := a.Send(heartbeat("a", seq+1), false); err != nil {
 			t.Fatal(err)
 		}
-		if next%3 == 0 {
-			select {
-			case <-b.Readable():
-			case <-time.After(time.Until(deadline)):
-				t.Fatal("not rung for")
-			}
+	}
+	began := time.Now()
+	if err := b.Wait(began.Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if waited := time.Since(began); waited < 50*time.Millisecond {
+		t.Errorf("woken after %v", waited)
+	}
+	if err := a.Send(heartbeat("a", 4), true); err != nil {
+		t.Fatal(err)
+	}
+	var seqs []uint64
+	for _, hb := range receive(t, b, 4) {
+		seqs = append(seqs, hb.Seq)
+	}
+	if diff := cmp.Diff([]uint64{1, 2, 3, 4}, seqs); diff != "" {
+		t.Errorf("-sent +received:\n%s", diff)
+	}
+}
+
+// TestWaitEnds: by time, by an interruption before it and in it, and by the end
+// of the connection.
+func TestWaitEnds(t *testing.T) {
+	c := newPair(t).openOne()
+	if err := c.Wait(time.Now().Add(time.Millisecond)); err != nil {
+		t.Errorf("at its time: %v", err)
+	}
+	c.Interrupt()
+	if err := c.Wait(time.Now().Add(time.Hour)); err != nil {
+		t.Errorf("interrupted before: %v", err)
+	}
+	for i := range 200 {
+		done := make(chan error)
+		go func() { done <- c.Wait(time.Now().Add(time.Hour)) }()
+		if i%2 == 0 {
+			runtime.Gosched()
 		}
-		b.Receive(func(hb *confirm.Heartbeat) {
-			if hb.Seq != next {
-				t.Errorf("heartbeat %d, want %d", hb.Seq, next)
-			}
-		})
-		next++
+		c.Interrupt()
+		if err := <-done; err != nil {
+			t.Errorf("interrupted: %v", err)
+		}
+	}
+	done := make(chan error)
+	go func() { done <- c.Wait(time.Now().Add(time.Hour)) }()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err == nil {
+		t.Error("waits on a closed connection")
 	}
 }
 
@@ -125,17 +166,17 @@ func TestStrangersAreCountedAndIgnored(t *testing.T) {
 	p := newPair(t)
 	b := p.open(p.b, farmKey)
 	stranger := p.open(p.a, [32]byte{9})
-	if err := stranger.Send(heartbeat("a", 1)); err != nil {
+	if err := stranger.Send(heartbeat("a", 1), true); err != nil {
 		t.Fatal(err)
 	}
-	for _, payload := range [][]byte{nil, {1}, bytes.Repeat([]byte{0xff}, 46), bytes.Repeat([]byte{1}, confirm.MaxSealed)} {
+	for _, payload := range [][]byte{{kindNews}, {kindNews, 1}, {kindRenewal}, bytes.Repeat([]byte{kindNews}, confirm.MaxSealed), {9, 9}, nil} {
 		frame := append(append([]byte{}, stranger.header[:]...), payload...)
-		if _, err := stranger.conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast}); err != nil {
+		if _, err := stranger.news.conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	member := p.open(p.a, farmKey)
-	if err := member.Send(heartbeat("a", 2)); err != nil {
+	if err := member.Send(heartbeat("a", 2), true); err != nil {
 		t.Fatal(err)
 	}
 	if got := receive(t, b, 1); got[0].Seq != 2 {

@@ -27,6 +27,7 @@ const (
 type pipelineTrial struct {
 	table   *pipeline.Table
 	frames  [][]byte
+	facts   []pipeline.Facts
 	reasons []pipeline.Reason
 	time    time.Duration
 }
@@ -43,6 +44,7 @@ func startPipeline(o Options, rules, vips int) (trial, error) {
 		return nil, err
 	}
 	t := &pipelineTrial{table: pipeline.NewTable(compiled, aThird(rules)), time: o.Time}
+	t.facts = make([]pipeline.Facts, pipeline.BatchSize)
 	t.reasons = make([]pipeline.Reason, pipeline.BatchSize)
 	t.frames, err = frames(to, ports, pipelineFrames)
 	return t, err
@@ -125,7 +127,7 @@ func (t *pipelineTrial) measure(ctx context.Context) (sample, error) {
 }
 
 func (t *pipelineTrial) handle(frames [][]byte, counters *pipeline.Counters) {
-	t.table.JudgeBatch(frames, t.reasons)
+	t.table.JudgeBatch(frames, t.facts, pipeline.Lease{Deadline: 1}, t.reasons)
 	for i, r := range t.reasons {
 		if r.Verdict() == pipeline.Accept {
 			// As Deliver does, and the frame stays what it was for the next time.

@@ -43,6 +43,14 @@
 // A socket made by Listen, ListenPacket or Dial belongs to the caller and keeps
 // its namespace alive until it is closed.
 //
+// # Faults
+//
+// PowerOff and PowerOn, PortUp, Cut, Lose, LimitCPU and the Pause of a process or
+// of a whole node break the farm; Close undoes all of it. What comes of it is
+// judged at a client's end of the wire, by Capture and WatchHandshakes. Partitions
+// and losses are made on the switch: what a node's own filters drop, its XDP
+// program has seen already.
+//
 // # Traps
 //
 //   - Child processes see the machine's /sys, so /sys/class/net lists the

@@ -16,7 +16,8 @@ import (
 // RecordFDB, told by the kernel at each change: an address that was learnt and
 // forgotten again is in it.
 type FDBRecord struct {
-	ports ports
+	sw    *Host
+	ports ports // used by the collector alone
 	stop  chan struct{}
 	done  chan struct{}
 	once  sync.Once
@@ -34,8 +35,8 @@ func (l *Lab) RecordFDB() (*FDBRecord, error) {
 		return nil, err
 	}
 	r := &FDBRecord{
-		ports: names,
-		stop:  make(chan struct{}), done: make(chan struct{}),
+		sw: l.Switch, ports: names,
+		stop: make(chan struct{}), done: make(chan struct{}),
 		seen: map[config.MAC]map[string]bool{},
 	}
 	updates := make(chan netlink.NeighUpdate)
@@ -65,6 +66,9 @@ func (r *FDBRecord) collect(updates <-chan netlink.NeighUpdate) {
 		if !ok || u.Type != unix.RTM_NEWNEIGH {
 			continue
 		}
+		if e.Port == "" {
+			e.Port = r.newPort(u.LinkIndex)
+		}
 		r.mu.Lock()
 		if r.seen[e.MAC] == nil {
 			r.seen[e.MAC] = map[string]bool{}
@@ -72,6 +76,17 @@ func (r *FDBRecord) collect(updates <-chan netlink.NeighUpdate) {
 		r.seen[e.MAC][e.Port] = true
 		r.mu.Unlock()
 	}
+}
+
+// newPort names a port that was plugged in after the record began.
+func (r *FDBRecord) newPort(index int) string {
+	names, err := r.sw.ports()
+	if err != nil {
+		r.fail(err)
+		return ""
+	}
+	maps.Copy(r.ports, names)
+	return r.ports[index]
 }
 
 // fail notes the first error, but not the one that stopping causes.

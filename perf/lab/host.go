@@ -54,7 +54,7 @@ type Host struct {
 // The caller closes the host.
 func newHost(name, dir string) (*Host, error) {
 	h := &Host{Name: name, Dir: filepath.Join(dir, name), ns: netns.None()}
-	if err := os.Mkdir(h.Dir, 0o700); err != nil {
+	if err := os.MkdirAll(h.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("lab: make the directory of %s: %w", name, err)
 	}
 	t, err := startThread(h.enter)
@@ -130,9 +130,14 @@ func (h *Host) own(c io.Closer) error {
 	return nil
 }
 
-// close ends everything that runs in the host, then lets the namespace go.
+// close ends everything that runs in the host, then lets the namespace go. Once it
+// is closed nothing more happens.
 func (h *Host) close() error {
 	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return nil
+	}
 	procs, owned := h.procs, h.owned
 	h.procs, h.owned, h.closed = nil, nil, true
 	h.mu.Unlock()

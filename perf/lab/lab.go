@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +25,7 @@ type Lab struct {
 	Dir string
 
 	config    Config
+	faults    atomic.Int64 // injected so far; numbers their tables
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -99,15 +101,11 @@ func (l *Lab) addNode(ctx context.Context, number int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	h, err := newHost(fmt.Sprintf("node%d", number), l.Dir)
+	h, err := l.bootNode(number, 0)
 	if err != nil {
 		return err
 	}
 	l.Nodes = append(l.Nodes, &Node{Host: h, number: number, lab: l})
-	h.Address = nodeAddress(number)
-	h.Addresses = append(h.Addresses, h.Address)
-	h.MAC = macOf(h.Address)
-	h.Port = fmt.Sprintf("sw-n%d", number)
 	return l.plug(h, l.config.Queues)
 }
 
@@ -134,14 +132,21 @@ func (l *Lab) route() error {
 		return err
 	}
 	for _, node := range l.Nodes {
-		if err := routeVia(node.Host, l.Clients[0], SYNRange()); err != nil {
+		if err := l.routeNode(node.Host); err != nil {
 			return err
 		}
-		for i, client := range l.Clients {
-			for _, block := range clientBlocks(i+1, l.config.ClientAddresses) {
-				if err := routeVia(node.Host, client, block); err != nil {
-					return err
-				}
+	}
+	return nil
+}
+
+func (l *Lab) routeNode(node *Host) error {
+	if err := routeVia(node, l.Clients[0], SYNRange()); err != nil {
+		return err
+	}
+	for i, client := range l.Clients {
+		for _, block := range clientBlocks(i+1, l.config.ClientAddresses) {
+			if err := routeVia(node, client, block); err != nil {
+				return err
 			}
 		}
 	}

@@ -139,6 +139,12 @@ func useEverything(t *testing.T, l *Lab) (orphan string) {
 	if _, err := l.RecordFDB(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := client.WatchHandshakes(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.StartTCPEcho("0.0.0.0:7"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := n.Start("sleep", "1000"); err != nil {
 		t.Fatal(err)
 	}

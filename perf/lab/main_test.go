@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"flag"
 	"net/netip"
 	"os"
 	"testing"
@@ -16,6 +17,8 @@ import (
 const helperVariable = "LAB_TEST_HELPER"
 
 func TestMain(m *testing.M) {
+	BeEchoProcess()
+	flag.Duration("lab.flood", 2*time.Second, "how long the watch of handshakes is flooded")
 	if os.Getenv(helperVariable) != "" {
 		os.Exit(helper())
 	}

@@ -27,6 +27,16 @@ type SYNs struct {
 	From []netip.AddrPort
 	// Rate is how many are sent in a second. Default 1,000.
 	Rate int
+	// Salt changes every sequence number, so that SYNs from the same sources as
+	// earlier ones are others.
+	Salt uint32
+}
+
+// SYN is the one with that index, as a watch of handshakes sees it.
+func (s SYNs) SYN(index int) SYN {
+	// A different number for each SYN, spread over all 32 bits by Knuth's
+	// multiplier, so that no two answers look alike.
+	return SYN{Client: s.From[index], VIP: s.To, Seq: uint32(index)*2654435761 ^ s.Salt}
 }
 
 // SYNSources makes n different sources out of SYNRange: a new address each time,
@@ -130,9 +140,7 @@ func (s SYNs) frame(buf gopacket.SerializeBuffer, index int, from config.MAC) er
 	}
 	tcp := &layers.TCP{
 		SrcPort: layers.TCPPort(source.Port()), DstPort: layers.TCPPort(s.To.Port()),
-		// A different number for each SYN, spread over all 32 bits by Knuth's
-		// multiplier, so that no two answers look alike.
-		Seq: uint32(index) * 2654435761, SYN: true, Window: 64240,
+		Seq: s.SYN(index).Seq, SYN: true, Window: 64240,
 		Options: []layers.TCPOption{{
 			OptionType: layers.TCPOptionKindMSS, OptionLength: 4,
 			OptionData: []byte{1460 >> 8, 1460 & 0xff},

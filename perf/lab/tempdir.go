@@ -24,6 +24,9 @@ func newDir() (string, error) {
 	if err := removeDeadDirs(os.TempDir()); err != nil {
 		return "", err
 	}
+	if err := removeDeadGroups(); err != nil {
+		return "", err
+	}
 	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-*", dirPrefix, os.Getpid()))
 	if err != nil {
 		return "", fmt.Errorf("lab: make a directory: %w", err)

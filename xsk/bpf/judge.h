@@ -8,8 +8,12 @@
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/tcp.h>
 #include <bpf/bpf_endian.h>
 
+#include "flows.h"
+#include "lease.h"
+#include "reason.h"
 #include "rules.h"
 #include "share.h"
 #include "siphash.h"
@@ -25,8 +29,20 @@
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETERPROB 12
 
+#define TCP_FLAGS_OFFSET 13
+#define TCP_OPENING	 0x17 /* ACK, RST, SYN, FIN (RFC 9293 3.1) */
+#define TCP_SYN		 0x02
+
 struct ports {
 	__be16 src, dst;
+};
+
+/* A VIP packet on its way through the verdict. */
+struct packet {
+	struct xdp_md *ctx;
+	const struct iphdr *ip;
+	const void *l4; /* as much as the protocol's least header is there */
+	__u32 vip;
 };
 
 static __always_inline __u16 client_bucket(__be32 addr, __be16 port)
@@ -34,28 +50,97 @@ static __always_inline __u16 client_bucket(__be32 addr, __be16 port)
 	return bucket4(conf.key[0], conf.key[1], addr, port);
 }
 
-static __always_inline enum reason judge_flow(const volatile struct classes *classes, __be32 client,
-					      const struct ports *ports, __u32 vip)
+/* Whether a TCP packet opens a flow: SYN, and nothing that belongs to an open one. */
+static __always_inline int opens(const void *tcp)
 {
+	return (((const __u8 *)tcp)[TCP_FLAGS_OFFSET] & TCP_OPENING) == TCP_SYN;
+}
+
+/* A SYN in a bucket where other nodes than the owner may have flows. */
+static __always_inline enum reason judge_syn_unsettled(const struct packet *p, const struct part *part, __u16 bucket)
+{
+	if (is_ask(part, bucket))
+		return PARKED;
+	if (is_mine(part, bucket)) {
+		if (!lease_exact())
+			return FENCED;
+		return half_open_elsewhere(p->ip, p->l4) ? HALF_OPEN_ELSEWHERE : ACCEPTED;
+	}
+	/* Sent again: it belongs to who has answered it. */
+	if (lease_exact() && flow_of(p->ctx, p->ip, p->l4) == FLOW_KNOWN)
+		return ACCEPTED_KNOWN;
+	return NOT_MINE;
+}
+
+static __always_inline enum reason judge_tcp(const struct packet *p, const struct part *part, __u16 bucket)
+{
+	const int opening = opens(p->l4);
+
+	if (is_unsettled(part, bucket)) {
+		if (opening)
+			return judge_syn_unsettled(p, part, bucket);
+		return known(flow_of(p->ctx, p->ip, p->l4)) ? ACCEPTED_KNOWN : UNKNOWN_FLOW;
+	}
+	if (!is_mine(part, bucket))
+		return NOT_MINE;
+	if (opening)
+		return lease_exact() ? ACCEPTED : FENCED;
+	if (lease_coarse())
+		return ACCEPTED;
+	return known(flow_of(p->ctx, p->ip, p->l4)) ? ACCEPTED_KNOWN : FENCED;
+}
+
+/* What any packet may open: the owner has it, whatever was before. */
+static __always_inline enum reason judge_owner(const struct part *part, __u16 bucket)
+{
+	if (!is_mine(part, bucket))
+		return NOT_MINE;
+	return lease_coarse() ? ACCEPTED : FENCED;
+}
+
+static __always_inline enum reason judge_udp(const struct part *part, __u16 bucket)
+{
+	if (is_unsettled(part, bucket) && is_ask(part, bucket))
+		return PARKED;
+	return judge_owner(part, bucket);
+}
+
+static __always_inline enum reason judge_flow(const struct packet *p, const volatile struct classes *classes, int tcp)
+{
+	const struct ports *ports = p->l4;
+	const struct part *part;
 	__u32 class, rule;
+	__u16 bucket;
 
 	if (!ports->src || !ports->dst)
 		return PORT_ZERO;
 	class = classes->of_port[bpf_ntohs(ports->dst)];
-	rule = classes->rule[class % MAX_CLASSES][vip % MAX_VIPS];
+	rule = classes->rule[class % MAX_CLASSES][p->vip % MAX_VIPS];
 	if (rule >= MAX_RULES)
 		return NO_RULE;
-	return has(rule, client_bucket(client, conf.affinity[rule] == AFFINITY_SESSION ? ports->src : 0));
+	part = part_of(rule);
+	if (!part)
+		return NOT_SERVING;
+	bucket = client_bucket(p->ip->saddr, conf.affinity[rule] == AFFINITY_SESSION ? ports->src : 0);
+	return tcp ? judge_tcp(p, part, bucket) : judge_udp(part, bucket);
 }
 
-static __always_inline enum reason judge_icmp(__be32 client, __u8 type)
+static __always_inline enum reason judge_echo(__be32 client)
 {
+	const struct part *part = part_of(ECHO_RULE);
 	enum reason reason;
 
-	switch (type) {
+	if (!part)
+		return NOT_SERVING;
+	reason = judge_owner(part, client_bucket(client, 0));
+	return reason == ACCEPTED ? ACCEPTED_ECHO : reason;
+}
+
+static __always_inline enum reason judge_icmp(const struct packet *p)
+{
+	switch (*(const __u8 *)p->l4) {
 	case ICMP_ECHO:
-		reason = has(ECHO_RULE, client_bucket(client, 0));
-		return reason == ACCEPTED ? ACCEPTED_ECHO : reason;
+		return judge_echo(p->ip->saddr);
 	case ICMP_DEST_UNREACH:
 	case ICMP_TIME_EXCEEDED:
 	case ICMP_PARAMETERPROB:
@@ -72,10 +157,11 @@ static __always_inline int martian(__be32 src, __be32 dst)
 }
 
 /* ip is a whole IPv4 header for a VIP; end is that of the frame. */
-static __always_inline enum reason judge(const struct iphdr *ip, const void *end, __u32 vip)
+static __always_inline enum reason judge(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
 {
 	__u32 header = ip->ihl * 4, total = bpf_ntohs(ip->tot_len), length;
 	const void *l4 = (const void *)ip + header;
+	const struct packet p = {.ctx = ctx, .ip = ip, .l4 = l4, .vip = vip};
 
 	if (ip->version != 4 || header < sizeof(*ip) || total < header ||
 	    total > (__u32)((long)end - (long)ip))
@@ -89,15 +175,15 @@ static __always_inline enum reason judge(const struct iphdr *ip, const void *end
 	case IPPROTO_TCP:
 		if (length < TCP_MIN_LEN || l4 + TCP_MIN_LEN > end)
 			return MALFORMED;
-		return judge_flow(&conf.tcp, ip->saddr, l4, vip);
+		return judge_flow(&p, &conf.tcp, 1);
 	case IPPROTO_UDP:
 		if (length < UDP_LEN || l4 + UDP_LEN > end)
 			return MALFORMED;
-		return judge_flow(&conf.udp, ip->saddr, l4, vip);
+		return judge_flow(&p, &conf.udp, 0);
 	case IPPROTO_ICMP:
 		if (length < ICMP_LEN || l4 + ICMP_LEN > end)
 			return MALFORMED;
-		return judge_icmp(ip->saddr, *(const __u8 *)l4);
+		return judge_icmp(&p);
 	}
 	return OTHER_PROTOCOL;
 }

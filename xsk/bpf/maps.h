@@ -35,6 +35,20 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+/* Of no use to the program: replacing what is in it makes the kernel wait until
+ * all programs that run have ended. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct {
+		__uint(type, BPF_MAP_TYPE_ARRAY);
+		__uint(max_entries, 1);
+		__type(key, __u32);
+		__type(value, __u32);
+	});
+} barrier SEC(".maps");
+
 static __always_inline void count(enum reason reason)
 {
 	__u32 key = reason;

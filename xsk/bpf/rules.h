@@ -51,8 +51,9 @@ struct rules {
 	__u8 affinity[MAX_RULES];
 	__u32 offload;
 	__u32 multiplier;
-	__u32 vips;	/* how many there are */
-	__u32 max_sets; /* bucket sets of a share */
+	__u32 vips;	  /* how many there are */
+	__u32 max_parts;  /* of a share */
+	__u32 test_flows; /* how many flows a test makes up; 0: the kernel's sockets count */
 };
 
 const volatile struct rules conf;

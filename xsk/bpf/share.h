@@ -1,54 +1,68 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Which buckets are this node's. A share is swapped as a whole: the daemon
- * fills another map and puts it in the place of the old one, so that a packet
- * meets one share or the other, never half of each.
+ * Which buckets are this node's, package pipeline's Part by Part. There is room
+ * for two shares: one is judged by, the other is written, and one store of
+ * share_slot changes their parts, so that a packet meets one share or the other,
+ * never half of each.
  */
 #pragma once
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#include "reason.h"
 #include "rules.h"
 
 #define BUCKETS   (1 << 16) /* pipeline.Buckets */
 #define ECHO_RULE MAX_RULES /* stands for ICMP echo, which no rule covers */
+#define SLOTS	  2
 
-struct share {
-	__u16 set_of_rule[MAX_RULES + 4]; /* the last used is ECHO_RULE's */
-	__u64 sets[][BUCKETS / 64];	  /* conf.max_sets of them */
+/* 64 buckets. What a packet of a settled bucket needs is in one cache line. */
+struct word {
+	__u64 mine;
+	__u64 unsettled; /* those of ask are among them */
 };
 
+struct part {
+	struct word words[BUCKETS / 64];
+	__u64 ask[BUCKETS / 64];
+};
+
+/* The share that is judged by: 0 is none, n is slot n - 1. */
+volatile __u32 share_slot;
+
+/* The part of each rule, within its slot; the last used is ECHO_RULE's. */
+volatile __u16 part_of_rule[SLOTS][MAX_RULES + 4];
+
+/* conf.max_parts for each slot. */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOTS);
 	__type(key, __u32);
-	__array(values, struct {
-		__uint(type, BPF_MAP_TYPE_ARRAY);
-		__uint(max_entries, 1);
-		__uint(key_size, sizeof(__u32));
-		__uint(value_size, sizeof(struct share));
-	});
-} shares SEC(".maps");
+	__type(value, struct part);
+} parts SEC(".maps");
 
-/* Whether a rule's bucket is this node's: ACCEPTED if so. */
-static __always_inline enum reason has(__u32 rule, __u16 bucket)
+/* This node's part of a rule; NULL if it serves nothing. */
+static __always_inline const struct part *part_of(__u32 rule)
 {
-	const struct share *share;
-	__u32 key = 0, set;
-	void *map;
+	__u32 slot = share_slot - 1, key;
 
-	map = bpf_map_lookup_elem(&shares, &key);
-	if (!map)
-		return NOT_SERVING;
-	share = bpf_map_lookup_elem(map, &key);
-	if (!share || rule > ECHO_RULE)
-		return NOT_SERVING;
-	set = share->set_of_rule[rule];
-	if (set >= conf.max_sets)
-		return NOT_SERVING;
-	if (share->sets[set][bucket / 64] & 1ULL << bucket % 64)
-		return ACCEPTED;
-	return NOT_MINE;
+	if (slot >= SLOTS || rule > ECHO_RULE)
+		return NULL;
+	key = slot * conf.max_parts + part_of_rule[slot][rule];
+	return bpf_map_lookup_elem(&parts, &key);
+}
+
+static __always_inline int is_mine(const struct part *part, __u16 bucket)
+{
+	return part->words[bucket / 64].mine >> bucket % 64 & 1;
+}
+
+static __always_inline int is_unsettled(const struct part *part, __u16 bucket)
+{
+	return part->words[bucket / 64].unsettled >> bucket % 64 & 1;
+}
+
+static __always_inline int is_ask(const struct part *part, __u16 bucket)
+{
+	return part->ask[bucket / 64] >> bucket % 64 & 1;
 }

@@ -13,7 +13,10 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "facts.h"
+#include "fence.h"
 #include "judge.h"
+#include "lease.h"
 #include "maps.h"
 
 #define ARP_LEN 28 /* RFC 826, Ethernet and IPv4 */
@@ -68,16 +71,44 @@ static __always_inline int arp(struct ethhdr *eth, void *end)
 	return XDP_PASS;
 }
 
-/* To the socket of the queue, or nowhere: a node without a reader must not let
- * the packet through, for then every such node would accept it. */
-static __always_inline int ask(struct xdp_md *ctx)
+/* Whether a packet goes on with a TCP flow that a socket here has. */
+static __always_inline int goes_on(struct xdp_md *ctx, const struct iphdr *ip, const void *end)
 {
-	int action = bpf_redirect_map(&sockets, ctx->rx_queue_index, 0);
+	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
 
+	if (ip->protocol != IPPROTO_TCP || ip->ihl < 5 || (const void *)(tcp + 1) > end ||
+	    ip->frag_off & bpf_htons(IP_FRAGMENT) || opens(tcp))
+		return 0;
+	return known(flow_of(ctx, ip, tcp));
+}
+
+/* Nobody reads: the daemon is gone or going. Connections that are here go on, and
+ * nothing else is let in, for every node without a reader would do so. */
+static __always_inline int unread(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	const void *end = (void *)(long)ctx->data_end;
+	struct iphdr *ip = (void *)(eth + 1);
+
+	if ((void *)(ip + 1) > end || !goes_on(ctx, ip, end)) {
+		count(NO_READER);
+		return XDP_DROP;
+	}
+	count(ACCEPTED_KNOWN);
+	to_nic(eth);
+	return XDP_PASS;
+}
+
+/* To the socket of the queue. */
+static __always_inline int ask(struct xdp_md *ctx, const struct iphdr *ip, const void *end)
+{
+	int action;
+
+	add_facts(ctx, ip, end);
+	action = bpf_redirect_map(&sockets, ctx->rx_queue_index, 0);
 	if (action == XDP_REDIRECT)
 		return action;
-	count(NO_READER);
-	return XDP_DROP;
+	return unread(ctx);
 }
 
 static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, struct iphdr *ip, void *end,
@@ -86,14 +117,16 @@ static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, st
 	enum reason reason;
 
 	if (conf.offload == OFFLOAD_NONE && !handover)
-		return ask(ctx);
-	reason = judge(ip, end, vip);
+		return ask(ctx, ip, end);
+	reason = judge(ctx, ip, end, vip);
 	if (reason >= NOT_MINE) {
 		count(reason);
 		return XDP_DROP;
 	}
-	if (conf.offload == OFFLOAD_REJECT && !handover)
-		return ask(ctx);
+	if (handover && reason == PARKED)
+		return unread(ctx);
+	if ((conf.offload == OFFLOAD_REJECT && !handover) || reason == PARKED)
+		return ask(ctx, ip, end);
 	count(reason);
 	to_nic(eth);
 	return XDP_PASS;
@@ -151,11 +184,31 @@ int readdress(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
+/* On the way of frames from the sockets to the stack. */
+SEC("tc")
+int fence(struct __sk_buff *skb)
+{
+	return fence_frame(skb);
+}
+
+struct deadline {
+	__u64 ns; /* of CLOCK_BOOTTIME; 0 is a fenced node */
+};
+
+/* Run by the daemon, so that both clocks are read at one moment; returns whether
+ * the node is fenced. */
+SEC("syscall")
+int set_lease(struct deadline *deadline)
+{
+	return set_deadline(deadline->ns);
+}
+
 /* Keeps the lists of numbers in the object's BTF, where tests read them. */
 const struct {
 	enum reason *reason;
 	enum offload *offload;
 	enum affinity *affinity;
+	enum flow *flow;
 } enums_in_btf __attribute__((unused));
 
 char _license[] SEC("license") = "Dual BSD/GPL";

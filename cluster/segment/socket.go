@@ -1,0 +1,98 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"github.com/mdlayher/packet"
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+
+	"thresher/cluster/confirm"
+)
+
+// receiveBuffer is how much may wait in a socket, in bytes: a second of 31
+// peers' heartbeats, with what the kernel counts for each.
+const receiveBuffer = 1 << 20
+
+// socket is a packet socket for frames of one kind.
+type socket struct {
+	conn *packet.Conn
+	raw  syscall.RawConn
+}
+
+func openSocket(ifi *net.Interface, kind byte) (*socket, error) {
+	filter, err := bpf.Assemble(kindFilter(kind))
+	if err != nil {
+		return nil, fmt.Errorf("assemble the socket filter: %w", err)
+	}
+	conn, err := packet.Listen(ifi, packet.Raw, EtherType, &packet.Config{Filter: filter})
+	if err != nil {
+		return nil, fmt.Errorf("open a packet socket (needs root or CAP_NET_RAW): %w", err)
+	}
+	s := &socket{conn: conn}
+	if s.raw, err = conn.SyscallConn(); err == nil {
+		err = s.grow()
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return s, nil
+}
+
+// kindFilter is a classic BPF program that lets in frames of the EtherType and of
+// one kind. It is put on the socket before it is bound, so that nothing else ever
+// waits in it.
+func kindFilter(kind byte) []bpf.Instruction {
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: 12, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: EtherType, SkipFalse: 3},
+		bpf.LoadAbsolute{Off: headerLen, Size: kindLen},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(kind), SkipFalse: 1},
+		bpf.RetConstant{Val: headerLen + kindLen + confirm.MaxSealed + 1},
+		bpf.RetConstant{Val: 0},
+	}
+}
+
+// grow makes room in the socket, beyond the machine's limit where it may.
+func (s *socket) grow() error {
+	return s.control(func(fd int) error {
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) == nil {
+			return nil
+		}
+		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
+	})
+}
+
+func (s *socket) control(f func(fd int) error) error {
+	var inner error
+	err := s.raw.Control(func(fd uintptr) { inner = f(int(fd)) })
+	return errors.Join(err, inner)
+}
+
+// read takes one frame out of the socket, if there is one.
+func (s *socket) read(buffer []byte) (n int, ok bool) {
+	err := s.control(func(fd int) (err error) {
+		for {
+			n, _, err = unix.Recvfrom(fd, buffer, unix.MSG_DONTWAIT)
+			// A link that went down is told once, as an error of the socket.
+			if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ENETDOWN) {
+				return err
+			}
+		}
+	})
+	return n, err == nil
+}
+
+// waiting says whether something waits in the socket; on false the runtime waits
+// for it. It does not read: what waits must be read by Receive, and whole.
+func waiting(fd uintptr) bool {
+	var one [1]byte
+	_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return !errors.Is(err, unix.EAGAIN)
+}
+
+// Close ends the socket.
+func (s *socket) Close() error { return s.conn.Close() }

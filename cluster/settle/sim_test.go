@@ -1,0 +1,100 @@
+package settle
+
+import (
+	"flag"
+	"testing"
+	"time"
+)
+
+// The random runs are repeated by their seed:
+//
+//	go test ./cluster/settle -run TestRandomFarms -settle.seed 4711 -settle.runs 1
+var (
+	seedFlag = flag.Uint64("settle.seed", 1, "first seed of the random runs")
+	runsFlag = flag.Int("settle.runs", 0, "random runs; 0 for as many as fit into CI")
+)
+
+// storm is how long faults, losses and new flows go on in a run.
+const storm = 15 * time.Second
+
+// simulate runs one farm and returns what went wrong.
+func simulate(seed uint64, m mutation) (w *world, problem string) {
+	w = newWorld(seed, m)
+	w.run(storm)
+	w.calm()
+	if w.violation != "" {
+		return w, w.violation
+	}
+	for _, h := range w.hosts {
+		if h.c == nil || h.hung {
+			return w, h.name + " does not run after the storm"
+		}
+		if s := h.s.Status(); !s.Settled {
+			return w, h.name + " has not settled, waiting for members or for its own flows to end"
+		}
+		if h.held == 0 || h.lets() != h.held {
+			return w, h.name + " serves nothing after the storm"
+		}
+	}
+	messages, scans := w.messages, w.scans
+	w.run(20 * time.Second)
+	if w.messages != messages || w.scans != scans {
+		return w, "scans or messages on a quiet farm"
+	}
+	return w, w.violation
+}
+
+func TestRandomFarms(t *testing.T) {
+	runs := *runsFlag
+	if runs == 0 {
+		runs = 12
+		if testing.Short() {
+			runs = 2
+		}
+	}
+	checked, messages, scans := 0, 0, 0
+	for i := range runs {
+		seed := *seedFlag + uint64(i)
+		w, problem := simulate(seed, 0)
+		if problem != "" {
+			t.Fatalf("seed %d: %s", seed, problem)
+		}
+		checked, messages, scans = checked+w.checked, messages+w.messages, scans+w.scans
+	}
+	t.Logf("%d runs from seed %d: %d reports, %d scans, %d times settled beside others' flows",
+		runs, *seedFlag, messages, scans, checked)
+	if checked == 0 {
+		t.Error("nothing was ever settled while others had flows: the check checks nothing")
+	}
+}
+
+// Every part of the rules is there for a reason: without it a run goes wrong.
+func TestMutationsAreCaught(t *testing.T) {
+	const most = 600
+	for _, tt := range []struct {
+		name string
+		m    mutation
+		from uint64 // skip this many runs that are known not to show it
+	}{
+		{"scans begun before the loss", mutNoMargin, 0},
+		{"reports of any view", mutNoView, 0},
+		{"boots confused", mutNoBoot, 0},
+		{"reports before a release", mutNoRelease, 0},
+		{"vanished is goodbye", mutNoHold, 0},
+		{"reports of before a fence", mutNoFresh, 85},
+		{"reports of before a view", mutNotIdle, 35},
+		{"a new process has no flows", mutNoSelf, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for i := range uint64(most) {
+				seed := *seedFlag + tt.from + i
+				if _, problem := simulate(seed, tt.m); problem != "" {
+					t.Logf("seed %d: %s", seed, problem)
+					return
+				}
+			}
+			t.Errorf("not noticed in %d runs from seed %d", most, *seedFlag+tt.from)
+		})
+	}
+}

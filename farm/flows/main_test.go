@@ -1,0 +1,9 @@
+package flows
+
+import (
+	"testing"
+
+	"thresher/internal/leftout"
+)
+
+func TestMain(m *testing.M) { leftout.Exit(m.Run()) }

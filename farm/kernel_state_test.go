@@ -1,0 +1,125 @@
+package farm
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"thresher/config"
+	"thresher/pipeline"
+	"thresher/xsk"
+)
+
+// What the program and the pipeline are told beside rules and packets: the lease
+// and the flows.
+
+// madeUpFlows is how many flows the program can be told of in place of the
+// kernel's sockets: more than frames of a farm.
+const madeUpFlows = 1 << 18
+
+// lease gives the program an hour, or nothing.
+func (k *kernel) lease(good bool) {
+	k.t.Helper()
+	deadline := bootNow() - 1 // over
+	if good {
+		deadline = bootNow() + int64(time.Hour)
+	} else if k.random.IntN(2) == 0 {
+		deadline = 0
+	}
+	if err := k.program.SetLease(deadline); err != nil {
+		k.t.Fatal(err)
+	}
+	k.good = good
+}
+
+// now is the lease as the pipeline is told of it.
+func (k *kernel) now() pipeline.Lease {
+	now := bootNow()
+	if k.good {
+		return pipeline.Lease{Now: now, Deadline: now + 1}
+	}
+	return pipeline.Lease{Now: now}
+}
+
+// facts makes up what is known of a frame's flow, and tells the program.
+func (k *kernel) facts(frame []byte) (pipeline.Facts, error) {
+	flow, ok := flowOf(frame)
+	if !ok {
+		return pipeline.Facts{}, nil
+	}
+	if _, known := k.flows[flow]; !known {
+		k.flows[flow] = pipeline.FlowState(k.random.IntN(int(pipeline.FlowLen)))
+		if err := k.tell(flow); err != nil {
+			return pipeline.Facts{}, err
+		}
+	}
+	if k.random.IntN(4) == 0 {
+		k.halfOpen = flow
+		if err := k.program.SetHalfOpen([]xsk.Flow{flow}); err != nil {
+			return pipeline.Facts{}, err
+		}
+	}
+	return pipeline.Facts{Flow: k.flows[flow], HalfOpen: flow == k.halfOpen}, nil
+}
+
+func (k *kernel) tell(f xsk.Flow) error {
+	if k.unheard {
+		return nil
+	}
+	return k.program.SetTestFlow(f, uint32(k.flows[f]))
+}
+
+// flowOf reads a flow where a TCP packet has it.
+func flowOf(frame []byte) (f xsk.Flow, ok bool) {
+	if len(frame) < 34 || frame[14]&15 < 5 || len(frame) < 14+int(frame[14]&15)*4+20 || frame[23] != 6 {
+		return f, false
+	}
+	ports := frame[14+int(frame[14]&15)*4:]
+	return xsk.Flow{
+		Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[26:])), binary.BigEndian.Uint16(ports)),
+		VIP:    netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[30:])), binary.BigEndian.Uint16(ports[2:])),
+	}, true
+}
+
+// TestOtherStateIsFound: nor must one that has another share, lease or knowledge
+// of flows than the pipeline.
+func TestOtherStateIsFound(t *testing.T) {
+	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 3, 20)
+	share := randomShare(rand.New(rand.NewPCG(3, 4)), len(rules))
+	type sets struct{ mine, ask, unsettled *xsk.BucketSet }
+	reshare := func(change func(sets)) func(*kernel) error {
+		return func(k *kernel) error {
+			s := kernelShare(k.table)
+			for i := range s.Parts {
+				change(sets{&s.Parts[i].Mine, &s.Parts[i].Ask, &s.Parts[i].Unsettled})
+			}
+			return k.program.SetShare(s, false)
+		}
+	}
+	for name, change := range map[string]func(*kernel) error{
+		"no ask":       reshare(func(s sets) { clear(s.ask[:]) }),
+		"no unsettled": reshare(func(s sets) { clear(s.unsettled[:]) }),
+		"no mine":      reshare(func(s sets) { clear(s.mine[:]) }),
+		"changed over": reshare(func(s sets) { *s.ask, *s.unsettled = *s.unsettled, *s.ask }),
+		"one word on":  reshare(func(s sets) { copy(s.unsettled[1:], s.unsettled[:1023]) }),
+		"lease over":   func(k *kernel) error { return k.program.SetLease(0) },
+		"lease good":   func(k *kernel) error { k.good = false; return nil },
+		"no flow": func(k *kernel) error {
+			k.unheard = true
+			return nil
+		},
+	} {
+		k := newKernel(t, config.OffloadFull, vips, rules, share, unchanged)
+		if err := k.search(newFrameSource(t, 5, vips, rules, kernelNIC), 1000); err != nil {
+			t.Fatal(err)
+		}
+		if err := change(k); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.search(newFrameSource(t, 6, vips, rules, kernelNIC), 100_000); err == nil {
+			t.Errorf("%s: not found", name)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package farm
+
+import (
+	"sync/atomic"
+
+	"thresher/pipeline"
+	"thresher/xsk"
+)
+
+// queue is one queue with what judges its packets.
+type queue struct {
+	*xsk.Queue
+	handler
+}
+
+// handler judges one queue's packets by the table of the moment, and parks those
+// that wait for a bucket.
+type handler struct {
+	tables *atomic.Pointer[pipeline.Table]
+	// deadline is the node's lease, in nanoseconds of CLOCK_BOOTTIME.
+	deadline *atomic.Int64
+	clock    func() int64 // the present, on the same clock; asked once a step at most
+	lot      *pipeline.Lot
+
+	table *pipeline.Table // of this step
+	lease pipeline.Lease  // of this step; Now is 0 if the clock was not asked yet
+
+	counters pipeline.Counters
+	facts    [xsk.BatchSize]pipeline.Facts
+	reasons  [xsk.BatchSize]pipeline.Reason
+}
+
+var _ xsk.Handler = (*handler)(nil)
+
+// newHandler judges by what tables and deadline hold when a step begins.
+func newHandler(tables *atomic.Pointer[pipeline.Table], deadline *atomic.Int64) handler {
+	return handler{tables: tables, deadline: deadline, clock: bootNow, lot: pipeline.NewLot(pipeline.LotSlots)}
+}
+
+// Begin takes the table and the lease of the step. What is parked was judged by
+// those before, so that others are a reason to judge it again.
+func (h *handler) Begin() {
+	table, deadline := h.tables.Load(), h.deadline.Load()
+	if table != h.table || deadline != h.lease.Deadline {
+		h.lot.Review()
+	}
+	h.table, h.lease = table, pipeline.Lease{Deadline: deadline}
+}
+
+// Waiting tells whether packets are parked.
+func (h *handler) Waiting() bool { return h.lot.Len() > 0 }
+
+// Release hands out the next parked packet that may go to the stack now.
+func (h *handler) Release(frame []byte) int {
+	n := h.lot.Release(h.table, h.now(), frame)
+	if n > 0 {
+		h.table.Deliver(frame[:n])
+	}
+	return n
+}
+
+// Handle judges a batch.
+func (h *handler) Handle(b *xsk.Batch) {
+	reasons := h.reasons[:len(b.Frames)]
+	for i, meta := range b.Metas {
+		h.facts[i] = pipeline.ParseFacts(meta)
+	}
+	h.table.JudgeBatch(b.Frames, h.facts[:], h.now(), reasons)
+	h.act(b, reasons)
+	h.counters.Add(reasons)
+}
+
+// act does what the reasons say, and puts into reasons what became of the
+// packets that were to be parked.
+func (h *handler) act(b *xsk.Batch, reasons []pipeline.Reason) {
+	for i, r := range reasons {
+		switch r.Verdict() {
+		case pipeline.Accept:
+			h.table.Deliver(b.Frames[i])
+			b.Pass[i] = true
+		case pipeline.Hold:
+			reasons[i] = h.lot.Park(b.Frames[i], h.facts[i], h.now().Now)
+		}
+	}
+}
+
+// now is the lease with the time of the step. Asking for that is a system call,
+// and many steps do not need it.
+func (h *handler) now() pipeline.Lease {
+	if h.lease.Now == 0 {
+		h.lease.Now = h.clock()
+	}
+	return h.lease
+}

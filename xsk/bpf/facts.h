@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What the program found out about a packet that it hands to a socket: eight
+ * bytes of metadata before the packet, package pipeline's Facts. Every TCP packet
+ * is looked up, also where the program's own verdict needed no lookup: the
+ * reader may judge by a newer share, or when the lease is over.
+ */
+#pragma once
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/tcp.h>
+#include <bpf/bpf_helpers.h>
+
+#include "flows.h"
+#include "judge.h"
+
+#define FACTS_MAGIC	0xfa01 /* the low byte is the version */
+#define FACTS_HALF_OPEN 1      /* another node has the handshake half done */
+#define FACTS_UNIT	20     /* time is in 2^20 ns of CLOCK_BOOTTIME */
+
+struct facts {
+	__u16 magic;
+	__u8 flow;
+	__u8 flags;
+	__u32 time; /* 0 of packets that open no flow */
+};
+
+static __always_inline __u32 facts_time(void)
+{
+	return bpf_ktime_get_boot_ns() >> FACTS_UNIT;
+}
+
+/* Time and half-open handshakes are of use to packets alone that open a flow. The
+ * packet's TCP header may be one in name alone: whoever reads the facts checks
+ * the packet before it uses them. */
+static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, const void *end, struct facts *facts)
+{
+	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
+
+	if (ip->protocol == IPPROTO_UDP)
+		facts->time = facts_time();
+	if (ip->protocol != IPPROTO_TCP || ip->ihl < 5 || (const void *)(tcp + 1) > end)
+		return;
+	facts->flow = flow_of(ctx, ip, tcp);
+	if (!opens(tcp))
+		return;
+	facts->time = facts_time();
+	if (half_open_elsewhere(ip, tcp))
+		facts->flags = FACTS_HALF_OPEN;
+}
+
+/* Writes the metadata. Some drivers have no room for it: the packet is handed
+ * over without then, and its reader has to take its flow for unknown, so that
+ * there, packets of unsettled buckets and of a fenced node's flows are dropped. */
+static __always_inline void add_facts(struct xdp_md *ctx, const struct iphdr *ip, const void *end)
+{
+	struct facts facts = {.magic = FACTS_MAGIC};
+	struct facts *meta;
+
+	look_up(ctx, ip, end, &facts);
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(facts)))
+		return;
+	meta = (void *)(long)ctx->data_meta;
+	if ((void *)(meta + 1) <= (void *)(long)ctx->data)
+		*meta = facts;
+}

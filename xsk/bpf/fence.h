@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The fence before the stack: what was judged while the lease was good may have
+ * waited in a ring since, over a stop of the whole process. Here it is asked
+ * again, of the frames that open a flow.
+ */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "judge.h"
+#include "lease.h"
+#include "maps.h"
+
+/* The most that is looked at: Ethernet, IPv4 with all options, TCP. */
+#define FENCE_LEN (ETH_HLEN + 60 + TCP_MIN_LEN)
+
+/* The pipeline has let none through but whole IPv4 packets of three protocols. */
+static __always_inline int opens_a_flow(const struct ethhdr *eth, const void *end)
+{
+	const struct iphdr *ip = (const void *)(eth + 1);
+	const void *l4;
+
+	if ((const void *)(ip + 1) > end || *(const __be16 *)((const void *)eth + 2 * ETH_ALEN) != bpf_htons(ETH_P_IP))
+		return 0;
+	l4 = (const void *)ip + ip->ihl * 4;
+	switch (ip->protocol) {
+	case IPPROTO_TCP:
+		return l4 + TCP_MIN_LEN <= end && opens(l4);
+	case IPPROTO_UDP:
+		return 1;
+	case IPPROTO_ICMP:
+		return l4 + ICMP_LEN <= end && *(const __u8 *)l4 == ICMP_ECHO;
+	}
+	return 0;
+}
+
+static __always_inline int fence_frame(struct __sk_buff *skb)
+{
+	const struct ethhdr *eth = (void *)(long)skb->data;
+	const void *end = (void *)(long)skb->data_end;
+	__u32 length = skb->len < FENCE_LEN ? skb->len : FENCE_LEN;
+
+	/* Frames from an AF_XDP socket lie in one piece, but need not for ever. */
+	if ((const void *)eth + length > end) {
+		if (bpf_skb_pull_data(skb, length))
+			return TC_ACT_SHOT;
+		eth = (void *)(long)skb->data;
+		end = (void *)(long)skb->data_end;
+	}
+	if ((const void *)(eth + 1) > end || !opens_a_flow(eth, end) || lease_exact())
+		return TC_ACT_UNSPEC;
+	count(FENCED);
+	return TC_ACT_SHOT;
+}

@@ -1,0 +1,251 @@
+package xsk
+
+import (
+	"math"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"thresher/config"
+	"thresher/pipeline"
+)
+
+func boottime(t testing.TB) int64 {
+	t.Helper()
+	var ts unix.Timespec
+	must(t, unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts))
+	return ts.Nano()
+}
+
+// ownAll is a program that has every bucket of TCP port 80, at offload full.
+func ownAll(t testing.TB) *Program {
+	t.Helper()
+	rules := rulesFor(ownMAC)
+	rules.Offload = uint32(config.OffloadFull)
+	rules.Tcp.OfPort[80] = 1
+	for class := range rules.Tcp.Rule {
+		for v := range rules.Tcp.Rule[class] {
+			rules.Tcp.Rule[class][v] = math.MaxUint16
+		}
+	}
+	rules.Tcp.Rule[1][0] = 0
+	rules.Affinity[0] = uint8(config.Session)
+	p, err := LoadProgram(rules)
+	must(t, err)
+	t.Cleanup(func() { must(t, p.Close()) })
+	must(t, p.SetShare(wholeShare(), true))
+	must(t, p.Arm())
+	return p
+}
+
+func wholeShare() *Share {
+	s := &Share{Parts: make([]Part, 1), PartOfRule: []uint16{0}}
+	for i := range s.Parts[0].Mine {
+		s.Parts[0].Mine[i] = math.MaxUint64
+	}
+	return s
+}
+
+func run(t testing.TB, p *Program, frame []byte) uint32 {
+	t.Helper()
+	action, err := p.Run(&ebpf.RunOptions{Data: frame})
+	must(t, err)
+	return action
+}
+
+// noSYN makes a frame of tcpTo's one that goes on with a flow.
+func noSYN(frame []byte) []byte {
+	const flags = 14 + 20 + 13
+	frame[flags] = 0x10 // ACK
+	return frame
+}
+
+// TestLeaseRunsOut: neither clock may see the lease good when it is over, and
+// both must see it good until shortly before.
+func TestLeaseRunsOut(t *testing.T) {
+	newWire(t, 1) // a namespace without sockets
+	p := ownAll(t)
+	syn, ack := tcpTo(t, vip.MAC, "198.18.0.100"), noSYN(tcpTo(t, vip.MAC, "198.18.0.100"))
+	tick, err := tickLength()
+	must(t, err)
+	for name, frame := range map[string][]byte{"exact": syn, "coarse": ack} {
+		must(t, p.SetLease(math.MaxInt64))
+		if got := run(t, p, frame); got != xdpPass {
+			t.Errorf("%s: verdict %d with a lease, want %d", name, got, xdpPass)
+		}
+		deadline := boottime(t) + int64(50*time.Millisecond)
+		must(t, p.SetLease(deadline))
+		var last int64
+		for passed := true; passed; {
+			before := boottime(t)
+			if passed = run(t, p, frame) == xdpPass; passed {
+				last = before
+			}
+		}
+		if last >= deadline {
+			t.Errorf("%s: let in %d ns after the deadline", name, last-deadline)
+		}
+		if early := time.Duration(deadline - last); early > 4*tick {
+			t.Errorf("%s: let in no more %v before the deadline", name, early)
+		}
+		must(t, p.SetLease(0))
+		if got := run(t, p, frame); got != xdpDrop {
+			t.Errorf("%s: verdict %d without a lease, want %d", name, got, xdpDrop)
+		}
+	}
+	if n := counters(t, p)[pipeline.Fenced]; n < 4 {
+		t.Errorf("fenced counted %d times, want 4 or more", n)
+	}
+}
+
+// TestFenceBeforeStack sends frames to the stack past every verdict, as a ring
+// would after a stop: those that open a flow must not come out.
+func TestFenceBeforeStack(t *testing.T) {
+	w := newWire(t, 1)
+	p, err := LoadProgram(rulesFor(w.nicMAC()))
+	must(t, err)
+	defer p.Close()
+	q := openTestQueue(t, w)
+	must(t, (&Stack{}).Fence(p))
+	const ip = "198.18.0.100"
+	udp := listenRaw(t, unix.IPPROTO_UDP)
+	tcp := listenRaw(t, unix.IPPROTO_TCP)
+	for _, tt := range []struct {
+		name   string
+		frame  []byte
+		socket int
+		lease  int64
+		want   bool
+	}{
+		{"syn, lease good", tcpTo(t, w.nicMAC(), ip), tcp, math.MaxInt64, true},
+		{"syn, lease over", tcpTo(t, w.nicMAC(), ip), tcp, 0, false},
+		{"ack, lease over", noSYN(tcpTo(t, w.nicMAC(), ip)), tcp, 0, true},
+		{"udp, lease good", udpTo(t, w.nicMAC(), ip), udp, math.MaxInt64, true},
+		{"udp, lease over", udpTo(t, w.nicMAC(), ip), udp, 0, false},
+	} {
+		must(t, p.SetLease(tt.lease))
+		before := counters(t, p)[pipeline.Fenced]
+		place := q.rx.free.take() + Headroom
+		copy(q.rx.area[place:], tt.frame)
+		q.tx.send(place, uint32(len(tt.frame)))
+		must(t, q.tx.kick())
+		if got := arrives(t, tt.socket, tt.want); got != tt.want {
+			t.Errorf("%s: reached the stack: %v, want %v", tt.name, got, tt.want)
+		}
+		fenced := counters(t, p)[pipeline.Fenced] - before
+		if (fenced == 1) == tt.want {
+			t.Errorf("%s: fenced counted %d times", tt.name, fenced)
+		}
+	}
+}
+
+// listenRaw is a socket that gets every packet of a protocol that the stack takes.
+func listenRaw(t *testing.T, protocol int) int {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+	must(t, err)
+	t.Cleanup(func() { must(t, unix.Close(fd)) })
+	return fd
+}
+
+// arrives takes one packet from a raw socket. The stack has a frame before the
+// call that sends it returns; only one that is expected is waited for.
+func arrives(t *testing.T, fd int, expected bool) bool {
+	t.Helper()
+	wait := 0
+	if expected {
+		wait = 1000 // ms
+	}
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, wait)
+	must(t, err)
+	if n == 0 {
+		return false
+	}
+	_, err = unix.Read(fd, make([]byte, 2048))
+	must(t, err)
+	return true
+}
+
+// TestHalfOpenIsKept: what the program knows is what was set last.
+func TestHalfOpenIsKept(t *testing.T) {
+	newWire(t, 1)
+	p := ownAll(t)
+	share := wholeShare()
+	share.Parts[0].Unsettled = share.Parts[0].Mine
+	must(t, p.SetShare(share, false))
+	must(t, p.SetLease(math.MaxInt64))
+	syn := tcpTo(t, vip.MAC, "198.18.0.100")
+	own := Flow{Client: netip.AddrPortFrom(clientIP.Addr(), 40000), VIP: netip.AddrPortFrom(vip.Address, 80)}
+	other := Flow{Client: netip.AddrPortFrom(clientIP.Addr(), 40001), VIP: own.VIP}
+	for i, tt := range []struct {
+		flows []Flow
+		want  uint32
+	}{
+		{nil, xdpPass}, {[]Flow{own}, xdpDrop}, {[]Flow{other, own}, xdpDrop},
+		{[]Flow{other}, xdpPass}, {[]Flow{own, own}, xdpDrop}, {nil, xdpPass},
+	} {
+		must(t, p.SetHalfOpen(tt.flows))
+		if got := run(t, p, syn); got != tt.want {
+			t.Errorf("step %d: verdict %d, want %d", i, got, tt.want)
+		}
+	}
+	if n := counters(t, p)[pipeline.HalfOpenElsewhere]; n != 3 {
+		t.Errorf("half_open_elsewhere counted %d times, want 3", n)
+	}
+	if err := p.SetHalfOpen(make([]Flow, MaxHalfOpen+1)); err == nil {
+		t.Error("took more than there is room for")
+	}
+}
+
+// The benchmarks are what a change of the farm waits for.
+
+func BenchmarkSetLease(b *testing.B) {
+	newWire(b, 1)
+	p := ownAll(b)
+	far := boottime(b) + int64(time.Hour)
+	b.Run("renew", func(b *testing.B) {
+		for b.Loop() {
+			must(b, p.SetLease(far))
+		}
+	})
+	b.Run("fence", func(b *testing.B) {
+		for b.Loop() {
+			must(b, p.SetLease(0))
+		}
+	})
+}
+
+func BenchmarkSetShare(b *testing.B) {
+	newWire(b, 1)
+	p := ownAll(b)
+	share := wholeShare()
+	for name, wait := range map[string]bool{"wait": true, "stale slot": false} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				must(b, p.SetShare(share, wait))
+			}
+		})
+	}
+	b.Run("no wait", func(b *testing.B) {
+		for b.Loop() {
+			p.slots.stale = false // as after a change that waited
+			must(b, p.SetShare(share, false))
+		}
+	})
+}
+
+func BenchmarkSetHalfOpen(b *testing.B) {
+	newWire(b, 1)
+	p := ownAll(b)
+	flows := make([]Flow, 4096)
+	for i := range flows {
+		flows[i] = Flow{Client: netip.AddrPortFrom(clientIP.Addr(), uint16(1024+i)), VIP: netip.AddrPortFrom(vip.Address, 80)}
+	}
+	for b.Loop() {
+		must(b, p.SetHalfOpen(flows))
+		must(b, p.SetHalfOpen(nil))
+	}
+}
