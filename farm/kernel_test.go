@@ -34,6 +34,7 @@ type kernel struct {
 	out     []byte
 
 	good     bool // the lease
+	alone    bool // the program asks nobody
 	flows    map[xsk.Flow]pipeline.FlowState
 	halfOpen xsk.Flow // the one that the program knows of
 	unheard  bool     // the program is told of no more flows
@@ -108,9 +109,9 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 		return expectation{xdpDrop, r, r, false, false}
 	case k.offload == config.OffloadNone, r == pipeline.Parked, k.offload == config.OffloadReject && accepts:
 		if goesOn(frame, facts) {
-			return expectation{xdpPass, pipeline.AcceptedKnown, r, true, true}
+			return expectation{xdpPass, pipeline.AcceptedKnown, r, true, !k.alone}
 		}
-		return expectation{xdpDrop, pipeline.NoReader, r, false, true}
+		return expectation{xdpDrop, pipeline.NoReader, r, false, !k.alone}
 	case accepts:
 		return expectation{xdpPass, r, r, true, false}
 	}
