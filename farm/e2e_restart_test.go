@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -342,14 +343,17 @@ func TestHandOverByFile(t *testing.T) {
 }
 
 // startHandingOver starts a daemon that leaves everything in place at its end.
-func (f *testFarm) startHandingOver(n *lab.Node) {
+func (f *testFarm) startHandingOver(n *lab.Node) { f.startAs(n, binary, "--hand-over") }
+
+// startAs starts a daemon from a program's file, with further flags.
+func (f *testFarm) startAs(n *lab.Node, program string, flags ...string) {
 	f.t.Helper()
 	o := f.options
 	o.KeyFile = f.keyFile
 	yaml, err := n.NodeConfig(o)
 	must(f.t, err)
 	must(f.t, os.WriteFile(n.ConfigFile(), []byte(yaml), 0o600))
-	p, err := n.Start(binary, "run", "--config", n.ConfigFile(), "--hand-over")
+	p, err := n.Start(program, append([]string{"run", "--config", n.ConfigFile()}, flags...)...)
 	must(f.t, err)
 	f.daemons[n.Name] = p
 }
@@ -369,6 +373,39 @@ func TestRestartIsRefused(t *testing.T) {
 	}
 	if s, err := f.status(n); err != nil || s.State != console.Up || sharing(s) != 3 {
 		t.Errorf("after it: %+v, %v", s.State, err)
+	}
+}
+
+// TestRestartFailsAtTheLast: a program that is gone when it is to be run. The old
+// one goes on, and with the next program that is put there the restart is done.
+func TestRestartFailsAtTheLast(t *testing.T) {
+	f := restartFarm(t, lab.FarmOptions{Offload: "none"})
+	n := f.Nodes[0]
+	program := filepath.Join(n.Dir, "program")
+	must(t, os.Link(binary, program))
+	f.startAs(n, program)
+	f.start(f.Nodes[1:]...)
+	f.converge(f.Nodes...)
+	f.acquainted()
+	k := f.talk(60)
+	_, last := f.viewChanges(f.Nodes[1], 0)
+
+	vanishing := program + ".new"
+	must(t, os.WriteFile(vanishing, []byte("#!/bin/sh\nrm -f "+program+"\n"), 0o700))
+	must(t, os.Rename(vanishing, program))
+	out, err := n.CLI(f.ctx, binary, "restart")
+	if err == nil || !strings.Contains(err.Error(), "could not be restarted and goes on") {
+		t.Errorf("restart: %v\n%s", err, out)
+	}
+	f.eventually(5*time.Second, "the node is up and serves", func() bool {
+		s, err := f.status(n)
+		return err == nil && s.State == console.Up && sharing(s) == 3 && s.Rules[0].Mine > 0
+	})
+	must(t, os.Link(binary, program))
+	t.Log(strings.TrimSpace(f.thresher(n, "restart")))
+	k.end()
+	if changes, _ := f.viewChanges(f.Nodes[1], last); len(changes) > 0 {
+		t.Errorf("%s noticed: %q", f.Nodes[1].Name, changes)
 	}
 }
 
