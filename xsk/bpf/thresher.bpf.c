@@ -73,11 +73,11 @@ static __always_inline int arp(struct ethhdr *eth, void *end)
 
 /* To the socket of the queue, or nowhere: a node without a reader must not let
  * the packet through, for then every such node would accept it. */
-static __always_inline int ask(struct xdp_md *ctx, const struct iphdr *ip, const void *end)
+static __always_inline int ask(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
 {
 	int action;
 
-	add_facts(ctx, ip, end);
+	add_facts(ctx, ip, end, vip);
 	action = bpf_redirect_map(&sockets, ctx->rx_queue_index, 0);
 	if (action == XDP_REDIRECT)
 		return action;
@@ -91,14 +91,14 @@ static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, st
 	enum reason reason;
 
 	if (conf.offload == OFFLOAD_NONE)
-		return ask(ctx, ip, end);
+		return ask(ctx, ip, end, vip);
 	reason = judge(ctx, ip, end, vip);
 	if (reason >= NOT_MINE) {
 		count(reason);
 		return XDP_DROP;
 	}
 	if (conf.offload == OFFLOAD_REJECT || reason == PARKED)
-		return ask(ctx, ip, end);
+		return ask(ctx, ip, end, vip);
 	count(reason);
 	to_nic(eth);
 	return XDP_PASS;
@@ -107,15 +107,13 @@ static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, st
 static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *end)
 {
 	struct iphdr *ip = (void *)(eth + 1);
-	const volatile struct vip_slot *slot;
 	__u32 vip;
 	mac_t dst;
 
 	if ((void *)(ip + 1) > end)
 		return stray(eth);
-	slot = &conf.slots[(__u32)ip->daddr * conf.multiplier >> (32 - VIP_BITS)];
-	vip = slot->number - 1;
-	if (vip >= MAX_VIPS || slot->addr != ip->daddr)
+	vip = vip_of(ip->daddr);
+	if (vip >= MAX_VIPS)
 		return stray(eth);
 	dst = destination(eth);
 	if (dst != conf.vmacs[vip] && dst != conf.nic)
