@@ -34,7 +34,7 @@ type kernel struct {
 	out     []byte
 
 	good     bool // the lease
-	flows    map[xsk.Flow]pipeline.FlowState
+	flows    map[xsk.Flow]madeUp
 	halfOpen xsk.Flow // the one that the program knows of
 	unheard  bool     // the program is told of no more flows
 	flags    byte     // of TCP packets in benchmarks, if any
@@ -55,7 +55,7 @@ func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []
 	}
 	k := &kernel{
 		t: t, table: pipeline.NewTable(compiled, share), vips: vips, rules: rules, offload: offload, out: make([]byte, 2048),
-		flows: make(map[xsk.Flow]pipeline.FlowState), random: rand.New(rand.NewPCG(11, 12)),
+		flows: make(map[xsk.Flow]madeUp), random: rand.New(rand.NewPCG(11, 12)),
 	}
 	layout := kernelRules(compiled, offload)
 	layout.TestFlows = madeUpFlows
@@ -279,7 +279,14 @@ func TestMutationIsFound(t *testing.T) {
 	for name, mutate := range map[string]func(*xsk.Rules){
 		"hash key":   func(r *xsk.Rules) { r.Key[0]++ },
 		"multiplier": func(r *xsk.Rules) { r.Multiplier += 2 },
-		"affinity":   func(r *xsk.Rules) { r.Affinity[7] = 3 - r.Affinity[7] },
+		"forward": func(r *xsk.Rules) {
+			r.Forwards = 1
+			for i := range rules {
+				r.Forward[i] = 1 - r.Forward[i]
+			}
+		},
+		"no rule forwards": func(r *xsk.Rules) { r.Forwards = 0 },
+		"affinity":         func(r *xsk.Rules) { r.Affinity[7] = 3 - r.Affinity[7] },
 		"port class": func(r *xsk.Rules) {
 			for _, rule := range rules {
 				r.Tcp.OfPort[rule.Ports[0].First], r.Udp.OfPort[rule.Ports[0].First] = 0, 0
