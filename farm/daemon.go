@@ -89,7 +89,8 @@ func (p *parts) inspect() (health.Facts, error) {
 		return facts, err
 	}
 	var errs []error
-	for _, f := range append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr())) {
+	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr()))
+	for _, f := range append(findings, ForwardFindings(p.cfg)...) {
 		switch f.Level {
 		case health.LevelError:
 			errs = append(errs, errors.New(f.What+"; "+f.Cure))

@@ -65,6 +65,9 @@ func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
 	if err := m.journal.SetSysctl(conf+"arp_announce", "2"); err != nil {
 		return err
 	}
+	if err := trackStrictly(m.journal, cfg); err != nil {
+		return err
+	}
 	for _, vip := range cfg.VIPs {
 		if err := m.journal.AddAddress("lo", netip.PrefixFrom(vip.Address, vip.Address.BitLen())); err != nil {
 			return err
