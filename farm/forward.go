@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"thresher/config"
@@ -23,15 +22,11 @@ const looseSysctl = "net/netfilter/nf_conntrack_tcp_loose"
 // ForwardFindings judges whether this machine can run the configuration's rules
 // that forward; there are none where no rule does. It changes nothing.
 func ForwardFindings(cfg *config.Config) []health.Finding {
-	if !forwards(cfg) {
+	if len(cfg.Forwarded()) == 0 {
 		return nil
 	}
 	loose, err := os.ReadFile("/proc/sys/" + looseSysctl)
 	return forwardFindings(xsk.CheckForward(), strings.TrimSpace(string(loose)), err)
-}
-
-func forwards(cfg *config.Config) bool {
-	return slices.ContainsFunc(cfg.Rules, func(r config.Rule) bool { return r.Forward })
 }
 
 // forwardFindings are those of a machine: whether its kernel has the look-up, and
@@ -64,7 +59,7 @@ func forwardFindings(lookup error, loose string, err error) []health.Finding {
 // trackStrictly keeps conntrack from taking up flows in their midst, which may be
 // another node's.
 func trackStrictly(j *host.Journal, cfg *config.Config) error {
-	if !forwards(cfg) {
+	if len(cfg.Forwarded()) == 0 {
 		return nil
 	}
 	return j.SetSysctl(looseSysctl, "0")

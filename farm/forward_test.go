@@ -48,7 +48,7 @@ func TestForwardFindings(t *testing.T) {
 }
 
 func TestForwardFindingsOnlyWhereARuleForwards(t *testing.T) {
-	cfg := &config.Config{Rules: []config.Rule{{Name: "web"}}}
+	cfg := &config.Config{VIPs: []config.VIP{gatewayVIP}, Rules: []config.Rule{{Name: "web"}}}
 	if list := ForwardFindings(cfg); list != nil {
 		t.Errorf("without rules that forward: %v", list)
 	}
@@ -62,7 +62,7 @@ func TestForwardFindingsOnlyWhereARuleForwards(t *testing.T) {
 // it was before.
 func TestTrackStrictly(t *testing.T) {
 	ns := netnstest.New(t)
-	forward := &config.Config{Rules: []config.Rule{{Forward: true}}}
+	forward := &config.Config{VIPs: []config.VIP{gatewayVIP}, Rules: []config.Rule{{Forward: true}}}
 	ns.Do(t, func() error {
 		loose := func() string {
 			b, err := os.ReadFile("/proc/sys/" + looseSysctl)

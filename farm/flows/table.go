@@ -25,7 +25,7 @@ type Table struct {
 
 // Open returns the tables of the calling thread's network namespace: its sockets,
 // cut down to those on vips, and conntrack's entries, cut down to flows to
-// forwarded, the VIPs that rules with forward hold for.
+// forwarded: config.Config's Forwarded.
 func Open(vips []netip.Addr, forwarded ...netip.Addr) (*Table, error) {
 	sockets, err := openDump(unix.NETLINK_SOCK_DIAG)
 	if err != nil {
