@@ -69,6 +69,9 @@ type Rule struct {
 	// Weight is this node's part of the rule's buckets relative to the other
 	// nodes', 0 to 100; 0 serves none.
 	Weight uint8
+	// Forward says that the node routes or translates what the rule lets in, so
+	// that its flows are conntrack's and not sockets.
+	Forward bool
 }
 
 // PortRange is a range of ports, both ends included, 1 to 65535.

@@ -79,10 +79,13 @@ func TestParseGood(t *testing.T) {
 			func(c *Config) {
 				c.VIPs = append(c.VIPs, VIP{addr("192.0.2.101"), Flood, MAC{0x5a, 0xfe, 192, 0, 2, 101}})
 				c.Rules[0].VIPs = []netip.Addr{addr("192.0.2.100")}
-				c.Rules[1] = Rule{"dns", TCP, []netip.Addr{addr("192.0.2.101")}, []PortRange{{80, 80}}, Client, 100}
+				c.Rules[1] = Rule{Name: "dns", Protocol: TCP, VIPs: []netip.Addr{addr("192.0.2.101")},
+					Ports: []PortRange{{80, 80}}, Affinity: Client, Weight: 100}
 			}},
 		{"weight 0 and session", []string{tail, "ports: [53], weight: 0, affinity: session}"},
 			func(c *Config) { c.Rules[1].Weight, c.Rules[1].Affinity = 0, Session }},
+		{"forward", []string{tail, "ports: [53], forward: true}"}, func(c *Config) { c.Rules[1].Forward = true }},
+		{"forward off", []string{tail, "ports: [53], forward: false}"}, func(*Config) {}},
 		{"own MAC without quotes", []string{"{address: 192.0.2.100}", "{address: 192.0.2.100, mode: flood, mac: 10:20:30:40:50:55}"},
 			func(c *Config) { c.VIPs[0].MAC = MAC{0x10, 0x20, 0x30, 0x40, 0x50, 0x55} }},
 		{"bind with port", []string{"192.0.2.11\n", "192.0.2.11:8000\n"},

@@ -41,6 +41,7 @@ type rawRule struct {
 	VIP      any     `mapstructure:"vip"`   // an address or a list of them
 	Affinity *string `mapstructure:"affinity"`
 	Weight   *int64  `mapstructure:"weight"`
+	Forward  bool    `mapstructure:"forward"`
 }
 
 type rawCluster struct {

@@ -23,6 +23,8 @@ func TestBadRules(t *testing.T) {
 		{"affinity", []string{tail, "ports: [53], affinity: network}"}, `7: rules[1].affinity: "network" is no affinity: use client or session`},
 		{"weight above", []string{tail, "ports: [53], weight: 101}"}, "7: rules[1].weight: weight 101 is out of range: use 0 to 100"},
 		{"weight below", []string{tail, "ports: [53], weight: -1}"}, "7: rules[1].weight: weight -1 is out of range: use 0 to 100"},
+		{"forward", []string{tail, "ports: [53], forward: yes please}"},
+			`7: rules[1].forward: "yes please" is neither true nor false: use true or false`},
 		{"vip unknown", []string{tail, "ports: [53], vip: 192.0.2.7}"},
 			"7: rules[1].vip: 192.0.2.7 is not among vips: add it there, or leave vip out for all"},
 		{"vip no address", []string{tail, "ports: [53], vip: [192.0.2.100, all]}"},

@@ -110,7 +110,7 @@ func (p *parts) start() (err error) {
 	if p.responder, err = p.openResponder(); err != nil {
 		return err
 	}
-	if p.flows, err = flows.Open(addresses(p.cfg.VIPs)); err != nil {
+	if p.flows, err = flows.Open(addresses(p.cfg.VIPs), p.cfg.Forwarded()...); err != nil {
 		return err
 	}
 	p.confirmation.connect(p.cluster)
@@ -166,7 +166,8 @@ func (p *parts) inspect() (health.Facts, error) {
 		return facts, err
 	}
 	var errs []error
-	for _, f := range append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr())) {
+	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr()))
+	for _, f := range append(findings, ForwardFindings(p.cfg)...) {
 		switch f.Level {
 		case health.LevelError:
 			errs = append(errs, errors.New(f.What+"; "+f.Cure))

@@ -32,6 +32,12 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 	for i, a := range r.Affinities {
 		k.Affinity[i] = uint8(a)
 	}
+	for i, forward := range r.Forward {
+		if forward {
+			k.Forward[i] = 1
+			k.Forwards++
+		}
+	}
 	return k
 }
 

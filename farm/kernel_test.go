@@ -35,7 +35,7 @@ type kernel struct {
 
 	good     bool // the lease
 	alone    bool // the program asks nobody
-	flows    map[xsk.Flow]pipeline.FlowState
+	flows    map[xsk.Flow]madeUp
 	halfOpen xsk.Flow // the one that the program knows of
 	unheard  bool     // the program is told of no more flows
 	flags    byte     // of TCP packets in benchmarks, if any
@@ -56,7 +56,7 @@ func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []
 	}
 	k := &kernel{
 		t: t, table: pipeline.NewTable(compiled, share), vips: vips, rules: rules, offload: offload, out: make([]byte, 2048),
-		flows: make(map[xsk.Flow]pipeline.FlowState), random: rand.New(rand.NewPCG(11, 12)),
+		flows: make(map[xsk.Flow]madeUp), random: rand.New(rand.NewPCG(11, 12)),
 	}
 	layout := kernelRules(compiled, offload)
 	layout.TestFlows = madeUpFlows
@@ -87,7 +87,7 @@ type expectation struct {
 // goesOn tells whether a frame is one of a flow that is here, and opens none: it
 // goes on also where nobody reads.
 func goesOn(frame []byte, facts pipeline.Facts) bool {
-	if _, ok := flowOf(frame); !ok || binary.BigEndian.Uint16(frame[20:])&0x3fff != 0 {
+	if _, protocol, ok := flowOf(frame); !ok || protocol != config.TCP || binary.BigEndian.Uint16(frame[20:])&0x3fff != 0 {
 		return false
 	}
 	const flags, opening, syn = 13, 0x17, 0x02
@@ -294,7 +294,14 @@ func TestMutationIsFound(t *testing.T) {
 	for name, mutate := range map[string]func(*xsk.Rules){
 		"hash key":   func(r *xsk.Rules) { r.Key[0]++ },
 		"multiplier": func(r *xsk.Rules) { r.Multiplier += 2 },
-		"affinity":   func(r *xsk.Rules) { r.Affinity[7] = 3 - r.Affinity[7] },
+		"forward": func(r *xsk.Rules) {
+			r.Forwards = 1
+			for i := range rules {
+				r.Forward[i] = 1 - r.Forward[i]
+			}
+		},
+		"no rule forwards": func(r *xsk.Rules) { r.Forwards = 0 },
+		"affinity":         func(r *xsk.Rules) { r.Affinity[7] = 3 - r.Affinity[7] },
 		"port class": func(r *xsk.Rules) {
 			for _, rule := range rules {
 				r.Tcp.OfPort[rule.Ports[0].First], r.Udp.OfPort[rule.Ports[0].First] = 0, 0

@@ -106,6 +106,9 @@ func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
 	if err := m.journal.SetSysctl(arpAnnounce(name), "2"); err != nil {
 		return err
 	}
+	if err := trackStrictly(m.journal, cfg); err != nil {
+		return err
+	}
 	for _, vip := range cfg.VIPs {
 		if err := m.journal.AddAddress("lo", onLoopback(vip)); err != nil {
 			return err

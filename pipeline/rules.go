@@ -20,6 +20,8 @@ type Rules struct {
 	TCP, UDP *Classes
 	// Affinities are the rules' own, by rule number.
 	Affinities []config.Affinity
+	// Forward says of each rule whether its flows are conntrack's.
+	Forward []bool
 	// Key is the secret of the bucket hash.
 	Key HashKey
 	// NIC is the interface's own address.
@@ -55,6 +57,7 @@ func Compile(vips []config.VIP, rules []config.Rule, key HashKey, nic config.MAC
 	}
 	for i := range rules {
 		r.Affinities = append(r.Affinities, rules[i].Affinity)
+		r.Forward = append(r.Forward, rules[i].Forward)
 	}
 	return r, nil
 }

@@ -107,12 +107,13 @@ type bpfRules struct {
 	Vmacs      [64]uint64
 	Nic        uint64
 	Affinity   [256]uint8
+	Forward    [256]uint8
+	Forwards   uint32
 	Offload    uint32
 	Multiplier uint32
 	Vips       uint32
 	MaxParts   uint32
 	TestFlows  uint32
-	_          [4]byte
 }
 
 // Names of all BPF objects in the ELF.

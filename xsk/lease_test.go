@@ -21,7 +21,7 @@ func boottime(t testing.TB) int64 {
 }
 
 // ownAll is a program that has every bucket of TCP port 80, at offload full.
-func ownAll(t testing.TB) *Program {
+func ownAll(t testing.TB, change ...func(*Rules)) *Program {
 	t.Helper()
 	rules := rulesFor(ownMAC)
 	rules.Offload = uint32(config.OffloadFull)
@@ -33,6 +33,9 @@ func ownAll(t testing.TB) *Program {
 	}
 	rules.Tcp.Rule[1][0] = 0
 	rules.Affinity[0] = uint8(config.Session)
+	for _, c := range change {
+		c(rules)
+	}
 	p, err := LoadProgram(rules)
 	must(t, err)
 	t.Cleanup(func() { must(t, p.Close()) })

@@ -27,7 +27,8 @@ type Program struct {
 
 // LoadProgram puts the program into the kernel with a configuration, which is
 // constant from then on. It is attached to nothing yet, and takes no VIP's
-// traffic before Arm. rules may be changed afterwards.
+// traffic before Arm. rules may be changed afterwards. The error is
+// ErrNoConntrack if rules forward and the kernel cannot tell of their flows.
 func LoadProgram(rules *Rules) (*Program, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("lift the memory lock limit (RLIMIT_MEMLOCK): run as root or with CAP_SYS_RESOURCE: %w", err)
@@ -36,6 +37,15 @@ func LoadProgram(rules *Rules) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the XDP program: %w", err)
 	}
+	if rules.Forwards > 0 && rules.TestFlows == 0 {
+		if err := CheckForward(); err != nil {
+			return nil, fmt.Errorf("load the XDP program: %w", err)
+		}
+	}
+	return loadSpec(spec, rules)
+}
+
+func loadSpec(spec *ebpf.CollectionSpec, rules *Rules) (_ *Program, err error) {
 	if err := fit(spec, rules); err != nil {
 		return nil, fmt.Errorf("configure the XDP program: %w", err)
 	}

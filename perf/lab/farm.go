@@ -18,6 +18,8 @@ type FarmOptions struct {
 	UDPPorts []int
 	// Affinity of both rules; empty leaves it to the daemon.
 	Affinity string
+	// Forward is of both rules.
+	Forward bool
 	// KeyFile is the farm's key file; empty writes insecure: true.
 	KeyFile string
 	// Profile of the failure detection; empty leaves it to the daemon.
@@ -39,10 +41,10 @@ vips:
   - {address: {{.VIP}}, mode: flood}
 rules:
 {{- with .Options.TCPPorts}}
-  - {name: web, protocol: tcp, ports: [{{list .}}]{{$.Affinity}}}
+  - {name: web, protocol: tcp, ports: [{{list .}}]{{$.Affinity}}{{$.Forward}}}
 {{- end}}
 {{- with .Options.UDPPorts}}
-  - {name: udp, protocol: udp, ports: [{{list .}}]{{$.Affinity}}}
+  - {name: udp, protocol: udp, ports: [{{list .}}]{{$.Affinity}}{{$.Forward}}}
 {{- end}}
 default: deny
 cluster:
@@ -79,6 +81,7 @@ func (n *Node) NodeConfig(o FarmOptions) (string, error) {
 		"Node": n, "Interface": Interface, "VIP": VIP(), "Options": o, "Port": gossipPort,
 		"Join":     strings.Join(peers, ", "),
 		"Affinity": pair(", affinity: ", o.Affinity),
+		"Forward":  map[bool]string{true: ", forward: true"}[o.Forward],
 		"Datapath": o.datapath(),
 		"API":      "unix://" + n.Socket(),
 		"RunDir":   n.Dir, "StateDir": n.Dir,

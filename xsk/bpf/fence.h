@@ -12,6 +12,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "conntrack.h"
 #include "judge.h"
 #include "lease.h"
 #include "maps.h"
@@ -39,6 +40,23 @@ static __always_inline int opens_a_flow(const struct ethhdr *eth, const void *en
 	return 0;
 }
 
+/* Whether it is UDP of a rule that forwards, and conntrack has its flow: then it
+ * opens none. */
+static __always_inline int goes_on(struct __sk_buff *skb, const struct ethhdr *eth, const void *end)
+{
+	const struct iphdr *ip = (const void *)(eth + 1);
+	const struct ports *ports;
+	__u32 vip;
+
+	if ((const void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP)
+		return 0;
+	ports = (const void *)ip + ip->ihl * 4;
+	vip = vip_of(ip->daddr);
+	if ((const void *)(ports + 1) > end || vip >= MAX_VIPS || !forwards(rule_of(&conf.udp, vip, ports->dst)))
+		return 0;
+	return known(entry_of_skb(skb, ip, ports));
+}
+
 static __always_inline int fence_frame(struct __sk_buff *skb)
 {
 	const struct ethhdr *eth = (void *)(long)skb->data;
@@ -52,7 +70,7 @@ static __always_inline int fence_frame(struct __sk_buff *skb)
 		eth = (void *)(long)skb->data;
 		end = (void *)(long)skb->data_end;
 	}
-	if ((const void *)(eth + 1) > end || !opens_a_flow(eth, end) || lease_exact())
+	if ((const void *)(eth + 1) > end || !opens_a_flow(eth, end) || lease_exact() || goes_on(skb, eth, end))
 		return TC_ACT_UNSPEC;
 	count(FENCED);
 	return TC_ACT_SHOT;

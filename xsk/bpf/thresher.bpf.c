@@ -71,26 +71,26 @@ static __always_inline int arp(struct ethhdr *eth, void *end)
 	return XDP_PASS;
 }
 
-/* Whether a packet goes on with a TCP flow that a socket here has. */
-static __always_inline int goes_on(struct xdp_md *ctx, const struct iphdr *ip, const void *end)
+/* Whether a packet goes on with a TCP flow that is here. */
+static __always_inline int tcp_goes_on(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
 {
 	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
 
 	if (ip->protocol != IPPROTO_TCP || ip->ihl < 5 || (const void *)(tcp + 1) > end ||
 	    ip->frag_off & bpf_htons(IP_FRAGMENT) || opens(tcp))
 		return 0;
-	return known(flow_of(ctx, ip, tcp));
+	return known(tcp_flow(ctx, ip, tcp, forwards(rule_of(&conf.tcp, vip, tcp->dest))));
 }
 
 /* Nobody reads: the daemon is gone or going. Connections that are here go on, and
  * nothing else is let in, for every node without a reader would do so. */
-static __always_inline int unread(struct xdp_md *ctx)
+static __always_inline int unread(struct xdp_md *ctx, __u32 vip)
 {
 	struct ethhdr *eth = (void *)(long)ctx->data;
 	const void *end = (void *)(long)ctx->data_end;
 	struct iphdr *ip = (void *)(eth + 1);
 
-	if ((void *)(ip + 1) > end || !goes_on(ctx, ip, end)) {
+	if ((void *)(ip + 1) > end || !tcp_goes_on(ctx, ip, end, vip)) {
 		count(NO_READER);
 		return XDP_DROP;
 	}
@@ -100,15 +100,15 @@ static __always_inline int unread(struct xdp_md *ctx)
 }
 
 /* To the socket of the queue. */
-static __always_inline int ask(struct xdp_md *ctx, const struct iphdr *ip, const void *end)
+static __always_inline int ask(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
 {
 	int action;
 
-	add_facts(ctx, ip, end);
+	add_facts(ctx, ip, end, vip);
 	action = bpf_redirect_map(&sockets, ctx->rx_queue_index, 0);
 	if (action == XDP_REDIRECT)
 		return action;
-	return unread(ctx);
+	return unread(ctx, vip);
 }
 
 static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, struct iphdr *ip, void *end,
@@ -117,16 +117,16 @@ static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, st
 	enum reason reason;
 
 	if (conf.offload == OFFLOAD_NONE && !handover)
-		return ask(ctx, ip, end);
+		return ask(ctx, ip, end, vip);
 	reason = judge(ctx, ip, end, vip);
 	if (reason >= NOT_MINE) {
 		count(reason);
 		return XDP_DROP;
 	}
 	if (handover && reason == PARKED)
-		return unread(ctx);
+		return unread(ctx, vip);
 	if ((conf.offload == OFFLOAD_REJECT && !handover) || reason == PARKED)
-		return ask(ctx, ip, end);
+		return ask(ctx, ip, end, vip);
 	count(reason);
 	to_nic(eth);
 	return XDP_PASS;
@@ -135,15 +135,13 @@ static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, st
 static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *end)
 {
 	struct iphdr *ip = (void *)(eth + 1);
-	const volatile struct vip_slot *slot;
 	__u32 vip;
 	mac_t dst;
 
 	if ((void *)(ip + 1) > end)
 		return stray(eth);
-	slot = &conf.slots[(__u32)ip->daddr * conf.multiplier >> (32 - VIP_BITS)];
-	vip = slot->number - 1;
-	if (vip >= MAX_VIPS || slot->addr != ip->daddr)
+	vip = vip_of(ip->daddr);
+	if (vip >= MAX_VIPS)
 		return stray(eth);
 	dst = destination(eth);
 	if (dst != conf.vmacs[vip] && dst != conf.nic)
