@@ -1,0 +1,242 @@
+package faults
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"thresher/console"
+	"thresher/internal/farmtest"
+)
+
+// TestNode is what can happen to one node.
+func TestNode(t *testing.T) {
+	onOneFarm(t, []fault{
+		{"R01PowerLoss", powerLoss},
+		{"R02Kill", kill},
+		{"R03HangAndResume", hang},
+		{"R04WholeNodePaused", pausedMachine},
+		{"R11StarvedOfCPU", starved},
+		{"R12Flapping", flapping},
+		{"R15SameNameTwice", sameName},
+		{"X03KillAndStartAtOnce", restartAtOnce},
+	})
+}
+
+// powerLoss: a node's power is cut. Its clients are answered by the others within
+// 1.5 s, nobody else's connection notices; with its power back it serves again.
+func powerLoss(f *farmtest.Farm) {
+	victim, _ := split(f)
+	for range short(1, 200) {
+		l := f.StartLoad(farmtest.LoadOptions{Victim: victim, Patience: 2 * time.Second})
+		f.Pass(300 * time.Millisecond)
+		cut := time.Now()
+		f.Must(f.PowerOff(victim))
+		f.Pass(2 * takeoverLimit)
+		l.Stop()
+		l.CheckOneAnswer()
+		l.CheckTakeover(cut, victim, takeoverLimit)
+		l.CheckKept(victim)
+		l.CheckVisits(3)
+		f.Must(f.PowerOn(f.Ctx, victim))
+		f.StartEcho(victim)
+		f.Start(victim)
+		f.Converge(f.Nodes...)
+		f.ClientsOf(l.Watch, victim)
+		l.CheckOneAnswer()
+	}
+}
+
+// kill: the daemon dies, its kernel and its server live. The lease fences the node;
+// the others take over only then; established connections go on everywhere.
+func kill(f *farmtest.Farm) {
+	victim, _ := split(f)
+	for range short(1, 200) {
+		l := f.StartLoad(farmtest.LoadOptions{Victim: victim})
+		f.Pass(300 * time.Millisecond)
+		killed := time.Now()
+		f.Kill(victim)
+		f.Pass(2 * time.Second)
+		l.Stop()
+		l.CheckOneAnswer()
+		l.CheckTakeover(killed, victim, takeoverLimit)
+		if n := l.AnsweredBy(victim, killed.Add(leaseLimit), time.Now()); n > 0 {
+			f.T.Errorf("the dead daemon's node let %d flows in after its lease", n)
+		}
+		l.CheckKept()
+		l.CheckVisits(0)
+		f.Start(victim)
+		f.Converge(f.Nodes...)
+	}
+}
+
+// hang: the daemon is stopped and goes on. Its node is fenced before the others
+// take over, keeps its connections, and takes its part again afterwards.
+func hang(f *farmtest.Farm) {
+	victim, _ := split(f)
+	for range short(2, 50) {
+		l := f.StartLoad(farmtest.LoadOptions{Victim: victim})
+		flood := f.Flood(short(2000, 20_000))
+		f.Pass(300 * time.Millisecond)
+		stopped := time.Now()
+		f.Must(f.Daemons[victim.Name].Pause())
+		f.Pass(short(2*time.Second, 10*time.Second))
+		resumed := time.Now()
+		f.Must(f.Daemons[victim.Name].Resume())
+		f.Pass(2 * time.Second)
+		flood.Stop()
+		l.Stop()
+		l.CheckOneAnswer()
+		took, ok := l.Line.Takeover(stopped, victim.MAC)
+		f.T.Logf("taken over after %v", took.Round(time.Millisecond))
+		if !ok || took > takeoverLimit {
+			f.T.Errorf("taken over after %v, %t, want %v at most", took, ok, takeoverLimit)
+		}
+		if n := l.AnsweredBy(victim, stopped.Add(leaseLimit), resumed); n > 0 {
+			f.T.Errorf("the hanging daemon's node let %d flows in after its lease", n)
+		}
+		l.CheckGaps(takeoverLimit)
+		l.CheckKept()
+		l.CheckVisits(0)
+		f.Converge(f.Nodes...)
+	}
+}
+
+// pausedMachine: every process of a node stands, as while a hypervisor takes a
+// snapshot; its link and kernel do not. Its connections stall and go on.
+func pausedMachine(f *farmtest.Farm) {
+	victim, _ := split(f)
+	l := f.StartLoad(farmtest.LoadOptions{Victim: victim, Patience: 10 * time.Second})
+	stopped := time.Now()
+	f.Must(victim.Pause())
+	f.Pass(2 * time.Second)
+	resumed := time.Now()
+	f.Must(victim.Resume())
+	f.Pass(2 * time.Second)
+	l.Stop()
+	l.CheckOneAnswer()
+	if n := l.AnsweredBy(victim, stopped.Add(leaseLimit), resumed); n > 0 {
+		f.T.Errorf("the paused node let %d flows in after its lease", n)
+	}
+	l.CheckGaps(takeoverLimit)
+	l.CheckKept()
+	l.CheckVisits(0)
+}
+
+// starved: the daemon gets 5 % of a CPU, in slices of 100 ms. At worst its node
+// loses buckets for a while, never connections; the others suspect nobody else.
+func starved(f *farmtest.Farm) {
+	victim, others := split(f)
+	before := f.Views(others...)
+	l := f.StartLoad(farmtest.LoadOptions{})
+	quota, err := victim.LimitCPU(f.Daemons[victim.Name], 5, 0)
+	f.Must(err)
+	f.Pass(short(5*time.Second, 10*time.Minute))
+	f.Must(quota.Heal())
+	f.Pass(time.Second)
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckKept()
+	l.CheckVisits(0)
+	f.Converge(f.Nodes...)
+	for _, n := range others {
+		s, err := f.Status(n)
+		f.Must(err)
+		for _, peer := range s.Nodes {
+			if peer.State != console.Up {
+				f.T.Errorf("%s shows %s as %s", n.Name, peer.Name, peer.State)
+			}
+		}
+	}
+	f.T.Logf("views of the others: %v", f.ViewsSince(before))
+}
+
+// flapping: a node's port goes down and up again and again. It is held back longer
+// and longer, so that the buckets move a bounded number of times; the others'
+// connections notice nothing.
+func flapping(f *farmtest.Farm) {
+	victim, others := split(f)
+	before := f.Views(others...)
+	l := f.StartLoad(farmtest.LoadOptions{Patience: 30 * time.Second})
+	flaps := short(6, 20)
+	half := short(400*time.Millisecond, 2*time.Second)
+	for range flaps {
+		f.Must(f.PortUp(victim.Host, false))
+		f.Pass(half)
+		f.Must(f.PortUp(victim.Host, true))
+		f.Pass(half)
+	}
+	f.Converge(f.Nodes...)
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckOthersKept()
+	for name, n := range f.ViewsSince(before) {
+		f.T.Logf("%s saw %d views in %d flaps", name, n, flaps)
+		if n > flaps+2 {
+			f.T.Errorf("%s saw %d views in %d flaps", name, n, flaps)
+		}
+	}
+}
+
+// sameName: a second daemon with the name of a node refuses to serve, says why,
+// and changes nothing for the first.
+func sameName(f *farmtest.Farm) {
+	victim, others := split(f)
+	f.Must(f.Daemons[victim.Name].Stop(f.Ctx))
+	f.Converge(others...)
+	before := f.Views(others...)
+	l := f.StartLoad(farmtest.LoadOptions{})
+	yaml, err := victim.NodeConfig(f.Options)
+	f.Must(err)
+	f.StartWith(victim, replaced(f, yaml, "name: "+victim.Name, "name: "+others[0].Name))
+	f.Pass(3 * time.Second)
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckGaps(0)
+	l.CheckKept()
+	l.CheckVisits(0)
+	for name, n := range f.ViewsSince(before) {
+		if n > 0 {
+			f.T.Errorf("%s saw %d views", name, n)
+		}
+	}
+	says := f.Daemons[victim.Name].Tail(10_000)
+	f.T.Logf("the second says: %s", says)
+	if f.Running(victim) {
+		s, err := f.Status(victim)
+		f.Must(err)
+		if s.State == console.Up || s.Reason == "" {
+			f.T.Errorf("the second %s is %s (%s)", others[0].Name, s.State, s.Reason)
+		}
+		f.Kill(victim)
+	}
+	f.Converge(others...)
+}
+
+// restartAtOnce: a killed daemon is started again before the kernel has let go of
+// its sockets. It comes up each time, by itself.
+func restartAtOnce(f *farmtest.Farm) {
+	victim, _ := split(f)
+	watch := f.Watch()
+	for range short(3, 200) {
+		f.Kill(victim)
+		start := time.Now()
+		f.Start(victim)
+		f.Converge(f.Nodes...)
+		f.T.Logf("serves again after %v", time.Since(start).Round(time.Millisecond))
+		if !f.Running(victim) {
+			f.T.Fatal("the daemon has ended")
+		}
+	}
+	f.ClientsOf(watch, victim)
+	f.CheckOneAnswer(watch)
+}
+
+// replaced is a configuration with something else in it.
+func replaced(f *farmtest.Farm, yaml, old, by string) string {
+	f.T.Helper()
+	if strings.Count(yaml, old) != 1 {
+		f.T.Fatalf("%q is not in the configuration once:\n%s", old, yaml)
+	}
+	return strings.Replace(yaml, old, by, 1)
+}
