@@ -74,6 +74,8 @@ type Rule struct {
 	Mine int `json:"mine"`
 	// Unsettled is how many of them another live node may still have flows in.
 	Unsettled int `json:"unsettled"`
+	// Flows is how many TCP connections of the rule the reporting node has.
+	Flows int `json:"flows,omitempty"`
 }
 
 // VIP is one shared address.

@@ -2,16 +2,21 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"thresher/cluster"
 	"thresher/cluster/confirm"
 	"thresher/cluster/segment"
+	"thresher/cluster/settle"
 	"thresher/config"
+	"thresher/pipeline"
 )
 
 // confirmation runs this node's side of the confirmation protocol: it feeds the
@@ -23,6 +28,15 @@ type confirmation struct {
 	wire *segment.Conn
 	gate *gate
 	log  *slog.Logger
+
+	settling *settling
+	halfOpen *halfOpen
+	told     uint64 // the version of half-open handshakes that the packet path knows
+
+	// others are the buckets that others may hold, as of the views in othersSeen.
+	others     confirm.Buckets
+	othersSeen []confirm.PeerViews
+	everything confirm.Buckets
 
 	params confirm.Params
 	lazy   bool // renewals may wait for the receiver's own next heartbeat
@@ -48,6 +62,9 @@ type picture struct {
 	target, observed *division
 	lease            confirm.Lease
 	wire             segment.Counters
+	// settled is where settling stands, unsettled are the buckets that it is about.
+	settled   settle.Status
+	unsettled confirm.Buckets
 }
 
 // event is something for the state machine. done is closed when what comes of it
@@ -71,7 +88,7 @@ func openConfirmation(p *parts) (*confirmation, error) {
 	c := &confirmation{
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
-		asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
+		everything: everything(ids), asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
 	}
 	meta, err := p.meta(cluster.Up).Encode()
 	if err != nil {
@@ -79,15 +96,53 @@ func openConfirmation(p *parts) (*confirmation, error) {
 	}
 	c.params = confirmParams(p.cfg, p.configured())
 	c.lazy = c.params.AllowsLateReading()
+	boot := uint64(time.Now().UnixNano())
+	if err := c.openFlows(p, boot); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
 	node, actions, err := confirm.New(confirm.Config{
-		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
-		Meta: string(meta), Assign: c.assign,
+		Name: p.cfg.Node, Boot: boot, Params: c.params, Meta: string(meta), Assign: c.assign,
 	}, bootTime())
 	if err != nil {
-		return nil, fmt.Errorf("cluster: %w", err)
+		return nil, errors.Join(fmt.Errorf("cluster: %w", err), c.close())
 	}
 	c.node = node
 	return c, c.carryOut(actions)
+}
+
+// everything is every bucket of the rules.
+func everything(ids []confirm.RuleID) confirm.Buckets {
+	all := confirm.NewBitmap(pipeline.Buckets)
+	for b := range pipeline.Buckets {
+		all.Set(b)
+	}
+	rules := make(map[confirm.RuleID]*confirm.Bitmap)
+	for _, id := range ids {
+		rules[id] = all
+	}
+	return confirm.BucketsOf(rules)
+}
+
+// openFlows prepares what knows of this machine's connections and of the others'.
+func (c *confirmation) openFlows(p *parts, boot uint64) (err error) {
+	if c.settling, err = newSettling(p.cfg, p.datapath.rules, c.ids, boot, p.cluster.Send, c.log); err != nil {
+		return err
+	}
+	c.settling.do = c.run1
+	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, boot, p.cluster.Send, c.log); err != nil {
+		return err
+	}
+	c.halfOpen.do = c.run1
+	return nil
+}
+
+// addresses are the VIPs' own.
+func addresses(vips []config.VIP) []netip.Addr {
+	list := make([]netip.Addr, len(vips))
+	for i, v := range vips {
+		list[i] = v.Address
+	}
+	return list
 }
 
 // farmKey seals heartbeats. A farm that goes without a key seals with a known
@@ -153,6 +208,9 @@ func (c *confirmation) run(ctx context.Context) error {
 		if err := c.answer(); err != nil {
 			return err
 		}
+		if err := c.lookAfterFlows(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -163,7 +221,9 @@ func (c *confirmation) run(ctx context.Context) error {
 func (c *confirmation) listen() (err error) {
 	heard := c.wire.Receive(func(hb *confirm.Heartbeat) {
 		if err == nil {
-			err = c.carryOut(c.node.Receive(bootTime(), hb))
+			now := bootTime()
+			c.settling.carryOut(c.settling.node.Heard(now, hb))
+			err = c.carryOut(c.node.Receive(now, hb))
 		}
 	})
 	if heard == 0 && err == nil {
@@ -187,11 +247,109 @@ func (c *confirmation) answer() error {
 	}
 }
 
+// lookAfterFlows lets time pass for what knows of flows, here and elsewhere, and
+// tells the packet path what has changed.
+func (c *confirmation) lookAfterFlows() error {
+	now := bootTime()
+	if wake := c.settling.wake; wake != 0 && now >= wake {
+		c.settling.carryOut(c.settling.node.Tick(now))
+	}
+	wakes := []confirm.Time{c.settling.wake, c.halfOpen.tick(now)}
+	if v := c.halfOpen.others.Version(); v != c.told {
+		if err := c.gate.datapath.halfOpen(c.halfOpen.others.Tuples()); err != nil {
+			return err
+		}
+		c.told = v
+	}
+	withheld := !c.gate.withheld.Empty()
+	if err := c.gate.review(now, c.surroundings(withheld)); err != nil {
+		return err
+	}
+	if withheld {
+		wakes = append(wakes, c.gate.patience)
+	}
+	for _, w := range wakes {
+		if w != 0 {
+			c.wakeBy(w)
+		}
+	}
+	return nil
+}
+
+// wakeBy has run go on at that time at the latest.
+func (c *confirmation) wakeBy(t confirm.Time) {
+	if at := time.Now().Add(t.Sub(bootTime())); at.Before(c.wake) {
+		c.wake = at
+	}
+}
+
+// surroundings are what the gate must know beside the lease; handOver says whether
+// that of the half-open handshakes counts.
+func (c *confirmation) surroundings(handOver bool) surroundings {
+	return surroundings{
+		unsettled: c.settling.unsettled, others: c.othersHold(), handedOver: handOver && c.handedOver(),
+	}
+}
+
+// othersHold returns the buckets that other nodes may be letting flows into: a
+// node holds no more than what both the view that it states and the one that it
+// heads for give it, and says so only when it has let go of the rest
+// (confirm, rule 2). Of a view that cannot be resolved, that may be everything.
+func (c *confirmation) othersHold() confirm.Buckets {
+	peers := c.node.Peers()
+	if slices.Equal(peers, c.othersSeen) {
+		return c.others
+	}
+	c.othersSeen = append(c.othersSeen[:0], peers...)
+	c.others = confirm.Buckets{}
+	for _, p := range peers {
+		c.others = c.others.Union(c.given(p.Stated, p.Name).Intersect(c.given(p.Target, p.Name)))
+	}
+	return c.others
+}
+
+// given returns what a view gives to a node.
+func (c *confirmation) given(id confirm.ViewID, name string) confirm.Buckets {
+	if id == 0 {
+		return confirm.Buckets{}
+	}
+	d := c.divisions[id]
+	if d == nil {
+		return c.everything
+	}
+	return d.of(name, c.ids)
+}
+
+// handedOver says whether the half-open handshakes of every release have come
+// that the others' heartbeats tell of.
+func (c *confirmation) handedOver() bool {
+	for _, p := range c.node.Status().Peers {
+		if c.hears(p) && !c.halfOpen.others.Complete(p.Name, p.Boot, p.Release) {
+			return false
+		}
+	}
+	return true
+}
+
+// hears says whether a peer was heard lately.
+func (c *confirmation) hears(p confirm.PeerStatus) bool {
+	return p.Heard >= 0 && p.Heard < c.params.Eviction
+}
+
 // carryOut does what the protocol says, in the order in which it must be done.
 func (c *confirmation) carryOut(a confirm.Actions) error {
+	now := bootTime()
+	lease := c.gate.lease
 	if a.Lease != nil {
-		if err := c.gate.set(*a.Lease); err != nil {
+		lease = *a.Lease
+	}
+	c.follow(now, a.Events, lease)
+	if a.Lease != nil {
+		if err := c.gate.set(now, lease, c.surroundings(lease.Moved)); err != nil {
 			return err
+		}
+		if !lease.Released.Empty() {
+			c.halfOpen.released(lease.Released, lease.Release)
 		}
 	}
 	if a.Broadcast != nil {
@@ -205,6 +363,22 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 		c.publish(a.Events)
 	}
 	return nil
+}
+
+// follow tells settling what this node states and holds from now on, before it is
+// in force.
+func (c *confirmation) follow(now confirm.Time, events []confirm.Event, lease confirm.Lease) {
+	for _, e := range events {
+		switch e.Kind {
+		case confirm.Fenced:
+			c.settling.carryOut(c.settling.node.Fenced(now))
+		case confirm.BootRaised:
+			c.halfOpen.restart(c.node.Boot())
+		}
+	}
+	c.settling.carryOut(c.settling.node.State(now, settle.State{
+		Boot: c.node.Boot(), View: c.node.Stated().ID, Own: c.node.Own(), Held: lease.Held, Release: c.node.Release(),
+	}))
 }
 
 // looksOn says whether a node that takes no part sees others share the farm in
@@ -235,11 +409,19 @@ func (c *confirmation) publish(events []confirm.Event) {
 	}
 }
 
-// paint makes a new picture.
+// paint makes a new picture, and tells who is there to those that hand over.
 func (c *confirmation) paint() {
+	boots := make(map[string]uint64)
+	for _, p := range c.node.Status().Peers {
+		if c.hears(p) {
+			boots[p.Name] = p.Boot
+		}
+	}
+	c.halfOpen.members(boots)
 	c.picture.Store(&picture{
 		status: c.node.Status(), target: c.division(c.node.Target()), observed: c.division(c.node.Observed()),
 		lease: c.gate.lease, wire: c.wire.Counters(),
+		settled: c.settling.node.Status(), unsettled: c.gate.unsettled,
 	})
 }
 
@@ -259,14 +441,31 @@ func (c *confirmation) do(happens func(now confirm.Time) confirm.Actions) {
 	}
 }
 
+// run1 runs a function on the confirmation's goroutine and waits for it.
+func (c *confirmation) run1(f func(now confirm.Time)) {
+	c.do(func(now confirm.Time) confirm.Actions {
+		f(now)
+		return c.node.Tick(now)
+	})
+}
+
 // up asks for this node to take its part; leave gives it up. When leave returns,
 // no new flow is let in any more.
 func (c *confirmation) up()    { c.do(c.node.Up) }
 func (c *confirmation) leave() { c.do(c.node.Leave) }
 
-// members tells who is alive by the membership.
-func (c *confirmation) members(alive []string) {
-	c.do(func(now confirm.Time) confirm.Actions { return c.node.Members(now, alive) })
+// members tells who there is, by the membership.
+func (c *confirmation) members(members []settle.Member) {
+	var alive []string
+	for _, m := range members {
+		if m.Standing == settle.Alive {
+			alive = append(alive, m.Name)
+		}
+	}
+	c.do(func(now confirm.Time) confirm.Actions {
+		c.settling.carryOut(c.settling.node.Members(now, members))
+		return c.node.Members(now, alive)
+	})
 }
 
 // shown is the picture as it was at the last change, look as it is now.
@@ -282,4 +481,13 @@ func (c *confirmation) look() *picture {
 }
 
 // close ends listening and sending. run must have returned.
-func (c *confirmation) close() error { return c.wire.Close() }
+func (c *confirmation) close() error {
+	errs := []error{c.wire.Close()}
+	if c.settling != nil {
+		errs = append(errs, c.settling.close())
+	}
+	if c.halfOpen != nil {
+		errs = append(errs, c.halfOpen.close())
+	}
+	return errors.Join(errs...)
+}

@@ -15,6 +15,7 @@ import (
 	"thresher/cluster"
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/flows"
 	"thresher/health"
 )
 
@@ -29,6 +30,7 @@ type parts struct {
 	datapath  *datapath
 	responder *arp.Responder
 	cluster   *cluster.Cluster
+	flows     *flows.Table
 
 	confirmation *confirmation
 	failed       chan error // a part that the node cannot serve without gave up
@@ -72,6 +74,9 @@ func (p *parts) start() (err error) {
 		return err
 	}
 	if p.responder, err = p.openResponder(); err != nil {
+		return err
+	}
+	if p.flows, err = flows.Open(addresses(p.cfg.VIPs)); err != nil {
 		return err
 	}
 	if p.cluster, err = p.startCluster(); err != nil {
@@ -169,6 +174,7 @@ func (p *parts) serve(ctx context.Context) error {
 	go func() { p.report(api.Serve(listener)) }()
 	confirming, confirmed := context.WithCancel(context.Background())
 	go func() { p.report(p.confirmation.run(confirming)) }()
+	go p.confirmation.receive(confirming, p.cluster.Messages())
 
 	err = l.run(ctx)
 	l.leave()
@@ -201,6 +207,9 @@ func (p *parts) stop() error {
 	}
 	if p.confirmation != nil {
 		errs = append(errs, p.confirmation.close())
+	}
+	if p.flows != nil {
+		errs = append(errs, p.flows.Close())
 	}
 	if p.responder != nil {
 		errs = append(errs, p.responder.Close())

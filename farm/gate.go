@@ -6,32 +6,53 @@ import (
 	"log/slog"
 
 	"thresher/cluster/confirm"
+	"thresher/cluster/confirm/handover"
 	"thresher/pipeline"
 )
 
-// gate makes the packet path let in what the confirmation's leases say. It
-// belongs to the confirmation's goroutine.
+// gate makes the packet path let in what the confirmation's leases say, and tells
+// it which buckets are unsettled. It belongs to the confirmation's goroutine.
 type gate struct {
 	datapath *datapath
 	ids      []confirm.RuleID // of the rules in order; the last is ICMP echo's
-
-	log *slog.Logger
+	log      *slog.Logger
 
 	lease     confirm.Lease
-	unflushed bool // a queue may still let in what a former lease let in
 	unsettled confirm.Buckets
+	// others are the buckets that others may be letting flows into.
+	others confirm.Buckets
+	// withheld are confirmed buckets whose former holders have not handed over
+	// their half-open handshakes yet: they stay on ask, until patience ends.
+	withheld  confirm.Buckets
+	patience  confirm.Time
+	unflushed bool // a queue may still let in what a former lease let in
+}
+
+// surroundings are what the gate must know beside the lease.
+type surroundings struct {
+	// unsettled are the unsettled buckets.
+	unsettled confirm.Buckets
+	// others are the buckets that others may be letting flows into.
+	others confirm.Buckets
+	// handedOver says whether all half-open handshakes of released buckets have
+	// come. It counts only when buckets are gained or withheld.
+	handedOver bool
 }
 
 // set carries a lease out. When it returns, nothing that the lease before let in
 // and this one does not can reach the stack any more.
-func (g *gate) set(l confirm.Lease) error {
+func (g *gate) set(now confirm.Time, l confirm.Lease, s surroundings) error {
+	if l.Moved {
+		g.withhold(now, l.Confirmed.Minus(g.lease.Confirmed), l.Confirmed, s.handedOver)
+	}
 	g.lease = l
-	if l.Moved && !l.Shrunk && !g.unflushed {
+	moved := g.look(s) || l.Moved
+	if moved && !l.Shrunk && !g.unflushed {
 		// What was confirmed stays so: the deadline first, so that what is parked
 		// finds it when the new share lets it go.
 		return errors.Join(g.datapath.lease(int64(l.Deadline)), g.apply())
 	}
-	if l.Moved {
+	if moved {
 		if err := g.apply(); err != nil {
 			return err
 		}
@@ -41,6 +62,40 @@ func (g *gate) set(l confirm.Lease) error {
 		return g.datapath.lease(0)
 	}
 	return g.datapath.lease(int64(l.Deadline))
+}
+
+// withhold keeps gained buckets on ask as long as handshakes may be half open in
+// them that this node does not know of.
+func (g *gate) withhold(now confirm.Time, gained, confirmed confirm.Buckets, handedOver bool) {
+	g.withheld = g.withheld.Intersect(confirmed)
+	switch {
+	case handedOver:
+		g.withheld = confirm.Buckets{}
+	case !gained.Empty():
+		g.withheld = g.withheld.Union(gained)
+		g.patience = now.Add(handover.ParkLimit)
+	}
+}
+
+// review lets in what was withheld, if the reason is gone, and takes over what is
+// new around.
+func (g *gate) review(now confirm.Time, s surroundings) error {
+	moved := g.look(s)
+	if !g.withheld.Empty() && (s.handedOver || now >= g.patience) {
+		g.withheld, moved = confirm.Buckets{}, true
+	}
+	if !moved {
+		return nil
+	}
+	return g.apply()
+}
+
+// look takes over what is around, and says whether the packet path must know.
+func (g *gate) look(s surroundings) bool {
+	waited := g.lease.Target.Minus(g.lease.Confirmed)
+	moved := !s.unsettled.Equal(g.unsettled) || !waited.Intersect(s.others).Equal(waited.Intersect(g.others))
+	g.unsettled, g.others = s.unsettled, s.others
+	return moved
 }
 
 // flush waits for the queues to be done with what they judged by former shares. If
@@ -61,12 +116,15 @@ func (g *gate) apply() error { return g.datapath.apply(g.share()) }
 // share is what the packet path must know: into which buckets flows may enter,
 // which are on ask, which are unsettled.
 func (g *gate) share() *pipeline.Share {
-	ask := g.lease.Target.Minus(g.lease.Confirmed)
+	mine := g.lease.Confirmed.Minus(g.withheld)
+	// What another node may be letting in must not be parked: it has been answered
+	// when it is let go.
+	ask := g.lease.Target.Minus(mine).Minus(g.others)
 	type key struct{ mine, ask, unsettled *confirm.Bitmap }
 	known := make(map[key]*pipeline.Part)
 	var parts []*pipeline.Part
 	for _, id := range g.ids {
-		k := key{g.lease.Confirmed.Of(id), ask.Of(id), g.unsettled.Of(id)}
+		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id)}
 		if known[k] == nil {
 			known[k] = &pipeline.Part{Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled)}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"thresher/cluster"
+	"thresher/cluster/settle"
 	"thresher/console"
 )
 
@@ -20,7 +21,7 @@ type loop struct {
 
 	carrier bool              // of the interface, as last reported
 	told    console.NodeState // the state that the others were last told
-	alive   []string          // the members that the confirmation was last told
+	members []settle.Member   // that the confirmation was last told
 	takes   bool              // whether the confirmation was last told to take part
 	wave    chan cluster.Meta // what this node is to tell the others of itself
 
@@ -145,6 +146,7 @@ func (l *loop) settle() {
 	now := time.Now()
 	members := l.cluster.Members()
 	l.inform(members)
+	l.drained()
 	shown := l.confirmation.look()
 	l.roster.update(members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
 	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
@@ -160,17 +162,43 @@ func (l *loop) settle() {
 	}
 }
 
-// inform tells the confirmation who is alive by the membership.
+// inform tells the confirmation who there is by the membership. Who says that it
+// leaves takes its connections with it; who vanishes may only have lost its daemon.
 func (l *loop) inform(members []cluster.Member) {
-	var alive []string
+	var all []settle.Member
 	for _, m := range members {
-		if m.Alive {
-			alive = append(alive, m.Name)
+		one := settle.Member{Name: m.Name, Standing: settle.Alive}
+		switch {
+		case m.Alive:
+		case m.Meta.Phase == cluster.Leaving:
+			one.Standing = settle.Left
+		default:
+			one.Standing = settle.Gone
 		}
+		all = append(all, one)
 	}
-	if !slices.Equal(alive, l.alive) {
-		l.alive = alive
-		l.confirmation.members(alive)
+	if !slices.Equal(all, l.members) {
+		l.members = all
+		l.confirmation.members(all)
+	}
+}
+
+// drained ends a drain when no flow is left.
+func (l *loop) drained() {
+	if l.life.state != console.Draining {
+		return
+	}
+	counts, err := l.flows.Count(l.datapath.rules)
+	if err != nil {
+		l.log.Warn("this machine's connections cannot be counted: the drain goes on", "err", err)
+		return
+	}
+	left := 0
+	for _, n := range counts {
+		left += n
+	}
+	if left == 0 {
+		l.life.drained("no connection is left")
 	}
 }
 

@@ -58,7 +58,7 @@ func (l *loop) status() console.Status {
 		State:    l.life.state,
 		Reason:   l.life.reason,
 		View:     console.ViewID(l.division.view.ID),
-		Settled:  true,
+		Settled:  shown.settled.Settled,
 		Datapath: l.datapathStatus(),
 		Checks:   []console.Check{},
 		Services: []console.Service{},
@@ -77,6 +77,10 @@ func (l *loop) status() console.Status {
 // addNodes fills in the nodes with their shares, and this node's part of the
 // rules: the buckets that new flows may enter here now.
 func (l *loop) addNodes(s *console.Status, shown *picture) {
+	flows, err := l.flows.Count(l.datapath.rules)
+	if err != nil {
+		l.log.Warn("this machine's connections cannot be counted", "err", err)
+	}
 	shares := make(map[string]map[string]float64)
 	for _, name := range l.roster.names() {
 		shares[name] = make(map[string]float64)
@@ -86,6 +90,12 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 		r := console.Rule{Name: rule.Name, Buckets: pipeline.Buckets}
 		if bits := shown.lease.Confirmed.Of(l.confirmation.ids[i]); bits != nil && shown.lease.Deadline > 0 {
 			r.Mine = bits.Len()
+		}
+		if bits := shown.unsettled.Of(l.confirmation.ids[i]); bits != nil {
+			r.Unsettled = bits.Len()
+		}
+		if i < len(flows) {
+			r.Flows = flows[i]
 		}
 		for n, node := range l.division.view.Nodes {
 			shares[node.Name][rule.Name] = float64(counts[n]) / pipeline.Buckets
@@ -129,6 +139,7 @@ func (l *loop) datapathStatus() console.Datapath {
 		l.log.Warn("the packet counters can't be read in full", "err", err)
 	}
 	d.Asked = asked
+	d.Parked, d.Fenced = counts[pipeline.Parked], counts[pipeline.Fenced]
 	d.Reasons = make(map[string]uint64, len(counts))
 	for i, n := range counts {
 		reason := pipeline.Reason(i)

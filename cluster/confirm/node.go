@@ -71,6 +71,8 @@ type Node struct {
 	nextBeat Time
 	sent     sentLog
 
+	peerViews []PeerViews // scratch for Peers
+
 	counters Counters
 	retired  bool
 	out      Actions

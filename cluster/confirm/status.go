@@ -75,6 +75,34 @@ func (n *Node) Target() View { return n.target }
 // Stated returns the view that the node confirms to others.
 func (n *Node) Stated() View { return n.stated }
 
+// PeerViews are the views of a peer's newest heartbeat.
+type PeerViews struct {
+	Name           string
+	Stated, Target ViewID
+}
+
+// Peers returns the views of every peer that may still be letting flows in: it was
+// heard so lately that its lease need not be over. They are in order of name, and
+// the slice is the caller's until the next call.
+func (n *Node) Peers() []PeerViews {
+	n.peerViews = n.peerViews[:0]
+	for _, p := range n.peers {
+		if p.last != nil && n.now.Sub(p.heard.at) < n.memory() {
+			n.peerViews = append(n.peerViews, PeerViews{p.name, p.last.Stated, p.last.Target})
+		}
+	}
+	return n.peerViews
+}
+
+// Own returns the buckets that the stated view gives to this node.
+func (n *Node) Own() Buckets { return n.views.own(n.stated.ID) }
+
+// Boot returns the boot that the node's heartbeats carry.
+func (n *Node) Boot() uint64 { return n.boot }
+
+// Release returns how many times this node has let go of buckets in this boot.
+func (n *Node) Release() uint64 { return n.lease.Release }
+
 // Observed returns the view that new flows are let in by as far as this node can
 // tell: the one that it states or, if it states none, that of the peers that are
 // eligible.

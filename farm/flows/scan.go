@@ -11,7 +11,8 @@ import (
 type Found struct {
 	// Buckets are those with flows; nil for a rule without any.
 	Buckets []*confirm.Bitmap
-	// Flows counts the flows of each rule.
+	// Flows counts the flows of each rule, without those that are over and only
+	// remembered (TimeWait).
 	Flows []int
 	// Outside counts flows on VIPs that no rule holds for.
 	Outside int
@@ -32,18 +33,21 @@ func (found *Found) add(rules *pipeline.Rules, f Flow) {
 		found.Outside++
 		return
 	}
-	found.Flows[rule]++
+	if f.State != TimeWait {
+		found.Flows[rule]++
+	}
 	if found.Buckets[rule] == nil {
 		found.Buckets[rule] = confirm.NewBitmap(pipeline.Buckets)
 	}
 	found.Buckets[rule].Set(int(rules.Place(f.Client, rule).Bucket))
 }
 
-// Count counts the flows of each rule, by rule number.
+// Count counts the flows of each rule, by rule number, without those that are
+// over and only remembered (TimeWait).
 func (t *Table) Count(rules *pipeline.Rules) ([]int, error) {
 	flows := make([]int, len(rules.Affinities))
 	err := t.Each(func(f Flow) {
-		if rule, ok := rules.Find(config.TCP, f.Server.Addr(), f.Server.Port()); ok {
+		if rule, ok := rules.Find(config.TCP, f.Server.Addr(), f.Server.Port()); ok && f.State != TimeWait {
 			flows[rule]++
 		}
 	})

@@ -165,3 +165,13 @@ func (l *List) trim() {
 	keep = max(keep, len(l.order)-2*MaxTuples)
 	l.order = slices.Clone(l.order[keep:])
 }
+
+// Pending says whether a receiver has not echoed all of the list.
+func (l *List) Pending() bool {
+	for _, r := range l.peers {
+		if r.echoed < l.seq || r.release < l.release {
+			return true
+		}
+	}
+	return false
+}

@@ -2,6 +2,7 @@ package handover
 
 import (
 	"maps"
+	"slices"
 
 	"thresher/cluster/confirm"
 )
@@ -11,6 +12,7 @@ import (
 type Others struct {
 	holders map[string]*holder
 	tuples  map[Tuple]int // how many holders have it
+	version uint64
 }
 
 // holder is another node's list.
@@ -53,6 +55,7 @@ func (o *Others) apply(now confirm.Time, h *holder, m *Message) {
 		} else if _, ok := h.open[it.Tuple]; !ok && len(h.open) < MaxTuples {
 			h.open[it.Tuple] = now
 			o.tuples[it.Tuple]++
+			o.version++
 		}
 	}
 	h.seq, h.release = m.Seq, max(h.release, m.Release)
@@ -77,6 +80,7 @@ func (o *Others) remove(h *holder, t Tuple) {
 		return
 	}
 	delete(h.open, t)
+	o.version++
 	if o.tuples[t]--; o.tuples[t] <= 0 {
 		delete(o.tuples, t)
 	}
@@ -126,3 +130,12 @@ func (o *Others) Complete(name string, boot, release uint64) bool {
 	h := o.holders[name]
 	return release == 0 || h != nil && h.boot == boot && h.release >= release
 }
+
+// Tuples returns every handshake that must be left alone, in no order.
+func (o *Others) Tuples() []Tuple { return slices.Collect(maps.Keys(o.tuples)) }
+
+// Holders returns the nodes whose lists are kept, in no order.
+func (o *Others) Holders() []string { return slices.Collect(maps.Keys(o.holders)) }
+
+// Version changes with every change of Tuples.
+func (o *Others) Version() uint64 { return o.version }
