@@ -40,6 +40,7 @@ type confirmation struct {
 
 	params confirm.Params
 	lazy   bool // renewals may wait for the receiver's own next heartbeat
+	silent bool // nothing is sent: the farm may refuse this node its name
 
 	self      string
 	ids       []confirm.RuleID
@@ -88,7 +89,7 @@ func openConfirmation(p *parts) (*confirmation, error) {
 	c := &confirmation{
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
-		everything: everything(ids), asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
+		everything: everything(ids), silent: true, asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
 	}
 	meta, err := p.meta(cluster.Up).Encode()
 	if err != nil {
@@ -352,7 +353,7 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 			c.halfOpen.released(lease.Released, lease.Release)
 		}
 	}
-	if a.Broadcast != nil {
+	if a.Broadcast != nil && !c.silent {
 		c.send(a.Broadcast, a.News || !c.lazy)
 	}
 	for _, r := range a.Relays {
@@ -445,6 +446,16 @@ func (c *confirmation) do(happens func(now confirm.Time) confirm.Actions) {
 func (c *confirmation) run1(f func(now confirm.Time)) {
 	c.do(func(now confirm.Time) confirm.Actions {
 		f(now)
+		return c.node.Tick(now)
+	})
+}
+
+// speak lets heartbeats out. Before, the farm has not taken the node in: were its
+// name another node's, the others would hear a new process of that one, and the
+// other would give way to it.
+func (c *confirmation) speak() {
+	c.do(func(now confirm.Time) confirm.Actions {
+		c.silent = false
 		return c.node.Tick(now)
 	})
 }

@@ -91,6 +91,7 @@ func (l *loop) run(ctx context.Context) error {
 				return ignoreCancelled(ctx, err)
 			}
 			l.life.join()
+			l.confirmation.speak()
 		case <-l.cluster.Changed():
 		case <-l.confirmation.bell:
 		case <-l.alarm.C:

@@ -200,6 +200,7 @@ func sameName(f *farmtest.Farm) {
 			f.T.Errorf("%s saw %d views", name, n)
 		}
 	}
+	f.T.Log(f.Thresher(others[0], "events"))
 	says := f.Daemons[victim.Name].Tail(10_000)
 	f.T.Logf("the second says: %s", says)
 	if f.Running(victim) {
