@@ -64,7 +64,7 @@ func newFarm(t *testing.T, c lab.Config, o lab.FarmOptions) *farmtest.Farm {
 // three is the farm of most faults.
 func three(t *testing.T) *farmtest.Farm {
 	t.Helper()
-	return newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+	return newFarm(t, lab.Config{Nodes: 3, Clients: 2, ClientAddresses: 8}, lab.FarmOptions{})
 }
 
 // fault is one way to break a farm of three.
