@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,9 +32,17 @@ type confirmation struct {
 	halfOpen *halfOpen
 	told     uint64 // the version of half-open handshakes that the packet path knows
 
-	// others are the buckets that others may hold, as of the views in othersSeen.
-	others     confirm.Buckets
-	othersSeen []confirm.PeerViews
+	notices  notices
+	others   others              // as of heading and answered
+	heading  confirm.ViewID      // this node's target then
+	answered []confirm.PeerViews // what the others said then
+	said     []confirm.PeerViews // scratch
+	going    []string            // scratch
+	foreseen struct {
+		target  confirm.ViewID
+		members int // of the target, of which it is worked out what their going brings
+	}
+
 	everything confirm.Buckets
 
 	params confirm.Params
@@ -46,6 +53,7 @@ type confirmation struct {
 	ids       []confirm.RuleID
 	shares    shares
 	divisions map[confirm.ViewID]*division // of the views lately computed
+	shared    map[share]confirm.Buckets    // of the same views
 
 	asks    chan event
 	ended   chan struct{}
@@ -76,7 +84,7 @@ type event struct {
 }
 
 // maxDivisions bounds how many views' divisions are kept.
-const maxDivisions = 16
+const maxDivisions = 64
 
 // openConfirmation makes the node and lets nothing in.
 func openConfirmation(p *parts) (*confirmation, error) {
@@ -89,7 +97,8 @@ func openConfirmation(p *parts) (*confirmation, error) {
 	c := &confirmation{
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
-		everything: everything(ids), silent: true, asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
+		shared:     make(map[share]confirm.Buckets),
+		everything: everything(ids), silent: true, notices: make(notices), asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
 	}
 	meta, err := p.meta(cluster.Up).Encode()
 	if err != nil {
@@ -189,6 +198,7 @@ func (c *confirmation) division(v confirm.View) *division {
 	}
 	if len(c.divisions) >= maxDivisions {
 		clear(c.divisions)
+		clear(c.shared)
 	}
 	d := c.shares.divide(cluster.Resolve(v))
 	c.divisions[v.ID] = &d
@@ -220,9 +230,13 @@ func (c *confirmation) run(ctx context.Context) error {
 // is: what this process did not read while it was stopped is not silence. It lets
 // time pass in any case.
 func (c *confirmation) listen() (err error) {
-	heard := c.wire.Receive(func(hb *confirm.Heartbeat) {
-		if err == nil {
-			now := bootTime()
+	heard := c.wire.Receive(func(hb *confirm.Heartbeat, kind segment.Kind) {
+		now := bootTime()
+		switch {
+		case err != nil:
+		case kind == segment.Notice:
+			c.notices.take(now, hb)
+		default:
 			c.settling.carryOut(c.settling.node.Heard(now, hb))
 			err = c.carryOut(c.node.Receive(now, hb))
 		}
@@ -274,6 +288,7 @@ func (c *confirmation) lookAfterFlows() error {
 			c.wakeBy(w)
 		}
 	}
+	c.foresee()
 	return nil
 }
 
@@ -288,37 +303,8 @@ func (c *confirmation) wakeBy(t confirm.Time) {
 // that of the half-open handshakes counts.
 func (c *confirmation) surroundings(handOver bool) surroundings {
 	return surroundings{
-		unsettled: c.settling.unsettled, others: c.othersHold(), handedOver: handOver && c.handedOver(),
+		unsettled: c.settling.unsettled, others: c.around(bootTime()), handedOver: handOver && c.handedOver(),
 	}
-}
-
-// othersHold returns the buckets that other nodes may be letting flows into: a
-// node holds no more than what both the view that it states and the one that it
-// heads for give it, and says so only when it has let go of the rest
-// (confirm, rule 2). Of a view that cannot be resolved, that may be everything.
-func (c *confirmation) othersHold() confirm.Buckets {
-	peers := c.node.Peers()
-	if slices.Equal(peers, c.othersSeen) {
-		return c.others
-	}
-	c.othersSeen = append(c.othersSeen[:0], peers...)
-	c.others = confirm.Buckets{}
-	for _, p := range peers {
-		c.others = c.others.Union(c.given(p.Stated, p.Name).Intersect(c.given(p.Target, p.Name)))
-	}
-	return c.others
-}
-
-// given returns what a view gives to a node.
-func (c *confirmation) given(id confirm.ViewID, name string) confirm.Buckets {
-	if id == 0 {
-		return confirm.Buckets{}
-	}
-	d := c.divisions[id]
-	if d == nil {
-		return c.everything
-	}
-	return d.of(name, c.ids)
 }
 
 // handedOver says whether the half-open handshakes of every release have come
@@ -346,18 +332,22 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	}
 	c.follow(now, a.Events, lease)
 	if a.Lease != nil {
-		if err := c.gate.set(now, lease, c.surroundings(lease.Moved)); err != nil {
+		if err := c.gate.set(now, lease, c.surroundings(lease.Moved), c.giveNotice); err != nil {
 			return err
 		}
 		if !lease.Released.Empty() {
 			c.halfOpen.released(lease.Released, lease.Release)
 		}
 	}
-	if a.Broadcast != nil && !c.silent {
-		c.send(a.Broadcast, a.News || !c.lazy)
+	if a.Broadcast != nil {
+		kind := segment.News
+		if c.lazy && !a.News {
+			kind = segment.Renewal
+		}
+		c.send(a.Broadcast, kind)
 	}
 	for _, r := range a.Relays {
-		c.send(r.Heartbeat, true)
+		c.send(r.Heartbeat, segment.News)
 	}
 	c.wake = time.Now().Add(a.Wake.Sub(bootTime()))
 	if len(a.Events) > 0 || a.Lease != nil && a.Lease.Moved || a.Broadcast != nil && c.looksOn() {
@@ -389,8 +379,15 @@ func (c *confirmation) looksOn() bool {
 	return shown != nil && shown.status.Phase != confirm.Up && shown.observed.view.ID != c.node.Observed().ID
 }
 
-func (c *confirmation) send(hb *confirm.Heartbeat, news bool) {
-	if err := c.wire.Send(hb, news); err != nil {
+// giveNotice tells the others what this node lets go of, while it still makes sure
+// of that.
+func (c *confirmation) giveNotice() { c.send(c.node.Preview(), segment.Notice) }
+
+func (c *confirmation) send(hb *confirm.Heartbeat, kind segment.Kind) {
+	if c.silent {
+		return
+	}
+	if err := c.wire.Send(hb, kind); err != nil {
 		c.log.Error("a heartbeat was not sent", "err", err)
 	}
 }

@@ -119,15 +119,20 @@ func (d *datapath) carry(q *queue) {
 
 // apply makes the kernel program and every queue judge by a share from the next
 // packet on; nil serves nothing. On an error nothing is served. Where the share
-// takes something away, no packet is judged by the old one in the kernel program
-// when apply returns.
-func (d *datapath) apply(s *pipeline.Share) error {
+// takes something away, taken is called when no packet to come is judged by the
+// old one, and apply returns when no packet in the kernel program is either.
+func (d *datapath) apply(s *pipeline.Share, taken func()) error {
 	old := d.table.Load()
 	table := pipeline.NewTable(d.rules, s).WithHalfOpen(old.HalfOpen)
 	d.table.Store(table)
-	if err := d.program.SetShare(kernelShare(table), takes(old, table)); err != nil {
+	err := d.program.SetShare(kernelShare(table))
+	if err == nil && takes(old, table) {
+		taken()
+		err = d.program.Await()
+	}
+	if err != nil {
 		d.table.Store(pipeline.NewTable(d.rules, nil))
-		return errors.Join(err, d.program.SetShare(nil, true))
+		return errors.Join(err, d.program.SetShare(nil), d.program.Await())
 	}
 	return nil
 }

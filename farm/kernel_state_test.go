@@ -95,7 +95,7 @@ func TestOtherStateIsFound(t *testing.T) {
 			for i := range s.Parts {
 				change(sets{&s.Parts[i].Mine, &s.Parts[i].Ask, &s.Parts[i].Unsettled})
 			}
-			return k.program.SetShare(s, false)
+			return k.program.SetShare(s)
 		}
 	}
 	for name, change := range map[string]func(*kernel) error{

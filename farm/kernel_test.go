@@ -64,7 +64,7 @@ func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { k.program.Close() })
-	if err := k.program.SetShare(kernelShare(k.table), false); err != nil {
+	if err := k.program.SetShare(kernelShare(k.table)); err != nil {
 		t.Fatal(err)
 	}
 	k.lease(true)
@@ -308,7 +308,7 @@ func TestShareIsSwappedWhole(t *testing.T) {
 			share = randomShare(random, len(rules))
 		}
 		k.table = pipeline.NewTable(k.table.Rules, share)
-		if err := k.program.SetShare(kernelShare(k.table), i%2 == 0); err != nil {
+		if err := k.program.SetShare(kernelShare(k.table)); err != nil {
 			t.Fatal(err)
 		}
 		if err := k.search(source, 500); err != nil {

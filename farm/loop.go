@@ -51,14 +51,16 @@ func newLoop(p *parts) *loop {
 	alarm := time.NewTimer(time.Hour)
 	alarm.Stop()
 	return &loop{
-		alarm:   alarm,
-		parts:   p,
-		life:    newLife(),
-		roster:  newRoster(p.cfg.Node),
-		carrier: true,
-		wave:    make(chan cluster.Meta, 1),
-		asks:    make(chan ask),
-		ended:   make(chan struct{}),
+		alarm:  alarm,
+		parts:  p,
+		life:   newLife(),
+		roster: newRoster(p.cfg.Node),
+		// Whoever asks before the first settling sees what there is so far.
+		division: *p.confirmation.shown().observed,
+		carrier:  true,
+		wave:     make(chan cluster.Meta, 1),
+		asks:     make(chan ask),
+		ended:    make(chan struct{}),
 	}
 }
 

@@ -243,6 +243,19 @@ func (f *Farm) agreed(nodes []*lab.Node) (ok bool, seen string) {
 	return ok && mine == of, seen + fmt.Sprintf("%d of %d buckets", mine, of)
 }
 
+// Settle waits until no bucket is unsettled on any of these nodes.
+func (f *Farm) Settle(nodes ...*lab.Node) {
+	f.T.Helper()
+	f.Eventually(convergePatience, "all buckets are settled", func() bool {
+		for _, n := range nodes {
+			if s, err := f.Status(n); err != nil || !s.Settled {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // Sharing is how many nodes have a share of the first rule.
 func Sharing(s console.Status) (n int) {
 	for _, node := range s.Nodes {
