@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +31,10 @@ type confirmation struct {
 
 	settling *settling
 	halfOpen *halfOpen
-	told     uint64 // the version of half-open handshakes that the packet path knows
+
+	gossip    *cluster.Cluster // where it has a network of its own; else nil
+	reachable []string         // the other nodes that gossip reaches
+	told      uint64           // the version of half-open handshakes that the packet path knows
 
 	notices  notices
 	others   others              // as of heading and answered
@@ -99,6 +103,11 @@ func openConfirmation(p *parts) (*confirmation, error) {
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
 		shared:     make(map[share]confirm.Buckets),
 		everything: everything(ids), silent: true, notices: make(notices), asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
+	}
+	if another, err := apart(p.nic, p.cfg.Cluster.Bind.Addr()); err != nil {
+		return nil, errors.Join(err, c.close())
+	} else if another {
+		c.gossip = p.cluster
 	}
 	meta, err := p.meta(cluster.Up).Encode()
 	if err != nil {
@@ -387,6 +396,9 @@ func (c *confirmation) send(hb *confirm.Heartbeat, kind segment.Kind) {
 	if c.silent {
 		return
 	}
+	if c.gossip != nil && kind != segment.Notice {
+		c.spread(hb)
+	}
 	if err := c.wire.Send(hb, kind); err != nil {
 		c.log.Error("a heartbeat was not sent", "err", err)
 	}
@@ -471,6 +483,7 @@ func (c *confirmation) members(members []settle.Member) {
 		}
 	}
 	c.do(func(now confirm.Time) confirm.Actions {
+		c.reachable = slices.DeleteFunc(slices.Clone(alive), func(name string) bool { return name == c.self })
 		c.settling.carryOut(c.settling.node.Members(now, members))
 		return c.node.Members(now, alive)
 	})

@@ -2,6 +2,11 @@ package farm
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
 
 	"thresher/cluster"
 	"thresher/cluster/confirm"
@@ -13,6 +18,7 @@ const (
 	messageReport   = 1 // settle.Report: where the sender has flows
 	messageHalfOpen = 2 // handover.Message: half-open handshakes that the sender has answered
 	messageEcho     = 3 // handover.Reply: how far the sender has come with the receiver's list
+	messageBeat     = 4 // confirm.Heartbeat, where gossip has a network of its own
 )
 
 // receive takes in the others' messages until ctx is done.
@@ -27,6 +33,48 @@ func (c *confirmation) receive(ctx context.Context, messages <-chan cluster.Mess
 	}
 }
 
+// hear takes in a heartbeat that came by gossip's network.
+func (c *confirmation) hear(now confirm.Time, payload []byte) error {
+	hb, err := confirm.Decode(payload)
+	if err != nil {
+		return err
+	}
+	c.settling.carryOut(c.settling.node.Heard(now, hb))
+	return c.carryOut(c.node.Receive(now, hb))
+}
+
+// spread sends a heartbeat over gossip's network too, where that is another one
+// than the VIPs': then neither network's failure alone silences a node. What is
+// lost there is not missed.
+func (c *confirmation) spread(hb *confirm.Heartbeat) {
+	payload, err := hb.Append(nil)
+	for _, name := range c.reachable {
+		switch {
+		case err != nil:
+		case len(payload) <= cluster.MaxBestEffort:
+			err = c.gossip.SendBestEffort(name, messageBeat, payload)
+		default:
+			err = c.gossip.Send(name, messageBeat, payload)
+		}
+	}
+	if err != nil {
+		c.log.Debug("a heartbeat was not sent over gossip's network", "err", err)
+	}
+}
+
+// apart says whether gossip has a network of its own: its address is not on the
+// VIPs' interface.
+func apart(nic netlink.Link, bind netip.Addr) (bool, error) {
+	addrs, err := netlink.AddrList(nic, netlink.FAMILY_ALL)
+	if err != nil {
+		return false, fmt.Errorf("list the addresses of %s: %w", nic.Attrs().Name, err)
+	}
+	return !slices.ContainsFunc(addrs, func(a netlink.Addr) bool {
+		one, ok := netip.AddrFromSlice(a.IP)
+		return ok && one.Unmap() == bind.Unmap()
+	}), nil
+}
+
 // take takes in one message. What cannot be understood is another release's, or
 // damaged; either way it is not there.
 func (c *confirmation) take(now confirm.Time, m cluster.Message) {
@@ -38,6 +86,8 @@ func (c *confirmation) take(now confirm.Time, m cluster.Message) {
 		err = c.halfOpen.receive(now, m.Payload)
 	case messageEcho:
 		err = c.halfOpen.echoed(m.Payload)
+	case messageBeat:
+		err = c.hear(now, m.Payload)
 	}
 	if err != nil {
 		c.log.Debug("a message of another node is of no use", "kind", m.Kind, "err", err)
