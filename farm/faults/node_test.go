@@ -15,6 +15,7 @@ func TestNode(t *testing.T) {
 		{"R01PowerLoss", powerLoss},
 		{"R02Kill", kill},
 		{"R03HangAndResume", hang},
+		{"R03JoinDuringHang", joinDuringHang},
 		{"R04WholeNodePaused", pausedMachine},
 		{"R11StarvedOfCPU", starved},
 		{"R12Flapping", flapping},
@@ -99,6 +100,29 @@ func hang(f *farmtest.Farm) {
 		l.CheckKept()
 		l.CheckVisits(0)
 		f.Converge(f.Nodes...)
+	}
+}
+
+// joinDuringHang: while a node hangs, another one comes up, of which it knows only
+// that it had gone. What it reads first when it goes on is old.
+func joinDuringHang(f *farmtest.Farm) {
+	hangs, joins := f.Nodes[1], f.Nodes[0]
+	for range short(3, 50) {
+		watch := f.Watch()
+		f.Must(f.Daemons[joins.Name].Stop(f.Ctx))
+		f.Converge(f.Others(joins)...)
+		flood := f.Flood(5000)
+		f.Must(f.Daemons[hangs.Name].Pause())
+		f.Start(joins)
+		f.Converge(f.Others(hangs)...)
+		f.Pass(time.Second)
+		f.Must(f.Daemons[hangs.Name].Resume())
+		resumed := time.Now()
+		f.Converge(f.Nodes...)
+		flood.Stop()
+		f.Must(watch.Settle(f.Ctx, 500*time.Millisecond))
+		f.T.Logf("resumed at %v", resumed.Format("15:04:05.000"))
+		f.CheckOneAnswer(watch)
 	}
 }
 
