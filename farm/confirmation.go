@@ -44,13 +44,22 @@ type confirmation struct {
 	going    []string            // scratch
 	foreseen struct {
 		target  confirm.ViewID
+		since   confirm.Time
 		members int // of the target, of which it is worked out what their going brings
 	}
 
 	everything confirm.Buckets
 
+	draws chan string     // names whose draws are to be computed beforehand
+	drawn map[string]bool // names that were put into it
+
 	params confirm.Params
 	lazy   bool // renewals may wait for the receiver's own next heartbeat
+	// behind is set while the node reads what came while it stood still: what it
+	// knows of the others is old.
+	behind   bool
+	listened confirm.Time // when it had last read everything
+
 	silent bool // nothing is sent: the farm may refuse this node its name
 
 	self      string
@@ -102,7 +111,7 @@ func openConfirmation(p *parts) (*confirmation, error) {
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
 		shared:     make(map[share]confirm.Buckets),
-		everything: everything(ids), silent: true, notices: make(notices), asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
+		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]bool), notices: make(notices), asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
 	}
 	if another, err := apart(p.nic, p.cfg.Cluster.Bind.Addr()); err != nil {
 		return nil, errors.Join(err, c.close())
@@ -126,6 +135,7 @@ func openConfirmation(p *parts) (*confirmation, error) {
 		return nil, errors.Join(fmt.Errorf("cluster: %w", err), c.close())
 	}
 	c.node = node
+	c.draw(c.self)
 	return c, c.carryOut(actions)
 }
 
@@ -239,6 +249,8 @@ func (c *confirmation) run(ctx context.Context) error {
 // is: what this process did not read while it was stopped is not silence. It lets
 // time pass in any case.
 func (c *confirmation) listen() (err error) {
+	c.behind = c.listened != 0 && bootTime().Sub(c.listened) > 2*c.params.Heartbeat
+	defer func() { c.behind, c.listened = false, bootTime() }()
 	heard := c.wire.Receive(func(hb *confirm.Heartbeat, kind segment.Kind) {
 		now := bootTime()
 		switch {
@@ -246,6 +258,7 @@ func (c *confirmation) listen() (err error) {
 		case kind == segment.Notice:
 			c.notices.take(now, hb)
 		default:
+			c.draw(hb.Name)
 			c.settling.carryOut(c.settling.node.Heard(now, hb))
 			err = c.carryOut(c.node.Receive(now, hb))
 		}
@@ -297,7 +310,7 @@ func (c *confirmation) lookAfterFlows() error {
 			c.wakeBy(w)
 		}
 	}
-	c.foresee()
+	c.foresee(now)
 	return nil
 }
 

@@ -175,6 +175,7 @@ func (p *parts) serve(ctx context.Context) error {
 	confirming, confirmed := context.WithCancel(context.Background())
 	go func() { p.report(p.confirmation.run(confirming)) }()
 	go p.confirmation.receive(confirming, p.cluster.Messages())
+	go p.confirmation.compute(confirming)
 
 	err = l.run(ctx)
 	l.leave()

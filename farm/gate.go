@@ -13,7 +13,7 @@ import (
 // gate makes the packet path let in what the confirmation's leases say, and tells
 // it which buckets are unsettled. It belongs to the confirmation's goroutine.
 type gate struct {
-	datapath *datapath
+	datapath packetPath
 	ids      []confirm.RuleID // of the rules in order; the last is ICMP echo's
 	log      *slog.Logger
 
@@ -25,6 +25,20 @@ type gate struct {
 	withheld  confirm.Buckets
 	patience  confirm.Time
 	unflushed bool // a queue may still let in what a former lease let in
+}
+
+// packetPath is what a gate is for: a datapath.
+type packetPath interface {
+	// apply judges by a share from the next packet on. If that takes something
+	// away, it calls taken, and returns when no packet in the kernel program is
+	// judged by the share before.
+	apply(share *pipeline.Share, taken func()) error
+	// lease lets new flows in until a deadline on CLOCK_BOOTTIME, in nanoseconds.
+	lease(deadline int64) error
+	// flush returns when the queues are done with what they judged by shares before.
+	flush(ctx context.Context) error
+	// halfOpen leaves handshakes to the nodes that have answered them.
+	halfOpen(handshakes []handover.Tuple) error
 }
 
 // surroundings are what the gate must know beside the lease.

@@ -57,7 +57,14 @@ type others struct {
 }
 
 // around works out what others hold. It is cheap while nobody says anything new.
+//
+// A node that stood still does not know yet: the first of the heartbeats that it
+// finds are of a time when others may have held less than they do now. Until it has
+// read the last, nothing is parked.
 func (c *confirmation) around(now confirm.Time) others {
+	if c.behind {
+		return others{hold: c.everything}
+	}
 	said := c.said[:0]
 	going := c.going[:0]
 	for _, p := range c.node.Peers() {
@@ -106,14 +113,18 @@ func (c *confirmation) expected(going []string) confirm.Buckets {
 	return c.given(v.ID, c.self)
 }
 
+// calm is how long a view must have lasted until it is worth working out what
+// follows it.
+const calm = 2 * time.Second
+
 // foresee works out beforehand what this node gets when another one goes, one node
 // at a time, so that a notice finds it done.
-func (c *confirmation) foresee() {
+func (c *confirmation) foresee(now confirm.Time) {
 	target := c.node.Target()
 	if target.ID != c.foreseen.target {
-		c.foreseen.target, c.foreseen.members = target.ID, 0
+		c.foreseen.target, c.foreseen.since, c.foreseen.members = target.ID, now, 0
 	}
-	if c.foreseen.members < len(target.Members) {
+	if now.Sub(c.foreseen.since) >= calm && c.foreseen.members < len(target.Members) {
 		c.expected([]string{target.Members[c.foreseen.members].Name})
 		c.foreseen.members++
 	}
