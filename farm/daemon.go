@@ -93,7 +93,7 @@ func (p *parts) inspect() (health.Facts, error) {
 	if err != nil {
 		return facts, err
 	}
-	var errs []error
+	errs := []error{sameClock()}
 	for _, f := range append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr())) {
 		switch f.Level {
 		case health.LevelError:

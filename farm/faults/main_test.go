@@ -44,7 +44,7 @@ func short[N int | time.Duration](few, many N) N {
 }
 
 // farmLimit is how long a farm may live.
-func farmLimit() time.Duration { return short(4*time.Minute, 2*time.Hour) }
+func farmLimit() time.Duration { return short(5*time.Minute, 6*time.Hour) }
 
 // newFarm is a farm with an echo server on each node, that serves.
 func newFarm(t *testing.T, c lab.Config, o lab.FarmOptions) *farmtest.Farm {

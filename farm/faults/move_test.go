@@ -103,7 +103,7 @@ func established(f *farmtest.Farm) {
 // twice, and all are served again within the limit.
 func diesInMove(f *farmtest.Farm, dies *lab.Node) {
 	mover, _ := split(f)
-	for range short(3, 100) {
+	for range short(2, 100) {
 		l := f.StartLoad(farmtest.LoadOptions{Victim: mover, Busy: 30, Idle: 30, Patience: 3 * time.Second})
 		moved := make(chan error, 1)
 		started := time.Now()

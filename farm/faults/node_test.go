@@ -1,12 +1,18 @@
 package faults
 
 import (
+	"crypto/rand"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"thresher/config"
 	"thresher/console"
 	"thresher/internal/farmtest"
+	"thresher/internal/leftout"
+	"thresher/perf/lab"
 )
 
 // TestNode is what can happen to one node.
@@ -75,7 +81,7 @@ func kill(f *farmtest.Farm) {
 // take over, keeps its connections, and takes its part again afterwards.
 func hang(f *farmtest.Farm) {
 	victim, _ := split(f)
-	for range short(2, 50) {
+	for range short(1, 50) {
 		l := f.StartLoad(farmtest.LoadOptions{Victim: victim})
 		flood := f.Flood(short(2000, 20_000))
 		f.Pass(300 * time.Millisecond)
@@ -107,7 +113,7 @@ func hang(f *farmtest.Farm) {
 // that it had gone. What it reads first when it goes on is old.
 func joinDuringHang(f *farmtest.Farm) {
 	hangs, joins := f.Nodes[1], f.Nodes[0]
-	for range short(3, 50) {
+	for range short(2, 50) {
 		watch := f.Watch()
 		f.Must(f.Daemons[joins.Name].Stop(f.Ctx))
 		f.Converge(f.Others(joins)...)
@@ -182,7 +188,7 @@ func flapping(f *farmtest.Farm) {
 	victim, others := split(f)
 	before := f.Views(others...)
 	l := f.StartLoad(farmtest.LoadOptions{Patience: 30 * time.Second})
-	flaps := short(6, 20)
+	flaps := short(4, 20)
 	half := short(400*time.Millisecond, 2*time.Second)
 	for range flaps {
 		f.Must(f.PortUp(victim.Host, false))
@@ -243,7 +249,7 @@ func sameName(f *farmtest.Farm) {
 func restartAtOnce(f *farmtest.Farm) {
 	victim, _ := split(f)
 	watch := f.Watch()
-	for range short(3, 200) {
+	for range short(2, 200) {
 		f.Kill(victim)
 		start := time.Now()
 		f.Start(victim)
@@ -264,4 +270,88 @@ func replaced(f *farmtest.Farm, yaml, old, by string) string {
 		f.T.Fatalf("%q is not in the configuration once:\n%s", old, yaml)
 	}
 	return strings.Replace(yaml, old, by, 1)
+}
+
+// TestR13AllAtOnce starts six nodes at one moment, under SYNs. They become one farm
+// in a bounded number of steps, and no client is answered twice.
+func TestR13AllAtOnce(t *testing.T) {
+	f := farmtest.NewFor(t, binary, farmLimit(), lab.Config{Nodes: 6}, lab.FarmOptions{
+		TCPPorts: []int{farmtest.EchoPort}, Affinity: "session",
+	})
+	f.StartEcho(f.Nodes...)
+	watch := f.Watch()
+	flood := f.Flood(2000)
+	start := time.Now()
+	f.Start(f.Nodes...)
+	f.Converge(f.Nodes...)
+	t.Logf("one farm after %v", time.Since(start).Round(time.Millisecond))
+	flood.Stop()
+	f.Must(watch.Settle(f.Ctx, 500*time.Millisecond))
+	f.CheckOneAnswer(watch)
+	for name, n := range f.Views(f.Nodes...) {
+		t.Logf("%s saw %d views", name, n)
+		if n > 2*len(f.Nodes) {
+			t.Errorf("%s saw %d views on the way to one farm of %d", name, n, len(f.Nodes))
+		}
+	}
+}
+
+// TestR04OtherBootTime starts a daemon whose CLOCK_BOOTTIME is not its kernel's, as in
+// a container with a time namespace (T15). Its lease would not end when the others
+// believe: it refuses, and says why.
+func TestR04OtherBootTime(t *testing.T) {
+	if _, err := exec.LookPath("unshare"); err != nil {
+		leftout.Skip(t, "unshare is not installed")
+	}
+	f := newFarm(t, lab.Config{Nodes: 2}, lab.FarmOptions{})
+	victim, others := split(f)
+	f.Must(f.Daemons[victim.Name].Stop(f.Ctx))
+	for _, seconds := range []string{"1000", "-20"} {
+		p, err := victim.Start("unshare", "-T", "--boottime="+seconds, "--fork", "--kill-child", binary, "run", "--config", victim.ConfigFile())
+		f.Must(err)
+		select {
+		case <-p.Done():
+		case <-time.After(10 * time.Second):
+			t.Fatalf("a daemon whose clock is %s s off goes on", seconds)
+		}
+		if err, said := p.Wait(), p.Tail(1000); err == nil || !strings.Contains(said, "CLOCK_BOOTTIME is "+seconds+" s off") {
+			t.Errorf("the daemon ended with %v and said:\n%s", err, said)
+		}
+	}
+	f.Converge(others...)
+}
+
+// TestM01AnotherHashKey: a node with the farm's gossip key but another hash key
+// would put clients into other buckets, so that two nodes own one. It must not serve
+// beside the others.
+func TestM01AnotherHashKey(t *testing.T) {
+	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+	victim, others := split(f)
+	f.Must(f.Daemons[victim.Name].Stop(f.Ctx))
+	f.Converge(others...)
+	keys, err := config.ReadKeys(f.Options.KeyFile)
+	f.Must(err)
+	another, err := config.NewKeys(rand.Reader)
+	f.Must(err)
+	keys.Hash = another.Hash
+	f.Options.KeyFile = filepath.Join(f.Dir, "another-hash")
+	f.Must(config.WriteKeys(f.Options.KeyFile, keys))
+	watch := f.Watch()
+	flood := f.Flood(2000)
+	f.Start(victim)
+	f.Pass(4 * time.Second)
+	flood.Stop()
+	f.Must(watch.Settle(f.Ctx, 500*time.Millisecond))
+	f.CheckOneAnswer(watch)
+	if f.Running(victim) {
+		s, err := f.Status(victim)
+		f.Must(err)
+		t.Logf("the stranger is %s: %s", s.State, s.Reason)
+		if s.State == console.Up {
+			t.Error("a node with another hash key serves")
+		}
+	} else {
+		t.Log(f.Daemons[victim.Name].Tail(400))
+	}
+	f.Converge(others...)
 }
