@@ -3,7 +3,6 @@ package faults
 import (
 	"context"
 	"flag"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -294,7 +293,7 @@ func (c *chaos) keptOn(kept *traffic.Keeper, server map[netip.AddrPort]config.MA
 	c.T.Logf("%d of %d connections broke; daemons ended on %v", len(report.Broken), report.Connections, slices.Sorted(maps.Keys(c.deaths)))
 	for _, b := range report.Broken {
 		if mac := server[b.Client].String(); !c.deaths[mac] {
-			c.T.Error(fmt.Sprintf("a connection of %s broke: %+v", mac, b))
+			c.T.Errorf("a connection of %s broke: %+v", mac, b)
 		}
 	}
 }

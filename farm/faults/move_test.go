@@ -177,7 +177,10 @@ func sameClientAgain(f *farmtest.Farm) {
 		f.T.Logf("%v again: open after %v", from, time.Since(start).Round(time.Millisecond))
 	}
 	f.CheckOneAnswer(watch)
-	f.Thresher(mover, "stop")
+	// What the rebooted client has forgotten, the server has not.
+	f.Must(f.Echoes[mover.Name].Kill())
+	<-f.Echoes[mover.Name].Done()
+	f.StartEcho(mover)
 	f.Thresher(mover, "start")
 }
 
