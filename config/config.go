@@ -101,6 +101,9 @@ type Datapath struct {
 	XDP XDPMode
 	// Queues is how many receive queues to bind; 0 means all of the interface's.
 	Queues int
+	// Pin keeps the kernel program in place when the daemon dies, so that the
+	// connections that are here go on.
+	Pin bool
 }
 
 // API is where the daemon can be asked and told things.

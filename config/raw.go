@@ -57,6 +57,7 @@ type rawDatapath struct {
 	Offload string `mapstructure:"offload"`
 	XDP     string `mapstructure:"xdp"`
 	Queues  any    `mapstructure:"queues"` // "auto" or a number
+	Pin     bool   `mapstructure:"pin"`
 }
 
 type rawAPI struct {

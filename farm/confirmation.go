@@ -32,9 +32,10 @@ type confirmation struct {
 	settling *settling
 	halfOpen *halfOpen
 
-	gossip    *cluster.Cluster // where it has a network of its own; else nil
-	reachable []string         // the other nodes that gossip reaches
-	told      uint64           // the version of half-open handshakes that the packet path knows
+	gossip    atomic.Pointer[cluster.Cluster] // nil until connect
+	apart     bool                            // gossip has a network of its own
+	reachable []string                        // the other nodes that gossip reaches
+	told      uint64                          // the version of half-open handshakes that the packet path knows
 
 	notices  notices
 	others   others              // as of heading and answered
@@ -54,7 +55,10 @@ type confirmation struct {
 	drawn map[string]bool // names that were put into it
 
 	params confirm.Params
-	lazy   bool // renewals may wait for the receiver's own next heartbeat
+	config confirm.Config
+	lazy   bool          // renewals may wait for the receiver's own next heartbeat
+	met    acquaintances // of the peers that may be letting flows in
+
 	// behind is set while the node reads what came while it stood still: what it
 	// knows of the others is old.
 	behind   bool
@@ -67,6 +71,12 @@ type confirmation struct {
 	shares    shares
 	divisions map[confirm.ViewID]*division // of the views lately computed
 	shared    map[share]confirm.Buckets    // of the same views
+
+	first   confirm.Actions    // of the node's first instant, until begin
+	since   confirm.Time       // when a node that goes on was last heard
+	pause   time.Duration      // for how long it was not
+	stop    context.CancelFunc // ends run
+	parting chan parting       // who waits for the snapshot that ends the node's life here
 
 	asks    chan event
 	ended   chan struct{}
@@ -99,8 +109,9 @@ type event struct {
 // maxDivisions bounds how many views' divisions are kept.
 const maxDivisions = 64
 
-// openConfirmation makes the node and lets nothing in.
-func openConfirmation(p *parts) (*confirmation, error) {
+// openConfirmation makes the node: the one that h has, if it has one, else a new
+// one. Its first lease is carried out, but nothing is said before begin.
+func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	a := p.nic.Attrs()
 	wire, err := segment.Open(&net.Interface{Index: a.Index, Name: a.Name, MTU: a.MTU, HardwareAddr: a.HardwareAddr, Flags: a.Flags}, farmKey(p.cfg))
 	if err != nil {
@@ -111,12 +122,12 @@ func openConfirmation(p *parts) (*confirmation, error) {
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
 		shared:     make(map[share]confirm.Buckets),
-		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]bool), notices: make(notices), asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
+		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]bool), notices: make(notices), met: make(acquaintances),
+		asks: make(chan event, 1), ended: make(chan struct{}),
+		bell: make(chan struct{}, 1), parting: make(chan parting, 1),
 	}
-	if another, err := apart(p.nic, p.cfg.Cluster.Bind.Addr()); err != nil {
+	if c.apart, err = apart(p.nic, p.cfg.Cluster.Bind.Addr()); err != nil {
 		return nil, errors.Join(err, c.close())
-	} else if another {
-		c.gossip = p.cluster
 	}
 	meta, err := p.meta(cluster.Up).Encode()
 	if err != nil {
@@ -124,19 +135,56 @@ func openConfirmation(p *parts) (*confirmation, error) {
 	}
 	c.params = confirmParams(p.cfg, p.configured())
 	c.lazy = c.params.AllowsLateReading()
-	boot := uint64(time.Now().UnixNano())
-	if err := c.openFlows(p, boot); err != nil {
-		return nil, errors.Join(err, c.close())
+	c.config = confirm.Config{
+		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
+		Meta: string(meta), Assign: c.assign,
 	}
-	node, actions, err := confirm.New(confirm.Config{
-		Name: p.cfg.Node, Boot: boot, Params: c.params, Meta: string(meta), Assign: c.assign,
-	}, bootTime())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cluster: %w", err), c.close())
+	if c.node, c.first, err = h.restore(c.config, p.log); err != nil {
+		return c, fmt.Errorf("cluster: %w", err)
 	}
-	c.node = node
+	if err := c.openFlows(p); err != nil {
+		return c, err
+	}
+	if p.handed != nil && p.handed.resumed {
+		c.since = p.handed.Taken
+		c.silent = false // The name is this node's already.
+	}
+	if c.first.Lease == nil {
+		return c, nil
+	}
+	now, lease := bootTime(), *c.first.Lease
+	c.first.Lease = nil
+	c.follow(now, nil, lease)
+	// What this node goes on with it has not gained from anybody.
+	around := c.surroundings(false)
+	around.handedOver = true
+	return c, c.gate.set(now, lease, around, func() {})
+}
+
+// begin says what the node has to say first, and lets it live. failed is told why
+// it ended, if it ends by itself.
+func (c *confirmation) begin(failed func(error)) error {
+	if err := c.carryOut(c.first); err != nil {
+		return err
+	}
+	if c.since != 0 {
+		c.pause = bootTime().Sub(c.since)
+	}
+	c.publish(nil)
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	go func() { failed(c.run(ctx)) }()
+	go c.compute(ctx)
 	c.draw(c.self)
-	return c, c.carryOut(actions)
+	return nil
+}
+
+// halt ends the node's life; the others hear nothing of it any more.
+func (c *confirmation) halt() {
+	if c.stop != nil {
+		c.stop()
+		<-c.ended
+	}
 }
 
 // everything is every bucket of the rules.
@@ -153,12 +201,12 @@ func everything(ids []confirm.RuleID) confirm.Buckets {
 }
 
 // openFlows prepares what knows of this machine's connections and of the others'.
-func (c *confirmation) openFlows(p *parts, boot uint64) (err error) {
-	if c.settling, err = newSettling(p.cfg, p.datapath.rules, c.ids, boot, p.cluster.Send, c.log); err != nil {
+func (c *confirmation) openFlows(p *parts) (err error) {
+	if c.settling, err = newSettling(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
 		return err
 	}
 	c.settling.do = c.run1
-	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, boot, p.cluster.Send, c.log); err != nil {
+	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
 		return err
 	}
 	c.halfOpen.do = c.run1
@@ -371,6 +419,9 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	for _, r := range a.Relays {
 		c.send(r.Heartbeat, segment.News)
 	}
+	if a.Broadcast != nil {
+		c.part()
+	}
 	c.wake = time.Now().Add(a.Wake.Sub(bootTime()))
 	if len(a.Events) > 0 || a.Lease != nil && a.Lease.Moved || a.Broadcast != nil && c.looksOn() {
 		c.publish(a.Events)
@@ -409,7 +460,7 @@ func (c *confirmation) send(hb *confirm.Heartbeat, kind segment.Kind) {
 	if c.silent {
 		return
 	}
-	if c.gossip != nil && kind != segment.Notice {
+	if c.apart && kind != segment.Notice {
 		c.spread(hb)
 	}
 	if err := c.wire.Send(hb, kind); err != nil {
@@ -421,9 +472,6 @@ func (c *confirmation) send(hb *confirm.Heartbeat, kind segment.Kind) {
 func (c *confirmation) publish(events []confirm.Event) {
 	for _, e := range events {
 		c.log.Debug("confirmation", "event", e.Kind, "peer", e.Peer, "phase", e.Phase, "view", fmt.Sprintf("%016x", uint64(e.View)))
-	}
-	if c.node == nil {
-		return // its first instant
 	}
 	c.paint()
 	select {
@@ -514,8 +562,9 @@ func (c *confirmation) look() *picture {
 	return c.shown()
 }
 
-// close ends listening and sending. run must have returned.
+// close ends listening and sending.
 func (c *confirmation) close() error {
+	c.halt()
 	errs := []error{c.wire.Close()}
 	if c.settling != nil {
 		errs = append(errs, c.settling.close())

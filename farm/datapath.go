@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -29,6 +30,8 @@ type datapath struct {
 	stack    *xsk.Stack
 	program  *xsk.Program
 	queues   []*queue
+	opened   atomic.Pointer[[]*queue] // the same, for other goroutines
+	wanted   int                      // how many queues to open at first
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
@@ -36,9 +39,9 @@ type datapath struct {
 	failed  chan error // the first queue that gave up
 }
 
-// openDatapath builds the packet path for cfg on the interface and lets packets
-// in; all of them are dropped as not served until apply.
-func openDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, log *slog.Logger) (*datapath, error) {
+// loadDatapath makes the way to the stack and loads the program. No packet is
+// judged by it before enter, and none reaches a queue before open.
+func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts) (*datapath, error) {
 	rules, err := pipeline.Compile(cfg.VIPs, cfg.Rules, pipeline.HashKey(cfg.Cluster.Keys.Hash), facts.MAC)
 	if err != nil {
 		return nil, err
@@ -46,35 +49,46 @@ func openDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, log 
 	d := &datapath{rules: rules, failed: make(chan error, 1)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
-	if err := d.open(cfg, nic, facts, log); err != nil {
-		return nil, errors.Join(err, d.close())
-	}
-	return d, nil
-}
-
-// open goes from the stack to the wire, so that what a packet needs is there
-// before the packet can come: the program is armed last.
-func (d *datapath) open(cfg *config.Config, nic netlink.Link, facts health.Facts, log *slog.Logger) (err error) {
-	queues := facts.Queues
+	d.wanted = facts.Queues
 	if cfg.Datapath.Queues != 0 {
-		queues = cfg.Datapath.Queues
+		d.wanted = cfg.Datapath.Queues
 	}
-	if d.stack, err = xsk.OpenStack(nic, max(queues, nic.Attrs().NumRxQueues)); err != nil {
-		return err
+	if d.stack, err = xsk.OpenStack(nic, max(d.wanted, nic.Attrs().NumRxQueues)); err != nil {
+		return d, err
 	}
 	if d.program, err = xsk.LoadProgram(kernelRules(d.rules, cfg.Datapath.Offload)); err != nil {
+		return d, err
+	}
+	return d, d.stack.Fence(d.program)
+}
+
+// enter puts the program onto the interface, with the share and the lease that
+// it has by now: in the place of the one that is on the hooks, if there are any.
+// There it decides alone until open. Elsewhere it touches nothing until open.
+func (d *datapath) enter(cfg *config.Config, hooks *xsk.Hooks, facts health.Facts, log *slog.Logger) (err error) {
+	if hooks == nil {
+		if d.mode, err = attach(d.program, cfg.Datapath.XDP, facts, log); err != nil {
+			return err
+		}
+	} else {
+		d.mode = hooks.Mode
+		if err := errors.Join(d.program.SetHandOver(true), d.program.Arm()); err != nil {
+			return err
+		}
+		if err := d.program.TakeOver(hooks); err != nil {
+			return err
+		}
+	}
+	return pin(d.program.Hooks(), cfg, log)
+}
+
+// open opens the queues, so that what a packet needs is there before the packet
+// can come: the program is armed, and asks, last.
+func (d *datapath) open(nic netlink.Link) error {
+	if err := d.grow(nic, d.wanted); err != nil {
 		return err
 	}
-	if err := d.stack.Fence(d.program); err != nil {
-		return err
-	}
-	if d.mode, err = attach(d.program, cfg.Datapath.XDP, facts, log); err != nil {
-		return err
-	}
-	if err := d.grow(nic, queues); err != nil {
-		return err
-	}
-	return d.program.Arm()
+	return errors.Join(d.program.SetHandOver(false), d.program.Arm())
 }
 
 func attach(p *xsk.Program, mode config.XDPMode, facts health.Facts, log *slog.Logger) (config.XDPMode, error) {
@@ -96,13 +110,20 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 			return err
 		}
 		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline)}
-		d.queues = append(d.queues, one)
+		d.add(one)
 		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// add adds a queue, also for other goroutines to see.
+func (d *datapath) add(q *queue) {
+	d.queues = append(d.queues, q)
+	opened := slices.Clone(d.queues)
+	d.opened.Store(&opened)
 }
 
 // carry runs one queue until the packet path is closed.
@@ -214,11 +235,7 @@ func (d *datapath) close() error {
 	if d.program != nil {
 		errs = append(errs, d.program.Close())
 	}
-	d.stop()
-	d.running.Wait()
-	for _, q := range d.queues {
-		errs = append(errs, q.Close())
-	}
+	errs = append(errs, d.closeQueues())
 	if d.stack != nil {
 		errs = append(errs, d.stack.Close())
 	}
@@ -226,4 +243,23 @@ func (d *datapath) close() error {
 		return fmt.Errorf("close the packet path: %w", err)
 	}
 	return nil
+}
+
+// abandon ends reading, and leaves all that outlives this process in place.
+func (d *datapath) abandon() error {
+	errs := []error{d.closeQueues()}
+	if d.program != nil {
+		errs = append(errs, d.program.Abandon())
+	}
+	return errors.Join(errs...)
+}
+
+func (d *datapath) closeQueues() error {
+	d.stop()
+	d.running.Wait()
+	var errs []error
+	for _, q := range d.queues {
+		errs = append(errs, q.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -34,6 +34,7 @@ type kernel struct {
 	out     []byte
 
 	good     bool // the lease
+	alone    bool // the program asks nobody
 	flows    map[xsk.Flow]pipeline.FlowState
 	halfOpen xsk.Flow // the one that the program knows of
 	unheard  bool     // the program is told of no more flows
@@ -83,6 +84,17 @@ type expectation struct {
 	asked     bool
 }
 
+// goesOn tells whether a frame is one of a flow that is here, and opens none: it
+// goes on also where nobody reads.
+func goesOn(frame []byte, facts pipeline.Facts) bool {
+	if _, ok := flowOf(frame); !ok || binary.BigEndian.Uint16(frame[20:])&0x3fff != 0 {
+		return false
+	}
+	const flags, opening, syn = 13, 0x17, 0x02
+	tcp := frame[14+int(frame[14]&15)*4:]
+	return tcp[flags]&opening != syn && facts.Flow >= pipeline.FlowKnown
+}
+
 // expect is the program's verdict by the pipeline's. Where the program would ask
 // the pipeline, it finds no reader here, and says so.
 func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
@@ -96,7 +108,10 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	case r == pipeline.NotVIP:
 		return expectation{xdpDrop, r, r, false, false}
 	case k.offload == config.OffloadNone, r == pipeline.Parked, k.offload == config.OffloadReject && accepts:
-		return expectation{xdpDrop, pipeline.NoReader, r, false, true}
+		if goesOn(frame, facts) {
+			return expectation{xdpPass, pipeline.AcceptedKnown, r, true, !k.alone}
+		}
+		return expectation{xdpDrop, pipeline.NoReader, r, false, !k.alone}
 	case accepts:
 		return expectation{xdpPass, r, r, true, false}
 	}

@@ -1,7 +1,6 @@
 package farm
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -21,11 +20,26 @@ const (
 	messageBeat     = 4 // confirm.Heartbeat, where gossip has a network of its own
 )
 
-// receive takes in the others' messages until ctx is done.
-func (c *confirmation) receive(ctx context.Context, messages <-chan cluster.Message) {
+// connect lets messages to and from the other nodes pass. Until then there are
+// none: the heartbeats come first, since the others may be waiting for them.
+func (c *confirmation) connect(gossip *cluster.Cluster) {
+	c.gossip.Store(gossip)
+	go c.receive(gossip.Messages())
+}
+
+// post sends a message to another node.
+func (c *confirmation) post(to string, kind byte, payload []byte) error {
+	if gossip := c.gossip.Load(); gossip != nil {
+		return gossip.Send(to, kind, payload)
+	}
+	return cluster.ErrUnknownMember
+}
+
+// receive takes in the others' messages for as long as the protocol runs.
+func (c *confirmation) receive(messages <-chan cluster.Message) {
 	for {
 		select {
-		case <-ctx.Done():
+		case <-c.ended:
 			return
 		case m := <-messages:
 			c.run1(func(now confirm.Time) { c.take(now, m) })
@@ -47,14 +61,18 @@ func (c *confirmation) hear(now confirm.Time, payload []byte) error {
 // than the VIPs': then neither network's failure alone silences a node. What is
 // lost there is not missed.
 func (c *confirmation) spread(hb *confirm.Heartbeat) {
+	gossip := c.gossip.Load()
+	if gossip == nil {
+		return
+	}
 	payload, err := hb.Append(nil)
 	for _, name := range c.reachable {
 		switch {
 		case err != nil:
 		case len(payload) <= cluster.MaxBestEffort:
-			err = c.gossip.SendBestEffort(name, messageBeat, payload)
+			err = gossip.SendBestEffort(name, messageBeat, payload)
 		default:
-			err = c.gossip.Send(name, messageBeat, payload)
+			err = gossip.Send(name, messageBeat, payload)
 		}
 	}
 	if err != nil {

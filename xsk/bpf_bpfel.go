@@ -132,6 +132,7 @@ const (
 	bpfVarArmed        = "armed"
 	bpfVarConf         = "conf"
 	bpfVarEnumsInBtf   = "enums_in_btf"
+	bpfVarHandover     = "handover"
 	bpfVarLeaseBoot    = "lease_boot"
 	bpfVarLeaseJiffies = "lease_jiffies"
 	bpfVarPartOfRule   = "part_of_rule"
@@ -206,6 +207,7 @@ type bpfVariableSpecs struct {
 	Armed        *ebpf.VariableSpec `ebpf:"armed"`
 	Conf         *ebpf.VariableSpec `ebpf:"conf"`
 	EnumsInBtf   *ebpf.VariableSpec `ebpf:"enums_in_btf"`
+	Handover     *ebpf.VariableSpec `ebpf:"handover"`
 	LeaseBoot    *ebpf.VariableSpec `ebpf:"lease_boot"`
 	LeaseJiffies *ebpf.VariableSpec `ebpf:"lease_jiffies"`
 	PartOfRule   *ebpf.VariableSpec `ebpf:"part_of_rule"`
@@ -259,6 +261,7 @@ type bpfVariables struct {
 	Armed        *ebpf.Variable `ebpf:"armed"`
 	Conf         *ebpf.Variable `ebpf:"conf"`
 	EnumsInBtf   *ebpf.Variable `ebpf:"enums_in_btf"`
+	Handover     *ebpf.Variable `ebpf:"handover"`
 	LeaseBoot    *ebpf.Variable `ebpf:"lease_boot"`
 	LeaseJiffies *ebpf.Variable `ebpf:"lease_jiffies"`
 	PartOfRule   *ebpf.Variable `ebpf:"part_of_rule"`

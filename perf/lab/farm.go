@@ -29,6 +29,9 @@ type FarmOptions struct {
 	Offload, XDP string
 	// Queues to bind; 0 leaves it to the daemon.
 	Queues int
+	// Unpinned ties the kernel program to the daemon, so that a killed daemon is
+	// the loss of the node's packet path, too.
+	Unpinned bool
 }
 
 // farmConfig is the configuration's template: only keys of DESIGN §8, and none
@@ -108,6 +111,9 @@ func (o FarmOptions) datapath() string {
 	}
 	if o.Queues != 0 {
 		keys = append(keys, fmt.Sprintf("queues: %d", o.Queues))
+	}
+	if o.Unpinned {
+		keys = append(keys, "pin: false")
 	}
 	return strings.Join(keys, ", ")
 }
