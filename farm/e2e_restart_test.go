@@ -350,7 +350,7 @@ func (f *testFarm) startHandingOver(n *lab.Node) { f.startAs(n, binary, "--hand-
 func (f *testFarm) startAs(n *lab.Node, program string, flags ...string) {
 	f.T.Helper()
 	o := f.Options
-	o.KeyFile = f.keyFile
+	o.KeyFile = f.Options.KeyFile
 	yaml, err := n.NodeConfig(o)
 	must(f.T, err)
 	must(f.T, os.WriteFile(n.ConfigFile(), []byte(yaml), 0o600))

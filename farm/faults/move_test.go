@@ -28,6 +28,7 @@ func TestMove(t *testing.T) {
 		{"M08SameClientAgain", sameClientAgain},
 		{"M11Drain", drainWithStreams},
 		{"R14RollingRestart", rollingRestart},
+		{"R14StopAndStart", stopAndStart},
 		{"X12BackAndForth", backAndForth},
 	})
 }
@@ -215,21 +216,38 @@ func drainWithStreams(f *farmtest.Farm) {
 	f.Thresher(mover, "start")
 }
 
-// rollingRestart: every daemon is ended in order and started again, one after the
-// other. No client but those of the node itself sees an error.
+// rollingRestart: every daemon is restarted, one after the other, as an upgrade does.
+// No client sees an error, and no bucket moves.
 func rollingRestart(f *farmtest.Farm) {
+	before := f.Views(f.Nodes...)
+	l := f.StartLoad(farmtest.LoadOptions{})
 	for _, n := range f.Nodes {
-		l := f.StartLoad(farmtest.LoadOptions{Patience: 10 * time.Second})
-		f.Must(f.Daemons[n.Name].Stop(f.Ctx))
-		f.Start(n)
+		f.Thresher(n, "restart")
 		f.Converge(f.Nodes...)
-		f.Pass(short(300*time.Millisecond, 5*time.Second))
-		l.Stop()
-		l.CheckOneAnswer()
-		l.CheckOthersKept(n)
-		l.CheckGaps(hiccup)
-		l.CheckVisits(3)
+		f.Pass(short(500*time.Millisecond, 5*time.Second))
 	}
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckKept()
+	l.CheckGaps(hiccup)
+	l.CheckVisits(0)
+	still(f, before)
+}
+
+// stopAndStart: a daemon is ended in order and started again. Its connections end
+// with it; no other client sees an error.
+func stopAndStart(f *farmtest.Farm) {
+	victim, _ := split(f)
+	l := f.StartLoad(farmtest.LoadOptions{Patience: 3 * time.Second})
+	f.Must(f.Daemons[victim.Name].Stop(f.Ctx))
+	f.Start(victim)
+	f.Converge(f.Nodes...)
+	f.Pass(300 * time.Millisecond)
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckOthersKept(victim)
+	l.CheckGaps(hiccup)
+	l.CheckVisits(3)
 }
 
 // backAndForth: a third of all buckets moves away and back, again and again, while
