@@ -56,7 +56,15 @@ type confirmation struct {
 
 	params confirm.Params
 	config confirm.Config
-	lazy   bool // renewals may wait for the receiver's own next heartbeat
+	lazy   bool          // renewals may wait for the receiver's own next heartbeat
+	met    acquaintances // of the peers that may be letting flows in
+
+	// behind is set while the node reads what came while it stood still: what it
+	// knows of the others is old.
+	behind   bool
+	listened confirm.Time // when it had last read everything
+
+	silent bool // nothing is sent: the farm may refuse this node its name
 
 	self      string
 	ids       []confirm.RuleID
@@ -114,7 +122,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
 		shared:     make(map[share]confirm.Buckets),
-		everything: everything(ids), draws: make(chan string, 64), drawn: make(map[string]bool), notices: make(notices),
+		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]bool), notices: make(notices), met: make(acquaintances),
 		asks: make(chan event, 1), ended: make(chan struct{}),
 		bell: make(chan struct{}, 1), parting: make(chan parting, 1),
 	}
@@ -139,6 +147,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	}
 	if p.handed != nil && p.handed.resumed {
 		c.since = p.handed.Taken
+		c.silent = false // The name is this node's already.
 	}
 	if c.first.Lease == nil {
 		return c, nil
@@ -288,6 +297,8 @@ func (c *confirmation) run(ctx context.Context) error {
 // is: what this process did not read while it was stopped is not silence. It lets
 // time pass in any case.
 func (c *confirmation) listen() (err error) {
+	c.behind = c.listened != 0 && bootTime().Sub(c.listened) > 2*c.params.Heartbeat
+	defer func() { c.behind, c.listened = false, bootTime() }()
 	heard := c.wire.Receive(func(hb *confirm.Heartbeat, kind segment.Kind) {
 		now := bootTime()
 		switch {
@@ -446,6 +457,9 @@ func (c *confirmation) looksOn() bool {
 func (c *confirmation) giveNotice() { c.send(c.node.Preview(), segment.Notice) }
 
 func (c *confirmation) send(hb *confirm.Heartbeat, kind segment.Kind) {
+	if c.silent {
+		return
+	}
 	if c.apart && kind != segment.Notice {
 		c.spread(hb)
 	}
@@ -502,6 +516,16 @@ func (c *confirmation) do(happens func(now confirm.Time) confirm.Actions) {
 func (c *confirmation) run1(f func(now confirm.Time)) {
 	c.do(func(now confirm.Time) confirm.Actions {
 		f(now)
+		return c.node.Tick(now)
+	})
+}
+
+// speak lets heartbeats out. Before, the farm has not taken the node in: were its
+// name another node's, the others would hear a new process of that one, and the
+// other would give way to it.
+func (c *confirmation) speak() {
+	c.do(func(now confirm.Time) confirm.Actions {
+		c.silent = false
 		return c.node.Tick(now)
 	})
 }

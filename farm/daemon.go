@@ -165,7 +165,7 @@ func (p *parts) inspect() (health.Facts, error) {
 	if err != nil {
 		return facts, err
 	}
-	var errs []error
+	errs := []error{sameClock()}
 	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr()))
 	for _, f := range append(findings, ForwardFindings(p.cfg)...) {
 		switch f.Level {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"thresher/internal/farmtest"
 	"thresher/perf/lab"
 )
 
@@ -20,18 +21,18 @@ var manyNodes = flag.Int("farm.many", 8, "nodes of the farm that TestManyNodes b
 func TestManyNodes(t *testing.T) {
 	n := *manyNodes
 	f := newFarm(t, lab.Config{Nodes: n}, lab.FarmOptions{TCPPorts: []int{80}})
-	f.start(f.Nodes...)
-	f.eventually(60*time.Second, "all nodes share the farm", func() bool { return f.agreed(n, f.Nodes) })
-	f.eventually(60*time.Second, "all buckets are settled", func() bool {
-		s, err := f.status(f.Nodes[0])
+	f.Start(f.Nodes...)
+	f.Eventually(60*time.Second, "all nodes share the farm", func() bool { return f.agreed(n, f.Nodes) })
+	f.Eventually(60*time.Second, "all buckets are settled", func() bool {
+		s, err := f.Status(f.Nodes[0])
 		return err == nil && s.Settled
 	})
 	before, began := f.cpu(), time.Now()
 	time.Sleep(3 * time.Second)
 	cost := (f.cpu() - before) / time.Since(began).Seconds() / float64(n) * 100
-	must(t, f.daemons[f.Nodes[n-1].Name].Kill())
+	must(t, f.Daemons[f.Nodes[n-1].Name].Kill())
 	killed := time.Now()
-	f.eventually(10*time.Second, "the others share the farm", func() bool { return f.agreed(n-1, f.Nodes[:n-1]) })
+	f.Eventually(10*time.Second, "the others share the farm", func() bool { return f.agreed(n-1, f.Nodes[:n-1]) })
 	t.Logf("%d nodes: %.2f %% of a core each; one view %v after a crash", n, cost, time.Since(killed).Round(time.Millisecond))
 }
 
@@ -39,8 +40,8 @@ func TestManyNodes(t *testing.T) {
 func (f *testFarm) agreed(n int, nodes []*lab.Node) bool {
 	views := make(map[string]bool)
 	for _, node := range nodes {
-		s, err := f.status(node)
-		if err != nil || sharing(s) != n {
+		s, err := f.Status(node)
+		if err != nil || farmtest.Sharing(s) != n {
 			return false
 		}
 		views[s.View.String()] = true
@@ -50,7 +51,7 @@ func (f *testFarm) agreed(n int, nodes []*lab.Node) bool {
 
 // cpu is the processor time of all daemons so far, in seconds.
 func (f *testFarm) cpu() (sum float64) {
-	for _, p := range f.daemons {
+	for _, p := range f.Daemons {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Pid))
 		if err != nil {
 			continue

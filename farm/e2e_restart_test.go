@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"thresher/console"
+	"thresher/internal/farmtest"
 	"thresher/perf/lab"
 )
 
@@ -68,7 +69,7 @@ func echoOn(t *testing.T, l net.Listener) {
 
 // talk is a set of established connections, half of them busy, the others idle.
 type talk struct {
-	t        *testing.T
+	t        testing.TB
 	conns    []net.Conn
 	stop     chan struct{}
 	stopping sync.Once
@@ -79,19 +80,19 @@ type talk struct {
 
 // talk opens n connections to the VIP, and keeps every other one busy.
 func (f *testFarm) talk(n int) *talk {
-	f.t.Helper()
-	k := &talk{t: f.t, stop: make(chan struct{})}
+	f.T.Helper()
+	k := &talk{t: f.T, stop: make(chan struct{})}
 	for i := range n {
-		from := netip.AddrPortFrom(f.client.Addresses[i%len(f.client.Addresses)], uint16(30000+i))
-		conn, err := f.client.Dial(f.ctx, "tcp4", from, netip.AddrPortFrom(lab.VIP(), echoPort))
-		must(f.t, err)
+		from := netip.AddrPortFrom(f.Client.Addresses[i%len(f.Client.Addresses)], uint16(30000+i))
+		conn, err := f.Client.Dial(f.Ctx, "tcp4", from, netip.AddrPortFrom(lab.VIP(), echoPort))
+		must(f.T, err)
 		k.conns = append(k.conns, conn)
-		must(f.t, k.ask(i, "hello"))
+		must(f.T, k.ask(i, "hello"))
 	}
 	for i := 0; i < n; i += 2 {
 		k.talking.Go(func() { k.chat(i) })
 	}
-	f.t.Cleanup(func() {
+	f.T.Cleanup(func() {
 		k.quiet()
 		for _, conn := range k.conns {
 			_ = conn.Close()
@@ -174,12 +175,12 @@ func noResets(t *testing.T, c *lab.Capture) {
 // viewChanges are the events on a node, after number since, that tell of another
 // node or of another view.
 func (f *testFarm) viewChanges(n *lab.Node, since uint64) (changes []string, last uint64) {
-	f.t.Helper()
+	f.T.Helper()
 	c, err := console.NewClient("unix://" + n.Socket())
-	must(f.t, err)
+	must(f.T, err)
 	defer c.Close()
-	events, err := c.Events(f.ctx, since)
-	must(f.t, err)
+	events, err := c.Events(f.Ctx, since)
+	must(f.T, err)
 	for _, e := range events {
 		if last = e.Seq; e.Kind == "view" || e.Kind == "state" || e.Kind == "responder" || strings.HasPrefix(e.Kind, "node_") || strings.HasPrefix(e.Kind, "gossip_") {
 			changes = append(changes, e.Message)
@@ -201,10 +202,10 @@ func TestRestartInPlace(t *testing.T) {
 }
 
 func restartFiveTimes(t *testing.T, f *testFarm) {
-	f.startAll()
+	f.StartAll()
 	f.acquainted()
 	k := f.talk(300)
-	c := f.capture()
+	c := f.Capture()
 	defer c.Close()
 	last := make(map[string]uint64)
 	for _, n := range f.Nodes {
@@ -213,22 +214,22 @@ func restartFiveTimes(t *testing.T, f *testFarm) {
 	const rate, seconds = 500, 6
 	wait := f.flood(lab.SYNSources(rate*seconds), rate)
 	victim := f.Nodes[1]
-	pid := f.daemons[victim.Name].Pid
+	pid := f.Daemons[victim.Name].Pid
 	for range 5 {
 		began := time.Now()
-		t.Logf("%s in %v", strings.TrimSpace(f.thresher(victim, "restart")), time.Since(began).Round(time.Millisecond))
+		t.Logf("%s in %v", strings.TrimSpace(f.Thresher(victim, "restart")), time.Since(began).Round(time.Millisecond))
 	}
 	sent := wait()
 	k.end()
-	must(t, c.Settle(f.ctx, time.Second))
-	onePerSYN(t, c, sent)
+	must(t, c.Settle(f.Ctx, time.Second))
+	farmtest.OnePerSYN(t, c, sent)
 	noResets(t, c)
 	for _, n := range f.Nodes {
 		if changes, _ := f.viewChanges(n, last[n.Name]); len(changes) > 0 {
 			t.Errorf("%s noticed: %q", n.Name, changes)
 		}
 	}
-	if s, err := f.status(victim); err != nil || s.State != console.Up || f.daemons[victim.Name].Pid != pid {
+	if s, err := f.Status(victim); err != nil || s.State != console.Up || f.Daemons[victim.Name].Pid != pid {
 		t.Errorf("after it: %v, %v", s.State, err)
 	}
 	f.leavesNothing(victim)
@@ -236,10 +237,10 @@ func restartFiveTimes(t *testing.T, f *testFarm) {
 
 // acquainted waits until every node has heard by gossip that all are up.
 func (f *testFarm) acquainted() {
-	f.t.Helper()
-	f.eventually(30*time.Second, "every node shows all of them as up", func() bool {
+	f.T.Helper()
+	f.Eventually(30*time.Second, "every node shows all of them as up", func() bool {
 		for _, n := range f.Nodes {
-			s, err := f.status(n)
+			s, err := f.Status(n)
 			if err != nil || len(s.Nodes) != len(f.Nodes) || slices.ContainsFunc(s.Nodes, func(n console.Node) bool { return n.State != console.Up }) {
 				return false
 			}
@@ -250,19 +251,19 @@ func (f *testFarm) acquainted() {
 
 // leavesNothing stops a node's daemon and looks for pins.
 func (f *testFarm) leavesNothing(n *lab.Node) {
-	f.t.Helper()
+	f.T.Helper()
 	if pins := f.pins(n); !strings.Contains(pins, "xdp-") {
-		f.t.Errorf("%s has pinned %q", n.Name, pins)
+		f.T.Errorf("%s has pinned %q", n.Name, pins)
 	}
-	must(f.t, f.daemons[n.Name].Stop(f.ctx))
+	must(f.T, f.Daemons[n.Name].Stop(f.Ctx))
 	if pins := f.pins(n); pins != "" {
-		f.t.Errorf("%s has left pins: %q", n.Name, pins)
+		f.T.Errorf("%s has left pins: %q", n.Name, pins)
 	}
 }
 
 // pins lists a node's pins.
 func (f *testFarm) pins(n *lab.Node) string {
-	out, _ := n.Run(f.ctx, "find", "/sys/fs/bpf", "-path", "*thresher/*") // none is an error
+	out, _ := n.Run(f.Ctx, "find", "/sys/fs/bpf", "-path", "*thresher/*") // none is an error
 	return strings.TrimSpace(string(out))
 }
 
@@ -272,28 +273,28 @@ func TestCrashCutsNoConnection(t *testing.T) {
 	for _, offload := range []string{"none", "reject", "full"} {
 		t.Run("offload "+offload, func(t *testing.T) {
 			f := restartFarm(t, lab.FarmOptions{Offload: offload})
-			f.startAll()
-			c := f.capture()
+			f.StartAll()
+			c := f.Capture()
 			defer c.Close()
 			k := f.talk(300)
 			wait := f.flood(lab.SYNSources(4500), 500)
 			victim := f.Nodes[1]
-			must(t, f.daemons[victim.Name].Kill())
-			<-f.daemons[victim.Name].Done()
-			f.eventually(5*time.Second, "two nodes share the farm", func() bool {
-				s, err := f.status(f.Nodes[0])
-				return err == nil && sharing(s) == 2
+			must(t, f.Daemons[victim.Name].Kill())
+			<-f.Daemons[victim.Name].Done()
+			f.Eventually(5*time.Second, "two nodes share the farm", func() bool {
+				s, err := f.Status(f.Nodes[0])
+				return err == nil && farmtest.Sharing(s) == 2
 			})
-			f.start(victim)
-			f.converge(f.Nodes...)
+			f.Start(victim)
+			f.Converge(f.Nodes...)
 			wait()
 			k.end()
-			must(t, c.Settle(f.ctx, time.Second))
+			must(t, c.Settle(f.Ctx, time.Second))
 			noResets(t, c)
 			for _, d := range c.Duplicates() {
 				t.Errorf("answered by %v: %v", d.Sources, d.Flow)
 			}
-			if log := f.daemons[victim.Name].Tail(10_000); !strings.Contains(log, "going on with what an earlier run has left") {
+			if log := f.Daemons[victim.Name].Tail(10_000); !strings.Contains(log, "going on with what an earlier run has left") {
 				t.Errorf("it began from nothing:\n%s", log)
 			}
 			f.leavesNothing(victim)
@@ -304,20 +305,20 @@ func TestCrashCutsNoConnection(t *testing.T) {
 // TestHandOverByFile stops a daemon and starts another one at once.
 func TestHandOverByFile(t *testing.T) {
 	f := restartFarm(t, lab.FarmOptions{})
-	f.start(f.Nodes[0], f.Nodes[2])
+	f.Start(f.Nodes[0], f.Nodes[2])
 	victim := f.Nodes[1]
 	f.startHandingOver(victim)
-	f.converge(f.Nodes...)
+	f.Converge(f.Nodes...)
 	f.acquainted()
-	c := f.capture()
+	c := f.Capture()
 	defer c.Close()
 	k := f.talk(100)
 	_, last := f.viewChanges(f.Nodes[0], 0)
-	must(t, f.daemons[victim.Name].Stop(f.ctx))
+	must(t, f.Daemons[victim.Name].Stop(f.Ctx))
 	f.startHandingOver(victim)
-	f.converge(f.Nodes...)
-	f.eventually(5*time.Second, "the restart is told", func() bool {
-		return strings.Contains(f.thresher(victim, "events"), "this node went on")
+	f.Converge(f.Nodes...)
+	f.Eventually(5*time.Second, "the restart is told", func() bool {
+		return strings.Contains(f.Thresher(victim, "events"), "this node went on")
 	})
 	if changes, _ := f.viewChanges(f.Nodes[0], last); len(changes) > 0 {
 		t.Errorf("%s noticed: %q", f.Nodes[0].Name, changes)
@@ -326,15 +327,15 @@ func TestHandOverByFile(t *testing.T) {
 	noResets(t, c)
 
 	// Later than the lease, the others have its clients, and it begins anew.
-	must(t, f.daemons[victim.Name].Stop(f.ctx))
-	f.converge(f.Nodes[0], f.Nodes[2])
+	must(t, f.Daemons[victim.Name].Stop(f.Ctx))
+	f.Converge(f.Nodes[0], f.Nodes[2])
 	f.startHandingOver(victim)
-	f.converge(f.Nodes...)
-	if log := f.daemons[victim.Name].Tail(10_000); !strings.Contains(log, "too old") {
+	f.Converge(f.Nodes...)
+	if log := f.Daemons[victim.Name].Tail(10_000); !strings.Contains(log, "too old") {
 		t.Errorf("it does not say that it begins anew:\n%s", log)
 	}
-	must(t, f.daemons[victim.Name].Stop(f.ctx))
-	if out, err := victim.Run(f.ctx, binary, "clean", "--config", victim.ConfigFile()); err != nil {
+	must(t, f.Daemons[victim.Name].Stop(f.Ctx))
+	if out, err := victim.Run(f.Ctx, binary, "clean", "--config", victim.ConfigFile()); err != nil {
 		t.Fatalf("thresher clean: %v\n%s", err, out)
 	}
 	if pins := f.pins(victim); pins != "" {
@@ -347,31 +348,31 @@ func (f *testFarm) startHandingOver(n *lab.Node) { f.startAs(n, binary, "--hand-
 
 // startAs starts a daemon from a program's file, with further flags.
 func (f *testFarm) startAs(n *lab.Node, program string, flags ...string) {
-	f.t.Helper()
-	o := f.options
-	o.KeyFile = f.keyFile
+	f.T.Helper()
+	o := f.Options
+	o.KeyFile = f.Options.KeyFile
 	yaml, err := n.NodeConfig(o)
-	must(f.t, err)
-	must(f.t, os.WriteFile(n.ConfigFile(), []byte(yaml), 0o600))
+	must(f.T, err)
+	must(f.T, os.WriteFile(n.ConfigFile(), []byte(yaml), 0o600))
 	p, err := n.Start(program, append([]string{"run", "--config", n.ConfigFile()}, flags...)...)
-	must(f.t, err)
-	f.daemons[n.Name] = p
+	must(f.T, err)
+	f.Daemons[n.Name] = p
 }
 
 // TestRestartIsRefused: with a configuration that the new program would refuse,
 // the old one goes on.
 func TestRestartIsRefused(t *testing.T) {
 	f := restartFarm(t, lab.FarmOptions{})
-	f.startAll()
+	f.StartAll()
 	n := f.Nodes[0]
 	yaml, err := os.ReadFile(n.ConfigFile())
 	must(t, err)
 	must(t, os.WriteFile(n.ConfigFile(), append(yaml, "colour: red\n"...), 0o600))
-	out, err := n.CLI(f.ctx, binary, "restart")
+	out, err := n.CLI(f.Ctx, binary, "restart")
 	if err == nil || !strings.Contains(err.Error(), "not restarted") || !strings.Contains(err.Error(), "colour") {
 		t.Errorf("restart with a bad configuration: %v\n%s", err, out)
 	}
-	if s, err := f.status(n); err != nil || s.State != console.Up || sharing(s) != 3 {
+	if s, err := f.Status(n); err != nil || s.State != console.Up || farmtest.Sharing(s) != 3 {
 		t.Errorf("after it: %+v, %v", s.State, err)
 	}
 }
@@ -384,8 +385,8 @@ func TestRestartFailsAtTheLast(t *testing.T) {
 	program := filepath.Join(n.Dir, "program")
 	must(t, os.Link(binary, program))
 	f.startAs(n, program)
-	f.start(f.Nodes[1:]...)
-	f.converge(f.Nodes...)
+	f.Start(f.Nodes[1:]...)
+	f.Converge(f.Nodes...)
 	f.acquainted()
 	k := f.talk(60)
 	_, last := f.viewChanges(f.Nodes[1], 0)
@@ -393,16 +394,16 @@ func TestRestartFailsAtTheLast(t *testing.T) {
 	vanishing := program + ".new"
 	must(t, os.WriteFile(vanishing, []byte("#!/bin/sh\nrm -f "+program+"\n"), 0o700))
 	must(t, os.Rename(vanishing, program))
-	out, err := n.CLI(f.ctx, binary, "restart")
+	out, err := n.CLI(f.Ctx, binary, "restart")
 	if err == nil || !strings.Contains(err.Error(), "could not be restarted and goes on") {
 		t.Errorf("restart: %v\n%s", err, out)
 	}
-	f.eventually(5*time.Second, "the node is up and serves", func() bool {
-		s, err := f.status(n)
-		return err == nil && s.State == console.Up && sharing(s) == 3 && s.Rules[0].Mine > 0
+	f.Eventually(5*time.Second, "the node is up and serves", func() bool {
+		s, err := f.Status(n)
+		return err == nil && s.State == console.Up && farmtest.Sharing(s) == 3 && s.Rules[0].Mine > 0
 	})
 	must(t, os.Link(binary, program))
-	t.Log(strings.TrimSpace(f.thresher(n, "restart")))
+	t.Log(strings.TrimSpace(f.Thresher(n, "restart")))
 	k.end()
 	if changes, _ := f.viewChanges(f.Nodes[1], last); len(changes) > 0 {
 		t.Errorf("%s noticed: %q", f.Nodes[1].Name, changes)
@@ -413,12 +414,12 @@ func TestRestartFailsAtTheLast(t *testing.T) {
 // second daemon of the same name is refused before and after.
 func TestRestartWithoutPins(t *testing.T) {
 	f := restartFarm(t, lab.FarmOptions{Offload: "none", Unpinned: true})
-	f.startAll()
+	f.StartAll()
 	n := f.Nodes[0]
 	k := f.talk(60)
 	for range 3 {
-		t.Log(strings.TrimSpace(f.thresher(n, "restart")))
-		if out, err := n.Run(f.ctx, binary, "run", "--config", n.ConfigFile()); err == nil || !strings.Contains(err.Error(), "another process runs this node") {
+		t.Log(strings.TrimSpace(f.Thresher(n, "restart")))
+		if out, err := n.Run(f.Ctx, binary, "run", "--config", n.ConfigFile()); err == nil || !strings.Contains(err.Error(), "another process runs this node") {
 			t.Errorf("a second daemon: %v\n%s", err, out)
 		}
 	}
@@ -433,11 +434,11 @@ func TestRestartWithoutPins(t *testing.T) {
 			t.Errorf("event %d follows %d", events[i].Seq, events[i-1].Seq)
 		}
 	}
-	must(t, errors.Join(f.daemons[n.Name].Stop(f.ctx)))
+	must(t, errors.Join(f.Daemons[n.Name].Stop(f.Ctx)))
 }
 
 // eventsJSON are a node's events as one list.
 func (f *testFarm) eventsJSON(n *lab.Node) string {
-	lines := strings.Split(strings.TrimSpace(f.thresher(n, "events", "--json")), "\n")
+	lines := strings.Split(strings.TrimSpace(f.Thresher(n, "events", "--json")), "\n")
 	return "[" + strings.Join(lines, ",") + "]"
 }

@@ -98,6 +98,7 @@ func (l *loop) run(ctx context.Context) error {
 				return ignoreCancelled(ctx, err)
 			}
 			l.life.join()
+			l.confirmation.speak()
 			l.rejoining = false
 		case <-l.cluster.Changed():
 		case <-l.confirmation.bell:

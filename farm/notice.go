@@ -57,7 +57,14 @@ type others struct {
 }
 
 // around works out what others hold. It is cheap while nobody says anything new.
+//
+// A node that stood still does not know yet: the first of the heartbeats that it
+// finds are of a time when others may have held less than they do now. Until it has
+// read the last, nothing is parked.
 func (c *confirmation) around(now confirm.Time) others {
+	if c.behind {
+		return others{hold: c.everything}
+	}
 	said := c.said[:0]
 	going := c.going[:0]
 	for _, p := range c.node.Peers() {
@@ -71,7 +78,8 @@ func (c *confirmation) around(now confirm.Time) others {
 		said = append(said, p)
 	}
 	c.said, c.going = said, going
-	if target := c.node.Target().ID; target != c.heading || !slices.Equal(said, c.answered) {
+	news := c.met.update(now, said)
+	if target := c.node.Target().ID; news || target != c.heading || !slices.Equal(said, c.answered) {
 		c.heading, c.answered = target, append(c.answered[:0], said...)
 		c.others = others{hold: c.held(said), expect: c.expected(going)}
 	}
@@ -81,10 +89,16 @@ func (c *confirmation) around(now confirm.Time) others {
 // held returns the buckets that others may be letting flows into: a node holds no
 // more than what both the view that it states and the one that it heads for give
 // it, and says so only when it has let go of the rest (confirm, rule 2). Of a view
-// that cannot be resolved, that may be everything.
+// that cannot be resolved, that may be everything. Of a peer just met nobody knows
+// since when it heads for what it does: until then it held all that its stated view
+// gives it, and has answered what this node may have parked.
 func (c *confirmation) held(said []confirm.PeerViews) (all confirm.Buckets) {
 	for _, p := range said {
-		all = all.Union(c.given(p.Stated, p.Name).Intersect(c.given(p.Target, p.Name)))
+		its := c.given(p.Stated, p.Name)
+		if !c.met[p.Name].fresh {
+			its = its.Intersect(c.given(p.Target, p.Name))
+		}
+		all = all.Union(its)
 	}
 	return all
 }

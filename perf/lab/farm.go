@@ -24,6 +24,9 @@ type FarmOptions struct {
 	KeyFile string
 	// Profile of the failure detection; empty leaves it to the daemon.
 	Profile string
+	// Partition is what the sides of a split do, serve or majority; empty leaves it
+	// to the daemon.
+	Partition string
 	// Offload and XDP of the datapath; empty leaves them to the daemon.
 	Offload, XDP string
 	// Queues to bind; 0 leaves it to the daemon.
@@ -57,6 +60,9 @@ cluster:
 {{- end}}
 {{- with .Options.Profile}}
   profile: {{.}}
+{{- end}}
+{{- with .Options.Partition}}
+  partition: {{.}}
 {{- end}}
 {{- with .Datapath}}
 datapath: {{"{"}}{{.}}}
