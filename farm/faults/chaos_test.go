@@ -67,7 +67,7 @@ type chaos struct {
 	random  *rand.Rand
 	busy    map[string]bool // nodes with a fault that is not mended
 	pending []mending
-	excused []span // in which two nodes may not have heard each other yet
+	excused []span               // in which two nodes may not have heard each other yet
 	reached map[string]time.Time // when a node was last reconnected
 	deaths  map[string]bool
 	done    map[string]int // what was done, how often
