@@ -60,7 +60,7 @@ func failoverEvents() []event {
 		{"hang", "a node's daemon stands still for 3 s", (*failoverFarm).hang, (*failoverFarm).resume, true},
 		{"link cut", "a node's cable is out for 3 s", (*failoverFarm).unplug, (*failoverFarm).plug, true},
 		{"drain", "a node is taken out by command, and put back after 3 s", (*failoverFarm).takeOut, (*failoverFarm).putBack, true},
-		{"restart", "a node's daemon is ended in order and started again", (*failoverFarm).restart, nothing, false},
+		{"restart", "a node's daemon is restarted by command", (*failoverFarm).restart, nothing, false},
 	}
 }
 

@@ -30,8 +30,9 @@ type contestant struct {
 	name, title string
 	// start starts the daemon of a node.
 	start func(f *failoverFarm, n *lab.Node) (*lab.Process, error)
-	// out takes a node out in order, and in takes it back.
-	out, in func(ctx context.Context, f *failoverFarm, n *lab.Node) error
+	// out takes a node out in order, in takes it back, and again restarts its
+	// daemon.
+	out, in, again func(ctx context.Context, f *failoverFarm, n *lab.Node) error
 	// whole says whether all nodes take part.
 	whole func(ctx context.Context, f *failoverFarm) (bool, error)
 }
@@ -62,7 +63,7 @@ func threshers(binary string) contestant {
 			}
 			return n.StartDaemon(binary, yaml)
 		},
-		out: command("drain"), in: command("start"),
+		out: command("drain"), in: command("start"), again: command("restart"),
 		whole: func(ctx context.Context, f *failoverFarm) (bool, error) { return f.shared(ctx) },
 	}
 }
@@ -206,7 +207,7 @@ func (f *failoverFarm) putBack(ctx context.Context, n *lab.Node) error {
 }
 
 func (f *failoverFarm) restart(ctx context.Context, n *lab.Node) error {
-	return errors.Join(f.stopDaemon(ctx, n), f.startDaemon(n))
+	return f.contestant.again(ctx, f, n)
 }
 
 func (f *failoverFarm) stopDaemon(ctx context.Context, n *lab.Node) error {

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,12 +22,16 @@ func vrrp(name, title, interval string) contestant {
 		out:   func(ctx context.Context, f *failoverFarm, n *lab.Node) error { return f.stopDaemon(ctx, n) },
 		in:    func(_ context.Context, f *failoverFarm, n *lab.Node) error { return f.startDaemon(n) },
 		whole: oneMaster,
+		again: func(ctx context.Context, f *failoverFarm, n *lab.Node) error {
+			return errors.Join(f.stopDaemon(ctx, n), f.startDaemon(n))
+		},
 	}
 }
 
 const keepalivedConfig = `vrrp_instance farm {
 	state BACKUP
 	interface %s
+	version %d
 	virtual_router_id 51
 	priority %d
 	advert_int %s
@@ -43,8 +48,13 @@ func startKeepalived(n *lab.Node, interval string) (*lab.Process, error) {
 			priority -= 10 * i
 		}
 	}
+	// VRRP 2, the default, knows whole seconds only (RFC 3768 §5.3.7).
+	version := 2
+	if strings.Contains(interval, ".") {
+		version = 3
+	}
 	file := filepath.Join(n.Dir, "keepalived.conf")
-	if err := os.WriteFile(file, fmt.Appendf(nil, keepalivedConfig, lab.Interface, priority, interval, lab.VIP()), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, keepalivedConfig, lab.Interface, version, priority, interval, lab.VIP()), 0o600); err != nil {
 		return nil, fmt.Errorf("bench: configure keepalived: %w", err)
 	}
 	// Files of a process that was killed must not hold the next one up.
