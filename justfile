@@ -29,6 +29,14 @@ simulate runs="1000":
     go test ./cluster/confirm/sim -run Campaigns -count=1 -timeout 3h -v -sim.runs {{runs}} -sim.seed "$(date +%s)"
     go test ./cluster/confirm/search -count=1 -timeout 1h -search.deep
 
+# Break a farm at random under a million SYNs, some nine minutes; a seed that was printed repeats a run.
+chaos seed="0" syns="1000000":
+    go test ./farm/faults -run TestChaos -count=1 -timeout 3h -v -chaos.seed {{seed}} -chaos.syns {{syns}}
+
+# Break farms as often and as long as docs/faults.md says; hours.
+faults:
+    go test ./farm/faults -count=1 -timeout 12h -v -faults.long
+
 # Run every fuzz target for so many seconds each.
 fuzz seconds="60":
     .ci/fuzz {{seconds}}

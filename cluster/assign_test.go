@@ -56,6 +56,18 @@ func count(t *Table) (n [256]int) {
 	return n
 }
 
+// TestDrawsBeforehand: who was drawn beforehand owns what he would own.
+func TestDrawsBeforehand(t *testing.T) {
+	var plain, prepared Assigner
+	names := nodeNames(4)
+	for _, n := range names[1:] {
+		prepared.Add(Draw(n))
+	}
+	sameTable(t, prepared.Assign(names, equal(4, 100)), plain.Assign(names, equal(4, 100)))
+	prepared.Add(Draw(names[0]))
+	sameTable(t, prepared.Assign(names, equal(4, 50)), plain.Assign(names, equal(4, 50)))
+}
+
 func nodeNames(n int) []string { return View{Nodes: farmOf(n)}.Names() }
 
 func equal(n int, w uint8) []uint8 { return slices.Repeat([]uint8{w}, n) }

@@ -72,6 +72,9 @@ type Rule struct {
 	// Weight is this node's part of the rule's buckets relative to the other
 	// nodes', 0 to 100; 0 serves none.
 	Weight uint8
+	// Forward says that the node routes or translates what the rule lets in, so
+	// that its flows are conntrack's and not sockets.
+	Forward bool
 }
 
 // PortRange is a range of ports, both ends included, 1 to 65535.
@@ -104,6 +107,9 @@ type Datapath struct {
 	XDP XDPMode
 	// Queues is how many receive queues to bind; 0 means all of the interface's.
 	Queues int
+	// Pin keeps the kernel program in place when the daemon dies, so that the
+	// connections that are here go on.
+	Pin bool
 }
 
 // API is where the daemon can be asked and told things.

@@ -37,6 +37,7 @@ func (p *problems) defaults() map[string]any {
 		"datapath.offload":     OffloadFull.String(),
 		"datapath.xdp":         XDPAuto.String(),
 		"datapath.queues":      "auto",
+		"datapath.pin":         true,
 		"run_dir":              DefaultRunDir,
 		"state_dir":            DefaultStateDir,
 	}

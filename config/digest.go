@@ -23,13 +23,22 @@ func (c *Config) Canonical() string {
 		fmt.Fprintf(&b, "vip %v %v %v\n", v.Address, v.Mode, v.MAC)
 	}
 	for _, r := range c.Rules {
-		fmt.Fprintf(&b, "rule %q %v %v ports%s vips%s\n", r.Name, r.Protocol, r.Affinity,
-			list(r.Ports), list(c.ruleAddresses(r)))
+		fmt.Fprintf(&b, "rule %q %v %v ports%s vips%s%s\n", r.Name, r.Protocol, r.Affinity,
+			list(r.Ports), list(c.ruleAddresses(r)), forwardMark(r))
 		if r.Sticky > 0 {
 			fmt.Fprintf(&b, "sticky %v\n", r.Sticky)
 		}
 	}
 	return b.String()
+}
+
+// forwardMark is written only where it says something, so that farms without
+// such rules keep their text.
+func forwardMark(r Rule) string {
+	if r.Forward {
+		return " forward"
+	}
+	return ""
 }
 
 // ruleAddresses returns the VIPs that a rule holds for, sorted, so that a rule

@@ -53,6 +53,7 @@ func TestRulesDigest(t *testing.T) {
 		{"port", func(c *Config) { c.Rules[0].Ports[1].Last++ }, false},
 		{"affinity", func(c *Config) { c.Rules[0].Affinity = Session }, false},
 		{"sticky", func(c *Config) { c.Rules[0].Sticky = 1 }, false},
+		{"forward", func(c *Config) { c.Rules[1].Forward = true }, false},
 		{"one VIP of a rule", func(c *Config) { c.Rules[0].VIPs = []netip.Addr{c.VIPs[0].Address} }, false},
 		{"order of rules", func(c *Config) { slices.Reverse(c.Rules) }, false},
 		{"default", func(c *Config) { c.Default++ }, false},

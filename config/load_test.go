@@ -37,7 +37,7 @@ func goodConfig() *Config {
 		},
 		Default:  Deny,
 		Cluster:  Cluster{Bind: port("192.0.2.11:7946"), Insecure: true, Profile: Fast, Partition: Serve, JoinTimeout: 3 * time.Second},
-		Datapath: Datapath{Offload: OffloadFull, XDP: XDPAuto},
+		Datapath: Datapath{Offload: OffloadFull, XDP: XDPAuto, Pin: true},
 		API:      API{Socket: "/run/thresher/api.sock"},
 		RunDir:   "/run/thresher",
 		StateDir: "/var/lib/thresher",
@@ -80,11 +80,14 @@ func TestParseGood(t *testing.T) {
 			func(c *Config) {
 				c.VIPs = append(c.VIPs, VIP{addr("192.0.2.101"), Flood, MAC{0x5a, 0xfe, 192, 0, 2, 101}})
 				c.Rules[0].VIPs = []netip.Addr{addr("192.0.2.100")}
-				c.Rules[1] = Rule{"dns", TCP, []netip.Addr{addr("192.0.2.101")}, []PortRange{{80, 80}}, Client, 0, 100}
+				c.Rules[1] = Rule{Name: "dns", Protocol: TCP, VIPs: []netip.Addr{addr("192.0.2.101")},
+					Ports: []PortRange{{80, 80}}, Affinity: Client, Weight: 100}
 			}},
 		{"sticky", []string{"[80, 443]}", "[80, 443], sticky: 30m}"}, func(c *Config) { c.Rules[0].Sticky = 30 * time.Minute }},
 		{"weight 0 and session", []string{tail, "ports: [53], weight: 0, affinity: session}"},
 			func(c *Config) { c.Rules[1].Weight, c.Rules[1].Affinity = 0, Session }},
+		{"forward", []string{tail, "ports: [53], forward: true}"}, func(c *Config) { c.Rules[1].Forward = true }},
+		{"forward off", []string{tail, "ports: [53], forward: false}"}, func(*Config) {}},
 		{"own MAC without quotes", []string{"{address: 192.0.2.100}", "{address: 192.0.2.100, mode: flood, mac: 10:20:30:40:50:55}"},
 			func(c *Config) { c.VIPs[0].MAC = MAC{0x10, 0x20, 0x30, 0x40, 0x50, 0x55} }},
 		{"bind with port", []string{"192.0.2.11\n", "192.0.2.11:8000\n"},
@@ -100,7 +103,7 @@ func TestParseGood(t *testing.T) {
 			}},
 		{"join empty", []string{"insecure: true", "insecure: true\n  join: []"}, func(*Config) {}},
 		{"datapath", []string{"interface:", "datapath: {offload: none, xdp: generic, queues: 4}\ninterface:"},
-			func(c *Config) { c.Datapath = Datapath{OffloadNone, XDPGeneric, 4} }},
+			func(c *Config) { c.Datapath = Datapath{OffloadNone, XDPGeneric, 4, true} }},
 		{"socket follows run_dir", []string{"interface:", "run_dir: /run/t1/\ninterface:"},
 			func(c *Config) { c.RunDir, c.API.Socket = "/run/t1", "/run/t1/api.sock" }},
 		{"own socket", []string{"interface:", "api: {listen: [\"unix:///run/x.sock\"]}\ninterface:"},
@@ -145,7 +148,9 @@ func TestExample(t *testing.T) {
 	want.Rules[0].Ports = append(want.Rules[0].Ports, PortRange{8000, 8010})
 	want.Rules[0].Affinity = Session
 	want.Rules[1].VIPs, want.Rules[1].Weight = []netip.Addr{addr("192.0.2.100")}, 50
-	want.Rules = slices.Insert(want.Rules, 1, Rule{"shop", TCP, nil, []PortRange{{8080, 8080}}, Client, 30 * time.Minute, 100})
+	want.Rules = slices.Insert(want.Rules, 1, Rule{
+		Name: "shop", Protocol: TCP, Ports: []PortRange{{8080, 8080}}, Affinity: Client, Sticky: 30 * time.Minute, Weight: 100,
+	})
 	want.Cluster.Insecure, want.Cluster.Keys = false, testKeys()
 	want.Cluster.Join = []netip.AddrPort{port("192.0.2.11:7946"), port("192.0.2.12:7946"), port("192.0.2.13:7946")}
 	if diff := diffConfig(want, c); diff != "" {

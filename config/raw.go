@@ -41,6 +41,7 @@ type rawRule struct {
 	VIP      any     `mapstructure:"vip"`   // an address or a list of them
 	Affinity *string `mapstructure:"affinity"`
 	Weight   *int64  `mapstructure:"weight"`
+	Forward  bool    `mapstructure:"forward"`
 
 	Sticky *duration `mapstructure:"sticky"`
 }
@@ -59,6 +60,7 @@ type rawDatapath struct {
 	Offload string `mapstructure:"offload"`
 	XDP     string `mapstructure:"xdp"`
 	Queues  any    `mapstructure:"queues"` // "auto" or a number
+	Pin     bool   `mapstructure:"pin"`
 }
 
 type rawAPI struct {

@@ -28,7 +28,7 @@ func (p *problems) rules(raw []rawRule, vips []VIP) []Rule {
 }
 
 func (p *problems) rule(path string, raw rawRule, vips []VIP) Rule {
-	rule := Rule{Affinity: Client, Weight: DefaultWeight}
+	rule := Rule{Affinity: Client, Weight: DefaultWeight, Forward: raw.Forward}
 	if rule.Name = raw.Name; rule.Name == "" {
 		p.addMissing(path+".name", "give the rule a name, such as web")
 	} else {

@@ -29,6 +29,8 @@ func TestBadRules(t *testing.T) {
 		{"sticky too short", []string{"[80, 443]}", "[80, 443], sticky: 10ms}"}, "6: rules[0].sticky: 10ms is out of range: use 1s to 24h0m0s"},
 		{"weight above", []string{tail, "ports: [53], weight: 101}"}, "7: rules[1].weight: weight 101 is out of range: use 0 to 100"},
 		{"weight below", []string{tail, "ports: [53], weight: -1}"}, "7: rules[1].weight: weight -1 is out of range: use 0 to 100"},
+		{"forward", []string{tail, "ports: [53], forward: yes please}"},
+			`7: rules[1].forward: "yes please" is neither true nor false: use true or false`},
 		{"vip unknown", []string{tail, "ports: [53], vip: 192.0.2.7}"},
 			"7: rules[1].vip: 192.0.2.7 is not among vips: add it there, or leave vip out for all"},
 		{"vip no address", []string{tail, "ports: [53], vip: [192.0.2.100, all]}"},

@@ -30,6 +30,7 @@ func (p *problems) validate(raw rawConfig) *Config {
 			Offload: readEnum(p, offloads, "datapath.offload", raw.Datapath.Offload),
 			XDP:     readEnum(p, xdpModes, "datapath.xdp", raw.Datapath.XDP),
 			Queues:  p.queues(raw.Datapath.Queues),
+			Pin:     raw.Datapath.Pin,
 		},
 		RunDir:   p.directory("run_dir", raw.RunDir),
 		StateDir: p.directory("state_dir", raw.StateDir),

@@ -12,6 +12,7 @@
 //	GET  /v1/events?follow=1&since=SEQ        server-sent events, id = Event.Seq
 //	POST /v1/node/start                       204
 //	POST /v1/node/drain?deadline_ms=N         204
+//	POST /v1/node/restart                     202; the events tell its end
 //	POST /v1/node/stop                        204
 //
 // Every failure is an Error, rendered as one JSON object.

@@ -38,6 +38,13 @@ func (f *fakeFarm) Drain(ctx context.Context, deadline time.Duration) error {
 	return f.change(ctx, "drain "+deadline.String())
 }
 
+func (f *fakeFarm) Restart(ctx context.Context, ready func()) error {
+	if f.err == nil {
+		ready()
+	}
+	return f.change(ctx, "restart")
+}
+
 func (f *fakeFarm) change(ctx context.Context, call string) error {
 	f.note(call)
 	if f.act != nil {

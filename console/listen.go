@@ -49,6 +49,22 @@ func ListenUnix(path string) (net.Listener, error) {
 	return listenPrivate(path)
 }
 
+// AdoptUnix goes on with the listener that this process had before it ran its
+// program anew: who connected meanwhile waits in it. The descriptor is the
+// listener's own from now on.
+func AdoptUnix(fd int) (net.Listener, error) {
+	syscall.CloseOnExec(fd)
+	f := os.NewFile(uintptr(fd), "api")
+	l, err := net.FileListener(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("go on with the API's socket: %w", err)
+	}
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(true)
+	}
+	return l, nil
+}
+
 // lockDir takes the advisory lock of a directory, and waits for it.
 func lockDir(dir string) (unlock func(), err error) {
 	d, err := os.Open(dir)

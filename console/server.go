@@ -38,6 +38,10 @@ type Farm interface {
 	// Drain has the node let no new flow in, and stop when its last flow has
 	// ended or, if the deadline is not 0, after so long.
 	Drain(ctx context.Context, deadline time.Duration) error
+	// Restart runs the daemon's program anew in the place of this one. It returns
+	// only if that fails; ready is called when nothing is left to be checked, so
+	// that whoever asked can be answered before this process ends.
+	Restart(ctx context.Context, ready func()) error
 	// Where tells which node serves a client. Port 0 is no port given, an empty
 	// rule is the only one that fits.
 	Where(client netip.Addr, port uint16, rule string) (Where, error)

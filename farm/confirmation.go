@@ -32,20 +32,52 @@ type confirmation struct {
 	settling *settling
 	halfOpen *halfOpen
 	sticky   *stickiness
-	told     uint64 // the version of half-open handshakes that the packet path knows
 
-	// others are the buckets that others may hold, as of the views in othersSeen.
-	others     confirm.Buckets
-	othersSeen []confirm.PeerViews
+	gossip    atomic.Pointer[cluster.Cluster] // nil until connect
+	apart     bool                            // gossip has a network of its own
+	reachable []string                        // the other nodes that gossip reaches
+	told      uint64                          // the version of half-open handshakes that the packet path knows
+
+	notices  notices
+	others   others              // as of heading and answered
+	heading  confirm.ViewID      // this node's target then
+	answered []confirm.PeerViews // what the others said then
+	said     []confirm.PeerViews // scratch
+	going    []string            // scratch
+	foreseen struct {
+		target  confirm.ViewID
+		since   confirm.Time
+		members int // of the target, of which it is worked out what their going brings
+	}
+
 	everything confirm.Buckets
 
+	draws chan string     // names whose draws are to be computed beforehand
+	drawn map[string]bool // names that were put into it
+
 	params confirm.Params
-	lazy   bool // renewals may wait for the receiver's own next heartbeat
+	config confirm.Config
+	lazy   bool          // renewals may wait for the receiver's own next heartbeat
+	met    acquaintances // of the peers that may be letting flows in
+
+	// behind is set while the node reads what came while it stood still: what it
+	// knows of the others is old.
+	behind   bool
+	listened confirm.Time // when it had last read everything
+
+	silent bool // nothing is sent: the farm may refuse this node its name
 
 	self      string
 	ids       []confirm.RuleID
 	shares    shares
 	divisions map[confirm.ViewID]*division // of the views lately computed
+	shared    map[share]confirm.Buckets    // of the same views
+
+	first   confirm.Actions    // of the node's first instant, until begin
+	since   confirm.Time       // when a node that goes on was last heard
+	pause   time.Duration      // for how long it was not
+	stop    context.CancelFunc // ends run
+	parting chan parting       // who waits for the snapshot that ends the node's life here
 
 	asks    chan event
 	ended   chan struct{}
@@ -78,10 +110,11 @@ type event struct {
 }
 
 // maxDivisions bounds how many views' divisions are kept.
-const maxDivisions = 16
+const maxDivisions = 64
 
-// openConfirmation makes the node and lets nothing in.
-func openConfirmation(p *parts) (*confirmation, error) {
+// openConfirmation makes the node: the one that h has, if it has one, else a new
+// one. Its first lease is carried out, but nothing is said before begin.
+func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	a := p.nic.Attrs()
 	wire, err := segment.Open(&net.Interface{Index: a.Index, Name: a.Name, MTU: a.MTU, HardwareAddr: a.HardwareAddr, Flags: a.Flags}, farmKey(p.cfg))
 	if err != nil {
@@ -91,7 +124,13 @@ func openConfirmation(p *parts) (*confirmation, error) {
 	c := &confirmation{
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
-		everything: everything(ids), asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1),
+		shared:     make(map[share]confirm.Buckets),
+		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]bool), notices: make(notices), met: make(acquaintances),
+		asks: make(chan event, 1), ended: make(chan struct{}),
+		bell: make(chan struct{}, 1), parting: make(chan parting, 1),
+	}
+	if c.apart, err = apart(p.nic, p.cfg.Cluster.Bind.Addr()); err != nil {
+		return nil, errors.Join(err, c.close())
 	}
 	meta, err := p.meta(cluster.Up).Encode()
 	if err != nil {
@@ -99,18 +138,60 @@ func openConfirmation(p *parts) (*confirmation, error) {
 	}
 	c.params = confirmParams(p.cfg, p.configured())
 	c.lazy = c.params.AllowsLateReading()
-	boot := uint64(time.Now().UnixNano())
-	if err := c.openFlows(p, boot); err != nil {
-		return nil, errors.Join(err, c.close())
+	c.config = confirm.Config{
+		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
+		Meta: string(meta), Assign: c.assign,
 	}
-	node, actions, err := confirm.New(confirm.Config{
-		Name: p.cfg.Node, Boot: boot, Params: c.params, Meta: string(meta), Assign: c.assign,
-	}, bootTime())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cluster: %w", err), c.close())
+	if c.node, c.first, err = h.restore(c.config, p.log); err != nil {
+		return c, fmt.Errorf("cluster: %w", err)
 	}
-	c.node = node
-	return c, c.carryOut(actions)
+	if err := c.openFlows(p); err != nil {
+		return c, err
+	}
+	if p.handed != nil && p.handed.resumed {
+		c.since = p.handed.Taken
+		c.silent = false // The name is this node's already.
+		c.resumeSticky()
+	}
+	if c.first.Lease == nil {
+		return c, nil
+	}
+	now, lease := bootTime(), *c.first.Lease
+	c.first.Lease = nil
+	c.follow(now, nil, lease)
+	// What this node goes on with it has not gained from anybody.
+	around := c.surroundings(false)
+	around.handedOver = true
+	return c, c.gate.set(now, lease, around, func() {})
+}
+
+// begin says what the node has to say first, and lets it live. failed is told why
+// it ended, if it ends by itself.
+func (c *confirmation) begin(failed func(error)) error {
+	if err := c.carryOut(c.first); err != nil {
+		return err
+	}
+	if c.since != 0 {
+		c.pause = bootTime().Sub(c.since)
+	}
+	c.publish(nil)
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	go func() { failed(c.run(ctx)) }()
+	go c.compute(ctx)
+	if c.sticky != nil {
+		go c.sticky.serve(ctx)
+	}
+	c.draw(c.self)
+	return nil
+}
+
+// halt ends the node's life; the others hear nothing of it any more.
+func (c *confirmation) halt() {
+	if c.stop != nil {
+		c.stop()
+		<-c.ended
+	}
 }
 
 // everything is every bucket of the rules.
@@ -127,19 +208,19 @@ func everything(ids []confirm.RuleID) confirm.Buckets {
 }
 
 // openFlows prepares what knows of this machine's connections and of the others'.
-func (c *confirmation) openFlows(p *parts, boot uint64) (err error) {
-	if c.settling, err = newSettling(p.cfg, p.datapath.rules, c.ids, boot, p.cluster.Send, c.log); err != nil {
+func (c *confirmation) openFlows(p *parts) (err error) {
+	if c.settling, err = newSettling(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
 		return err
 	}
 	c.settling.do = c.run1
-	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, boot, p.cluster.Send, c.log); err != nil {
+	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
 		return err
 	}
 	c.halfOpen.do = c.run1
-	if c.sticky, err = newStickiness(p.cfg, p.datapath, c.ids, boot, c.params, c.log); err != nil || c.sticky == nil {
+	if c.sticky, err = newStickiness(p.cfg, p.datapath, c.ids, c.node.Boot(), c.params, c.log); err != nil || c.sticky == nil {
 		return err
 	}
-	c.sticky.post, c.sticky.postBestEffort, c.sticky.do = p.cluster.Send, p.cluster.SendBestEffort, c.run1
+	c.sticky.post, c.sticky.postBestEffort, c.sticky.do = c.post, c.postBestEffort, c.run1
 	return nil
 }
 
@@ -195,6 +276,7 @@ func (c *confirmation) division(v confirm.View) *division {
 	}
 	if len(c.divisions) >= maxDivisions {
 		clear(c.divisions)
+		clear(c.shared)
 	}
 	d := c.shares.divide(cluster.Resolve(v))
 	c.divisions[v.ID] = &d
@@ -226,13 +308,17 @@ func (c *confirmation) run(ctx context.Context) error {
 // is: what this process did not read while it was stopped is not silence. It lets
 // time pass in any case.
 func (c *confirmation) listen() (err error) {
-	heard := c.wire.Receive(func(hb *confirm.Heartbeat) {
-		if err == nil {
-			now := bootTime()
-			c.settling.carryOut(c.settling.node.Heard(now, hb))
-			if c.sticky != nil {
-				c.sticky.carryOut(c.sticky.node.Heard(now, hb))
-			}
+	c.behind = c.listened != 0 && bootTime().Sub(c.listened) > 2*c.params.Heartbeat
+	defer func() { c.behind, c.listened = false, bootTime() }()
+	heard := c.wire.Receive(func(hb *confirm.Heartbeat, kind segment.Kind) {
+		now := bootTime()
+		switch {
+		case err != nil:
+		case kind == segment.Notice:
+			c.notices.take(now, hb)
+		default:
+			c.draw(hb.Name)
+			c.heard(now, hb)
 			err = c.carryOut(c.node.Receive(now, hb))
 		}
 	})
@@ -240,6 +326,14 @@ func (c *confirmation) listen() (err error) {
 		err = c.carryOut(c.node.Tick(bootTime()))
 	}
 	return err
+}
+
+// heard tells what knows of flows and clients of a peer's heartbeat.
+func (c *confirmation) heard(now confirm.Time, hb *confirm.Heartbeat) {
+	c.settling.carryOut(c.settling.node.Heard(now, hb))
+	if c.sticky != nil {
+		c.sticky.carryOut(c.sticky.node.Heard(now, hb))
+	}
 }
 
 // answer lets the events happen that others of the daemon ask for.
@@ -294,6 +388,7 @@ func (c *confirmation) lookAfterFlows() error {
 			c.wakeBy(w)
 		}
 	}
+	c.foresee(now)
 	return nil
 }
 
@@ -312,37 +407,8 @@ func (c *confirmation) surroundings(handOver bool) surroundings {
 		sticky = c.sticky.unsettled
 	}
 	return surroundings{
-		unsettled: c.settling.unsettled, sticky: sticky, others: c.othersHold(), handedOver: handOver && c.handedOver(),
+		unsettled: c.settling.unsettled, sticky: sticky, others: c.around(bootTime()), handedOver: handOver && c.handedOver(),
 	}
-}
-
-// othersHold returns the buckets that other nodes may be letting flows into: a
-// node holds no more than what both the view that it states and the one that it
-// heads for give it, and says so only when it has let go of the rest
-// (confirm, rule 2). Of a view that cannot be resolved, that may be everything.
-func (c *confirmation) othersHold() confirm.Buckets {
-	peers := c.node.Peers()
-	if slices.Equal(peers, c.othersSeen) {
-		return c.others
-	}
-	c.othersSeen = append(c.othersSeen[:0], peers...)
-	c.others = confirm.Buckets{}
-	for _, p := range peers {
-		c.others = c.others.Union(c.given(p.Stated, p.Name).Intersect(c.given(p.Target, p.Name)))
-	}
-	return c.others
-}
-
-// given returns what a view gives to a node.
-func (c *confirmation) given(id confirm.ViewID, name string) confirm.Buckets {
-	if id == 0 {
-		return confirm.Buckets{}
-	}
-	d := c.divisions[id]
-	if d == nil {
-		return c.everything
-	}
-	return d.of(name, c.ids)
 }
 
 // handedOver says whether the half-open handshakes of every release have come
@@ -370,7 +436,7 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	}
 	c.follow(now, a.Events, lease)
 	if a.Lease != nil {
-		if err := c.gate.set(now, lease, c.surroundings(lease.Moved)); err != nil {
+		if err := c.gate.set(now, lease, c.surroundings(lease.Moved), c.giveNotice); err != nil {
 			return err
 		}
 		if !lease.Released.Empty() {
@@ -378,10 +444,17 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 		}
 	}
 	if a.Broadcast != nil {
-		c.send(a.Broadcast, a.News || !c.lazy)
+		kind := segment.News
+		if c.lazy && !a.News {
+			kind = segment.Renewal
+		}
+		c.send(a.Broadcast, kind)
 	}
 	for _, r := range a.Relays {
-		c.send(r.Heartbeat, true)
+		c.send(r.Heartbeat, segment.News)
+	}
+	if a.Broadcast != nil {
+		c.part()
 	}
 	c.wake = time.Now().Add(a.Wake.Sub(bootTime()))
 	if len(a.Events) > 0 || a.Lease != nil && a.Lease.Moved || a.Broadcast != nil && c.looksOn() {
@@ -421,8 +494,18 @@ func (c *confirmation) looksOn() bool {
 	return shown != nil && shown.status.Phase != confirm.Up && shown.observed.view.ID != c.node.Observed().ID
 }
 
-func (c *confirmation) send(hb *confirm.Heartbeat, news bool) {
-	if err := c.wire.Send(hb, news); err != nil {
+// giveNotice tells the others what this node lets go of, while it still makes sure
+// of that.
+func (c *confirmation) giveNotice() { c.send(c.node.Preview(), segment.Notice) }
+
+func (c *confirmation) send(hb *confirm.Heartbeat, kind segment.Kind) {
+	if c.silent {
+		return
+	}
+	if c.apart && kind != segment.Notice {
+		c.spread(hb)
+	}
+	if err := c.wire.Send(hb, kind); err != nil {
 		c.log.Error("a heartbeat was not sent", "err", err)
 	}
 }
@@ -431,9 +514,6 @@ func (c *confirmation) send(hb *confirm.Heartbeat, news bool) {
 func (c *confirmation) publish(events []confirm.Event) {
 	for _, e := range events {
 		c.log.Debug("confirmation", "event", e.Kind, "peer", e.Peer, "phase", e.Phase, "view", fmt.Sprintf("%016x", uint64(e.View)))
-	}
-	if c.node == nil {
-		return // its first instant
 	}
 	c.paint()
 	select {
@@ -482,6 +562,16 @@ func (c *confirmation) run1(f func(now confirm.Time)) {
 	})
 }
 
+// speak lets heartbeats out. Before, the farm has not taken the node in: were its
+// name another node's, the others would hear a new process of that one, and the
+// other would give way to it.
+func (c *confirmation) speak() {
+	c.do(func(now confirm.Time) confirm.Actions {
+		c.silent = false
+		return c.node.Tick(now)
+	})
+}
+
 // up asks for this node to take its part; leave gives it up. When leave returns,
 // no new flow is let in any more.
 func (c *confirmation) up()    { c.do(c.node.Up) }
@@ -496,6 +586,7 @@ func (c *confirmation) members(members []settle.Member) {
 		}
 	}
 	c.do(func(now confirm.Time) confirm.Actions {
+		c.reachable = slices.DeleteFunc(slices.Clone(alive), func(name string) bool { return name == c.self })
 		c.settling.carryOut(c.settling.node.Members(now, members))
 		return c.node.Members(now, alive)
 	})
@@ -513,8 +604,9 @@ func (c *confirmation) look() *picture {
 	return c.shown()
 }
 
-// close ends listening and sending. run must have returned.
+// close ends listening and sending.
 func (c *confirmation) close() error {
+	c.halt()
 	errs := []error{c.wire.Close()}
 	if c.settling != nil {
 		errs = append(errs, c.settling.close())

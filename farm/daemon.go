@@ -17,6 +17,7 @@ import (
 	"thresher/console"
 	"thresher/farm/flows"
 	"thresher/health"
+	"thresher/xsk"
 )
 
 // parts are what a running node is made of.
@@ -31,9 +32,17 @@ type parts struct {
 	responder *arp.Responder
 	cluster   *cluster.Cluster
 	flows     *flows.Table
+	listener  net.Listener // of the API
 
 	confirmation *confirmation
 	failed       chan error // a part that the node cannot serve without gave up
+
+	self   Self
+	handed *handed    // by the process before this one; nil if there was none
+	hooks  *xsk.Hooks // where an earlier run's program was found; nil if nowhere
+	// frail says that connections of an earlier run live on what was found, so that
+	// a start that fails must leave it as a crash would.
+	frail bool
 }
 
 // shutdownPatience is how long the other nodes and the API's clients get to
@@ -41,22 +50,37 @@ type parts struct {
 const shutdownPatience = 2 * time.Second
 
 // Run is the daemon: it serves until ctx is done, and leaves the machine as it
-// found it.
-func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+// found it, or as it is where self says so.
+func Run(ctx context.Context, cfg *config.Config, log *slog.Logger, self Self) error {
 	p := &parts{
-		cfg: cfg, log: log, digest: cfg.RulesDigest(),
+		cfg: cfg, log: log, digest: cfg.RulesDigest(), self: self,
 		events: &events{ring: console.NewLog(0), log: log},
 		failed: make(chan error, 4),
 	}
 	if err := p.start(); err != nil {
+		if p.frail {
+			return errors.Join(err, p.abandon())
+		}
 		return errors.Join(err, p.stop())
 	}
-	err := p.serve(ctx)
+	l := newLoop(p)
+	err := p.serve(ctx, l)
+	if err == nil && self.HandOver {
+		if err = p.leaveBehind(l); err == nil {
+			return p.abandon()
+		}
+		p.log.Error("nothing is handed over: this node leaves the farm", "err", err)
+		l.leave()
+	}
 	return errors.Join(err, p.stop())
 }
 
-// start goes from the machine up; nothing is let in yet.
+// start goes from the machine up. The packet path and the heartbeats come first,
+// since the others may be waiting for them.
 func (p *parts) start() (err error) {
+	if p.handed, err = inherit(p.cfg, p.log); err != nil {
+		return err
+	}
 	facts, err := p.inspect()
 	if err != nil {
 		return err
@@ -64,26 +88,74 @@ func (p *parts) start() (err error) {
 	if p.nic, err = netlink.LinkByName(p.cfg.Interface); err != nil {
 		return fmt.Errorf("find interface %s: %w", p.cfg.Interface, err)
 	}
-	if p.machine, err = takeOver(p.cfg, p.log); err != nil {
+	if err := p.takeMachine(); err != nil {
 		return err
 	}
-	if err := p.machine.prepare(p.cfg, p.nic); err != nil {
+	if p.datapath, err = loadDatapath(p.cfg, p.nic, facts); err != nil {
 		return err
 	}
-	if p.datapath, err = openDatapath(p.cfg, p.nic, facts, p.log); err != nil {
+	if p.confirmation, err = openConfirmation(p, p.handed); err != nil {
+		return err
+	}
+	if err := p.datapath.enter(p.cfg, p.hooks, facts, p.log); err != nil {
+		return err
+	}
+	if err := p.confirmation.begin(p.report); err != nil {
+		return err
+	}
+	p.handed.resume(p)
+	if p.cluster, err = p.startCluster(); err != nil {
 		return err
 	}
 	if p.responder, err = p.openResponder(); err != nil {
 		return err
 	}
-	if p.flows, err = flows.Open(addresses(p.cfg.VIPs)); err != nil {
+	if p.flows, err = flows.Open(addresses(p.cfg.VIPs), p.cfg.Forwarded()...); err != nil {
 		return err
 	}
-	if p.cluster, err = p.startCluster(); err != nil {
+	p.confirmation.connect(p.cluster)
+	// Last, since a queue that the process before this one has read stays bound
+	// for a while.
+	if err := p.datapath.open(p.nic); err != nil {
 		return err
 	}
-	p.confirmation, err = openConfirmation(p)
-	return err
+	if p.listener, err = p.listen(); err != nil {
+		return err
+	}
+	p.frail = false
+	return nil
+}
+
+// takeMachine makes the changes to the machine, or goes on with those that an
+// earlier run has left.
+func (p *parts) takeMachine() (err error) {
+	if p.machine, err = takeOver(p.cfg.RunDir, p.cfg.Node, p.handed.lock()); err != nil {
+		return err
+	}
+	p.machine.filters = p.handed.filters()
+	if p.handed == nil {
+		p.handed = pickUp(p.cfg, p.log)
+	}
+	if p.handed != nil && p.handed.Digest != p.digest {
+		p.log.Warn("this node's part in the farm begins anew: its rules have changed")
+		p.handed.Confirm = nil
+	}
+	if p.hooks, err = findHooks(p.cfg, p.nic, p.handed); err != nil {
+		return err
+	}
+	p.frail = p.hooks != nil
+	if err := p.machine.keep(p.cfg, p.nic, p.log); err != nil {
+		return err
+	}
+	return p.machine.prepare(p.cfg, p.nic)
+}
+
+// listen opens the API's socket, or goes on with the one that clients wait in.
+func (p *parts) listen() (net.Listener, error) {
+	if p.handed != nil && p.handed.Descriptors.API != 0 {
+		return console.AdoptUnix(p.handed.Descriptors.API)
+	}
+	return console.ListenUnix(p.cfg.API.Socket)
 }
 
 // inspect refuses a machine that the node cannot run on, and says what could be
@@ -93,8 +165,9 @@ func (p *parts) inspect() (health.Facts, error) {
 	if err != nil {
 		return facts, err
 	}
-	var errs []error
-	for _, f := range append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr())) {
+	errs := []error{sameClock()}
+	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr()))
+	for _, f := range append(findings, ForwardFindings(p.cfg)...) {
 		switch f.Level {
 		case health.LevelError:
 			errs = append(errs, errors.New(f.What+"; "+f.Cure))
@@ -125,7 +198,7 @@ func (p *parts) startCluster() (*cluster.Cluster, error) {
 		Key:         gossipKey(p.cfg),
 		Profile:     p.cfg.Cluster.Profile,
 		JoinTimeout: p.cfg.Cluster.JoinTimeout,
-		Meta:        p.meta(cluster.Starting),
+		Meta:        p.meta(p.handed.phase()),
 		Logger:      p.log,
 	})
 }
@@ -158,34 +231,25 @@ func (p *parts) meta(phase cluster.Phase) cluster.Meta {
 	}
 }
 
-// serve runs the loop, the confirmation and everything that asks them, until ctx
-// is done or a part fails; when it returns, no traffic is let in any more.
-func (p *parts) serve(ctx context.Context) error {
-	listener, err := console.ListenUnix(p.cfg.API.Socket)
-	if err != nil {
-		return err
-	}
+// serve runs the loop and everything that asks it, until ctx is done or a part
+// fails; when it returns, no traffic is let in any more, but where it is to be
+// handed over.
+func (p *parts) serve(ctx context.Context, l *loop) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l := newLoop(p)
 	api := console.NewServer(control{l}, p.events.ring, p.log)
 	answering := make(chan struct{})
 	go func() { defer close(answering); p.report(p.responder.Serve(ctx)) }()
-	go func() { p.report(api.Serve(listener)) }()
-	confirming, confirmed := context.WithCancel(context.Background())
-	go func() { p.report(p.confirmation.run(confirming)) }()
-	go p.confirmation.receive(confirming, p.cluster.Messages())
-	if s := p.confirmation.sticky; s != nil {
-		go s.serve(confirming)
-	}
+	go func() { p.report(api.Serve(p.listener)) }()
 
-	err = l.run(ctx)
-	l.leave()
+	err := l.run(ctx)
+	if err != nil || !p.self.HandOver {
+		l.leave()
+	}
 	cancel()
 	<-answering
 	// The others hear that this node leaves for as long as the API's clients are
 	// told.
-	defer func() { confirmed(); <-p.confirmation.ended }()
 	closing, done := context.WithTimeout(context.Background(), shutdownPatience)
 	defer done()
 	return errors.Join(err, api.Shutdown(closing))
@@ -202,9 +266,34 @@ func (p *parts) report(err error) {
 	}
 }
 
+// abandon lets this process go without the machine and the farm, as a crash
+// would.
+func (p *parts) abandon() error {
+	var errs []error
+	if p.cluster != nil {
+		errs = append(errs, p.cluster.Shutdown())
+	}
+	if p.confirmation != nil {
+		errs = append(errs, p.confirmation.close())
+	}
+	if p.responder != nil {
+		errs = append(errs, p.responder.Close())
+	}
+	if p.datapath != nil {
+		errs = append(errs, p.datapath.abandon())
+	}
+	if p.machine != nil {
+		errs = append(errs, p.machine.abandon())
+	}
+	return errors.Join(errs...)
+}
+
 // stop goes from the other nodes down to the machine.
 func (p *parts) stop() error {
 	var errs []error
+	if p.listener != nil {
+		_ = p.listener.Close() // closed already if it was served
+	}
 	if p.cluster != nil {
 		errs = append(errs, p.cluster.Leave(shutdownPatience), p.cluster.Shutdown())
 	}

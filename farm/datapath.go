@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -31,6 +32,8 @@ type datapath struct {
 	stack    *xsk.Stack
 	program  *xsk.Program
 	queues   []*queue
+	opened   atomic.Pointer[[]*queue] // the same, for other goroutines
+	wanted   int                      // how many queues to open at first
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
@@ -38,9 +41,9 @@ type datapath struct {
 	failed  chan error // the first queue that gave up
 }
 
-// openDatapath builds the packet path for cfg on the interface and lets packets
-// in; all of them are dropped as not served until apply.
-func openDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, log *slog.Logger) (*datapath, error) {
+// loadDatapath makes the way to the stack and loads the program. No packet is
+// judged by it before enter, and none reaches a queue before open.
+func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts) (*datapath, error) {
 	rules, err := pipeline.Compile(cfg.VIPs, cfg.Rules, pipeline.HashKey(cfg.Cluster.Keys.Hash), facts.MAC)
 	if err != nil {
 		return nil, err
@@ -48,35 +51,46 @@ func openDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, log 
 	d := &datapath{rules: rules, failed: make(chan error, 1), asking: make(chan pipeline.Opening, pipeline.LotSlots)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
-	if err := d.open(cfg, nic, facts, log); err != nil {
-		return nil, errors.Join(err, d.close())
-	}
-	return d, nil
-}
-
-// open goes from the stack to the wire, so that what a packet needs is there
-// before the packet can come: the program is armed last.
-func (d *datapath) open(cfg *config.Config, nic netlink.Link, facts health.Facts, log *slog.Logger) (err error) {
-	queues := facts.Queues
+	d.wanted = facts.Queues
 	if cfg.Datapath.Queues != 0 {
-		queues = cfg.Datapath.Queues
+		d.wanted = cfg.Datapath.Queues
 	}
-	if d.stack, err = xsk.OpenStack(nic, max(queues, nic.Attrs().NumRxQueues)); err != nil {
-		return err
+	if d.stack, err = xsk.OpenStack(nic, max(d.wanted, nic.Attrs().NumRxQueues)); err != nil {
+		return d, err
 	}
 	if d.program, err = xsk.LoadProgram(kernelRules(d.rules, cfg.Datapath.Offload)); err != nil {
+		return d, err
+	}
+	return d, d.stack.Fence(d.program)
+}
+
+// enter puts the program onto the interface, with the share and the lease that
+// it has by now: in the place of the one that is on the hooks, if there are any.
+// There it decides alone until open. Elsewhere it touches nothing until open.
+func (d *datapath) enter(cfg *config.Config, hooks *xsk.Hooks, facts health.Facts, log *slog.Logger) (err error) {
+	if hooks == nil {
+		if d.mode, err = attach(d.program, cfg.Datapath.XDP, facts, log); err != nil {
+			return err
+		}
+	} else {
+		d.mode = hooks.Mode
+		if err := errors.Join(d.program.SetHandOver(true), d.program.Arm()); err != nil {
+			return err
+		}
+		if err := d.program.TakeOver(hooks); err != nil {
+			return err
+		}
+	}
+	return pin(d.program.Hooks(), cfg, log)
+}
+
+// open opens the queues, so that what a packet needs is there before the packet
+// can come: the program is armed, and asks, last.
+func (d *datapath) open(nic netlink.Link) error {
+	if err := d.grow(nic, d.wanted); err != nil {
 		return err
 	}
-	if err := d.stack.Fence(d.program); err != nil {
-		return err
-	}
-	if d.mode, err = attach(d.program, cfg.Datapath.XDP, facts, log); err != nil {
-		return err
-	}
-	if err := d.grow(nic, queues); err != nil {
-		return err
-	}
-	return d.program.Arm()
+	return errors.Join(d.program.SetHandOver(false), d.program.Arm())
 }
 
 func attach(p *xsk.Program, mode config.XDPMode, facts health.Facts, log *slog.Logger) (config.XDPMode, error) {
@@ -99,13 +113,20 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 		}
 		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted)}
 		one.lot.Asks = d.asking
-		d.queues = append(d.queues, one)
+		d.add(one)
 		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// add adds a queue, also for other goroutines to see.
+func (d *datapath) add(q *queue) {
+	d.queues = append(d.queues, q)
+	opened := slices.Clone(d.queues)
+	d.opened.Store(&opened)
 }
 
 // carry runs one queue until the packet path is closed.
@@ -122,15 +143,20 @@ func (d *datapath) carry(q *queue) {
 
 // apply makes the kernel program and every queue judge by a share from the next
 // packet on; nil serves nothing. On an error nothing is served. Where the share
-// takes something away, no packet is judged by the old one in the kernel program
-// when apply returns.
-func (d *datapath) apply(s *pipeline.Share) error {
+// takes something away, taken is called when no packet to come is judged by the
+// old one, and apply returns when no packet in the kernel program is either.
+func (d *datapath) apply(s *pipeline.Share, taken func()) error {
 	old := d.table.Load()
 	table := pipeline.NewTable(d.rules, s).WithHalfOpen(old.HalfOpen).WithClients(old.Clients)
 	d.table.Store(table)
-	if err := d.program.SetShare(kernelShare(table), takes(old, table)); err != nil {
+	err := d.program.SetShare(kernelShare(table))
+	if err == nil && takes(old, table) {
+		taken()
+		err = d.program.Await()
+	}
+	if err != nil {
 		d.table.Store(pipeline.NewTable(d.rules, nil))
-		return errors.Join(err, d.program.SetShare(nil, true))
+		return errors.Join(err, d.program.SetShare(nil), d.program.Await())
 	}
 	return nil
 }
@@ -227,11 +253,7 @@ func (d *datapath) close() error {
 	if d.program != nil {
 		errs = append(errs, d.program.Close())
 	}
-	d.stop()
-	d.running.Wait()
-	for _, q := range d.queues {
-		errs = append(errs, q.Close())
-	}
+	errs = append(errs, d.closeQueues())
 	if d.stack != nil {
 		errs = append(errs, d.stack.Close())
 	}
@@ -239,4 +261,23 @@ func (d *datapath) close() error {
 		return fmt.Errorf("close the packet path: %w", err)
 	}
 	return nil
+}
+
+// abandon ends reading, and leaves all that outlives this process in place.
+func (d *datapath) abandon() error {
+	errs := []error{d.closeQueues()}
+	if d.program != nil {
+		errs = append(errs, d.program.Abandon())
+	}
+	return errors.Join(errs...)
+}
+
+func (d *datapath) closeQueues() error {
+	d.stop()
+	d.running.Wait()
+	var errs []error
+	for _, q := range d.queues {
+		errs = append(errs, q.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"thresher/console"
+	"thresher/internal/farmtest"
 	"thresher/perf/lab"
 )
 
@@ -33,12 +34,12 @@ func (f *testFarm) flood(from []netip.AddrPort, rate int) (wait func() int) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		sent, err := f.client.SendSYNs(f.ctx, synsTo80(from, rate))
+		sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(from, rate))
 		done <- result{sent, err}
 	}()
 	return func() int {
 		r := <-done
-		must(f.t, r.err)
+		must(f.T, r.err)
 		return r.sent
 	}
 }
@@ -46,25 +47,25 @@ func (f *testFarm) flood(from []netip.AddrPort, rate int) (wait func() int) {
 // TestJoinUnderLoad starts the third node while 5,000 SYNs a second come in.
 func TestJoinUnderLoad(t *testing.T) {
 	f := threeServing(t)
-	f.start(f.Nodes[:2]...)
-	f.converge(f.Nodes[:2]...)
-	c := f.capture()
+	f.Start(f.Nodes[:2]...)
+	f.Converge(f.Nodes[:2]...)
+	c := f.Capture()
 	defer c.Close()
 	wait := f.flood(lab.SYNSources(30_000), 5000)
-	f.start(f.Nodes[2])
-	f.converge(f.Nodes...)
+	f.Start(f.Nodes[2])
+	f.Converge(f.Nodes...)
 	wait()
-	must(t, c.Settle(f.ctx, time.Second))
+	must(t, c.Settle(f.Ctx, time.Second))
 	must(t, c.Check())
 	for _, d := range c.Duplicates() {
 		t.Errorf("answered by %v: %v", d.Sources, d.Flow)
 	}
 	c.Reset()
 	const after = 5000
-	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(60_000)[55_000:], 5000))
+	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(60_000)[55_000:], 5000))
 	must(t, err)
-	must(t, c.Settle(f.ctx, time.Second))
-	onePerSYN(t, c, sent)
+	must(t, c.Settle(f.Ctx, time.Second))
+	farmtest.OnePerSYN(t, c, sent)
 	if sent != after {
 		t.Errorf("sent %d of %d SYNs", sent, after)
 	}
@@ -73,52 +74,52 @@ func TestJoinUnderLoad(t *testing.T) {
 // TestStopAndStart takes a node out and back by command.
 func TestStopAndStart(t *testing.T) {
 	f := threeServing(t)
-	f.startAll()
-	f.thresher(f.Nodes[1], "stop")
-	s, err := f.status(f.Nodes[1])
+	f.StartAll()
+	f.Thresher(f.Nodes[1], "stop")
+	s, err := f.Status(f.Nodes[1])
 	must(t, err)
 	if s.State != console.Stopped || s.Reason == "" {
 		t.Errorf("after stop: state %q, reason %q", s.State, s.Reason)
 	}
-	f.converge(f.Nodes[0], f.Nodes[2])
-	c := f.capture()
+	f.Converge(f.Nodes[0], f.Nodes[2])
+	c := f.Capture()
 	defer c.Close()
-	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(2000), 2000))
+	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(2000), 2000))
 	must(t, err)
-	must(t, c.Settle(f.ctx, time.Second))
-	onePerSYN(t, c, sent)
+	must(t, c.Settle(f.Ctx, time.Second))
+	farmtest.OnePerSYN(t, c, sent)
 	for flow, sources := range c.Answers(lab.SYNACK) {
 		if sources[f.Nodes[1].MAC] > 0 {
 			t.Fatalf("the stopped node answered %v", flow)
 		}
 	}
-	f.thresher(f.Nodes[1], "start")
-	f.converge(f.Nodes...)
+	f.Thresher(f.Nodes[1], "start")
+	f.Converge(f.Nodes...)
 }
 
 // TestKilledNodeIsReplaced kills a daemon without warning: the others answer its
 // clients within 2 s.
 func TestKilledNodeIsReplaced(t *testing.T) {
 	f := threeServing(t)
-	f.startAll()
+	f.StartAll()
 	killed := time.Now()
-	must(t, f.daemons["node3"].Kill())
-	f.eventually(2*time.Second, "two nodes share the farm", func() bool {
+	must(t, f.Daemons["node3"].Kill())
+	f.Eventually(2*time.Second, "two nodes share the farm", func() bool {
 		for _, n := range f.Nodes[:2] {
-			if s, err := f.status(n); err != nil || sharing(s) != 2 {
+			if s, err := f.Status(n); err != nil || farmtest.Sharing(s) != 2 {
 				return false
 			}
 		}
 		return true
 	})
 	t.Logf("noticed after %v", time.Since(killed).Round(time.Millisecond))
-	c := f.capture()
+	c := f.Capture()
 	defer c.Close()
-	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(5000), 5000))
+	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(5000), 5000))
 	must(t, err)
-	must(t, c.Settle(f.ctx, time.Second))
-	onePerSYN(t, c, sent)
-	s, err := f.status(f.Nodes[0])
+	must(t, c.Settle(f.Ctx, time.Second))
+	farmtest.OnePerSYN(t, c, sent)
+	s, err := f.Status(f.Nodes[0])
 	must(t, err)
 	for _, n := range s.Nodes {
 		if n.Name == "node3" && n.State != console.Unreachable {
@@ -131,14 +132,14 @@ func TestKilledNodeIsReplaced(t *testing.T) {
 // anew is answered within 2 s.
 func TestResponderIsReplaced(t *testing.T) {
 	f := threeServing(t)
-	f.startAll()
-	s, err := f.status(f.Nodes[0])
+	f.StartAll()
+	s, err := f.Status(f.Nodes[0])
 	must(t, err)
 	responder := s.VIPs[0].Responder
-	must(t, f.daemons[responder].Kill())
+	must(t, f.Daemons[responder].Kill())
 	killed := time.Now()
-	must(t, f.client.FlushNeighbours())
-	out, err := f.client.Run(f.ctx, "arping", "-C", "1", "-c", "100", "-W", "0.05", "-i", lab.Interface, lab.VIP().String())
+	must(t, f.Client.FlushNeighbours())
+	out, err := f.Client.Run(f.Ctx, "arping", "-C", "1", "-c", "100", "-W", "0.05", "-i", lab.Interface, lab.VIP().String())
 	took := time.Since(killed).Round(time.Millisecond)
 	if err != nil || took > 2*time.Second {
 		t.Errorf("answered after %v, %v\n%s", took, err, out)
@@ -150,24 +151,24 @@ func TestResponderIsReplaced(t *testing.T) {
 // the others serve alone meanwhile, and the node comes back by itself.
 func TestLinkFlap(t *testing.T) {
 	f := threeServing(t)
-	f.options.Offload = "none"
-	f.startAll()
+	f.Options.Offload = "none"
+	f.StartAll()
 	for range 3 {
 		must(t, f.PortUp(f.Nodes[2].Host, false))
-		f.eventually(10*time.Second, "two nodes share the farm", func() bool {
-			s, err := f.status(f.Nodes[0])
-			return err == nil && sharing(s) == 2
+		f.Eventually(10*time.Second, "two nodes share the farm", func() bool {
+			s, err := f.Status(f.Nodes[0])
+			return err == nil && farmtest.Sharing(s) == 2
 		})
 		must(t, f.PortUp(f.Nodes[2].Host, true))
-		f.converge(f.Nodes...)
+		f.Converge(f.Nodes...)
 	}
-	c := f.capture()
+	c := f.Capture()
 	defer c.Close()
-	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(3000), 3000))
+	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(3000), 3000))
 	must(t, err)
-	must(t, c.Settle(f.ctx, time.Second))
-	onePerSYN(t, c, sent)
-	if out := f.thresher(f.Nodes[2], "events"); !strings.Contains(out, "has no carrier") || !strings.Contains(out, "has a carrier") {
+	must(t, c.Settle(f.Ctx, time.Second))
+	farmtest.OnePerSYN(t, c, sent)
+	if out := f.Thresher(f.Nodes[2], "events"); !strings.Contains(out, "has no carrier") || !strings.Contains(out, "has a carrier") {
 		t.Errorf("the events do not tell of the carrier:\n%s", out)
 	}
 }
@@ -181,43 +182,43 @@ func TestMoreQueues(t *testing.T) {
 	_, err := n.StartHTTP(":80", nil)
 	must(t, err)
 	channels := func(count string) {
-		if out, err := n.Run(f.ctx, "ethtool", "-L", lab.Interface, "rx", count); err != nil {
+		if out, err := n.Run(f.Ctx, "ethtool", "-L", lab.Interface, "rx", count); err != nil {
 			t.Fatalf("ethtool: %v\n%s", err, out)
 		}
 	}
 	channels("1")
-	f.startAll()
+	f.StartAll()
 	channels("4")
-	f.eventually(15*time.Second, "four queues are read", func() bool {
-		s, err := f.status(n)
+	f.Eventually(15*time.Second, "four queues are read", func() bool {
+		s, err := f.Status(n)
 		return err == nil && s.Datapath.Queues == 4
 	})
-	c := f.capture()
+	c := f.Capture()
 	defer c.Close()
-	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(1000), 2000))
+	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(1000), 2000))
 	must(t, err)
-	must(t, c.Settle(f.ctx, time.Second))
-	onePerSYN(t, c, sent)
+	must(t, c.Settle(f.Ctx, time.Second))
+	farmtest.OnePerSYN(t, c, sent)
 }
 
 // TestPeerWithAnotherKey: a machine with another key changes nothing, and is
 // counted.
 func TestPeerWithAnotherKey(t *testing.T) {
 	f := threeServing(t)
-	f.start(f.Nodes[:2]...)
-	f.converge(f.Nodes[:2]...)
-	stranger := newFarmKey(t, f)
-	f.options.KeyFile = stranger
-	f.start(f.Nodes[2])
-	f.eventually(10*time.Second, "refused messages are counted", func() bool {
-		s, err := f.status(f.Nodes[0])
+	f.Start(f.Nodes[:2]...)
+	f.Converge(f.Nodes[:2]...)
+	stranger := f.NewKey("another-key")
+	f.Options.KeyFile = stranger
+	f.Start(f.Nodes[2])
+	f.Eventually(10*time.Second, "refused messages are counted", func() bool {
+		s, err := f.Status(f.Nodes[0])
 		return err == nil && s.Cluster != nil && s.Cluster.RefusedMessages > 0
 	})
 	for _, n := range f.Nodes[:2] {
-		s, err := f.status(n)
+		s, err := f.Status(n)
 		must(t, err)
-		if sharing(s) != 2 || s.State != console.Up {
-			t.Errorf("%s: %d nodes share, state %s", n.Name, sharing(s), s.State)
+		if farmtest.Sharing(s) != 2 || s.State != console.Up {
+			t.Errorf("%s: %d nodes share, state %s", n.Name, farmtest.Sharing(s), s.State)
 		}
 	}
 }

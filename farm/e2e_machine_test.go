@@ -1,37 +1,26 @@
 package farm_test
 
 import (
-	"crypto/rand"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"thresher/config"
+	"thresher/internal/farmtest"
 	"thresher/perf/lab"
 )
 
-func newFarmKey(t *testing.T, f *testFarm) string {
-	t.Helper()
-	keys, err := config.NewKeys(rand.Reader)
-	must(t, err)
-	path := filepath.Join(f.Dir, "another-key")
-	must(t, config.WriteKeys(path, keys))
-	return path
-}
-
 // state is everything on a node that the daemon may change.
 func (f *testFarm) state(n *lab.Node) string {
-	f.t.Helper()
+	f.T.Helper()
 	var all []string
 	for _, command := range []string{
 		"ip -o link show", "ip -o addr show", "sysctl net.ipv4.conf.eth0.arp_ignore net.ipv4.conf.eth0.arp_announce", "ip maddr show dev eth0",
 	} {
 		words := strings.Fields(command)
-		out, err := n.Run(f.ctx, words[0], words[1:]...)
+		out, err := n.Run(f.Ctx, words[0], words[1:]...)
 		if err != nil {
-			f.t.Fatalf("%s: %v\n%s", command, err, out)
+			f.T.Fatalf("%s: %v\n%s", command, err, out)
 		}
 		all = append(all, string(out))
 	}
@@ -45,29 +34,29 @@ func TestCleanStopRestoresMachine(t *testing.T) {
 	n := f.Nodes[0]
 	before := f.state(n)
 	stop := func() {
-		if err := f.daemons[n.Name].Stop(f.ctx); err != nil {
-			t.Fatalf("the daemon ended with %v\n%s", err, f.daemons[n.Name].Tail(4000))
+		if err := f.Daemons[n.Name].Stop(f.Ctx); err != nil {
+			t.Fatalf("the daemon ended with %v\n%s", err, f.Daemons[n.Name].Tail(4000))
 		}
 		if after := f.state(n); after != before {
 			t.Errorf("before:\n%s\nafter:\n%s", before, after)
 		}
 	}
-	f.startAll()
+	f.StartAll()
 	if during := f.state(n); during == before {
 		t.Fatal("the daemon changed nothing")
 	}
 	stop()
 
-	f.startAll()
-	must(t, f.daemons[n.Name].Kill())
-	<-f.daemons[n.Name].Done()
-	f.startAll()
+	f.StartAll()
+	must(t, f.Daemons[n.Name].Kill())
+	<-f.Daemons[n.Name].Done()
+	f.StartAll()
 	stop()
 
-	f.startAll()
-	must(t, f.daemons[n.Name].Kill())
-	<-f.daemons[n.Name].Done()
-	if out, err := n.Run(f.ctx, binary, "clean", "--config", n.ConfigFile()); err != nil {
+	f.StartAll()
+	must(t, f.Daemons[n.Name].Kill())
+	<-f.Daemons[n.Name].Done()
+	if out, err := n.Run(f.Ctx, binary, "clean", "--config", n.ConfigFile()); err != nil {
 		t.Fatalf("thresher clean: %v\n%s", err, out)
 	}
 	if after := f.state(n); after != before {
@@ -82,17 +71,17 @@ func TestAcceptedPacketsCameThroughAFXDP(t *testing.T) {
 	n := f.Nodes[0]
 	_, err := n.StartHTTP(":80", nil)
 	must(t, err)
-	f.startAll()
-	before, err := f.status(n)
+	f.StartAll()
+	before, err := f.Status(n)
 	must(t, err)
 	const syns = 1000
-	c := f.capture()
+	c := f.Capture()
 	defer c.Close()
-	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(syns), 2000))
+	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(syns), 2000))
 	must(t, err)
-	must(t, c.Settle(f.ctx, time.Second))
-	onePerSYN(t, c, sent)
-	after, err := f.status(n)
+	must(t, c.Settle(f.Ctx, time.Second))
+	farmtest.OnePerSYN(t, c, sent)
+	after, err := f.Status(n)
 	must(t, err)
 	asked := after.Datapath.Asked - before.Datapath.Asked
 	accepted := after.Datapath.Accepted - before.Datapath.Accepted
@@ -100,12 +89,12 @@ func TestAcceptedPacketsCameThroughAFXDP(t *testing.T) {
 		t.Errorf("%d packets accepted, %d through AF_XDP, for %d SYNs", accepted, asked, syns)
 	}
 
-	must(t, f.daemons[n.Name].Kill())
-	<-f.daemons[n.Name].Done()
+	must(t, f.Daemons[n.Name].Kill())
+	<-f.Daemons[n.Name].Done()
 	c.Reset()
-	_, err = f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(100), 1000))
+	_, err = f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(100), 1000))
 	must(t, err)
-	must(t, c.Settle(f.ctx, time.Second))
+	must(t, c.Settle(f.Ctx, time.Second))
 	if got := len(c.Answers(lab.SYNACK)); got != 0 {
 		t.Errorf("%d SYNs answered without the daemon", got)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"thresher/internal/farmtest"
 	"thresher/perf/lab"
 )
 
@@ -17,32 +18,32 @@ func TestLargeMTU(t *testing.T) {
 	n := f.Nodes[0]
 	_, err := n.StartHTTP(":80", nil)
 	must(t, err)
-	f.startAll()
+	f.StartAll()
 	const says = "MTU 9000 of eth0 is more than native XDP takes (about 3506); generic mode is used where the driver refuses, which is slower"
-	checked, err := n.Run(f.ctx, binary, "check", "--config", n.ConfigFile())
+	checked, err := n.Run(f.Ctx, binary, "check", "--config", n.ConfigFile())
 	if line := "warn: " + says + "; for native mode: ip link set eth0 mtu 3506\n"; err != nil || !strings.Contains(string(checked), line) {
 		t.Errorf("thresher check: %v\n%s", err, checked)
 	}
-	log := f.daemons[n.Name].Tail(10_000)
+	log := f.Daemons[n.Name].Tail(10_000)
 	for _, want := range []string{says, "the generic mode is used"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not say %q:\n%s", want, log)
 		}
 	}
-	s, err := f.status(n)
+	s, err := f.Status(n)
 	must(t, err)
 	if s.Datapath.XDP != "generic" {
 		t.Errorf("the status says XDP %s", s.Datapath.XDP)
 	}
-	if text := f.thresher(n, "status"); !strings.Contains(text, "XDP generic") {
+	if text := f.Thresher(n, "status"); !strings.Contains(text, "XDP generic") {
 		t.Errorf("thresher status:\n%s", text)
 	}
-	c := f.capture()
+	c := f.Capture()
 	defer c.Close()
-	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(500), 2000))
+	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(500), 2000))
 	must(t, err)
-	must(t, c.Settle(f.ctx, time.Second))
-	onePerSYN(t, c, sent)
+	must(t, c.Settle(f.Ctx, time.Second))
+	farmtest.OnePerSYN(t, c, sent)
 }
 
 // TestLargeMTUAndNative: where the fallback is ruled out, the daemon says so and
@@ -51,7 +52,7 @@ func TestLargeMTUAndNative(t *testing.T) {
 	f := newFarm(t, lab.Config{Nodes: 1, MTU: 9000}, lab.FarmOptions{XDP: "native"})
 	n := f.Nodes[0]
 	before := f.state(n)
-	f.start(n)
+	f.Start(n)
 	f.endsWith(n, 1, "thresher: MTU 9000 of eth0 is more than native XDP takes (about 3506), and datapath.xdp is native; "+
 		"ip link set eth0 mtu 3506, or set datapath.xdp to auto")
 	if after := f.state(n); after != before {
@@ -62,12 +63,12 @@ func TestLargeMTUAndNative(t *testing.T) {
 // TestStrangerSaysWhy: what a node says that is refused for its key.
 func TestStrangerSaysWhy(t *testing.T) {
 	f := newFarm(t, lab.Config{Nodes: 2}, lab.FarmOptions{})
-	f.start(f.Nodes[0])
-	f.converge(f.Nodes[0])
-	f.options.KeyFile = newFarmKey(t, f)
+	f.Start(f.Nodes[0])
+	f.Converge(f.Nodes[0])
+	f.Options.KeyFile = f.NewKey("another-key")
 	n := f.Nodes[1]
 	before := f.state(n)
-	f.start(n)
+	f.Start(n)
 	f.endsWith(n, 1, "thresher: join the farm at 198.18.0.11:7946: peer refuses this node (no installed keys could decrypt the message): use the same key file on all nodes")
 	if after := f.state(n); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
@@ -76,19 +77,19 @@ func TestStrangerSaysWhy(t *testing.T) {
 
 // endsWith waits for a daemon to end with this code and this last line.
 func (f *testFarm) endsWith(n *lab.Node, code int, line string) {
-	f.t.Helper()
-	p := f.daemons[n.Name]
+	f.T.Helper()
+	p := f.Daemons[n.Name]
 	select {
 	case <-p.Done():
 	case <-time.After(20 * time.Second):
-		f.t.Fatal("the daemon goes on")
+		f.T.Fatal("the daemon goes on")
 	}
 	var exit *exec.ExitError
 	if err := p.Wait(); !errors.As(err, &exit) || exit.ExitCode() != code {
-		f.t.Errorf("the daemon ended with %v, not %d", err, code)
+		f.T.Errorf("the daemon ended with %v, not %d", err, code)
 	}
 	log := p.Tail(10_000)
 	if last := log[strings.LastIndexByte(log, '\n')+1:]; last != line {
-		f.t.Errorf("it said:\n%s\nnot last:\n%s", log, line)
+		f.T.Errorf("it said:\n%s\nnot last:\n%s", log, line)
 	}
 }

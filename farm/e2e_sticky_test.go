@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"thresher/console"
+	"thresher/internal/farmtest"
 	"thresher/perf/lab"
 	"thresher/pipeline"
 )
@@ -45,7 +46,7 @@ func (s *sessionServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // sessions are clients that come again and again, each on a new connection.
 type sessions struct {
-	f       *testFarm
+	f       *farmtest.Farm
 	cookies []string
 	addrs   []netip.Addr
 	lost    atomic.Int64
@@ -55,8 +56,8 @@ type sessions struct {
 	running sync.WaitGroup
 }
 
-func (f *testFarm) startSessions(n int) *sessions {
-	ctx, stop := context.WithCancel(f.ctx)
+func startSessions(f *farmtest.Farm, n int) *sessions {
+	ctx, stop := context.WithCancel(f.Ctx)
 	s := &sessions{f: f, cookies: make([]string, n), stop: stop}
 	for i := range n {
 		s.addrs = append(s.addrs, netip.AddrFrom4([4]byte{198, 18, byte(128 + i/250), byte(1 + i%250)}))
@@ -97,7 +98,7 @@ func (s *sessions) visit(ending context.Context, i int) {
 
 func (s *sessions) request(ctx context.Context, i int) (int, string, error) {
 	t := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return s.f.client.Dial(ctx, "tcp", netip.AddrPortFrom(s.addrs[i], 0), netip.AddrPortFrom(lab.VIP(), 80))
+		return s.f.Client.Dial(ctx, "tcp", netip.AddrPortFrom(s.addrs[i], 0), netip.AddrPortFrom(lab.VIP(), 80))
 	}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://session/", nil)
 	if err != nil {
@@ -116,29 +117,29 @@ func (s *sessions) request(ctx context.Context, i int) (int, string, error) {
 }
 
 // checkKept sees to it that nodes served clients that the table gives to others.
-func (f *testFarm) checkKept(nodes ...*lab.Node) {
-	f.t.Helper()
+func checkKept(f *farmtest.Farm, nodes ...*lab.Node) {
+	f.T.Helper()
 	for _, n := range nodes {
-		st, err := f.status(n)
-		must(f.t, err)
+		st, err := f.Status(n)
+		f.Must(err)
 		kept := st.Datapath.Reasons[pipeline.AcceptedSticky.String()]
-		f.t.Logf("%s served %d connections of clients that it keeps", n.Name, kept)
+		f.T.Logf("%s served %d connections of clients that it keeps", n.Name, kept)
 		if kept == 0 {
-			f.t.Errorf("%s keeps no client: the test tests nothing", n.Name)
+			f.T.Errorf("%s keeps no client: the test tests nothing", n.Name)
 		}
 	}
 }
 
 // checkWhere sees to it that a node that drains says of some client that it keeps it.
-func (f *testFarm) checkWhere(n *lab.Node, clients []netip.Addr) {
-	f.t.Helper()
+func checkWhere(f *farmtest.Farm, n *lab.Node, clients []netip.Addr) {
+	f.T.Helper()
 	want := n.Name + ", by stickiness"
 	for _, c := range clients[:100] {
-		if strings.HasPrefix(f.thresher(n, "where", c.String()), want) {
+		if strings.HasPrefix(f.Thresher(n, "where", c.String()), want) {
 			return
 		}
 	}
-	f.t.Errorf("%s says of none of 100 clients that it keeps it", n.Name)
+	f.T.Errorf("%s says of none of 100 clients that it keeps it", n.Name)
 }
 
 // TestClientsStay joins and drains nodes under 1,000 clients with sessions: none
@@ -149,28 +150,28 @@ func TestClientsStay(t *testing.T) {
 			f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{Affinity: "client", Sticky: "5s", Offload: offload})
 			for _, n := range f.Nodes {
 				_, err := n.StartHTTP(":80", &sessionServer{node: n.Name, held: make(map[string]bool)})
-				must(t, err)
+				f.Must(err)
 			}
-			f.start(f.Nodes[:2]...)
-			f.converge(f.Nodes[:2]...)
-			watch, err := f.client.WatchHandshakes()
-			must(t, err)
+			f.Start(f.Nodes[:2]...)
+			f.Converge(f.Nodes[:2]...)
+			watch, err := f.Client.WatchHandshakes()
+			f.Must(err)
 			defer watch.Close()
-			s := f.startSessions(1000)
+			s := startSessions(f.Farm, 1000)
 			defer s.end()
 			turn := func(what string) {
 				before := s.served.Load()
-				f.eventually(30*time.Second, what, func() bool { return s.served.Load() > before+2000 })
+				f.Eventually(30*time.Second, what, func() bool { return s.served.Load() > before+2000 })
 				t.Logf("%s: %d served, %d failed, %d sessions lost", what, s.served.Load(), s.failed.Load(), s.lost.Load())
 			}
 			turn("two nodes")
-			f.start(f.Nodes[2])
-			f.converge(f.Nodes...)
+			f.Start(f.Nodes[2])
+			f.Converge(f.Nodes...)
 			turn("join")
-			f.thresher(f.Nodes[1], "drain")
+			f.Thresher(f.Nodes[1], "drain")
 			turn("drain")
-			f.checkKept(f.Nodes[0], f.Nodes[1])
-			f.checkWhere(f.Nodes[1], s.addrs)
+			checkKept(f.Farm, f.Nodes[0], f.Nodes[1])
+			checkWhere(f.Farm, f.Nodes[1], s.addrs)
 			s.end()
 			if s.lost.Load() > 0 {
 				t.Errorf("%d sessions lost", s.lost.Load())
@@ -179,16 +180,16 @@ func TestClientsStay(t *testing.T) {
 				t.Errorf("%d connections failed", s.failed.Load())
 			}
 			// Idle for long enough, they are clients like all others.
-			f.eventually(20*time.Second, "the drained node stops", func() bool {
-				st, err := f.status(f.Nodes[1])
+			f.Eventually(20*time.Second, "the drained node stops", func() bool {
+				st, err := f.Status(f.Nodes[1])
 				return err == nil && st.State == console.Stopped
 			})
-			f.eventually(20*time.Second, "no client is kept any more", func() bool {
-				one, err := f.status(f.Nodes[0])
-				two, err2 := f.status(f.Nodes[2])
+			f.Eventually(20*time.Second, "no client is kept any more", func() bool {
+				one, err := f.Status(f.Nodes[0])
+				two, err2 := f.Status(f.Nodes[2])
 				return err == nil && err2 == nil && one.Rules[0].Sticky == 0 && two.Rules[0].Sticky == 0
 			})
-			must(t, watch.Check())
+			f.Must(watch.Check())
 			for _, d := range watch.DoubleAnswers() {
 				t.Errorf("answered by %v: %+v", d.By, d.SYN)
 			}

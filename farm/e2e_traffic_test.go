@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"thresher/config"
+	"thresher/internal/farmtest"
 	"thresher/internal/leftout"
 	"thresher/perf/lab"
 )
@@ -40,14 +41,14 @@ func TestFarmServes(t *testing.T) {
 			}
 			learnt, err := f.RecordFDB()
 			must(t, err)
-			f.startAll()
+			f.StartAll()
 			t.Run("syn", f.synsAnsweredOnce)
 			t.Run("curl", f.transfersWhole)
 			t.Run("wrk", f.wrkWithoutErrors)
 			t.Run("udp", f.datagramsAnsweredOnce)
 			t.Run("ping", f.pingWithoutDuplicates)
 			t.Run("arping", f.arpingOnce)
-			if ports, err := learnt.Ports(vmac); err != nil || len(ports) > 0 {
+			if ports, err := learnt.Ports(farmtest.VMAC()); err != nil || len(ports) > 0 {
 				t.Errorf("the switch learnt the VMAC on ports %v (%v)", ports, err)
 			}
 		})
@@ -56,12 +57,12 @@ func TestFarmServes(t *testing.T) {
 
 func (f *testFarm) synsAnsweredOnce(t *testing.T) {
 	const n = 10_000
-	c := f.capture()
+	c := f.Capture()
 	defer c.Close()
-	sent, err := f.client.SendSYNs(f.ctx, synsTo80(lab.SYNSources(n), 5000))
+	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(n), 5000))
 	must(t, err)
-	must(t, c.Settle(f.ctx, time.Second))
-	onePerSYN(t, c, sent)
+	must(t, c.Settle(f.Ctx, time.Second))
+	farmtest.OnePerSYN(t, c, sent)
 	perNode := make(map[config.MAC]int)
 	for _, sources := range c.Answers(lab.SYNACK) {
 		for mac := range sources {
@@ -77,20 +78,20 @@ func (f *testFarm) synsAnsweredOnce(t *testing.T) {
 
 // transfersWhole moves 10 MB in each direction by curl, to every node.
 func (f *testFarm) transfersWhole(t *testing.T) {
-	ctx, cancel := context.WithTimeout(f.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(f.Ctx, time.Minute)
 	defer cancel()
 	want, err := io.ReadAll(lab.Download())
 	must(t, err)
 	url := "http://" + lab.VIP().String()
 	upload := filepath.Join(f.Dir, "upload")
-	out, err := f.client.Run(ctx, "curl", "-sS", "-f", "-o", upload, url+"/10m")
+	out, err := f.Client.Run(ctx, "curl", "-sS", "-f", "-o", upload, url+"/10m")
 	if err != nil {
 		t.Fatalf("curl: %v\n%s", err, out)
 	}
 	if got := sha256File(t, upload); got != sha256.Sum256(want) {
 		t.Error("the download is not the file")
 	}
-	out, err = f.client.Run(ctx, "curl", "-sS", "-f", "-T", upload, url+"/upload/file")
+	out, err = f.Client.Run(ctx, "curl", "-sS", "-f", "-T", upload, url+"/upload/file")
 	if err != nil {
 		t.Fatalf("curl: %v\n%s", err, out)
 	}
@@ -111,7 +112,7 @@ func (f *testFarm) transfersWhole(t *testing.T) {
 // wrkWithoutErrors holds 64 connections open for 3 s.
 func (f *testFarm) wrkWithoutErrors(t *testing.T) {
 	lookFor(t, "wrk")
-	out, err := f.client.Run(f.ctx, "wrk", "-t2", "-c64", "-d3s", "http://"+lab.VIP().String()+"/")
+	out, err := f.Client.Run(f.Ctx, "wrk", "-t2", "-c64", "-d3s", "http://"+lab.VIP().String()+"/")
 	if err != nil {
 		t.Fatalf("wrk: %v\n%s", err, out)
 	}
@@ -122,11 +123,11 @@ func (f *testFarm) wrkWithoutErrors(t *testing.T) {
 
 func (f *testFarm) datagramsAnsweredOnce(t *testing.T) {
 	const n = 500
-	c := f.capture()
+	c := f.Capture()
 	defer c.Close()
 	for i := range n {
-		from := netip.AddrPortFrom(f.client.Addresses[i%len(f.client.Addresses)], uint16(10000+i))
-		conn, err := f.client.Dial(f.ctx, "udp", from, netip.AddrPortFrom(lab.VIP(), 7))
+		from := netip.AddrPortFrom(f.Client.Addresses[i%len(f.Client.Addresses)], uint16(10000+i))
+		conn, err := f.Client.Dial(f.Ctx, "udp", from, netip.AddrPortFrom(lab.VIP(), 7))
 		must(t, err)
 		_, err = conn.Write([]byte("once"))
 		must(t, err)
@@ -137,7 +138,7 @@ func (f *testFarm) datagramsAnsweredOnce(t *testing.T) {
 		}
 		must(t, conn.Close())
 	}
-	must(t, c.Settle(f.ctx, 300*time.Millisecond))
+	must(t, c.Settle(f.Ctx, 300*time.Millisecond))
 	must(t, c.Check())
 	answers := 0
 	for flow, sources := range c.Answers(lab.Datagram) {
@@ -154,8 +155,8 @@ func (f *testFarm) datagramsAnsweredOnce(t *testing.T) {
 }
 
 func (f *testFarm) pingWithoutDuplicates(t *testing.T) {
-	for _, from := range f.client.Addresses[:8] {
-		out, err := f.client.Run(f.ctx, "ping", "-c", "5", "-i", "0.05", "-W", "2", "-I", from.String(), lab.VIP().String())
+	for _, from := range f.Client.Addresses[:8] {
+		out, err := f.Client.Run(f.Ctx, "ping", "-c", "5", "-i", "0.05", "-W", "2", "-I", from.String(), lab.VIP().String())
 		if err != nil || !bytes.Contains(out, []byte("5 received")) || bytes.Contains(out, []byte("DUP")) {
 			t.Errorf("ping from %s: %v\n%s", from, err, out)
 		}
@@ -164,23 +165,23 @@ func (f *testFarm) pingWithoutDuplicates(t *testing.T) {
 
 // arpingOnce asks as a machine does that does not know the VIP yet.
 func (f *testFarm) arpingOnce(t *testing.T) {
-	c := f.capture()
+	c := f.Capture()
 	defer c.Close()
 	const n = 5
-	out, err := f.client.Run(f.ctx, "arping", "-c", fmt.Sprint(n), "-i", lab.Interface, lab.VIP().String())
+	out, err := f.Client.Run(f.Ctx, "arping", "-c", fmt.Sprint(n), "-i", lab.Interface, lab.VIP().String())
 	if err != nil {
 		t.Fatalf("arping: %v\n%s", err, out)
 	}
-	must(t, c.Settle(f.ctx, 300*time.Millisecond))
+	must(t, c.Settle(f.Ctx, 300*time.Millisecond))
 	must(t, c.Check())
 	onWire := 0
 	for reply, sources := range c.Answers(lab.ARPReply) {
-		if reply.Claimed() != vmac {
-			t.Errorf("arping was told %v, want %v", reply.Claimed(), vmac)
+		if reply.Claimed() != farmtest.VMAC() {
+			t.Errorf("arping was told %v, want %v", reply.Claimed(), farmtest.VMAC())
 		}
 		for source, times := range sources {
 			onWire += times
-			if source == vmac {
+			if source == farmtest.VMAC() {
 				t.Error("an ARP reply came from the VMAC: the switch would learn it")
 			}
 		}

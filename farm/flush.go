@@ -29,11 +29,15 @@ const (
 func (d *datapath) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushPatience)
 	defer cancel()
-	marks := make([]xsk.Mark, len(d.queues))
-	for i, q := range d.queues {
+	opened := d.opened.Load()
+	if opened == nil {
+		return nil // no queue has read anything yet
+	}
+	marks := make([]xsk.Mark, len(*opened))
+	for i, q := range *opened {
 		marks[i] = q.Mark()
 	}
-	for i, q := range d.queues {
+	for i, q := range *opened {
 		if err := passed(ctx, q.Queue, marks[i]); err != nil {
 			return fmt.Errorf("queue %d may still let packets in by a former share: %w", i, err)
 		}

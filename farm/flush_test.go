@@ -101,7 +101,7 @@ func openWith(d *datapath, h xsk.Handler) (err error) {
 	if err != nil {
 		return err
 	}
-	d.queues = []*queue{{Queue: q}}
+	d.add(&queue{Queue: q})
 	d.running.Go(func() { d.failed <- q.Run(d.ctx, h) })
 	if err := d.program.Register(q); err != nil {
 		return err

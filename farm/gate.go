@@ -13,7 +13,7 @@ import (
 // gate makes the packet path let in what the confirmation's leases say, and tells
 // it which buckets are unsettled. It belongs to the confirmation's goroutine.
 type gate struct {
-	datapath *datapath
+	datapath packetPath
 	ids      []confirm.RuleID // of the rules in order; the last is ICMP echo's
 	log      *slog.Logger
 
@@ -21,13 +21,26 @@ type gate struct {
 	unsettled confirm.Buckets
 	// sticky are those in which others than the owner keep clients.
 	sticky confirm.Buckets
-	// others are the buckets that others may be letting flows into.
-	others confirm.Buckets
+	others others
 	// withheld are confirmed buckets whose former holders have not handed over
 	// their half-open handshakes yet: they stay on ask, until patience ends.
 	withheld  confirm.Buckets
 	patience  confirm.Time
 	unflushed bool // a queue may still let in what a former lease let in
+}
+
+// packetPath is what a gate is for: a datapath.
+type packetPath interface {
+	// apply judges by a share from the next packet on. If that takes something
+	// away, it calls taken, and returns when no packet in the kernel program is
+	// judged by the share before.
+	apply(share *pipeline.Share, taken func()) error
+	// lease lets new flows in until a deadline on CLOCK_BOOTTIME, in nanoseconds.
+	lease(deadline int64) error
+	// flush returns when the queues are done with what they judged by shares before.
+	flush(ctx context.Context) error
+	// halfOpen leaves handshakes to the nodes that have answered them.
+	halfOpen(handshakes []handover.Tuple) error
 }
 
 // surroundings are what the gate must know beside the lease.
@@ -36,16 +49,17 @@ type surroundings struct {
 	unsettled confirm.Buckets
 	// sticky are the sticky-unsettled ones.
 	sticky confirm.Buckets
-	// others are the buckets that others may be letting flows into.
-	others confirm.Buckets
+	// others are what others hold, and what this node is about to get of that.
+	others others
 	// handedOver says whether all half-open handshakes of released buckets have
 	// come. It counts only when buckets are gained or withheld.
 	handedOver bool
 }
 
 // set carries a lease out. When it returns, nothing that the lease before let in
-// and this one does not can reach the stack any more.
-func (g *gate) set(now confirm.Time, l confirm.Lease, s surroundings) error {
+// and this one does not can reach the stack any more. Before that, when no packet
+// to come is let in by the lease before, taken is called if anything was taken.
+func (g *gate) set(now confirm.Time, l confirm.Lease, s surroundings, taken func()) error {
 	if l.Moved {
 		g.withhold(now, l.Confirmed.Minus(g.lease.Confirmed), l.Confirmed, s.handedOver)
 	}
@@ -54,10 +68,10 @@ func (g *gate) set(now confirm.Time, l confirm.Lease, s surroundings) error {
 	if moved && !l.Shrunk && !g.unflushed {
 		// What was confirmed stays so: the deadline first, so that what is parked
 		// finds it when the new share lets it go.
-		return errors.Join(g.datapath.lease(int64(l.Deadline)), g.apply())
+		return errors.Join(g.datapath.lease(int64(l.Deadline)), g.apply(taken))
 	}
 	if moved {
-		if err := g.apply(); err != nil {
+		if err := g.apply(taken); err != nil {
 			return err
 		}
 	}
@@ -91,15 +105,23 @@ func (g *gate) review(now confirm.Time, s surroundings) error {
 	if !moved {
 		return nil
 	}
-	return g.apply()
+	return g.apply(func() {})
 }
 
 // look takes over what is around, and says whether the packet path must know.
 func (g *gate) look(s surroundings) bool {
-	waited := g.lease.Target.Minus(g.lease.Confirmed)
-	moved := !s.unsettled.Equal(g.unsettled) || !s.sticky.Equal(g.sticky) || !waited.Intersect(s.others).Equal(waited.Intersect(g.others))
+	before := g.ask()
+	moved := !s.unsettled.Equal(g.unsettled) || !s.sticky.Equal(g.sticky)
 	g.unsettled, g.sticky, g.others = s.unsettled, s.sticky, s.others
-	return moved
+	return moved || !g.ask().Equal(before)
+}
+
+// ask returns the buckets whose new flows are parked: those that this node is
+// about to get. What another node may be letting in must not be parked: it has
+// been answered when it is let go.
+func (g *gate) ask() confirm.Buckets {
+	coming := g.lease.Target.Union(g.others.expect).Minus(g.lease.Confirmed).Minus(g.others.hold)
+	return coming.Union(g.withheld)
 }
 
 // flush waits for the queues to be done with what they judged by former shares. If
@@ -115,15 +137,12 @@ func (g *gate) flush() bool {
 }
 
 // apply makes the packet path judge by the sets as they are now.
-func (g *gate) apply() error { return g.datapath.apply(g.share()) }
+func (g *gate) apply(taken func()) error { return g.datapath.apply(g.share(), taken) }
 
 // share is what the packet path must know: into which buckets flows may enter,
 // which are on ask, which are unsettled.
 func (g *gate) share() *pipeline.Share {
-	mine := g.lease.Confirmed.Minus(g.withheld)
-	// What another node may be letting in must not be parked: it has been answered
-	// when it is let go.
-	ask := g.lease.Target.Minus(mine).Minus(g.others)
+	mine, ask := g.lease.Confirmed.Minus(g.withheld), g.ask()
 	type key struct{ mine, ask, unsettled, sticky *confirm.Bitmap }
 	known := make(map[key]*pipeline.Part)
 	var parts []*pipeline.Part

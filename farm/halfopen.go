@@ -3,6 +3,7 @@ package farm
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"thresher/cluster/confirm"
@@ -42,7 +43,7 @@ const (
 )
 
 func newHalfOpen(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID, boot uint64, send post, log *slog.Logger) (*halfOpen, error) {
-	table, err := flows.Open(addresses(cfg.VIPs))
+	table, err := flows.Open(addresses(cfg.VIPs), cfg.Forwarded()...)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,9 @@ func (h *halfOpen) restart(boot uint64) { h.own = handover.NewList(h.name, boot)
 func (h *halfOpen) released(buckets confirm.Buckets, release uint64) {
 	go func() {
 		time.Sleep(afterRelease)
-		tuples, err := h.table.HalfOpen(func(f flows.Flow) bool { return h.in(buckets, f) }, handover.MaxTuples+1)
+		tuples, err := h.list(func(rule int, client netip.AddrPort) bool {
+			return buckets.Has(h.ids[rule], int(h.rules.Place(client, rule).Bucket))
+		}, handover.MaxTuples+1)
 		h.do(func(now confirm.Time) {
 			if err != nil {
 				// The others wait for a list for 200 ms at most (handover.ParkLimit).
@@ -75,10 +78,19 @@ func (h *halfOpen) released(buckets confirm.Buckets, release uint64) {
 	}()
 }
 
-// in tells whether a flow is in one of the buckets.
-func (h *halfOpen) in(buckets confirm.Buckets, f flows.Flow) bool {
-	rule, ok := h.rules.Find(config.TCP, f.Server.Addr(), f.Server.Port())
-	return ok && buckets.Has(h.ids[rule], int(h.rules.Place(f.Client, rule).Bucket))
+// list returns what another node must leave alone, at most limit: the handshakes
+// that are half open in this machine's sockets and, of rules that forward, in
+// conntrack.
+func (h *halfOpen) list(pick func(rule int, client netip.AddrPort) bool, limit int) ([]handover.Tuple, error) {
+	own, err := h.table.HalfOpen(func(f flows.Flow) bool {
+		rule, ok := h.rules.Find(config.TCP, f.Server.Addr(), f.Server.Port())
+		return ok && pick(rule, f.Client)
+	}, limit)
+	if err != nil {
+		return nil, err
+	}
+	forwarded, err := h.table.HalfOpenForwarded(h.rules, pick, limit-len(own))
+	return append(own, forwarded...), err
 }
 
 // tick repeats what was not echoed, and looks after what was handed over. It
@@ -106,7 +118,7 @@ func (h *halfOpen) tick(now confirm.Time) confirm.Time {
 
 // look ends the handshakes that are not half open any more.
 func (h *halfOpen) look() {
-	still, err := h.table.HalfOpen(func(flows.Flow) bool { return true }, 2*handover.MaxTuples)
+	still, err := h.list(func(int, netip.AddrPort) bool { return true }, 2*handover.MaxTuples)
 	h.do(func(now confirm.Time) {
 		h.looking = false
 		if err != nil || len(still) == 2*handover.MaxTuples {

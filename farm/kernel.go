@@ -35,6 +35,12 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 			k.Sticky[i] = 1
 		}
 	}
+	for i, forward := range r.Forward {
+		if forward {
+			k.Forward[i] = 1
+			k.Forwards++
+		}
+	}
 	return k
 }
 

@@ -203,6 +203,7 @@ func randomFarm(random *rand.Rand, vips, rules int) (v []config.VIP, r []config.
 		one := config.Rule{
 			Protocol: []config.Protocol{config.TCP, config.UDP}[random.IntN(2)],
 			Affinity: []config.Affinity{config.Client, config.Session}[random.IntN(2)],
+			Forward:  random.IntN(2) == 0,
 		}
 		for _, vip := range v {
 			if random.IntN(2) == 0 {

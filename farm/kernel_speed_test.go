@@ -52,17 +52,23 @@ func BenchmarkVerdictCase(b *testing.B) {
 		flags   byte
 		lease   bool
 		offload config.Offload
+		forward bool
 	}{
-		{"settled/not mine", &pipeline.Part{}, ack, true, config.OffloadFull},
-		{"settled/accepted", all, ack, true, config.OffloadFull},
-		{"settled/accepted syn", all, syn, true, config.OffloadFull},
-		{"settled/fenced, looked up", all, ack, false, config.OffloadFull},
-		{"unsettled/looked up", unsettled, ack, true, config.OffloadFull},
-		{"unsettled/syn", unsettled, syn, true, config.OffloadFull},
-		{"handed over", all, ack, true, config.OffloadNone},
+		{"settled/not mine", &pipeline.Part{}, ack, true, config.OffloadFull, false},
+		{"settled/accepted", all, ack, true, config.OffloadFull, false},
+		{"settled/accepted syn", all, syn, true, config.OffloadFull, false},
+		{"settled/fenced, looked up", all, ack, false, config.OffloadFull, false},
+		{"unsettled/looked up", unsettled, ack, true, config.OffloadFull, false},
+		{"unsettled/syn", unsettled, syn, true, config.OffloadFull, false},
+		{"handed over", all, ack, true, config.OffloadNone, false},
+		{"forwarded/settled, accepted", all, ack, true, config.OffloadFull, true},
+		{"forwarded/unsettled, looked up", unsettled, ack, true, config.OffloadFull, true},
+		{"forwarded/unsettled, syn", unsettled, syn, true, config.OffloadFull, true},
+		{"forwarded/handed over", all, ack, true, config.OffloadNone, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			share := &pipeline.Share{Rules: []*pipeline.Part{c.part}, Echo: c.part}
+			rules[0].Forward = c.forward // of entries there are none
 			k := newKernel(b, c.offload, vips, rules, share, kernelSockets)
 			k.lease(c.lease)
 			k.flags = c.flags

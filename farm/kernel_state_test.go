@@ -47,14 +47,35 @@ func (k *kernel) now() pipeline.Lease {
 	return l
 }
 
+// madeUp is what the kernel's sockets and conntrack say of a flow.
+type madeUp struct{ socket, entry pipeline.FlowState }
+
+// entryStates are what conntrack can say.
+var entryStates = []pipeline.FlowState{pipeline.FlowNone, pipeline.FlowKnown, pipeline.FlowTimeWait}
+
+// of is what counts for a rule's packet: conntrack's entry, where the rule
+// forwards, and else a TCP socket.
+func (m madeUp) of(protocol config.Protocol, forward bool) pipeline.FlowState {
+	if forward && m.entry != pipeline.FlowNone {
+		return m.entry
+	}
+	if protocol == config.TCP {
+		return m.socket
+	}
+	return pipeline.FlowNone
+}
+
 // facts makes up what is known of a frame's flow, and tells the program.
 func (k *kernel) facts(frame []byte) (pipeline.Facts, error) {
-	flow, ok := flowOf(frame)
+	flow, protocol, ok := flowOf(frame)
 	if !ok {
 		return pipeline.Facts{}, nil
 	}
 	if _, known := k.flows[flow]; !known {
-		k.flows[flow] = pipeline.FlowState(k.random.IntN(int(pipeline.FlowLen)))
+		k.flows[flow] = madeUp{
+			socket: pipeline.FlowState(k.random.IntN(int(pipeline.FlowLen))),
+			entry:  entryStates[k.random.IntN(len(entryStates))],
+		}
 		if err := k.tell(flow); err != nil {
 			return pipeline.Facts{}, err
 		}
@@ -65,26 +86,33 @@ func (k *kernel) facts(frame []byte) (pipeline.Facts, error) {
 			return pipeline.Facts{}, err
 		}
 	}
-	return pipeline.Facts{Flow: k.flows[flow], HalfOpen: flow == k.halfOpen}, nil
+	rule, ruled := k.table.Find(protocol, flow.VIP.Addr(), flow.VIP.Port())
+	forward := ruled && k.rules[rule].Forward
+	return pipeline.Facts{Flow: k.flows[flow].of(protocol, forward), HalfOpen: flow == k.halfOpen}, nil
 }
 
 func (k *kernel) tell(f xsk.Flow) error {
 	if k.unheard {
 		return nil
 	}
-	return k.program.SetTestFlow(f, uint32(k.flows[f]))
+	return k.program.SetTestFlow(f, uint8(k.flows[f].socket), uint8(k.flows[f].entry))
 }
 
-// flowOf reads a flow where a TCP packet has it.
-func flowOf(frame []byte) (f xsk.Flow, ok bool) {
-	if len(frame) < 34 || frame[14]&15 < 5 || len(frame) < 14+int(frame[14]&15)*4+20 || frame[23] != 6 {
-		return f, false
+// flowOf reads a flow where a TCP or UDP packet has it.
+func flowOf(frame []byte) (f xsk.Flow, protocol config.Protocol, ok bool) {
+	if len(frame) < 34 || frame[14]&15 < 5 {
+		return f, 0, false
+	}
+	protocol = config.Protocol(frame[23])
+	least := map[config.Protocol]int{config.TCP: 20, config.UDP: 8}[protocol]
+	if least == 0 || len(frame) < 14+int(frame[14]&15)*4+least {
+		return f, 0, false
 	}
 	ports := frame[14+int(frame[14]&15)*4:]
 	return xsk.Flow{
 		Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[26:])), binary.BigEndian.Uint16(ports)),
 		VIP:    netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[30:])), binary.BigEndian.Uint16(ports[2:])),
-	}, true
+	}, protocol, true
 }
 
 // TestOtherStateIsFound: nor must one that has another share, lease or knowledge
@@ -99,7 +127,7 @@ func TestOtherStateIsFound(t *testing.T) {
 			for i := range s.Parts {
 				change(sets{&s.Parts[i].Mine, &s.Parts[i].Ask, &s.Parts[i].Unsettled})
 			}
-			return k.program.SetShare(s, false)
+			return k.program.SetShare(s)
 		}
 	}
 	repart := func(change func(*xsk.Part)) func(*kernel) error {
@@ -108,7 +136,7 @@ func TestOtherStateIsFound(t *testing.T) {
 			for i := range s.Parts {
 				change(&s.Parts[i])
 			}
-			return k.program.SetShare(s, false)
+			return k.program.SetShare(s)
 		}
 	}
 	for name, change := range map[string]func(*kernel) error{

@@ -31,8 +31,8 @@ func (k *kernel) grant(good bool) {
 // client makes up what is known of a frame's client, tells the program, and adds it
 // to the facts.
 func (k *kernel) client(frame []byte, facts *pipeline.Facts) error {
-	flow, ok := flowOf(frame)
-	if !ok {
+	flow, protocol, ok := flowOf(frame)
+	if !ok || protocol != config.TCP {
 		return nil
 	}
 	rule, ok := k.table.Find(config.TCP, flow.VIP.Addr(), flow.VIP.Port())
@@ -92,7 +92,7 @@ func TestProgramRemembersWhomItLetsIn(t *testing.T) {
 	accepted := 0
 	for range 2000 {
 		frame := source.ruled()
-		flow, _ := flowOf(frame)
+		flow, _, _ := flowOf(frame)
 		rule, _ := k.table.Find(config.TCP, flow.VIP.Addr(), flow.VIP.Port())
 		c := xsk.Client{Addr: flow.Client.Addr(), Rule: uint32(rule)}
 		if was, err := k.program.Remembers(c); err != nil || was {

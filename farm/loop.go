@@ -19,6 +19,8 @@ type loop struct {
 	roster   roster
 	bindings bindings
 
+	rejoining bool // gossip has not found the others again since a restart
+
 	carrier      bool              // of the interface, as last reported
 	told         console.NodeState // the state that the others were last told
 	members      []settle.Member   // that the confirmation was last told
@@ -51,16 +53,20 @@ var errEnded = &console.Error{
 func newLoop(p *parts) *loop {
 	alarm := time.NewTimer(time.Hour)
 	alarm.Stop()
-	return &loop{
+	l := &loop{
 		alarm:   alarm,
 		parts:   p,
 		life:    newLife(),
 		roster:  newRoster(p.cfg.Node),
 		carrier: true,
-		wave:    make(chan cluster.Meta, 1),
-		asks:    make(chan ask),
-		ended:   make(chan struct{}),
+		// Whoever asks before the first settling sees what there is so far.
+		division: *p.confirmation.shown().observed,
+		wave:     make(chan cluster.Meta, 1),
+		asks:     make(chan ask),
+		ended:    make(chan struct{}),
 	}
+	l.resume(p.handed)
+	return l
 }
 
 // run decides until ctx is done or something that the node cannot serve without
@@ -75,6 +81,7 @@ func (l *loop) run(ctx context.Context) error {
 	defer queueTicker.Stop()
 	peerTicker := time.NewTicker(peerCheck)
 	defer peerTicker.Stop()
+	l.restarted()
 	joined := make(chan error, 1)
 	go func() { joined <- l.cluster.Join(ctx) }()
 	telling := make(chan struct{})
@@ -92,6 +99,8 @@ func (l *loop) run(ctx context.Context) error {
 				return ignoreCancelled(ctx, err)
 			}
 			l.life.join()
+			l.confirmation.speak()
+			l.rejoining = false
 		case <-l.cluster.Changed():
 		case <-l.confirmation.bell:
 		case <-l.alarm.C:
@@ -146,10 +155,14 @@ func (l *loop) do(ctx context.Context, f func()) error {
 func (l *loop) settle() {
 	now := time.Now()
 	members := l.cluster.Members()
-	l.inform(members)
+	if !l.rejoining {
+		l.inform(members)
+	}
 	l.drained()
 	shown := l.confirmation.look()
-	l.roster.update(members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
+	if !l.rejoining {
+		l.roster.update(members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
+	}
 	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
 	l.take()
 	l.keepClients()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 
@@ -19,26 +20,22 @@ import (
 type machine struct {
 	lock    *host.Lock
 	journal *host.Journal
-	filters []*host.MACFilter
+	filters map[config.MAC]*host.MACFilter // for as long as this process lives
 }
 
-// takeOver makes this process the one that runs the node on this machine, and
-// takes back what an earlier run has left.
-func takeOver(cfg *config.Config, log *slog.Logger) (m *machine, err error) {
-	dir := filepath.Join(cfg.RunDir, cfg.Node)
-	m = &machine{}
-	if m.lock, err = host.Acquire(dir); err != nil {
-		return nil, err
+// takeOver makes this process the one that runs the node on this machine. What an
+// earlier run has left is as it was. lock is the one that this process has
+// already, or nil.
+func takeOver(runDir, node string, lock *host.Lock) (m *machine, err error) {
+	dir := filepath.Join(runDir, node)
+	m = &machine{lock: lock}
+	if lock == nil {
+		if m.lock, err = host.Acquire(dir); err != nil {
+			return nil, err
+		}
 	}
-	record := filepath.Join(dir, "restore.json")
-	if m.journal, err = host.Open(record); err != nil {
-		return nil, errors.Join(err, m.release())
-	}
-	if left := m.journal.Entries(); len(left) > 0 {
-		log.Info("taking back what an earlier run has left on this machine", "changes", len(left), "record", record)
-	}
-	if err := m.journal.Undo(); err != nil {
-		return nil, errors.Join(fmt.Errorf("take back what an earlier run has left: %w", err), m.release())
+	if m.journal, err = host.Open(filepath.Join(dir, "restore.json")); err != nil {
+		return nil, errors.Join(err, m.lock.Release())
 	}
 	return m, nil
 }
@@ -46,48 +43,117 @@ func takeOver(cfg *config.Config, log *slog.Logger) (m *machine, err error) {
 // Clean takes back what a crashed run has left on this machine. The node must
 // not be running.
 func Clean(cfg *config.Config, log *slog.Logger) error {
-	m, err := takeOver(cfg, log)
+	return clean(cfg.RunDir, cfg.Node, nil, log)
+}
+
+func clean(runDir, node string, lock *host.Lock, log *slog.Logger) error {
+	m, err := takeOver(runDir, node, lock)
 	if err != nil {
 		return err
 	}
-	return m.release()
+	if left := m.journal.Entries(); len(left) > 0 {
+		log.Info("taking back what an earlier run has left on this machine", "changes", len(left))
+	}
+	// The program first: without it the node takes no packet for the VIPs.
+	return errors.Join(xsk.RemovePins(xsk.PinDir(node)), removeHandOver(runDir, node), m.release())
 }
+
+// keep undoes those changes of an earlier run that cfg does not ask for. The
+// others stay as they are: connections live on them.
+func (m *machine) keep(cfg *config.Config, nic netlink.Link, log *slog.Logger) error {
+	left := m.journal.Entries()
+	if len(left) == 0 {
+		return nil
+	}
+	err := m.journal.UndoExcept(func(e host.Entry) bool { return wanted(e, cfg, nic.Attrs().Name) })
+	if err != nil {
+		return fmt.Errorf("take back what an earlier run has left: %w", err)
+	}
+	log.Info("going on with what an earlier run has left on this machine", "changes", len(left), "kept", len(m.journal.Entries()))
+	return nil
+}
+
+// wanted tells whether prepare would make the change.
+func wanted(e host.Entry, cfg *config.Config, nic string) bool {
+	switch e.Kind {
+	case host.KindSysctl:
+		return e.Name == arpIgnore(nic) || e.Name == arpAnnounce(nic)
+	case host.KindAddress:
+		return e.Link == "lo" && slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return onLoopback(v) == e.Prefix })
+	case host.KindMAC:
+		return e.Link == nic && cfg.Datapath.Pin &&
+			slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return v.MAC.String() == e.MAC })
+	case host.KindLink:
+		return e.Link == xsk.StackIn
+	}
+	return false
+}
+
+func arpIgnore(nic string) string   { return "net/ipv4/conf/" + nic + "/arp_ignore" }
+func arpAnnounce(nic string) string { return "net/ipv4/conf/" + nic + "/arp_announce" }
+
+func onLoopback(v config.VIP) netip.Prefix { return netip.PrefixFrom(v.Address, v.Address.BitLen()) }
 
 // prepare makes this machine one that has the VIPs without answering for them
 // (DESIGN §4). Each step is written down before it is made. arp_ignore 1 and
 // arp_announce 2 keep the kernel from giving away the interface's own address
 // for a VIP (Linux, Documentation/networking/ip-sysctl.rst).
 func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
-	conf := "net/ipv4/conf/" + nic.Attrs().Name + "/"
-	if err := m.journal.SetSysctl(conf+"arp_ignore", "1"); err != nil {
+	name := nic.Attrs().Name
+	if err := m.journal.SetSysctl(arpIgnore(name), "1"); err != nil {
 		return err
 	}
-	if err := m.journal.SetSysctl(conf+"arp_announce", "2"); err != nil {
+	if err := m.journal.SetSysctl(arpAnnounce(name), "2"); err != nil {
+		return err
+	}
+	if err := trackStrictly(m.journal, cfg); err != nil {
 		return err
 	}
 	for _, vip := range cfg.VIPs {
-		if err := m.journal.AddAddress("lo", netip.PrefixFrom(vip.Address, vip.Address.BitLen())); err != nil {
+		if err := m.journal.AddAddress("lo", onLoopback(vip)); err != nil {
 			return err
 		}
-		filter, err := host.OpenMACFilter(nic.Attrs().Index, vip.MAC)
-		if err != nil {
+		if err := m.accept(nic, vip.MAC, cfg.Datapath.Pin); err != nil {
 			return err
 		}
-		m.filters = append(m.filters, filter)
 	}
 	return m.journal.RecordLink(xsk.StackIn)
 }
 
-// release takes everything back.
-func (m *machine) release() error {
+// accept has the interface accept frames to a VMAC: also after the end of this
+// process if lasting, where the driver can.
+func (m *machine) accept(nic netlink.Link, mac config.MAC, lasting bool) error {
+	if lasting {
+		if err := m.journal.AcceptMAC(nic.Attrs().Name, mac); !errors.Is(err, host.ErrNoAddressList) {
+			return err
+		}
+	}
+	if m.filters[mac] != nil {
+		return nil
+	}
+	filter, err := host.OpenMACFilter(nic.Attrs().Index, mac)
+	if err != nil {
+		return err
+	}
+	if m.filters == nil {
+		m.filters = make(map[config.MAC]*host.MACFilter)
+	}
+	m.filters[mac] = filter
+	return nil
+}
+
+// abandon lets this process go without the machine, which stays as it is.
+func (m *machine) abandon() error {
 	var errs []error
 	for _, f := range m.filters {
 		errs = append(errs, f.Close())
 	}
-	if m.journal != nil {
-		errs = append(errs, m.journal.Undo())
-	}
-	if err := errors.Join(append(errs, m.lock.Release())...); err != nil {
+	return errors.Join(append(errs, m.lock.Release())...)
+}
+
+// release takes everything back.
+func (m *machine) release() error {
+	if err := errors.Join(m.journal.Undo(), m.abandon()); err != nil {
 		return fmt.Errorf("restore the machine: %w", err)
 	}
 	return nil

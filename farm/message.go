@@ -1,7 +1,11 @@
 package farm
 
 import (
-	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
 
 	"thresher/cluster"
 	"thresher/cluster/confirm"
@@ -12,21 +16,91 @@ import (
 const (
 	messageReport     = 1 // settle.Report: where the sender has flows
 	messageHalfOpen   = 2 // handover.Message: half-open handshakes that the sender has answered
+	messageEcho       = 3 // handover.Reply: how far the sender has come with the receiver's list
+	messageBeat       = 4 // confirm.Heartbeat, where gossip has a network of its own
 	messageSticky     = 8 // sticky.Message: whose clients are
 	messageRemembered = 9 // settle.Report: where the sender remembers clients
-	messageEcho       = 3 // handover.Reply: how far the sender has come with the receiver's list
 )
 
-// receive takes in the others' messages until ctx is done.
-func (c *confirmation) receive(ctx context.Context, messages <-chan cluster.Message) {
+// connect lets messages to and from the other nodes pass. Until then there are
+// none: the heartbeats come first, since the others may be waiting for them.
+func (c *confirmation) connect(gossip *cluster.Cluster) {
+	c.gossip.Store(gossip)
+	go c.receive(gossip.Messages())
+}
+
+// post sends a message to another node.
+func (c *confirmation) post(to string, kind byte, payload []byte) error {
+	if gossip := c.gossip.Load(); gossip != nil {
+		return gossip.Send(to, kind, payload)
+	}
+	return cluster.ErrUnknownMember
+}
+
+// postBestEffort sends a message that need not come.
+func (c *confirmation) postBestEffort(to string, kind byte, payload []byte) error {
+	if gossip := c.gossip.Load(); gossip != nil {
+		return gossip.SendBestEffort(to, kind, payload)
+	}
+	return cluster.ErrUnknownMember
+}
+
+// receive takes in the others' messages for as long as the protocol runs.
+func (c *confirmation) receive(messages <-chan cluster.Message) {
 	for {
 		select {
-		case <-ctx.Done():
+		case <-c.ended:
 			return
 		case m := <-messages:
 			c.run1(func(now confirm.Time) { c.take(now, m) })
 		}
 	}
+}
+
+// hear takes in a heartbeat that came by gossip's network.
+func (c *confirmation) hear(now confirm.Time, payload []byte) error {
+	hb, err := confirm.Decode(payload)
+	if err != nil {
+		return err
+	}
+	c.heard(now, hb)
+	return c.carryOut(c.node.Receive(now, hb))
+}
+
+// spread sends a heartbeat over gossip's network too, where that is another one
+// than the VIPs': then neither network's failure alone silences a node. What is
+// lost there is not missed.
+func (c *confirmation) spread(hb *confirm.Heartbeat) {
+	gossip := c.gossip.Load()
+	if gossip == nil {
+		return
+	}
+	payload, err := hb.Append(nil)
+	for _, name := range c.reachable {
+		switch {
+		case err != nil:
+		case len(payload) <= cluster.MaxBestEffort:
+			err = gossip.SendBestEffort(name, messageBeat, payload)
+		default:
+			err = gossip.Send(name, messageBeat, payload)
+		}
+	}
+	if err != nil {
+		c.log.Debug("a heartbeat was not sent over gossip's network", "err", err)
+	}
+}
+
+// apart says whether gossip has a network of its own: its address is not on the
+// VIPs' interface.
+func apart(nic netlink.Link, bind netip.Addr) (bool, error) {
+	addrs, err := netlink.AddrList(nic, netlink.FAMILY_ALL)
+	if err != nil {
+		return false, fmt.Errorf("list the addresses of %s: %w", nic.Attrs().Name, err)
+	}
+	return !slices.ContainsFunc(addrs, func(a netlink.Addr) bool {
+		one, ok := netip.AddrFromSlice(a.IP)
+		return ok && one.Unmap() == bind.Unmap()
+	}), nil
 }
 
 // take takes in one message. What cannot be understood is another release's, or
@@ -40,6 +114,8 @@ func (c *confirmation) take(now confirm.Time, m cluster.Message) {
 		err = c.halfOpen.receive(now, m.Payload)
 	case messageEcho:
 		err = c.halfOpen.echoed(m.Payload)
+	case messageBeat:
+		err = c.hear(now, m.Payload)
 	case messageSticky:
 		err = c.ifSticky(func(s *stickiness) error { return s.receive(now, m.Payload) })
 	case messageRemembered:

@@ -32,21 +32,21 @@ type settling struct {
 // post sends a message to another node; what it cannot send is lost.
 type post func(to string, kind byte, payload []byte) error
 
-// newSettling begins with every bucket of the TCP rules unsettled: an earlier
-// process may have left connections.
+// newSettling begins with every bucket unsettled whose flows can be told, those of
+// TCP and of rules that forward: an earlier process may have left connections.
 func newSettling(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID, boot uint64, send post, log *slog.Logger) (*settling, error) {
-	table, err := flows.Open(addresses(cfg.VIPs))
+	table, err := flows.Open(addresses(cfg.VIPs), cfg.Forwarded()...)
 	if err != nil {
 		return nil, err
 	}
-	var tcp []confirm.RuleID
+	var known []confirm.RuleID // whose flows can be told
 	for i, r := range cfg.Rules {
-		if r.Protocol == config.TCP {
-			tcp = append(tcp, ids[i])
+		if r.Protocol == config.TCP || r.Forward {
+			known = append(known, ids[i])
 		}
 	}
 	s := &settling{table: table, rules: rules, ids: ids, post: send, log: log}
-	node, actions := settle.New(cfg.Node, boot, settle.Params{}, tcp, bootTime())
+	node, actions := settle.New(cfg.Node, boot, settle.Params{}, known, bootTime())
 	s.node, s.unsettled, s.wake = node, actions.Unsettled, actions.Wake
 	return s, nil
 }

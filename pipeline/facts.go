@@ -1,6 +1,7 @@
 package pipeline
 
-// FlowState is what this machine's sockets say about a TCP packet. The kernel
+// FlowState is what this machine's sockets say about a TCP packet, and conntrack
+// about a TCP or UDP packet of a rule that forwards. The kernel
 // program counts by the same numbers (xsk/bpf/flows.h); a test holds the two
 // together.
 type FlowState uint8
@@ -10,7 +11,8 @@ const (
 	FlowNone FlowState = iota
 	// FlowListen is a socket that listens, and a packet without a SYN cookie of its.
 	FlowListen
-	// FlowKnown is a socket of the flow's own, half-open and closing ones too.
+	// FlowKnown is a socket of the flow's own, or an entry of conntrack's, half-open
+	// and closing ones too.
 	FlowKnown
 	// FlowTimeWait is a flow that was here and is over.
 	FlowTimeWait
@@ -29,10 +31,10 @@ func (s FlowState) known() bool { return s >= FlowKnown && s < FlowLen }
 // metadata: its flow counts as unknown, so that it is accepted only where no
 // flow need be known, and as fresh.
 type Facts struct {
-	// Flow is what a socket says about the packet.
+	// Flow is what a socket or conntrack says about the packet.
 	Flow FlowState
-	// HalfOpen says that another node has the flow's handshake half done; only
-	// packets that open a flow are asked about.
+	// HalfOpen says that another node has the flow's handshake half done, or a UDP
+	// flow of a rule that forwards; only packets that may open a flow are asked about.
 	HalfOpen bool
 	// Remembered says that this node has had the client and keeps it, Mine that no
 	// other node does, Elsewhere that another one does. Only packets that open a flow

@@ -134,6 +134,20 @@ func TestStandings(t *testing.T) {
 		{"syn", standing.judgeSYN, otherUnsettled, has, over, NotMine},
 		{"syn", standing.judgeSYN, otherUnsettled, wait, goodLease, NotMine},
 		{"syn", standing.judgeSYN, otherUnsettled, listen, goodLease, NotMine},
+
+		{"forwarded udp", standing.judgeForwardedUDP, mine, none, goodLease, Accepted},
+		{"forwarded udp", standing.judgeForwardedUDP, mine, halfOpen, goodLease, Accepted},
+		{"forwarded udp", standing.judgeForwardedUDP, mine, has, over, AcceptedKnown},
+		{"forwarded udp", standing.judgeForwardedUDP, mine, none, over, Fenced},
+		{"forwarded udp", standing.judgeForwardedUDP, mineUnsettled, none, goodLease, Accepted},
+		{"forwarded udp", standing.judgeForwardedUDP, mineUnsettled, has, over, AcceptedKnown},
+		{"forwarded udp", standing.judgeForwardedUDP, mineUnsettled, halfOpen, goodLease, HalfOpenElsewhere},
+		{"forwarded udp", standing.judgeForwardedUDP, mineUnsettled, halfOpen, over, Fenced},
+		{"forwarded udp", standing.judgeForwardedUDP, ask, none, goodLease, Parked},
+		{"forwarded udp", standing.judgeForwardedUDP, ask, has, over, AcceptedKnown},
+		{"forwarded udp", standing.judgeForwardedUDP, other, has, goodLease, NotMine},
+		{"forwarded udp", standing.judgeForwardedUDP, otherUnsettled, has, over, AcceptedKnown},
+		{"forwarded udp", standing.judgeForwardedUDP, otherUnsettled, none, goodLease, NotMine},
 	} {
 		if got := tt.judge(tt.bucket, tt.Facts, tt.Lease); got != tt.want {
 			t.Errorf("%s, %+v, %+v, lease good %v: %s, want %s", tt.kind, tt.bucket, tt.Facts, tt.good(), got, tt.want)

@@ -5,8 +5,9 @@ import (
 	"net/netip"
 )
 
-// HalfOpen are the TCP handshakes that other nodes have half done: their clients'
-// SYNs are left to those. It is never changed after NewHalfOpen.
+// HalfOpen are the TCP handshakes that other nodes have half done, and the UDP
+// flows that they forward: what their clients send is left to those. The two are
+// not told apart. It is never changed after NewHalfOpen.
 type HalfOpen map[flow]struct{}
 
 // NewHalfOpen returns the set of some handshakes, each given by client and

@@ -88,10 +88,13 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 		return s.judgeFlow(facts, lease)
 	}
 	var reason Reason
-	if p.protocol == protocolUDP {
-		reason = s.judgeUDP(lease)
-	} else {
+	switch {
+	case p.protocol != protocolUDP:
 		reason = s.judgeSYN(facts, lease)
+	case t.Forward[rule]:
+		reason = s.judgeForwardedUDP(facts, lease)
+	default:
+		reason = s.judgeUDP(lease)
 	}
 	if (reason == Accepted || reason == Parked || reason == AcceptedSticky || reason == ParkedSticky) && facts.late(lease.Now) {
 		return Late

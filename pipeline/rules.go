@@ -22,6 +22,8 @@ type Rules struct {
 	Affinities []config.Affinity
 	// Sticky says of each rule, by number, whether clients stay with their node.
 	Sticky []bool
+	// Forward says of each rule whether its flows are conntrack's.
+	Forward []bool
 	// Key is the secret of the bucket hash.
 	Key HashKey
 	// NIC is the interface's own address.
@@ -58,6 +60,7 @@ func Compile(vips []config.VIP, rules []config.Rule, key HashKey, nic config.MAC
 	for i := range rules {
 		r.Affinities = append(r.Affinities, rules[i].Affinity)
 		r.Sticky = append(r.Sticky, rules[i].Sticky > 0)
+		r.Forward = append(r.Forward, rules[i].Forward)
 	}
 	return r, nil
 }

@@ -122,22 +122,36 @@ func (s *slots) unindex(i int32) {
 	*link = s.at(i).chain
 }
 
-// flow is a TCP flow over IPv4: source and destination address, source and
+// flow is a TCP or UDP flow over IPv4: source and destination address, source and
 // destination port, as on the wire.
 type flow [12]byte
 
 // tcpFlow reads the flow out of a frame; ok is false if it is no TCP over IPv4.
 // It stands any frame, though only those that were judged before come here.
 func tcpFlow(frame []byte) (f flow, ok bool) {
+	f, protocol, ok := flowIn(frame)
+	return f, ok && protocol == protocolTCP
+}
+
+// flowIn is the same for TCP and UDP.
+func flowIn(frame []byte) (f flow, protocol uint8, ok bool) {
 	if len(frame) < ethernetLen+ipv4MinLen || binary.BigEndian.Uint16(frame[12:]) != etherTypeIPv4 {
-		return f, false
+		return f, 0, false
 	}
 	ip := frame[ethernetLen:]
 	headerLen := int(ip[0]&0x0f) * 4
-	if ip[9] != protocolTCP || headerLen < ipv4MinLen || len(ip) < headerLen+tcpMinLen {
-		return f, false
+	least := headerLen + udpLen
+	switch protocol = ip[9]; protocol {
+	case protocolTCP:
+		least = headerLen + tcpMinLen
+	case protocolUDP:
+	default:
+		return f, 0, false
+	}
+	if headerLen < ipv4MinLen || len(ip) < least {
+		return f, 0, false
 	}
 	copy(f[:8], ip[12:20])
 	copy(f[8:], ip[headerLen:headerLen+4])
-	return f, true
+	return f, protocol, true
 }

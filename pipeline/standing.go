@@ -81,6 +81,27 @@ func (s standing) judgeUDP(lease Lease) Reason {
 	return s.judgeOwner(lease)
 }
 
+// judgeForwardedUDP is the verdict on a UDP packet of a rule that forwards: who
+// has the flow keeps it, as with TCP. Any other packet opens one, since nothing
+// in it tells, but for those of flows that another node has said to have.
+func (s standing) judgeForwardedUDP(facts Facts, lease Lease) Reason {
+	switch {
+	case s.unsettled && facts.Flow.known():
+		return AcceptedKnown
+	case s.ask:
+		return Parked
+	case !s.mine:
+		return NotMine
+	case lease.good() && s.unsettled && facts.HalfOpen:
+		return HalfOpenElsewhere
+	case lease.good():
+		return Accepted
+	case facts.Flow.known():
+		return AcceptedKnown
+	}
+	return Fenced
+}
+
 // judgeOwner is the verdict where nothing counts but whose the bucket is.
 func (s standing) judgeOwner(lease Lease) Reason {
 	switch {

@@ -15,8 +15,20 @@ import (
 // Attach hooks the program into the interface and returns the mode that was
 // got. With config.XDPAuto, native is tried first, and why it failed is told
 // through fallback, which may be nil. driver is the interface's, as ethtool
-// names it.
+// names it. The hooks go with this process unless they are pinned (Pin).
 func (p *Program) Attach(ifi *net.Interface, driver string, mode config.XDPMode, fallback func(error)) (config.XDPMode, error) {
+	got, err := p.attachBest(ifi, driver, mode, fallback)
+	if err != nil {
+		err = errors.Join(err, p.hooks.close())
+		p.hooks = nil
+		return 0, err
+	}
+	p.hooks.Mode = got
+	return got, nil
+}
+
+func (p *Program) attachBest(ifi *net.Interface, driver string, mode config.XDPMode, fallback func(error)) (config.XDPMode, error) {
+	p.hooks = &Hooks{}
 	if mode != config.XDPGeneric {
 		err := p.attachNative(ifi, driver)
 		if err == nil {
@@ -45,7 +57,7 @@ func (p *Program) attachNative(ifi *net.Interface, driver string) error {
 		if err != nil {
 			return fmt.Errorf("a veth needs a tcx program beside native XDP (Linux 6.6): %w", err)
 		}
-		p.links = append(p.links, l)
+		p.hooks.tcx = l
 	}
 	return p.attach(ifi, link.XDPDriverMode)
 }
@@ -55,7 +67,7 @@ func (p *Program) attach(ifi *net.Interface, flags link.XDPAttachFlags) error {
 	if err != nil {
 		return err
 	}
-	p.links = append(p.links, l)
+	p.hooks.xdp = l
 	return nil
 }
 

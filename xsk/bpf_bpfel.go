@@ -126,12 +126,13 @@ type bpfRules struct {
 	Nic        uint64
 	Affinity   [256]uint8
 	Sticky     [256]uint8
+	Forward    [256]uint8
+	Forwards   uint32
 	Offload    uint32
 	Multiplier uint32
 	Vips       uint32
 	MaxParts   uint32
 	TestFlows  uint32
-	_          [4]byte
 }
 
 // Names of all BPF objects in the ELF.
@@ -154,6 +155,7 @@ const (
 	bpfVarArmed        = "armed"
 	bpfVarConf         = "conf"
 	bpfVarEnumsInBtf   = "enums_in_btf"
+	bpfVarHandover     = "handover"
 	bpfVarLeaseBoot    = "lease_boot"
 	bpfVarLeaseJiffies = "lease_jiffies"
 	bpfVarPartOfRule   = "part_of_rule"
@@ -232,6 +234,7 @@ type bpfVariableSpecs struct {
 	Armed        *ebpf.VariableSpec `ebpf:"armed"`
 	Conf         *ebpf.VariableSpec `ebpf:"conf"`
 	EnumsInBtf   *ebpf.VariableSpec `ebpf:"enums_in_btf"`
+	Handover     *ebpf.VariableSpec `ebpf:"handover"`
 	LeaseBoot    *ebpf.VariableSpec `ebpf:"lease_boot"`
 	LeaseJiffies *ebpf.VariableSpec `ebpf:"lease_jiffies"`
 	PartOfRule   *ebpf.VariableSpec `ebpf:"part_of_rule"`
@@ -290,6 +293,7 @@ type bpfVariables struct {
 	Armed        *ebpf.Variable `ebpf:"armed"`
 	Conf         *ebpf.Variable `ebpf:"conf"`
 	EnumsInBtf   *ebpf.Variable `ebpf:"enums_in_btf"`
+	Handover     *ebpf.Variable `ebpf:"handover"`
 	LeaseBoot    *ebpf.Variable `ebpf:"lease_boot"`
 	LeaseJiffies *ebpf.Variable `ebpf:"lease_jiffies"`
 	PartOfRule   *ebpf.Variable `ebpf:"part_of_rule"`

@@ -12,7 +12,8 @@ import (
 // from each of 32 nodes (DESIGN §3).
 const MaxHalfOpen = 32 * 4096
 
-// Flow is a TCP flow to a VIP.
+// Flow is a TCP flow to a VIP, or a UDP flow of a rule that forwards: the program
+// does not tell the two apart.
 type Flow struct{ Client, VIP netip.AddrPort }
 
 // flowKey is struct flow_key (xsk/bpf/flows.h).
@@ -63,10 +64,10 @@ func (p *Program) SetHalfOpen(flows []Flow) error {
 }
 
 // SetTestFlow makes up what the program knows of a flow, in place of the
-// kernel's sockets: a pipeline.FlowState. The program must have been loaded with
-// Rules.TestFlows.
-func (p *Program) SetTestFlow(f Flow, state uint32) error {
-	if err := p.objects.TestFlows.Put(f.key(), state); err != nil {
+// kernel's sockets and of conntrack: a pipeline.FlowState for each. The program
+// must have been loaded with Rules.TestFlows.
+func (p *Program) SetTestFlow(f Flow, socket, entry uint8) error {
+	if err := p.objects.TestFlows.Put(f.key(), uint32(socket)|uint32(entry)<<8); err != nil {
 		return fmt.Errorf("make up a flow: %w", err)
 	}
 	return nil

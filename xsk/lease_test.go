@@ -21,7 +21,7 @@ func boottime(t testing.TB) int64 {
 }
 
 // ownAll is a program that has every bucket of TCP port 80, at offload full.
-func ownAll(t testing.TB) *Program {
+func ownAll(t testing.TB, change ...func(*Rules)) *Program {
 	t.Helper()
 	rules := rulesFor(ownMAC)
 	rules.Offload = uint32(config.OffloadFull)
@@ -33,10 +33,13 @@ func ownAll(t testing.TB) *Program {
 	}
 	rules.Tcp.Rule[1][0] = 0
 	rules.Affinity[0] = uint8(config.Session)
+	for _, c := range change {
+		c(rules)
+	}
 	p, err := LoadProgram(rules)
 	must(t, err)
 	t.Cleanup(func() { must(t, p.Close()) })
-	must(t, p.SetShare(wholeShare(), true))
+	must(t, p.SetShare(wholeShare()))
 	must(t, p.Arm())
 	return p
 }
@@ -175,7 +178,7 @@ func TestHalfOpenIsKept(t *testing.T) {
 	p := ownAll(t)
 	share := wholeShare()
 	share.Parts[0].Unsettled = share.Parts[0].Mine
-	must(t, p.SetShare(share, false))
+	must(t, p.SetShare(share))
 	must(t, p.SetLease(math.MaxInt64))
 	syn := tcpTo(t, vip.MAC, "198.18.0.100")
 	own := Flow{Client: netip.AddrPortFrom(clientIP.Addr(), 40000), VIP: netip.AddrPortFrom(vip.Address, 80)}
@@ -225,14 +228,17 @@ func BenchmarkSetShare(b *testing.B) {
 	for name, wait := range map[string]bool{"wait": true, "stale slot": false} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				must(b, p.SetShare(share, wait))
+				must(b, p.SetShare(share))
+				if wait {
+					must(b, p.Await())
+				}
 			}
 		})
 	}
 	b.Run("no wait", func(b *testing.B) {
 		for b.Loop() {
-			p.slots.stale = false // as after a change that waited
-			must(b, p.SetShare(share, false))
+			p.slots.stale = 0 // as after a change that waited
+			must(b, p.SetShare(share))
 		}
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 )
 
@@ -20,7 +19,7 @@ const MaxQueues = 256
 // Program is the XDP program in the kernel, with its maps.
 type Program struct {
 	objects  bpfObjects
-	links    []link.Link
+	hooks    *Hooks // nil while it is attached to nothing
 	slots    slots
 	nothing  *ebpf.Map         // what await puts in the place of itself
 	halfOpen map[Flow]struct{} // as the program has them
@@ -29,7 +28,8 @@ type Program struct {
 
 // LoadProgram puts the program into the kernel with a configuration, which is
 // constant from then on. It is attached to nothing yet, and takes no VIP's
-// traffic before Arm. rules may be changed afterwards.
+// traffic before Arm. rules may be changed afterwards. The error is
+// ErrNoConntrack if rules forward and the kernel cannot tell of their flows.
 func LoadProgram(rules *Rules) (*Program, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("lift the memory lock limit (RLIMIT_MEMLOCK): run as root or with CAP_SYS_RESOURCE: %w", err)
@@ -38,6 +38,15 @@ func LoadProgram(rules *Rules) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the XDP program: %w", err)
 	}
+	if rules.Forwards > 0 && rules.TestFlows == 0 {
+		if err := CheckForward(); err != nil {
+			return nil, fmt.Errorf("load the XDP program: %w", err)
+		}
+	}
+	return loadSpec(spec, rules)
+}
+
+func loadSpec(spec *ebpf.CollectionSpec, rules *Rules) (_ *Program, err error) {
 	if err := fit(spec, rules); err != nil {
 		return nil, fmt.Errorf("configure the XDP program: %w", err)
 	}
@@ -122,11 +131,14 @@ func (p *Program) Benchmark(packet []byte, repeat int) (time.Duration, error) {
 	return mean, err
 }
 
-// Close detaches the program and removes it from the kernel.
+// Close detaches the program, from pinned hooks too, and removes it from the
+// kernel.
 func (p *Program) Close() error {
-	var errs []error
-	for _, l := range p.links {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(append(errs, p.nothing.Close(), p.objects.Close())...)
+	return errors.Join(p.hooks.Remove(), p.nothing.Close(), p.objects.Close())
+}
+
+// Abandon gives the program up as the end of this process would: where its hooks
+// are pinned it goes on, and what it was last told holds.
+func (p *Program) Abandon() error {
+	return errors.Join(p.hooks.close(), p.nothing.Close(), p.objects.Close())
 }

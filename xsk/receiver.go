@@ -50,6 +50,9 @@ func openReceiver(ifindex, queue int, memory MemoryOptions) (*Receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	// asavie/xdp leaves it open for every program that this process starts, and
+	// for the one that it becomes; the queue would stay bound.
+	unix.CloseOnExec(socket.FD())
 	free := newFreeList(memory.Frames, memory.FrameSize)
 	return &Receiver{
 		socket: socket,

@@ -27,7 +27,7 @@ type Share struct {
 
 // The layout of xsk/bpf/share.h.
 const (
-	shareSlots = 2       // SLOTS
+	shareSlots = 4       // SLOTS
 	shareRules = 256 + 4 // places in part_of_rule
 	shareEcho  = 256     // the place of ICMP echo
 	partBytes  = 4 << 16 / 8
@@ -36,8 +36,10 @@ const (
 // partsOfRule is the program's part_of_rule.
 type partsOfRule [shareSlots][shareRules]uint16
 
-// slots are the room for two shares that take turns: one is judged by, the other
-// is written. They belong to one goroutine.
+// slots are the room for the shares that take turns: one is judged by, another is
+// written. Packets may still be judged by one that was judged by before, so that
+// with more than two, a share can follow another at once. They belong to one
+// goroutine.
 type slots struct {
 	parts  *ebpf.Map
 	index  *ebpf.Variable // part_of_rule
@@ -46,45 +48,40 @@ type slots struct {
 
 	partOf partsOfRule
 	next   int    // the slot to write
-	stale  bool   // packets may still be judged by what was in it
+	stale  int    // the slots before it that packets may still be judged by
 	value  []byte // scratch
 	fence  atomic.Uint32
 }
 
 // SetShare makes the program judge by a share, at one stroke; nil serves
-// nothing. With wait, no packet is judged by the old one any more when it
-// returns: to be asked for when the new one takes something away. One goroutine
-// at a time.
-func (p *Program) SetShare(s *Share, wait bool) error {
-	if err := p.setShare(s); err != nil {
-		return err
-	}
-	if !wait {
-		return nil
-	}
-	if err := p.await(); err != nil {
-		return err
-	}
-	p.slots.stale = false
-	return nil
-}
-
-func (p *Program) setShare(s *Share) error {
+// nothing. Packets that came before may be judged by the old one until Await
+// returns. One goroutine at a time.
+func (p *Program) SetShare(s *Share) error {
 	if s == nil {
 		if err := p.slots.choose(0); err != nil {
 			return fmt.Errorf("take this node's share from the XDP program: %w", err)
 		}
 		return nil
 	}
-	if p.slots.stale {
-		if err := p.await(); err != nil {
+	if p.slots.stale == shareSlots-1 {
+		if err := p.Await(); err != nil {
 			return err
 		}
-		p.slots.stale = false
 	}
 	if err := p.slots.write(s); err != nil {
 		return fmt.Errorf("give the XDP program this node's share: %w", err)
 	}
+	return nil
+}
+
+// Await returns when no packet is judged by an earlier share or lease any more: to
+// be asked for when one took something away. It takes 5 ms and more. One
+// goroutine at a time.
+func (p *Program) Await() error {
+	if err := p.await(); err != nil {
+		return err
+	}
+	p.slots.stale = 0
 	return nil
 }
 
@@ -118,7 +115,7 @@ func (s *slots) choose(slot uint32) error {
 	if err := s.chosen.Set(slot); err != nil {
 		return fmt.Errorf("choose a share: %w", err)
 	}
-	s.stale = true
+	s.stale = min(s.stale+1, shareSlots-1)
 	return nil
 }
 

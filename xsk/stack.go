@@ -29,9 +29,13 @@ type Stack struct {
 // OpenStack makes the pair, with as many queues as are bound. The redirection is
 // mirred's, not bpf_redirect's: only mirred's frames are left alone by generic
 // XDP, which would send them round for ever (netif_receive_generic_xdp,
-// net/core/dev.c).
+// net/core/dev.c). A pair of these names is taken for one of an earlier run, and
+// used again if it fits.
 func OpenStack(nic netlink.Link, queues int) (*Stack, error) {
 	attrs := nic.Attrs()
+	if s, err := adoptStack(attrs, queues); s != nil || err != nil {
+		return s, err
+	}
 	pair := &netlink.Veth{
 		LinkAttrs:        stackAttrs(attrs, queues),
 		PeerName:         StackOut,

@@ -78,6 +78,7 @@ func (n *Node) Stated() View { return n.stated }
 // PeerViews are the views of a peer's newest heartbeat.
 type PeerViews struct {
 	Name           string
+	Boot, Seq      uint64
 	Stated, Target ViewID
 }
 
@@ -88,10 +89,19 @@ func (n *Node) Peers() []PeerViews {
 	n.peerViews = n.peerViews[:0]
 	for _, p := range n.peers {
 		if p.last != nil && n.now.Sub(p.heard.at) < n.memory() {
-			n.peerViews = append(n.peerViews, PeerViews{p.name, p.last.Stated, p.last.Target})
+			n.peerViews = append(n.peerViews, PeerViews{p.name, p.last.Boot, p.last.Seq, p.last.Stated, p.last.Target})
 		}
 	}
 	return n.peerViews
+}
+
+// Preview returns what the next heartbeat will say, but for its number, which is
+// still the last one's, and its echoes.
+func (n *Node) Preview() *Heartbeat {
+	return &Heartbeat{
+		Name: n.name, Boot: n.boot, Seq: max(1, n.seq), Phase: n.phase, Lease: n.params.Lease,
+		Stated: n.stated.ID, Target: n.target.ID, Release: n.lease.Release, Meta: n.meta,
+	}
 }
 
 // Own returns the buckets that the stated view gives to this node.

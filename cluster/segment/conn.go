@@ -23,15 +23,22 @@ const headerLen = 14
 // kindLen is the length of the kind in bytes.
 const kindLen = 1
 
-// Kinds of frames: the byte after the Ethernet header, in clear. It is a hint for
-// the receiver's own scheduling and nothing else, so that forging it wins nothing.
+// Kind is what a frame is sent for: the byte after the Ethernet header, in clear.
+// Renewal or News is a hint for the receiver's own scheduling and nothing else, so
+// that forging it wins nothing.
+type Kind uint8
+
 const (
-	// kindRenewal frames are not waited for, but read when something else wakes
-	// the receiver, its own next heartbeat at the latest. So a node wakes up once
-	// per heartbeat interval, however many peers it has.
-	kindRenewal = 0
-	// kindNews frames wake the receiver.
-	kindNews = 1
+	// Renewal frames are not waited for, but read when something else wakes the
+	// receiver, its own next heartbeat at the latest. So a node wakes up once per
+	// heartbeat interval, however many peers it has.
+	Renewal Kind = iota
+	// News frames wake the receiver.
+	News
+	// Notice frames are no heartbeats, though they look the same: they say what
+	// the sender's next heartbeat will, while it is still making that come true.
+	// They wake the receiver, and must not be fed to the protocol.
+	Notice
 )
 
 // Conn sends and receives heartbeats on one interface. All its methods but
@@ -70,10 +77,10 @@ func Open(ifi *net.Interface, key [32]byte) (*Conn, error) {
 	if c.sealer, err = confirm.NewSealer(key); err != nil {
 		return nil, fmt.Errorf("heartbeats on %s: %w", ifi.Name, err)
 	}
-	if c.news, err = openSocket(ifi, kindNews); err != nil {
+	if c.news, err = openSocket(ifi, false); err != nil {
 		return nil, fmt.Errorf("heartbeats on %s: %w", ifi.Name, err)
 	}
-	if c.renewals, err = openSocket(ifi, kindRenewal); err != nil {
+	if c.renewals, err = openSocket(ifi, true); err != nil {
 		return nil, errors.Join(fmt.Errorf("heartbeats on %s: %w", ifi.Name, err), c.news.Close())
 	}
 	return c, nil
@@ -82,15 +89,10 @@ func Open(ifi *net.Interface, key [32]byte) (*Conn, error) {
 // broadcast is the Ethernet address of everybody.
 var broadcast = net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// Send broadcasts a heartbeat: this node's own or, relayed, another's. news says
-// that the receivers should look at it at once. A link that is down is no error:
-// the heartbeat is lost like any on a cut cable.
-func (c *Conn) Send(hb *confirm.Heartbeat, news bool) error {
-	kind := byte(kindRenewal)
-	if news {
-		kind = kindNews
-	}
-	frame, err := c.sealer.Seal(append(append(c.frame[:0], c.header[:]...), kind), hb)
+// Send broadcasts a heartbeat: this node's own or, relayed, another's. A link that
+// is down is no error: the heartbeat is lost like any on a cut cable.
+func (c *Conn) Send(hb *confirm.Heartbeat, kind Kind) error {
+	frame, err := c.sealer.Seal(append(append(c.frame[:0], c.header[:]...), byte(kind)), hb)
 	if err != nil {
 		return fmt.Errorf("send heartbeat: %w", err)
 	}
@@ -132,10 +134,10 @@ func (c *Conn) Interrupt() {
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
 
-// Receive hands over all heartbeats that wait, each sender's oldest first but for
+// Receive hands over all heartbeats and notices that wait, each sender's oldest first but for
 // news, which may come after younger renewals, and returns how many. It does not
 // block. What it hands over is the callee's.
-func (c *Conn) Receive(take func(*confirm.Heartbeat)) int {
+func (c *Conn) Receive(take func(*confirm.Heartbeat, Kind)) int {
 	received := 0
 	for _, s := range []*socket{c.renewals, c.news} {
 		for {
@@ -144,7 +146,7 @@ func (c *Conn) Receive(take func(*confirm.Heartbeat)) int {
 				break
 			}
 			if hb := c.open(c.buffer[:n]); hb != nil {
-				take(hb)
+				take(hb, Kind(c.buffer[headerLen]))
 				received++
 			}
 		}

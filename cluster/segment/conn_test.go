@@ -73,7 +73,7 @@ func receive(t *testing.T, c *Conn, n int) []*confirm.Heartbeat {
 		if err := c.Wait(deadline); err != nil || !time.Now().Before(deadline) {
 			t.Fatalf("%d of %d heartbeats, %v", len(got), n, err)
 		}
-		c.Receive(func(hb *confirm.Heartbeat) { got = append(got, hb) })
+		c.Receive(func(hb *confirm.Heartbeat, _ Kind) { got = append(got, hb) })
 	}
 	return got
 }
@@ -84,17 +84,17 @@ func TestHeartbeatsArriveInOrder(t *testing.T) {
 	var want []*confirm.Heartbeat
 	for seq := range uint64(200) {
 		want = append(want, heartbeat("a", seq+1))
-		if err := a.Send(want[seq], true); err != nil {
+		if err := a.Send(want[seq], News); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if diff := cmp.Diff(want, receive(t, b, len(want))); diff != "" {
 		t.Errorf("-sent +received:\n%s", diff)
 	}
-	if n := b.Receive(func(*confirm.Heartbeat) {}); n != 0 {
+	if n := b.Receive(func(*confirm.Heartbeat, Kind) {}); n != 0 {
 		t.Errorf("%d heartbeats more", n)
 	}
-	if err := b.Send(heartbeat("b", 1), true); err != nil {
+	if err := b.Send(heartbeat("b", 1), News); err != nil {
 		t.Fatal(err)
 	}
 	if got := receive(t, a, 1); got[0].Name != "b" {
@@ -107,7 +107,7 @@ func TestRenewalsWakeNobody(t *testing.T) {
 	p := newPair(t)
 	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
 	for seq := range uint64(3) {
-		if err := a.Send(heartbeat("a", seq+1), false); err != nil {
+		if err := a.Send(heartbeat("a", seq+1), Renewal); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -118,7 +118,7 @@ func TestRenewalsWakeNobody(t *testing.T) {
 	if waited := time.Since(began); waited < 50*time.Millisecond {
 		t.Errorf("woken after %v", waited)
 	}
-	if err := a.Send(heartbeat("a", 4), true); err != nil {
+	if err := a.Send(heartbeat("a", 4), News); err != nil {
 		t.Fatal(err)
 	}
 	var seqs []uint64
@@ -126,6 +126,28 @@ func TestRenewalsWakeNobody(t *testing.T) {
 		seqs = append(seqs, hb.Seq)
 	}
 	if diff := cmp.Diff([]uint64{1, 2, 3, 4}, seqs); diff != "" {
+		t.Errorf("-sent +received:\n%s", diff)
+	}
+}
+
+// TestNoticesAreToldApart: they wake, and the receiver sees what they are.
+func TestNoticesAreToldApart(t *testing.T) {
+	p := newPair(t)
+	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
+	want := []Kind{News, Notice, Renewal}
+	for i, kind := range want {
+		if err := a.Send(heartbeat("a", uint64(i+1)), kind); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := make([]Kind, len(want))
+	for n, deadline := 0, time.Now().Add(5*time.Second); n < len(want); {
+		if err := b.Wait(deadline); err != nil || !time.Now().Before(deadline) {
+			t.Fatalf("%d of %d, %v", n, len(want), err)
+		}
+		n += b.Receive(func(hb *confirm.Heartbeat, kind Kind) { got[hb.Seq-1] = kind })
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-sent +received:\n%s", diff)
 	}
 }
@@ -166,23 +188,23 @@ func TestStrangersAreCountedAndIgnored(t *testing.T) {
 	p := newPair(t)
 	b := p.open(p.b, farmKey)
 	stranger := p.open(p.a, [32]byte{9})
-	if err := stranger.Send(heartbeat("a", 1), true); err != nil {
+	if err := stranger.Send(heartbeat("a", 1), News); err != nil {
 		t.Fatal(err)
 	}
-	for _, payload := range [][]byte{{kindNews}, {kindNews, 1}, {kindRenewal}, bytes.Repeat([]byte{kindNews}, confirm.MaxSealed), {9, 9}, nil} {
+	for _, payload := range [][]byte{{byte(News)}, {byte(News), 1}, {byte(Renewal)}, bytes.Repeat([]byte{byte(News)}, confirm.MaxSealed), {9, 9}, nil} {
 		frame := append(append([]byte{}, stranger.header[:]...), payload...)
 		if _, err := stranger.news.conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	member := p.open(p.a, farmKey)
-	if err := member.Send(heartbeat("a", 2), true); err != nil {
+	if err := member.Send(heartbeat("a", 2), News); err != nil {
 		t.Fatal(err)
 	}
 	if got := receive(t, b, 1); got[0].Seq != 2 {
 		t.Errorf("received %v", got[0])
 	}
-	if want := (Counters{Received: 1, Foreign: 5}); b.Counters() != want {
+	if want := (Counters{Received: 1, Foreign: 6}); b.Counters() != want {
 		t.Errorf("counted %+v, want %+v", b.Counters(), want)
 	}
 }

@@ -17,14 +17,14 @@ import (
 // peers' heartbeats, with what the kernel counts for each.
 const receiveBuffer = 1 << 20
 
-// socket is a packet socket for frames of one kind.
+// socket is a packet socket for renewals, or for all other kinds of frames.
 type socket struct {
 	conn *packet.Conn
 	raw  syscall.RawConn
 }
 
-func openSocket(ifi *net.Interface, kind byte) (*socket, error) {
-	filter, err := bpf.Assemble(kindFilter(kind))
+func openSocket(ifi *net.Interface, renewals bool) (*socket, error) {
+	filter, err := bpf.Assemble(kindFilter(renewals))
 	if err != nil {
 		return nil, fmt.Errorf("assemble the socket filter: %w", err)
 	}
@@ -42,15 +42,19 @@ func openSocket(ifi *net.Interface, kind byte) (*socket, error) {
 	return s, nil
 }
 
-// kindFilter is a classic BPF program that lets in frames of the EtherType and of
-// one kind. It is put on the socket before it is bound, so that nothing else ever
-// waits in it.
-func kindFilter(kind byte) []bpf.Instruction {
+// kindFilter is a classic BPF program that lets in frames of the EtherType, and of
+// them renewals or all others. It is put on the socket before it is bound, so that
+// nothing else ever waits in it.
+func kindFilter(renewals bool) []bpf.Instruction {
+	condition := bpf.JumpNotEqual
+	if renewals {
+		condition = bpf.JumpEqual
+	}
 	return []bpf.Instruction{
 		bpf.LoadAbsolute{Off: 12, Size: 2},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: EtherType, SkipFalse: 3},
 		bpf.LoadAbsolute{Off: headerLen, Size: kindLen},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(kind), SkipFalse: 1},
+		bpf.JumpIf{Cond: condition, Val: uint32(Renewal), SkipFalse: 1},
 		bpf.RetConstant{Val: headerLen + kindLen + confirm.MaxSealed + 1},
 		bpf.RetConstant{Val: 0},
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"thresher/farm"
 	"thresher/health"
 )
 
@@ -28,7 +29,8 @@ func newCheck() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "ok: %s: node %s, VIPs: %d, rules: %d\n", file.path, cfg.Node, len(cfg.VIPs), len(cfg.Rules))
 			failed := false
-			for _, f := range append(facts.Findings(cfg.Datapath.XDP), health.OwnAddress(cfg.Cluster.Bind.Addr())) {
+			findings := append(facts.Findings(cfg.Datapath.XDP), health.OwnAddress(cfg.Cluster.Bind.Addr()))
+			for _, f := range append(findings, farm.ForwardFindings(cfg)...) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 				failed = failed || f.Level == health.LevelError
 			}

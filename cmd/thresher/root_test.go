@@ -28,6 +28,8 @@ func (f *fakeFarm) Status() console.Status {
 
 func (f *fakeFarm) Start(context.Context) error { f.state = console.Up; return nil }
 
+func (f *fakeFarm) Restart(_ context.Context, ready func()) error { ready(); return nil }
+
 func (f *fakeFarm) Stop(context.Context) error { f.state = console.Stopped; return nil }
 
 func (f *fakeFarm) Drain(context.Context, time.Duration) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 
 func newRun() *cobra.Command {
 	var file configFlags
+	var handOver bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run this machine's node of the farm",
@@ -26,11 +28,31 @@ func newRun() *cobra.Command {
 				return err
 			}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			return farm.Run(cmd.Context(), cfg, log)
+			self, err := file.self()
+			if err != nil {
+				return err
+			}
+			self.HandOver = handOver
+			return farm.Run(cmd.Context(), cfg, log, self)
 		},
 	}
 	file.add(cmd)
+	cmd.Flags().BoolVar(&handOver, "hand-over", false,
+		"at the end leave everything in place, for a process that starts at once to go on with")
 	return cmd
+}
+
+// self is how the daemon can run its program anew.
+func (f *configFlags) self() (farm.Self, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return farm.Self{}, fmt.Errorf("find this program's file: %w", err)
+	}
+	check := []string{"check", "--config", f.path}
+	for _, pair := range f.set {
+		check = append(check, "--set", pair)
+	}
+	return farm.Self{Program: program, Args: os.Args, Check: check}, nil
 }
 
 // configFlags name the configuration file, and what stands above it.

@@ -4,6 +4,11 @@
 // (sock_diag(7), linux/inet_diag.h) and lets the kernel leave out what is not
 // for a VIP. A socket costs no allocation.
 //
+// Of rules whose packets the node forwards, flows are no sockets but conntrack's
+// entries, TCP and UDP. It asks for those by NETLINK_NETFILTER
+// (linux/netfilter/nfnetlink_conntrack.h), by the destination that the client
+// sent to. An entry costs no allocation either.
+//
 // It sees the network namespace that [Open] was called in.
 //
 // A dump is no snapshot. A socket that lasts as long as the dump is listed, but

@@ -10,24 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AddAddress adds an address to an interface, after recording it; adding one
-// that this journal has recorded does nothing. An address that is on the machine
+// AddAddress adds an address to an interface, after recording it; one that this
+// journal has recorded is added if it has gone since. An address that is on the machine
 // already, on any interface, is an error: removing it afterwards would take away
 // something that is not ours. An IPv6 address is added without duplicate address
 // detection (IFA_F_NODAD), since every node of the farm has it.
 func (j *Journal) AddAddress(link string, prefix netip.Prefix) error {
-	e := Entry{Kind: kindAddress, Link: link, Prefix: prefix}
+	e := Entry{Kind: KindAddress, Link: link, Prefix: prefix}
 	if err := e.check(); err != nil {
 		return err
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.holds(e) {
-		return nil
-	}
 	l, err := netlink.LinkByName(link)
 	if err != nil {
 		return fmt.Errorf("add address %v to %s: %w", prefix, link, err)
+	}
+	if j.holds(e) {
+		if err := netlink.AddrAdd(l, netlinkAddr(prefix)); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("add address %v to %s: %w%s", prefix, link, err, cureOf(err))
+		}
+		return nil
 	}
 	if err := mustBeFree(prefix.Addr()); err != nil {
 		return err

@@ -4,8 +4,9 @@
 // that after a crash at any moment the next start, or `thresher clean`, finds
 // what there may be to undo. Undoing what was recorded but never came to be is
 // harmless. The changes are: a sysctl set, an address added to an interface, an
-// interface created. The filter entry for a VMAC needs no journal: it belongs to
-// a socket, and goes with the process (filter.go).
+// interface created, a further Ethernet address accepted by one. Where the driver
+// does not take the last, a socket's entry does, which needs no journal: it goes
+// with the process (filter.go).
 //
 // Everything acts on the network namespace of the calling thread.
 package host

@@ -7,15 +7,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/netip"
 	"strings"
 )
 
-// The kinds of change that a journal can hold.
+// The kinds of change that a journal can hold: Entry.Kind.
 const (
-	kindSysctl  = "sysctl"
-	kindAddress = "address"
-	kindLink    = "link"
+	KindSysctl  = "sysctl"
+	KindAddress = "address"
+	KindLink    = "link"
+	KindMAC     = "mac"
 )
 
 // formatVersion is the version of the journal's format. A journal of another
@@ -32,28 +34,34 @@ var ErrDamaged = errors.New("journal damaged")
 
 // Entry is one change to the machine, with what it takes to undo it.
 type Entry struct {
-	// Kind is "sysctl", "address" or "link"; it says which other fields count.
+	// Kind is "sysctl", "address", "link" or "mac"; it says which other fields
+	// count.
 	Kind string `json:"kind"`
 	// Name is a sysctl's path under /proc/sys, with slashes, since a name of an
 	// interface may have dots in it (as sysctl(8) allows).
 	Name string `json:"name,omitempty"`
 	// Old is the sysctl's value before the change.
 	Old string `json:"old,omitempty"`
-	// Link is the interface that got an address, or that was created.
+	// Link is the interface that got an address, of either kind, or that was
+	// created.
 	Link string `json:"link,omitempty"`
 	// Prefix is the address that was added.
 	Prefix netip.Prefix `json:"prefix,omitzero"`
+	// MAC is the Ethernet address that the interface was made to accept.
+	MAC string `json:"mac,omitempty"`
 }
 
 // String says what the change was.
 func (e Entry) String() string {
 	switch e.Kind {
-	case kindSysctl:
+	case KindSysctl:
 		return fmt.Sprintf("sysctl %s, before %q", e.Name, e.Old)
-	case kindAddress:
+	case KindAddress:
 		return fmt.Sprintf("address %v on %s", e.Prefix, e.Link)
-	case kindLink:
+	case KindLink:
 		return "interface " + e.Link
+	case KindMAC:
+		return fmt.Sprintf("frames to %s on %s", e.MAC, e.Link)
 	}
 	return "change of unknown kind " + e.Kind
 }
@@ -62,14 +70,19 @@ func (e Entry) String() string {
 // the file is read by root, and might have been written by somebody else.
 func (e Entry) check() error {
 	switch e.Kind {
-	case kindSysctl:
+	case KindSysctl:
 		return checkSysctlName(e.Name)
-	case kindAddress:
+	case KindAddress:
 		if !e.Prefix.IsValid() || e.Prefix.Addr().Is4In6() {
 			return errors.New("address entry without a valid prefix")
 		}
 		return checkLinkName(e.Link)
-	case kindLink:
+	case KindLink:
+		return checkLinkName(e.Link)
+	case KindMAC:
+		if mac, err := net.ParseMAC(e.MAC); err != nil || len(mac) != 6 {
+			return fmt.Errorf("%q is no Ethernet address", e.MAC)
+		}
 		return checkLinkName(e.Link)
 	}
 	return fmt.Errorf("unknown kind of change %q", e.Kind)

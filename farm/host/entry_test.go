@@ -45,9 +45,9 @@ func FuzzDecode(f *testing.F) {
 
 func TestEntriesSayWhatTheyAre(t *testing.T) {
 	for want, e := range map[string]Entry{
-		`sysctl net/ipv4/x, before "0"`: {Kind: kindSysctl, Name: "net/ipv4/x", Old: "0"},
-		"address 192.0.2.100/32 on lo":  {Kind: kindAddress, Link: "lo", Prefix: vip4},
-		"interface thr0":                {Kind: kindLink, Link: "thr0"},
+		`sysctl net/ipv4/x, before "0"`: {Kind: KindSysctl, Name: "net/ipv4/x", Old: "0"},
+		"address 192.0.2.100/32 on lo":  {Kind: KindAddress, Link: "lo", Prefix: vip4},
+		"interface thr0":                {Kind: KindLink, Link: "thr0"},
 		"change of unknown kind disk":   {Kind: "disk"},
 	} {
 		if got := e.String(); got != want {

@@ -9,7 +9,7 @@ import (
 )
 
 func TestADamagedFileIsRefusedWithItsCure(t *testing.T) {
-	whole, err := encode(state{Version: formatVersion, Boot: "b", Entries: []Entry{{Kind: kindAddress, Link: "lo", Prefix: vip4}}})
+	whole, err := encode(state{Version: formatVersion, Boot: "b", Entries: []Entry{{Kind: KindAddress, Link: "lo", Prefix: vip4}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestADamagedFileIsRefusedWithItsCure(t *testing.T) {
 
 func TestChangesOfAnEarlierBootAreForgotten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "restore.json")
-	err := writeState(path, state{Version: formatVersion, Boot: "earlier", Entries: []Entry{{Kind: kindLink, Link: "thr0"}}})
+	err := writeState(path, state{Version: formatVersion, Boot: "earlier", Entries: []Entry{{Kind: KindLink, Link: "thr0"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestChangesOfAnEarlierBootAreForgotten(t *testing.T) {
 
 func TestTheFileIsTheOwnersAlone(t *testing.T) {
 	j, path := journalIn(t)
-	if err := j.record(Entry{Kind: kindLink, Link: "thr0"}); err != nil {
+	if err := j.record(Entry{Kind: KindLink, Link: "thr0"}); err != nil {
 		t.Fatal(err)
 	}
 	for p, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700} {

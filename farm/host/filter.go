@@ -34,6 +34,16 @@ func OpenMACFilter(ifindex int, mac config.MAC) (*MACFilter, error) {
 	return &MACFilter{fd}, nil
 }
 
+// InheritMACFilter goes on with the filter that this process had before it ran
+// its program anew.
+func InheritMACFilter(fd int) *MACFilter {
+	unix.CloseOnExec(fd)
+	return &MACFilter{fd}
+}
+
+// Descriptor is the filter's own, for InheritMACFilter.
+func (f *MACFilter) Descriptor() int { return f.fd }
+
 // membership is packet(7)'s request; a group address has a list of its own.
 func membership(ifindex int, mac config.MAC) *unix.PacketMreq {
 	m := &unix.PacketMreq{Ifindex: int32(ifindex), Type: unix.PACKET_MR_UNICAST, Alen: uint16(len(mac))}

@@ -50,29 +50,43 @@ func (j *Journal) Entries() []Entry {
 // that is gone already counts as undone. It goes on after an error; what could
 // not be undone stays in the journal, and the errors come back joined.
 func (j *Journal) Undo() error {
+	return j.UndoExcept(func(Entry) bool { return false })
+}
+
+// UndoExcept is Undo for the changes that keep does not want. Those that it does
+// stay made and recorded: to make them again does no more than to see to it that
+// they are there.
+func (j *Journal) UndoExcept(keep func(Entry) bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var failed []error
 	var left []Entry
 	for _, e := range slices.Backward(j.state.Entries) {
-		if err := undo(e); err != nil {
+		if keep(e) {
+			left = append(left, e)
+		} else if err := undo(e); err != nil {
 			failed = append(failed, fmt.Errorf("undo %v: %w", e, err))
 			left = append(left, e)
 		}
 	}
 	slices.Reverse(left)
+	if len(left) == len(j.state.Entries) && len(left) > 0 {
+		return errors.Join(failed...) // as it was
+	}
 	j.state.Entries = left
 	return errors.Join(append(failed, j.save())...)
 }
 
 func undo(e Entry) error {
 	switch e.Kind {
-	case kindSysctl:
+	case KindSysctl:
 		return restoreSysctl(e.Name, e.Old)
-	case kindAddress:
+	case KindAddress:
 		return removeAddress(e.Link, e.Prefix)
-	case kindLink:
+	case KindLink:
 		return deleteVeth(e.Link)
+	case KindMAC:
+		return refuseMAC(e.Link, e.MAC)
 	}
 	return fmt.Errorf("unknown kind of change %q", e.Kind)
 }

@@ -12,7 +12,7 @@ import (
 // of this name; deleting that end deletes both. An interface of that name that
 // exists already is an error, since Undo would delete it.
 func (j *Journal) RecordLink(name string) error {
-	e := Entry{Kind: kindLink, Link: name}
+	e := Entry{Kind: KindLink, Link: name}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.holds(e) {

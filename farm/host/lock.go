@@ -42,6 +42,16 @@ func Acquire(dir string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
+// InheritLock goes on with the lock that this process had before it ran its
+// program anew: the kernel's lock belongs to the open file (flock(2)).
+func InheritLock(fd int) *Lock {
+	unix.CloseOnExec(fd)
+	return &Lock{os.NewFile(uintptr(fd), "lock")}
+}
+
+// Descriptor is the lock's own, for InheritLock.
+func (l *Lock) Descriptor() int { return int(l.file.Fd()) }
+
 // Release gives the lock back. The file stays: removing it could take away the
 // one that a third process has just locked.
 func (l *Lock) Release() error {

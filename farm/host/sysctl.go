@@ -33,7 +33,7 @@ func (j *Journal) SetSysctl(name, value string) error {
 	if old == value {
 		return nil
 	}
-	return j.make(Entry{Kind: kindSysctl, Name: name, Old: old}, func() error {
+	return j.make(Entry{Kind: KindSysctl, Name: name, Old: old}, func() error {
 		return writeSysctl(name, value)
 	})
 }

@@ -59,7 +59,11 @@ func Engines() []string {
 	for _, e := range engine.All("") {
 		names = append(names, e.Name)
 	}
-	return append(names, pipelineAlone)
+	names = append(names, pipelineAlone)
+	for _, c := range contestants(Options{}) {
+		names = append(names, c.name)
+	}
+	return names
 }
 
 // Describe returns a scenario's title by its name.

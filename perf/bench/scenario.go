@@ -19,6 +19,8 @@ type scenario struct {
 	groups func(o Options) []group
 	// derive computes further samples of a group from those that were measured.
 	derive func(rows []report.Row)
+	// maxRuns bounds how often each row is measured; 0 for as often as asked.
+	maxRuns int
 }
 
 // scenarios lists all of them in the order in which they run.
@@ -27,7 +29,7 @@ func scenarios() []scenario {
 		rejectScenario(), acceptScenario(), mixedScenario(),
 		verdictScenario(), pipelineScenario(), rulesScenario(),
 		latencyScenario(), httpScenario(), bulkScenario(),
-		idleScenario(), memoryScenario(),
+		idleScenario(), memoryScenario(), failoverScenario(),
 	}
 }
 
@@ -83,6 +85,9 @@ func (s scenario) runGroup(ctx context.Context, o Options, g group) []report.Row
 		rows[i] = report.Row{Engine: r.name, Title: r.title, Case: g.label}
 		trials[i] = begin(ctx, r, &rows[i])
 	}
+	if s.maxRuns > 0 {
+		o.Runs = min(o.Runs, s.maxRuns)
+	}
 	for run := range o.Runs {
 		s.tell(o, g, run)
 		for i, t := range trials {
@@ -93,6 +98,9 @@ func (s scenario) runGroup(ctx context.Context, o Options, g group) []report.Row
 	}
 	for i, t := range trials {
 		if t != nil {
+			if watched, ok := t.(interface{ timeline() *report.Timeline }); ok {
+				rows[i].Timeline = watched.timeline()
+			}
 			note(&rows[i], t.close())
 		}
 	}

@@ -86,7 +86,8 @@ func (d *demo) start(ctx context.Context) error {
 		if _, err := node.StartHTTP(":80", nil); err != nil {
 			return err
 		}
-		yaml, err := node.NodeConfig(lab.FarmOptions{TCPPorts: []int{80}, KeyFile: keyFile})
+		// The kill is to be the loss of a machine: nothing of the node goes on.
+		yaml, err := node.NodeConfig(lab.FarmOptions{TCPPorts: []int{80}, KeyFile: keyFile, Unpinned: true})
 		if err != nil {
 			return err
 		}

@@ -21,14 +21,22 @@ type FarmOptions struct {
 	// Sticky is how long clients of the rule web stay with their node; empty leaves
 	// it out.
 	Sticky string
+	// Forward is of both rules.
+	Forward bool
 	// KeyFile is the farm's key file; empty writes insecure: true.
 	KeyFile string
 	// Profile of the failure detection; empty leaves it to the daemon.
 	Profile string
+	// Partition is what the sides of a split do, serve or majority; empty leaves it
+	// to the daemon.
+	Partition string
 	// Offload and XDP of the datapath; empty leaves them to the daemon.
 	Offload, XDP string
 	// Queues to bind; 0 leaves it to the daemon.
 	Queues int
+	// Unpinned ties the kernel program to the daemon, so that a killed daemon is
+	// the loss of the node's packet path, too.
+	Unpinned bool
 }
 
 // farmConfig is the configuration's template: only keys of DESIGN §8, and none
@@ -39,10 +47,10 @@ vips:
   - {address: {{.VIP}}, mode: flood}
 rules:
 {{- with .Options.TCPPorts}}
-  - {name: web, protocol: tcp, ports: [{{list .}}]{{$.Affinity}}{{$.Sticky}}}
+  - {name: web, protocol: tcp, ports: [{{list .}}]{{$.Affinity}}{{$.Forward}}{{$.Sticky}}}
 {{- end}}
 {{- with .Options.UDPPorts}}
-  - {name: udp, protocol: udp, ports: [{{list .}}]{{$.Affinity}}}
+  - {name: udp, protocol: udp, ports: [{{list .}}]{{$.Affinity}}{{$.Forward}}}
 {{- end}}
 default: deny
 cluster:
@@ -55,6 +63,9 @@ cluster:
 {{- end}}
 {{- with .Options.Profile}}
   profile: {{.}}
+{{- end}}
+{{- with .Options.Partition}}
+  partition: {{.}}
 {{- end}}
 {{- with .Datapath}}
 datapath: {{"{"}}{{.}}}
@@ -80,6 +91,7 @@ func (n *Node) NodeConfig(o FarmOptions) (string, error) {
 		"Join":     strings.Join(peers, ", "),
 		"Affinity": pair(", affinity: ", o.Affinity),
 		"Sticky":   pair(", sticky: ", o.Sticky),
+		"Forward":  map[bool]string{true: ", forward: true"}[o.Forward],
 		"Datapath": o.datapath(),
 		"API":      "unix://" + n.Socket(),
 		"RunDir":   n.Dir, "StateDir": n.Dir,
@@ -106,6 +118,9 @@ func (o FarmOptions) datapath() string {
 	}
 	if o.Queues != 0 {
 		keys = append(keys, fmt.Sprintf("queues: %d", o.Queues))
+	}
+	if o.Unpinned {
+		keys = append(keys, "pin: false")
 	}
 	return strings.Join(keys, ", ")
 }

@@ -32,12 +32,12 @@ func TestNodeConfig(t *testing.T) {
 			"cluster": map[string]any{"insecure": true},
 		}},
 		{"everything", FarmOptions{TCPPorts: []int{80, 443}, UDPPorts: []int{53}, Affinity: "session", KeyFile: "/tmp/x/key",
-			Profile: "fast", Offload: "none", XDP: "generic", Queues: 2}, map[string]any{
+			Profile: "fast", Partition: "majority", Offload: "none", XDP: "generic", Queues: 2}, map[string]any{
 			"rules": []any{
 				map[string]any{"name": "web", "protocol": "tcp", "ports": []any{80, 443}, "affinity": "session"},
 				map[string]any{"name": "udp", "protocol": "udp", "ports": []any{53}, "affinity": "session"},
 			},
-			"cluster":  map[string]any{"key_file": "/tmp/x/key", "profile": "fast"},
+			"cluster":  map[string]any{"key_file": "/tmp/x/key", "profile": "fast", "partition": "majority"},
 			"datapath": map[string]any{"offload": "none", "xdp": "generic", "queues": 2},
 		}},
 	}

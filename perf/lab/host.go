@@ -68,6 +68,9 @@ func newHost(name, dir string) (*Host, error) {
 
 // enter makes the namespace and all that must be made inside it.
 func (h *Host) enter() error {
+	if err := ownMounts(); err != nil {
+		return err
+	}
 	var err error
 	if h.ns, err = netns.New(); err != nil {
 		return fmt.Errorf("unshare: %w", err)

@@ -37,7 +37,7 @@ func Available() error {
 		return errors.New("network namespaces need root: run it with sudo")
 	}
 	result := make(chan error)
-	onFreshThread(func() { result <- unix.Unshare(unix.CLONE_NEWNET) })
+	onFreshThread(func() { result <- unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS) })
 	if err := <-result; err != nil {
 		return fmt.Errorf("cannot make network namespaces: %w (in a container: give it CAP_SYS_ADMIN and CAP_NET_ADMIN)", err)
 	}

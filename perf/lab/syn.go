@@ -129,6 +129,18 @@ func sendFrame(conn *packet.Conn, frame []byte, to config.MAC) error {
 
 // frame builds the SYN with that index.
 func (s SYNs) frame(buf gopacket.SerializeBuffer, index int, from config.MAC) error {
+	return s.segment(buf, index, from, func(tcp *layers.TCP) {
+		tcp.SYN = true
+		tcp.Options = []layers.TCPOption{{
+			OptionType: layers.TCPOptionKindMSS, OptionLength: 4,
+			OptionData: []byte{1460 >> 8, 1460 & 0xff},
+		}}
+	})
+}
+
+// segment builds a segment with that index's ends and number, made what it is by
+// become.
+func (s SYNs) segment(buf gopacket.SerializeBuffer, index int, from config.MAC, become func(*layers.TCP)) error {
 	source := s.From[index]
 	eth := &layers.Ethernet{
 		SrcMAC: from.HardwareAddr(), DstMAC: s.MAC.HardwareAddr(),
@@ -140,12 +152,9 @@ func (s SYNs) frame(buf gopacket.SerializeBuffer, index int, from config.MAC) er
 	}
 	tcp := &layers.TCP{
 		SrcPort: layers.TCPPort(source.Port()), DstPort: layers.TCPPort(s.To.Port()),
-		Seq: s.SYN(index).Seq, SYN: true, Window: 64240,
-		Options: []layers.TCPOption{{
-			OptionType: layers.TCPOptionKindMSS, OptionLength: 4,
-			OptionData: []byte{1460 >> 8, 1460 & 0xff},
-		}},
+		Seq: s.SYN(index).Seq, Window: 64240,
 	}
+	become(tcp)
 	if err := tcp.SetNetworkLayerForChecksum(ip); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ var pageText string
 // tables and as plots, in light and dark as the reader's system has it.
 func (r *Report) WriteHTML(w io.Writer) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"number": number, "ratio": ratio, "charts": charts, "join": strings.Join,
+		"number": number, "ratio": ratio, "charts": charts, "strips": strips, "join": strings.Join,
 	}).Parse(pageText)
 	if err != nil {
 		return err

@@ -85,6 +85,9 @@ type Row struct {
 	// Samples are the measured values by metric, in the order of measuring: the
 	// i-th samples of all engines were taken one right after another.
 	Samples map[string][]float64 `json:"samples,omitempty"`
+	// Timeline shows what happened around an event, in the last run; nil where
+	// there was none.
+	Timeline *Timeline `json:"timeline,omitempty"`
 	// Summaries are computed from Samples by Summarize.
 	Summaries map[string]Summary `json:"summaries,omitempty"`
 }

@@ -2,7 +2,7 @@
 /*
  * What the program found out about a packet that it hands to a socket: eight
  * bytes of metadata before the packet, package pipeline's Facts. Every TCP packet
- * is looked up, also where the program's own verdict needed no lookup: the
+ * is looked up, and UDP of rules that forward, also where the program's own verdict needed no lookup: the
  * reader may judge by a newer share, or when the lease is over.
  */
 #pragma once
@@ -13,6 +13,7 @@
 #include <linux/tcp.h>
 #include <bpf/bpf_helpers.h>
 
+#include "conntrack.h"
 #include "flows.h"
 #include "judge.h"
 
@@ -58,22 +59,42 @@ static __always_inline __u8 client_facts(const struct iphdr *ip, const struct tc
 /* Time and half-open handshakes are of use to packets alone that open a flow. The
  * packet's TCP header may be one in name alone: whoever reads the facts checks
  * the packet before it uses them. */
-static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
-				     struct facts *facts)
+static __always_inline void look_up_tcp(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
+					struct facts *facts)
 {
 	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
 
-	if (ip->protocol == IPPROTO_UDP)
-		facts->time = facts_time();
-	if (ip->protocol != IPPROTO_TCP || ip->ihl < 5 || (const void *)(tcp + 1) > end)
+	if (ip->ihl < 5 || (const void *)(tcp + 1) > end)
 		return;
-	facts->flow = flow_of(ctx, ip, tcp);
+	facts->flow = tcp_flow(ctx, ip, tcp, forwards(rule_of(&conf.tcp, vip, tcp->dest)));
 	if (!opens(tcp))
 		return;
 	facts->time = facts_time();
 	facts->flags = client_facts(ip, tcp, vip);
-	if (half_open_elsewhere(ip, tcp))
+	if (half_open_elsewhere(ip, (const void *)tcp))
 		facts->flags |= FACTS_HALF_OPEN;
+}
+
+static __always_inline void look_up_udp(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
+					struct facts *facts)
+{
+	const struct ports *ports = (const void *)ip + ip->ihl * 4;
+
+	facts->time = facts_time();
+	if (ip->ihl < 5 || (const void *)(ports + 1) > end || !forwards(rule_of(&conf.udp, vip, ports->dst)))
+		return;
+	facts->flow = entry(ctx, ip, ports);
+	if (half_open_elsewhere(ip, ports))
+		facts->flags = FACTS_HALF_OPEN;
+}
+
+static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
+				    struct facts *facts)
+{
+	if (ip->protocol == IPPROTO_TCP)
+		look_up_tcp(ctx, ip, end, vip, facts);
+	else if (ip->protocol == IPPROTO_UDP)
+		look_up_udp(ctx, ip, end, vip, facts);
 }
 
 /* Writes the metadata. Some drivers have no room for it: the packet is handed

@@ -12,6 +12,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "conntrack.h"
 #include "judge.h"
 #include "lease.h"
 #include "maps.h"
@@ -74,6 +75,23 @@ static __always_inline enum reason fence_client(const struct iphdr *ip, const vo
 	return ACCEPTED_STICKY;
 }
 
+/* Whether it is UDP of a rule that forwards, and conntrack has its flow: then it
+ * opens none. */
+static __always_inline int goes_on(struct __sk_buff *skb, const struct ethhdr *eth, const void *end)
+{
+	const struct iphdr *ip = (const void *)(eth + 1);
+	const struct ports *ports;
+	__u32 vip;
+
+	if ((const void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP)
+		return 0;
+	ports = (const void *)ip + ip->ihl * 4;
+	vip = vip_of(ip->daddr);
+	if ((const void *)(ports + 1) > end || vip >= MAX_VIPS || !forwards(rule_of(&conf.udp, vip, ports->dst)))
+		return 0;
+	return known(entry_of_skb(skb, ip, ports));
+}
+
 static __always_inline int fence_frame(struct __sk_buff *skb)
 {
 	const struct ethhdr *eth = (void *)(long)skb->data;
@@ -92,7 +110,7 @@ static __always_inline int fence_frame(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	if ((const void *)(eth + 1) + sizeof(struct iphdr) <= end)
 		reason = fence_client((const void *)(eth + 1), end);
-	if (reason == OTHER && !lease_exact())
+	if (reason == OTHER && !lease_exact() && !goes_on(skb, eth, end))
 		reason = FENCED;
 	if (reason < NOT_MINE)
 		return TC_ACT_UNSPEC;

@@ -23,7 +23,12 @@ enum flow {
 	FLOW_LEN,
 };
 
-/* A TCP flow as a key: everything as on the wire, IPv4 addresses as IPv6 has
+/* What TCP and UDP headers begin with. */
+struct ports {
+	__be16 src, dst;
+};
+
+/* A flow as a key: everything as on the wire, IPv4 addresses as IPv6 has
  * them (RFC 4291 2.5.5.2). */
 struct flow_key {
 	__be32 client[4];
@@ -43,7 +48,7 @@ struct {
 } half_open SEC(".maps");
 
 /* Stands for the kernel's sockets where conf.test_flows says so: an enum flow
- * for each. */
+ * for each, and eight bits on one for conntrack's entries. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -52,31 +57,31 @@ struct {
 	__type(value, __u32);
 } test_flows SEC(".maps");
 
-static __always_inline struct flow_key flow_key(const struct iphdr *ip, const struct tcphdr *tcp)
+static __always_inline struct flow_key flow_key(const struct iphdr *ip, const struct ports *ports)
 {
 	struct flow_key key = {
 		.client = {0, 0, bpf_htonl(0xffff), ip->saddr},
 		.vip = {0, 0, bpf_htonl(0xffff), ip->daddr},
-		.client_port = tcp->source,
-		.vip_port = tcp->dest,
+		.client_port = ports->src,
+		.vip_port = ports->dst,
 	};
 
 	return key;
 }
 
-static __always_inline int half_open_elsewhere(const struct iphdr *ip, const struct tcphdr *tcp)
+static __always_inline int half_open_elsewhere(const struct iphdr *ip, const struct ports *ports)
 {
-	struct flow_key key = flow_key(ip, tcp);
+	struct flow_key key = flow_key(ip, ports);
 
 	return bpf_map_lookup_elem(&half_open, &key) != NULL;
 }
 
-static __always_inline enum flow test_flow(const struct iphdr *ip, const struct tcphdr *tcp)
+static __always_inline __u32 test_flow(const struct iphdr *ip, const struct ports *ports)
 {
-	struct flow_key key = flow_key(ip, tcp);
-	const __u32 *flow = bpf_map_lookup_elem(&test_flows, &key);
+	struct flow_key key = flow_key(ip, ports);
+	const __u32 *flows = bpf_map_lookup_elem(&test_flows, &key);
 
-	return flow ? *flow : FLOW_NONE;
+	return flows ? *flows : FLOW_NONE;
 }
 
 /* What a socket says about the packet. A listening one has the flow if the packet
@@ -101,7 +106,7 @@ static __always_inline enum flow flow_of(struct xdp_md *ctx, const struct iphdr 
 	enum flow flow;
 
 	if (conf.test_flows)
-		return test_flow(ip, tcp);
+		return test_flow(ip, (const void *)tcp) & 0xff;
 	sk = bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return FLOW_NONE;

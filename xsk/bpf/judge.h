@@ -11,8 +11,10 @@
 #include <linux/tcp.h>
 #include <bpf/bpf_endian.h>
 
+#include "conntrack.h"
 #include "flows.h"
 #include "lease.h"
+#include "maps.h"
 #include "reason.h"
 #include "rules.h"
 #include "share.h"
@@ -34,17 +36,19 @@
 #define TCP_OPENING	 0x17 /* ACK, RST, SYN, FIN (RFC 9293 3.1) */
 #define TCP_SYN		 0x02
 
-struct ports {
-	__be16 src, dst;
-};
-
 /* A VIP packet on its way through the verdict. */
 struct packet {
 	struct xdp_md *ctx;
 	const struct iphdr *ip;
 	const void *l4; /* as much as the protocol's least header is there */
 	__u32 vip;
+	int forwarded; /* its rule's packets */
 };
+
+static __always_inline enum flow flow_of_tcp(const struct packet *p)
+{
+	return tcp_flow(p->ctx, p->ip, p->l4, p->forwarded);
+}
 
 static __always_inline __u16 client_bucket(__be32 addr, __be16 port)
 {
@@ -87,7 +91,7 @@ static __always_inline enum reason judge_syn_unsettled(const struct packet *p, c
 	if (is_sticky(part, bucket) && remembered(&key))
 		return granted() ? ACCEPTED_STICKY : PARKED;
 	/* Sent again: it belongs to who has answered it. */
-	if (lease_exact() && flow_of(p->ctx, p->ip, p->l4) == FLOW_KNOWN)
+	if (lease_exact() && flow_of_tcp(p) == FLOW_KNOWN)
 		return ACCEPTED_KNOWN;
 	return NOT_MINE;
 }
@@ -99,7 +103,7 @@ static __always_inline enum reason judge_tcp(const struct packet *p, const struc
 	if (is_unsettled(part, bucket)) {
 		if (opening)
 			return judge_syn_unsettled(p, part, bucket, rule);
-		return known(flow_of(p->ctx, p->ip, p->l4)) ? ACCEPTED_KNOWN : UNKNOWN_FLOW;
+		return known(flow_of_tcp(p)) ? ACCEPTED_KNOWN : UNKNOWN_FLOW;
 	}
 	if (!is_mine(part, bucket))
 		return NOT_MINE;
@@ -107,7 +111,7 @@ static __always_inline enum reason judge_tcp(const struct packet *p, const struc
 		return lease_exact() ? ACCEPTED : FENCED;
 	if (lease_coarse())
 		return ACCEPTED;
-	return known(flow_of(p->ctx, p->ip, p->l4)) ? ACCEPTED_KNOWN : FENCED;
+	return known(flow_of_tcp(p)) ? ACCEPTED_KNOWN : FENCED;
 }
 
 /* What any packet may open: the owner has it, whatever was before. */
@@ -125,11 +129,6 @@ static __always_inline enum reason judge_udp(const struct part *part, __u16 buck
 	return judge_owner(part, bucket);
 }
 
-static __always_inline __u32 rule_of(const volatile struct classes *classes, __u32 vip, __be16 port)
-{
-	return classes->rule[classes->of_port[bpf_ntohs(port)] % MAX_CLASSES][vip % MAX_VIPS];
-}
-
 /* Remembers the client of a SYN that goes to the stack from here. What the pipeline
  * lets in passes the fence, which does the same. */
 static __always_inline void keep(__be32 client, __u32 rule, enum reason reason)
@@ -142,7 +141,29 @@ static __always_inline void keep(__be32 client, __u32 rule, enum reason reason)
 		remember(&key, BPF_EXIST);
 }
 
-static __always_inline enum reason judge_flow(const struct packet *p, const volatile struct classes *classes, int tcp)
+/* UDP of a rule that forwards: who has the flow keeps it, as with TCP. All others
+ * open one, but for those that another node has said to have. */
+static __always_inline enum reason judge_udp_forwarded(const struct packet *p, const struct part *part, __u16 bucket)
+{
+	if (is_unsettled(part, bucket)) {
+		if (known(entry(p->ctx, p->ip, p->l4)))
+			return ACCEPTED_KNOWN;
+		if (is_ask(part, bucket))
+			return PARKED;
+		if (!is_mine(part, bucket))
+			return NOT_MINE;
+		if (!lease_coarse())
+			return FENCED;
+		return half_open_elsewhere(p->ip, p->l4) ? HALF_OPEN_ELSEWHERE : ACCEPTED;
+	}
+	if (!is_mine(part, bucket))
+		return NOT_MINE;
+	if (lease_coarse())
+		return ACCEPTED;
+	return known(entry(p->ctx, p->ip, p->l4)) ? ACCEPTED_KNOWN : FENCED;
+}
+
+static __always_inline enum reason judge_flow(struct packet *p, const volatile struct classes *classes, int tcp)
 {
 	const struct ports *ports = p->l4;
 	const struct part *part;
@@ -159,10 +180,11 @@ static __always_inline enum reason judge_flow(const struct packet *p, const vola
 	if (!part)
 		return NOT_SERVING;
 	bucket = client_bucket(p->ip->saddr, conf.affinity[rule] == AFFINITY_SESSION ? ports->src : 0);
+	p->forwarded = forwards(rule);
 	if (!tcp)
-		return judge_udp(part, bucket);
+		return p->forwarded ? judge_udp_forwarded(p, part, bucket) : judge_udp(part, bucket);
 	reason = judge_tcp(p, part, bucket, rule);
-	if (conf.sticky[rule] && conf.offload == OFFLOAD_FULL && opens(p->l4))
+	if (conf.sticky[rule] && (conf.offload == OFFLOAD_FULL || handover) && opens(p->l4))
 		keep(p->ip->saddr, rule, reason);
 	return reason;
 }
@@ -203,7 +225,7 @@ static __always_inline enum reason judge(struct xdp_md *ctx, const struct iphdr 
 {
 	__u32 header = ip->ihl * 4, total = bpf_ntohs(ip->tot_len), length;
 	const void *l4 = (const void *)ip + header;
-	const struct packet p = {.ctx = ctx, .ip = ip, .l4 = l4, .vip = vip};
+	struct packet p = {.ctx = ctx, .ip = ip, .l4 = l4, .vip = vip};
 
 	if (ip->version != 4 || header < sizeof(*ip) || total < header ||
 	    total > (__u32)((long)end - (long)ip))

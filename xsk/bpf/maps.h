@@ -14,6 +14,10 @@
  * program without its daemon's readers touches nothing. */
 volatile __u32 armed;
 
+/* Whether the readers are about to go, or not there yet: the program decides
+ * alone, and asks nobody. */
+volatile __u32 handover;
+
 /* Receive queue -> its AF_XDP socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);

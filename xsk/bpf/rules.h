@@ -7,6 +7,7 @@
 #pragma once
 
 #include <linux/types.h>
+#include <bpf/bpf_endian.h>
 
 #define MAX_VIPS    64   /* config.MaxVIPs */
 #define MAX_RULES   256  /* config.MaxRules */
@@ -50,6 +51,8 @@ struct rules {
 	mac_t nic;
 	__u8 affinity[MAX_RULES];
 	__u8 sticky[MAX_RULES]; /* whether clients stay with their node */
+	__u8 forward[MAX_RULES]; /* whether its flows are conntrack's */
+	__u32 forwards;		 /* how many of them are */
 	__u32 offload;
 	__u32 multiplier;
 	__u32 vips;	  /* how many there are */
@@ -59,10 +62,23 @@ struct rules {
 
 const volatile struct rules conf;
 
-/* The number of a VIP; MAX_VIPS or more if the address is none. */
+/* The number of a VIP; MAX_VIPS and more is none. */
 static __always_inline __u32 vip_of(__be32 addr)
 {
 	const volatile struct vip_slot *slot = &conf.slots[(__u32)addr * conf.multiplier >> (32 - VIP_BITS)];
+	__u32 vip = slot->number - 1;
 
-	return slot->addr == addr ? slot->number - 1 : MAX_VIPS;
+	return slot->addr == addr ? vip : RULE_NONE;
+}
+
+/* The rule of a port on a VIP; MAX_RULES and more is none. */
+static __always_inline __u32 rule_of(const volatile struct classes *classes, __u32 vip, __be16 port)
+{
+	return classes->rule[classes->of_port[bpf_ntohs(port)] % MAX_CLASSES][vip % MAX_VIPS];
+}
+
+/* The first of the two is a constant to the verifier: see conntrack.h. */
+static __always_inline int forwards(__u32 rule)
+{
+	return conf.forwards && rule < MAX_RULES && conf.forward[rule];
 }

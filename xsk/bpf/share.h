@@ -14,7 +14,7 @@
 
 #define BUCKETS   (1 << 16) /* pipeline.Buckets */
 #define ECHO_RULE MAX_RULES /* stands for ICMP echo, which no rule covers */
-#define SLOTS	  2
+#define SLOTS	  4
 
 /* 64 buckets. What a packet of a settled bucket needs is in one cache line. */
 struct word {

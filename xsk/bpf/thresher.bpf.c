@@ -71,8 +71,35 @@ static __always_inline int arp(struct ethhdr *eth, void *end)
 	return XDP_PASS;
 }
 
-/* To the socket of the queue, or nowhere: a node without a reader must not let
- * the packet through, for then every such node would accept it. */
+/* Whether a packet goes on with a TCP flow that is here. */
+static __always_inline int tcp_goes_on(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
+{
+	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
+
+	if (ip->protocol != IPPROTO_TCP || ip->ihl < 5 || (const void *)(tcp + 1) > end ||
+	    ip->frag_off & bpf_htons(IP_FRAGMENT) || opens(tcp))
+		return 0;
+	return known(tcp_flow(ctx, ip, tcp, forwards(rule_of(&conf.tcp, vip, tcp->dest))));
+}
+
+/* Nobody reads: the daemon is gone or going. Connections that are here go on, and
+ * nothing else is let in, for every node without a reader would do so. */
+static __always_inline int unread(struct xdp_md *ctx, __u32 vip)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	const void *end = (void *)(long)ctx->data_end;
+	struct iphdr *ip = (void *)(eth + 1);
+
+	if ((void *)(ip + 1) > end || !tcp_goes_on(ctx, ip, end, vip)) {
+		count(NO_READER);
+		return XDP_DROP;
+	}
+	count(ACCEPTED_KNOWN);
+	to_nic(eth);
+	return XDP_PASS;
+}
+
+/* To the socket of the queue. */
 static __always_inline int ask(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
 {
 	int action;
@@ -81,8 +108,7 @@ static __always_inline int ask(struct xdp_md *ctx, const struct iphdr *ip, const
 	action = bpf_redirect_map(&sockets, ctx->rx_queue_index, 0);
 	if (action == XDP_REDIRECT)
 		return action;
-	count(NO_READER);
-	return XDP_DROP;
+	return unread(ctx, vip);
 }
 
 static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, struct iphdr *ip, void *end,
@@ -90,14 +116,16 @@ static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, st
 {
 	enum reason reason;
 
-	if (conf.offload == OFFLOAD_NONE)
+	if (conf.offload == OFFLOAD_NONE && !handover)
 		return ask(ctx, ip, end, vip);
 	reason = judge(ctx, ip, end, vip);
 	if (reason >= NOT_MINE) {
 		count(reason);
 		return XDP_DROP;
 	}
-	if (conf.offload == OFFLOAD_REJECT || reason == PARKED || reason == PARKED_STICKY)
+	if (handover && (reason == PARKED || reason == PARKED_STICKY))
+		return unread(ctx, vip);
+	if ((conf.offload == OFFLOAD_REJECT && !handover) || reason == PARKED || reason == PARKED_STICKY)
 		return ask(ctx, ip, end, vip);
 	count(reason);
 	to_nic(eth);

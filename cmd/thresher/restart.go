@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"thresher/console"
+)
+
+func newRestart(api *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "restart",
+		Short: "Run the daemon's program anew, without a connection lost",
+		Long: "Run the daemon's program anew in the place of the running process: with another\n" +
+			"program at the same path it is an upgrade, and with another configuration that\n" +
+			"takes effect. The new program checks the configuration first. The other nodes\n" +
+			"notice nothing, and no connection is lost.",
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withClient(*api, func(c *console.Client) error {
+				done, err := c.Restart(cmd.Context())
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), done.Message)
+				return err
+			})
+		},
+	}
+}

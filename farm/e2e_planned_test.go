@@ -1,0 +1,43 @@
+package farm_test
+
+import (
+	"testing"
+	"time"
+
+	"thresher/internal/farmtest"
+	"thresher/perf/lab"
+	"thresher/perf/traffic"
+)
+
+// TestPlannedChanges takes a node out and back in every way that an operator has,
+// under load: nobody's connection breaks, and nobody waits for a new one.
+func TestPlannedChanges(t *testing.T) {
+	for _, offload := range []string{"full", "none"} {
+		t.Run(offload, func(t *testing.T) {
+			f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{TCPPorts: []int{farmtest.EchoPort}, Affinity: "session", Offload: offload})
+			f.StartEcho(f.Nodes...)
+			f.StartAll()
+			f.Settle(f.Nodes...)
+			l := f.StartLoad(farmtest.LoadOptions{Victim: f.Nodes[1]})
+			for _, command := range []string{"drain", "start", "stop", "start"} {
+				f.Thresher(f.Nodes[1], command)
+				if command == "start" {
+					f.Converge(f.Nodes...)
+				}
+				time.Sleep(1500 * time.Millisecond)
+			}
+			l.Stop()
+			l.CheckOneAnswer()
+			l.CheckKept()
+			l.CheckVisits(0)
+			again := traffic.Retransmissions(l.Visits, l.Watch)
+			t.Logf("%d echoes, the worst %v; %d new connections, %v sent their SYN again; unanswered probes %d",
+				l.Report.Echoes, l.Report.Worst, len(l.Visits), again, l.Line.Lost())
+			// A busy machine may not run a node for some milliseconds, at the wrong
+			// moment.
+			if again > len(l.Visits)/200 {
+				t.Errorf("%v of %d SYNs were sent again", again, len(l.Visits))
+			}
+		})
+	}
+}

@@ -1,0 +1,96 @@
+package faults
+
+import (
+	"testing"
+	"time"
+
+	"thresher/internal/farmtest"
+)
+
+// TestWire is what the segment does to frames.
+func TestWire(t *testing.T) {
+	onOneFarm(t, []fault{
+		{"R16Loss", loss},
+		{"R17RepeatedHeartbeats", repeated},
+		{"R18Flood", flooded},
+	})
+}
+
+// still holds that no node saw another view.
+func still(f *farmtest.Farm, before map[string]int) {
+	f.T.Helper()
+	for name, n := range f.ViewsSince(before) {
+		if n > 0 {
+			f.T.Errorf("%s saw %d views", name, n)
+		}
+	}
+}
+
+// loss: every node misses 20 % of all frames. Nobody is evicted, nobody's
+// connection is lost, no client is answered twice.
+func loss(f *farmtest.Farm) {
+	before := f.Views(f.Nodes...)
+	// The last of 7 retransmissions is 25 s late, and lost once in 80,000 times.
+	l := f.StartLoad(farmtest.LoadOptions{Patience: 30 * time.Second})
+	fault, err := f.Lose(f.Ctx, 20, farmtest.Hosts(f.Nodes...)...)
+	f.Must(err)
+	f.Pass(short(4*time.Second, 10*time.Minute))
+	dropped, err := fault.Dropped(f.Ctx)
+	f.Must(err)
+	f.Must(fault.Heal())
+	f.Pass(time.Second)
+	l.Stop()
+	f.T.Logf("%d frames lost", dropped)
+	if dropped == 0 || l.Line.Lost() == 0 {
+		f.T.Errorf("%d frames and %d SYNs were lost: that tests nothing", dropped, l.Line.Lost())
+	}
+	l.CheckOneAnswer()
+	l.CheckKept()
+	l.CheckVisits(0)
+	still(f, before)
+}
+
+// repeated: somebody says every heartbeat again, twice, up to 1 s late and so in
+// any order. It counts once.
+func repeated(f *farmtest.Farm) {
+	before := f.Views(f.Nodes...)
+	l := f.StartLoad(farmtest.LoadOptions{})
+	r, err := f.Clients[1].RepeatHeartbeats(2, time.Second)
+	f.Must(err)
+	f.Pass(short(3*time.Second, 10*time.Minute))
+	victim, _ := split(f)
+	still(f, before)
+	// An old life's heartbeats come while the next one begins.
+	killed := time.Now()
+	f.Kill(victim)
+	f.Start(victim)
+	f.Converge(f.Nodes...)
+	f.T.Logf("%d heartbeats said again; killed and back after %v", r.Said(), time.Since(killed).Round(time.Millisecond))
+	if r.Said() == 0 {
+		f.T.Error("nothing was repeated")
+	}
+	f.Must(r.Close())
+	f.Pass(time.Second)
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckOthersKept(victim)
+	l.CheckVisits(3)
+}
+
+// flooded: SYNs of always new clients, 20,000 a second and more. The nodes go on
+// hearing each other, and connections go on.
+func flooded(f *farmtest.Farm) {
+	before := f.Views(f.Nodes...)
+	l := f.StartLoad(farmtest.LoadOptions{})
+	flood := f.Flood(20_000)
+	start := time.Now()
+	f.Pass(short(3*time.Second, time.Minute))
+	sent := flood.Stop()
+	f.T.Logf("%d SYNs in %v", sent, time.Since(start).Round(time.Millisecond))
+	f.Pass(time.Second)
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckKept()
+	l.CheckVisits(0)
+	still(f, before)
+}

@@ -1,0 +1,172 @@
+package farm
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"thresher/cluster"
+	"thresher/cluster/confirm"
+	"thresher/config"
+	"thresher/console"
+	"thresher/farm/host"
+	"thresher/xsk"
+)
+
+// handedVersion is the version of what one process hands to the next. A process
+// that is handed another one begins anew.
+const handedVersion = 1
+
+// handed is what a process needs to go on where the one before it stopped
+// (docs/decisions/0008-restart-in-place.md). A nil one is that of a process that
+// begins anew.
+type handed struct {
+	Version int
+	// What must be the same for anything of it to be of use.
+	Node, Interface, RunDir, Socket string
+	// Digest must be the same for the protocol's part: peers with another one
+	// divide the buckets in another way.
+	Digest uint64
+
+	Confirm []byte       // confirm.Snapshot
+	Taken   confirm.Time // when that was, just after the last heartbeat
+	XDP     config.XDPMode
+
+	Life        handedLife
+	View        confirm.ViewID
+	Responders  map[netip.Addr]string
+	Roster      map[string]handedNode
+	Descriptors descriptors
+
+	events  []byte // of the log: left encoded until there is time for it
+	resumed bool   // the protocol went on
+}
+
+// handedLife is life, as it is handed on.
+type handedLife struct {
+	State     console.NodeState
+	Reason    string
+	Joined    bool
+	Cut       bool
+	Held      time.Time
+	Comebacks []time.Time
+	DrainEnd  time.Time
+}
+
+// handedNode is a rosterEntry, as it is handed on.
+type handedNode struct {
+	Address netip.AddrPort
+	State   console.NodeState
+	Blocked bool
+}
+
+// descriptors are open files that this process had before it ran its program
+// anew; 0 stands for none.
+type descriptors struct {
+	Lock, API, XDP, TCX int
+	Filters             map[string]int // by Ethernet address
+}
+
+// encode writes what is handed on, and then the events: they are many, and not
+// needed at once.
+func (h *handed) encode(events []console.Event) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	if err := errors.Join(e.Encode(h), e.Encode(events)); err != nil {
+		return nil, fmt.Errorf("write what is to be handed over: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// decodeHanded reads it.
+func decodeHanded(b []byte) (*handed, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	h := new(handed)
+	if err := d.Decode(h); err != nil {
+		return nil, fmt.Errorf("read what was handed over: %w", err)
+	}
+	if h.Version != handedVersion {
+		return nil, fmt.Errorf("what was handed over is of version %d, this release reads version %d", h.Version, handedVersion)
+	}
+	h.events = b[d.InputOffset():]
+	return h, nil
+}
+
+// fits tells whether it is of the node that cfg describes.
+func (h *handed) fits(cfg *config.Config) bool {
+	return h.Node == cfg.Node && h.Interface == cfg.Interface && h.RunDir == cfg.RunDir && h.Socket == cfg.API.Socket
+}
+
+// lock is that of the node, nil if there is none to go on with.
+func (h *handed) lock() *host.Lock {
+	if h == nil || h.Descriptors.Lock == 0 {
+		return nil
+	}
+	return host.InheritLock(h.Descriptors.Lock)
+}
+
+// filters are those that go with the process.
+func (h *handed) filters() map[config.MAC]*host.MACFilter {
+	filters := make(map[config.MAC]*host.MACFilter)
+	if h != nil {
+		for text, fd := range h.Descriptors.Filters {
+			filters[macOf(text)] = host.InheritMACFilter(fd)
+		}
+	}
+	return filters
+}
+
+// hooks are those that were not pinned.
+func (h *handed) hooks() (*xsk.Hooks, error) {
+	tcx := h.Descriptors.TCX
+	unix.CloseOnExec(h.Descriptors.XDP)
+	if tcx == 0 {
+		tcx = -1
+	} else {
+		unix.CloseOnExec(tcx)
+	}
+	return xsk.HooksFrom(h.XDP, h.Descriptors.XDP, tcx)
+}
+
+// restore makes the protocol's node: one that goes on, if it can, else a new one.
+func (h *handed) restore(c confirm.Config, log *slog.Logger) (*confirm.Node, confirm.Actions, error) {
+	if h != nil && h.Confirm != nil {
+		node, actions, err := confirm.Restore(c, bootTime(), h.Confirm)
+		if err == nil {
+			h.resumed = true
+			return node, actions, nil
+		}
+		log.Warn("this node's part in the farm begins anew", "why", err)
+	}
+	return confirm.New(c, bootTime())
+}
+
+// phase is what the others are told first.
+func (h *handed) phase() cluster.Phase {
+	if h == nil || !h.resumed {
+		return cluster.Starting
+	}
+	l := h.Life.life()
+	return l.phase()
+}
+
+// life is life as it was.
+func (h handedLife) life() life {
+	return life{
+		state: h.State, reason: h.Reason, joined: h.Joined, cut: h.Cut, held: h.Held,
+		damper: damper{comebacks: h.Comebacks}, drainEnd: h.DrainEnd,
+	}
+}
+
+func handLife(l life) handedLife {
+	return handedLife{
+		State: l.state, Reason: l.reason, Joined: l.joined, Cut: l.cut, Held: l.held,
+		Comebacks: l.damper.comebacks, DrainEnd: l.drainEnd,
+	}
+}

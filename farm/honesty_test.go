@@ -1,0 +1,74 @@
+package farm
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestOnlyTheConfirmationLetsIn: what the simulation proves holds for the daemon
+// only if the daemon lets in what the simulated type says, and nothing else. So
+// leases and shares of the packet path are made in one file, and that file is
+// called by the confirmation alone.
+func TestOnlyTheConfirmationLetsIn(t *testing.T) {
+	allowed := map[string][]string{
+		"lease":          {"gate.go"},         // datapath.lease
+		"apply":          {"gate.go"},         // datapath.apply, gate.apply
+		"set":            {"confirmation.go"}, // gate.set
+		"review":         {"confirmation.go"}, // gate.review
+		"SetShare":       {"datapath.go"},     // xsk.Program
+		"SetLease":       {"datapath.go"},     // xsk.Program
+		"NewTable":       {"datapath.go"},     // pipeline
+		"NewView":        {"notice.go"},       // confirm: for what is parked, not let in
+		"pipeline.Share": {"gate.go"},         // made
+		"confirm.Lease":  nil,                 // made
+	}
+	paths, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := token.NewFileSet()
+	met := make(map[string]bool)
+	use := func(name string, at token.Pos) {
+		in, known := allowed[name]
+		if !known {
+			return
+		}
+		met[name] = true
+		if file := files.Position(at).Filename; !slices.Contains(in, file) {
+			t.Errorf("%s: %s is used here; only %v may", files.Position(at), name, in)
+		}
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(files, path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				if s, ok := n.Fun.(*ast.SelectorExpr); ok {
+					use(s.Sel.Name, s.Pos())
+				}
+			case *ast.CompositeLit:
+				if s, ok := n.Type.(*ast.SelectorExpr); ok {
+					use(types.ExprString(s), s.Pos())
+				}
+			}
+			return true
+		})
+	}
+	for _, name := range []string{"lease", "apply", "set", "review", "SetShare", "SetLease", "pipeline.Share", "NewTable"} {
+		if !met[name] {
+			t.Errorf("%s is used nowhere: this test looks for the wrong names", name)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package farm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"thresher/console"
+)
+
+// Self says how this process can run its program anew.
+type Self struct {
+	// Program is the path of the program's file. Another file there by then is
+	// an upgrade.
+	Program string
+	// Args is the whole command line of this process.
+	Args []string
+	// Check is the command line, without the program, by which it checks the
+	// configuration that Args has it run with.
+	Check []string
+	// HandOver leaves everything in place at the end of Run, for the next process
+	// to go on with.
+	HandOver bool
+}
+
+// checkPatience is how long the new program may take to check its configuration.
+const checkPatience = 10 * time.Second
+
+// emptying is how long the queues get to read what came before the kernel program
+// decided alone. A queue that sleeps is woken by the first packet.
+const emptying = 10 * time.Millisecond
+
+// Restart has the program that is at this one's path by now go on in the place of
+// this process.
+func (c control) Restart(ctx context.Context, ready func()) error {
+	if err := c.loop.self.check(ctx); err != nil {
+		return err
+	}
+	ready()
+	var err error
+	if ended := c.loop.do(context.WithoutCancel(ctx), func() { err = c.loop.restart() }); ended != nil {
+		return ended
+	}
+	return err
+}
+
+// check has the program check the configuration with its own eyes: another
+// version may see it differently, and when it runs it is too late.
+func (s Self) check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, s.Program, s.Check...).CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	return &console.Error{
+		Code:    console.CodeConflict,
+		Message: fmt.Sprintf("not restarted: %s %s: %v: %s", s.Program, strings.Join(s.Check, " "), err, strings.TrimSpace(string(out))),
+		Cure:    "put it right and try again; the daemon goes on as it was",
+	}
+}
+
+// restart runs the program anew. It returns only if that fails, and then the node
+// goes on as if nothing had been asked. It blocks the loop meanwhile, so that
+// what is handed over stays true.
+func (l *loop) restart() error {
+	err := l.runAnew()
+	if err != nil {
+		l.events.add(console.LevelError, console.KindRestartFailed, "the daemon could not be restarted and goes on: "+err.Error(), nil)
+	}
+	return err
+}
+
+func (l *loop) runAnew() error {
+	h := l.handOver()
+	var err error
+	if h.Descriptors, err = l.descriptors(); err != nil {
+		return err
+	}
+	if err := l.datapath.program.SetHandOver(true); err != nil {
+		return err
+	}
+	time.Sleep(emptying)
+	taken, err := l.confirmation.depart()
+	if err != nil {
+		return errors.Join(err, l.datapath.program.SetHandOver(false))
+	}
+	h.Confirm, h.Taken = taken.bytes, taken.at
+	err = l.become(h)
+	return errors.Join(err, l.confirmation.stay(taken), l.datapath.program.SetHandOver(false))
+}
+
+// handOver is what is to be handed on, but for the protocol's part.
+func (l *loop) handOver() *handed {
+	h := &handed{
+		Version: handedVersion,
+		Node:    l.cfg.Node, Interface: l.cfg.Interface, RunDir: l.cfg.RunDir, Socket: l.cfg.API.Socket,
+		Digest: l.digest, XDP: l.datapath.mode,
+		Life: handLife(l.life), View: l.division.view.ID, Responders: l.bindings.responders,
+		Roster: make(map[string]handedNode),
+	}
+	for name, e := range l.roster.nodes {
+		h.Roster[name] = handedNode{Address: e.address, State: e.state, Blocked: e.blocked}
+	}
+	return h
+}
+
+// descriptors are the open files that the new program goes on with.
+func (l *loop) descriptors() (descriptors, error) {
+	d := descriptors{Lock: l.machine.lock.Descriptor(), Filters: make(map[string]int)}
+	for mac, f := range l.machine.filters {
+		d.Filters[mac.String()] = f.Descriptor()
+	}
+	d.addHooks(l.datapath.program.Hooks())
+	u, ok := l.listener.(*net.UnixListener)
+	if !ok {
+		return d, fmt.Errorf("the API's listener is a %T", l.listener)
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return d, err
+	}
+	return d, raw.Control(func(fd uintptr) { d.API = int(fd) })
+}
+
+// become runs the program in the place of this process. It returns only if that
+// fails.
+func (l *loop) become(h *handed) error {
+	b, err := h.encode(l.events.ring.Since(0))
+	if err != nil {
+		return err
+	}
+	memory, err := unix.MemfdCreate(handOverMemory, 0)
+	if err != nil {
+		return fmt.Errorf("make memory for what is to be handed over: %w", err)
+	}
+	f := os.NewFile(uintptr(memory), handOverMemory)
+	defer f.Close()
+	if _, err := f.Write(b); err != nil {
+		return fmt.Errorf("write what is to be handed over: %w", err)
+	}
+	if err := h.Descriptors.inheritable(true); err != nil {
+		return errors.Join(err, h.Descriptors.inheritable(false))
+	}
+	env := append(os.Environ(), handOverVariable+"="+strconv.Itoa(memory))
+	err = syscall.Exec(l.self.Program, l.self.Args, env)
+	return errors.Join(fmt.Errorf("run %s: %w", l.self.Program, err), h.Descriptors.inheritable(false))
+}
+
+// leaveBehind leaves what a process that starts soon can go on with. The loop has
+// ended.
+func (p *parts) leaveBehind(l *loop) error {
+	if _, _, pinned := p.datapath.program.Hooks().Descriptors(); !pinned {
+		return errors.New("the kernel program is not pinned, and goes with this process")
+	}
+	h := l.handOver()
+	if err := p.datapath.program.SetHandOver(true); err != nil {
+		return err
+	}
+	time.Sleep(emptying)
+	taken, err := p.confirmation.depart()
+	if err != nil {
+		return err
+	}
+	h.Confirm, h.Taken = taken.bytes, taken.at
+	b, err := h.encode(p.events.ring.Since(0))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(handOverFile(p.cfg.RunDir, p.cfg.Node), b, 0o600); err != nil {
+		return fmt.Errorf("write what is to be handed over: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What conntrack says of a packet's flow, for rules whose packets this node
+ * forwards. The kernel has the look-up from 6.0 on, with BTF of conntrack. Where
+ * no rule forwards, the verifier finds the calls unreachable, so that the program
+ * loads where the kernel lacks them, too.
+ */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <bpf/bpf_helpers.h>
+
+#include "flows.h"
+#include "rules.h"
+
+/* What is read of the kernel's own types, wherever this kernel has it. */
+struct ip_ct_tcp {
+	__u8 state;
+} __attribute__((preserve_access_index));
+
+union nf_conntrack_proto {
+	struct ip_ct_tcp tcp;
+} __attribute__((preserve_access_index));
+
+struct nf_conn {
+	unsigned long status;
+	union nf_conntrack_proto proto;
+} __attribute__((preserve_access_index));
+
+/* The kernel's struct bpf_ct_opts as Linux 6.1 has it. Later ones have a zone at
+ * its end, and take this one for the default zone. */
+struct bpf_ct_opts___short {
+	__s32 netns_id;
+	__s32 error;
+	__u8 l4proto;
+	__u8 dir; /* of the entry, in which the tuple was found */
+	__u8 reserved[2];
+};
+
+extern struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *ctx, struct bpf_sock_tuple *tuple, __u32 tuple_size,
+					 struct bpf_ct_opts___short *opts, __u32 opts_size) __ksym __weak;
+extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *ctx, struct bpf_sock_tuple *tuple, __u32 tuple_size,
+					 struct bpf_ct_opts___short *opts, __u32 opts_size) __ksym __weak;
+extern void bpf_ct_release(struct nf_conn *ct) __ksym __weak;
+
+/* An entry as a flow's state. One that is over, by a reset or since conntrack
+ * gives it up, is none. So is one that this machine opened itself. */
+static __always_inline enum flow state_of_entry(const struct nf_conn *ct, const struct bpf_ct_opts___short *opts)
+{
+	if (opts->dir != IP_CT_DIR_ORIGINAL || ct->status & IPS_DYING)
+		return FLOW_NONE;
+	if (opts->l4proto != IPPROTO_TCP)
+		return FLOW_KNOWN;
+	switch (ct->proto.tcp.state) {
+	case TCP_CONNTRACK_CLOSE:
+		return FLOW_NONE;
+	case TCP_CONNTRACK_TIME_WAIT:
+		return FLOW_TIME_WAIT;
+	}
+	return FLOW_KNOWN;
+}
+
+/* The question to conntrack. The packet is as the client sent it, before any
+ * translation: so is its entry's original direction. */
+struct question {
+	struct bpf_sock_tuple tuple;
+	struct bpf_ct_opts___short opts;
+};
+
+static __always_inline struct question question(const struct iphdr *ip, const struct ports *ports)
+{
+	struct question q = {
+		.tuple.ipv4 = {ip->saddr, ip->daddr, ports->src, ports->dst},
+		.opts = {.netns_id = BPF_F_CURRENT_NETNS, .l4proto = ip->protocol},
+	};
+
+	return q;
+}
+
+static __always_inline enum flow entry(struct xdp_md *ctx, const struct iphdr *ip, const struct ports *ports)
+{
+	struct question q = question(ip, ports);
+	struct nf_conn *ct;
+	enum flow flow;
+
+	if (conf.test_flows)
+		return test_flow(ip, ports) >> 8;
+	ct = bpf_xdp_ct_lookup(ctx, &q.tuple, sizeof(q.tuple.ipv4), &q.opts, sizeof(q.opts));
+	if (!ct)
+		return FLOW_NONE;
+	flow = state_of_entry(ct, &q.opts);
+	bpf_ct_release(ct);
+	return flow;
+}
+
+/* The same of a packet that is in an sk_buff. */
+static __always_inline enum flow entry_of_skb(struct __sk_buff *skb, const struct iphdr *ip, const struct ports *ports)
+{
+	struct question q = question(ip, ports);
+	struct nf_conn *ct;
+	enum flow flow;
+
+	if (conf.test_flows)
+		return test_flow(ip, ports) >> 8;
+	ct = bpf_skb_ct_lookup(skb, &q.tuple, sizeof(q.tuple.ipv4), &q.opts, sizeof(q.opts));
+	if (!ct)
+		return FLOW_NONE;
+	flow = state_of_entry(ct, &q.opts);
+	bpf_ct_release(ct);
+	return flow;
+}
+
+/* What this machine knows of a TCP packet's flow. */
+static __always_inline enum flow tcp_flow(struct xdp_md *ctx, const struct iphdr *ip, const struct tcphdr *tcp,
+					  int forwarded)
+{
+	enum flow flow = forwarded ? entry(ctx, ip, (const void *)tcp) : FLOW_NONE;
+
+	return known(flow) ? flow : flow_of(ctx, ip, tcp);
+}
