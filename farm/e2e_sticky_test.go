@@ -196,3 +196,45 @@ func TestClientsStay(t *testing.T) {
 		})
 	}
 }
+
+// TestClientsStayOverRestart joins a node and restarts the two others in place, while
+// they keep clients: no SYN is answered twice, and every client is served in the end.
+func TestClientsStayOverRestart(t *testing.T) {
+	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{Affinity: "client", Sticky: "5s"})
+	for _, n := range f.Nodes {
+		_, err := n.StartHTTP(":80", &sessionServer{node: n.Name, held: make(map[string]bool)})
+		f.Must(err)
+	}
+	f.Start(f.Nodes[:2]...)
+	f.Converge(f.Nodes[:2]...)
+	watch := f.Watch()
+	s := startSessions(f.Farm, 1000)
+	defer s.end()
+	turn := func(what string) {
+		before := s.served.Load()
+		f.Eventually(30*time.Second, what, func() bool { return s.served.Load() > before+2000 })
+		t.Logf("%s: %d served, %d failed, %d sessions lost", what, s.served.Load(), s.failed.Load(), s.lost.Load())
+	}
+	turn("two nodes")
+	f.Thresher(f.Nodes[0], "restart")
+	turn("restart of an owner")
+	if n := s.lost.Load(); n > 0 {
+		t.Errorf("%d sessions lost, though no bucket has moved", n)
+	}
+	f.Start(f.Nodes[2])
+	f.Converge(f.Nodes...)
+	turn("join")
+	checkKept(f.Farm, f.Nodes[:2]...)
+	f.Thresher(f.Nodes[2], "restart")
+	turn("restart of the newcomer")
+	f.Thresher(f.Nodes[0], "restart")
+	turn("restart of a holder")
+	s.end()
+	if n := s.failed.Load(); n > 0 {
+		t.Errorf("%d connections failed", n)
+	}
+	f.Must(watch.Check())
+	for _, d := range watch.DoubleAnswers() {
+		t.Errorf("answered by %v: %+v", d.By, d.SYN)
+	}
+}

@@ -80,14 +80,22 @@ func (k *kernel) introduce(c xsk.Client, made clientFacts) error {
 }
 
 // TestProgramRemembersWhomItLetsIn: the client of every SYN that goes to the stack
-// from the program, and of no other packet.
+// from the program, and of no other packet; in hand-over at every offload level.
 func TestProgramRemembersWhomItLetsIn(t *testing.T) {
+	t.Run("full", func(t *testing.T) { remembersWhomItLetsIn(t, config.OffloadFull, false) })
+	t.Run("none, in hand-over", func(t *testing.T) { remembersWhomItLetsIn(t, config.OffloadNone, true) })
+}
+
+func remembersWhomItLetsIn(t *testing.T, offload config.Offload, alone bool) {
 	random := rand.New(rand.NewPCG(1, 2))
 	vips, rules := randomFarm(random, 2, 8)
 	for i := range rules {
 		rules[i].Protocol, rules[i].Affinity, rules[i].Sticky = config.TCP, config.Client, time.Minute
 	}
-	k := newKernel(t, config.OffloadFull, vips, rules, randomShare(random, len(rules)), unchanged)
+	k := newKernel(t, offload, vips, rules, randomShare(random, len(rules)), unchanged)
+	if err := k.program.SetHandOver(alone); err != nil {
+		t.Fatal(err)
+	}
 	source := newFrameSource(t, 3, vips, rules, kernelNIC)
 	accepted := 0
 	for range 2000 {

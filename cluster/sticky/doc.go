@@ -31,7 +31,9 @@
 // remember clients; and goes on to do so for longer than a lease and the time that
 // a packet may wait, when it has come to take it for dead.
 //
-// A new process does not count as long as its predecessor may have a grant.
+// A new process does not count as long as its predecessor may have a grant. One that
+// goes on in its predecessor's boot takes all that one knew for holders with a
+// promise of its own ([Node.Resume]).
 //
 // A holder says that it does not remember a client only when no packet can be on
 // its way that the client's being remembered has let in.

@@ -184,7 +184,7 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 	if (!tcp)
 		return p->forwarded ? judge_udp_forwarded(p, part, bucket) : judge_udp(part, bucket);
 	reason = judge_tcp(p, part, bucket, rule);
-	if (conf.sticky[rule] && (conf.offload == OFFLOAD_FULL || handover) && opens(p->l4))
+	if (opens(p->l4) && conf.sticky[rule] && (conf.offload == OFFLOAD_FULL || handover))
 		keep(p->ip->saddr, rule, reason);
 	return reason;
 }
