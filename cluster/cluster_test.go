@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"thresher/config"
 )
@@ -60,7 +59,7 @@ func TestFarm(t *testing.T) {
 	if err := b.SetMeta(up); err != nil {
 		t.Fatal(err)
 	}
-	same := func(m []Member) bool { return cmp.Equal(find(m, "b").Meta, up) }
+	same := func(m []Member) bool { return reflect.DeepEqual(find(m, "b").Meta, up) }
 	for _, n := range []*node{a, b, c} {
 		n.await(t, "b's new metadata", same)
 	}

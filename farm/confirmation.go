@@ -36,6 +36,7 @@ type confirmation struct {
 	gossip    atomic.Pointer[cluster.Cluster] // nil until connect
 	apart     bool                            // gossip has a network of its own
 	reachable []string                        // the other nodes that gossip reaches
+	onWire    map[string]confirm.Time         // when each was last heard on the VIPs' interface
 	told      uint64                          // the version of half-open handshakes that the packet path knows
 
 	notices  notices
@@ -125,7 +126,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
 		shared:     make(map[share]confirm.Buckets),
-		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]bool), notices: make(notices), met: make(acquaintances),
+		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]bool), notices: make(notices), onWire: make(map[string]confirm.Time), met: make(acquaintances),
 		asks: make(chan event, 1), ended: make(chan struct{}),
 		bell: make(chan struct{}, 1), parting: make(chan parting, 1),
 	}
@@ -318,6 +319,7 @@ func (c *confirmation) listen() (err error) {
 			c.notices.take(now, hb)
 		default:
 			c.draw(hb.Name)
+			c.onWire[hb.Name] = now
 			c.heard(now, hb)
 			err = c.carryOut(c.node.Receive(now, hb))
 		}
@@ -502,7 +504,7 @@ func (c *confirmation) send(hb *confirm.Heartbeat, kind segment.Kind) {
 	if c.silent {
 		return
 	}
-	if c.apart && kind != segment.Notice {
+	if kind != segment.Notice {
 		c.spread(hb)
 	}
 	if err := c.wire.Send(hb, kind); err != nil {

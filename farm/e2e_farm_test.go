@@ -1,6 +1,7 @@
 package farm_test
 
 import (
+	"flag"
 	"net/netip"
 	"testing"
 
@@ -13,6 +14,9 @@ import (
 // The tests of this package run the real program on farms of network
 // namespaces, with real servers and clients. What happened is judged at the
 // client's end of the wire, never by what the nodes say of themselves.
+
+// long has the tests go through everything, as `just long` does.
+var long = flag.Bool("farm.long", false, "go through every combination, and not only those that differ most")
 
 // binary is the program under test, built once.
 var binary string

@@ -67,16 +67,25 @@ func (c *confirmation) hear(now confirm.Time, payload []byte) error {
 	return c.carryOut(c.node.Receive(now, hb))
 }
 
-// spread sends a heartbeat over gossip's network too, where that is another one
-// than the VIPs': then neither network's failure alone silences a node. What is
-// lost there is not missed.
+// spread sends a heartbeat as a message of gossip's too: to everybody where gossip
+// has a network of its own, so that neither network's failure alone silences a
+// node, and else to whom gossip reaches and heartbeats on the wire do not, since
+// some switch or filter lets IP through and not them. What is lost is not missed.
 func (c *confirmation) spread(hb *confirm.Heartbeat) {
 	gossip := c.gossip.Load()
 	if gossip == nil {
 		return
 	}
-	payload, err := hb.Append(nil)
+	var payload []byte
+	var err error
+	now := bootTime()
 	for _, name := range c.reachable {
+		if !c.apart && now.Sub(c.onWire[name]) < c.params.Heard {
+			continue
+		}
+		if payload == nil {
+			payload, err = hb.Append(nil)
+		}
 		switch {
 		case err != nil:
 		case len(payload) <= cluster.MaxBestEffort:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mdlayher/packet"
+	"github.com/vishvananda/netlink"
 	"go.uber.org/goleak"
 
 	"thresher/cluster/confirm"
@@ -28,7 +29,32 @@ type pair struct {
 func newPair(t *testing.T) pair {
 	p := pair{t, netnstest.New(t), netnstest.New(t)}
 	p.a.Veth(t, "eth0", p.b, "eth0", 1)
+	for _, ns := range []*netnstest.NS{p.a, p.b} {
+		p.connected(ns)
+	}
 	return p
+}
+
+// connected waits until the kernel has noticed the cable: before, it drops what is
+// sent.
+func (p pair) connected(ns *netnstest.NS) {
+	p.t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		var state netlink.LinkOperState
+		ns.Do(p.t, func() error {
+			l, err := netlink.LinkByName("eth0")
+			if err == nil {
+				state = l.Attrs().OperState
+			}
+			return err
+		})
+		if state == netlink.OperUp {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("eth0 is %v", state)
+		}
+	}
 }
 
 func (p pair) open(ns *netnstest.NS, key [32]byte) *Conn {
