@@ -152,6 +152,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	if p.handed != nil && p.handed.resumed {
 		c.since = p.handed.Taken
 		c.silent = false // The name is this node's already.
+		c.resumeSettling()
 		c.resumeSticky()
 	}
 	if c.first.Lease == nil {
@@ -164,6 +165,18 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	around := c.surroundings(false)
 	around.handedOver = true
 	return c, c.gate.set(now, lease, around, func() {})
+}
+
+// resumeSettling tells settling of the peers that the process before this one
+// knew: until each has reported anew, it may have flows in what this node holds.
+func (c *confirmation) resumeSettling() {
+	var before []settle.Member
+	for _, p := range c.node.Status().Peers {
+		if p.Heard >= 0 {
+			before = append(before, settle.Member{Name: p.Name, Boot: p.Boot, Standing: settle.Alive})
+		}
+	}
+	c.settling.carryOut(c.settling.node.Members(bootTime(), before))
 }
 
 // begin says what the node has to say first, and lets it live. failed is told why
