@@ -1,0 +1,195 @@
+package farm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"thresher/cluster"
+	"thresher/cluster/confirm"
+	"thresher/cluster/segment"
+	"thresher/cluster/settle"
+	"thresher/config"
+	"thresher/pipeline"
+)
+
+// openConfirmation makes the node: the one that h has, if it has one, else a new
+// one. Its first lease is carried out, but nothing is said before begin.
+func openConfirmation(p *parts, h *handed) (*confirmation, error) {
+	a := p.nic.Attrs()
+	wire, err := segment.Open(&net.Interface{Index: a.Index, Name: a.Name, MTU: a.MTU, HardwareAddr: a.HardwareAddr, Flags: a.Flags}, farmKey(p.cfg))
+	if err != nil {
+		return nil, err
+	}
+	ids := ruleIDs(p.cfg.Rules)
+	c := &confirmation{
+		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
+		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
+		shared:     make(map[share]confirm.Buckets),
+		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]bool), notices: make(notices), onWire: make(map[string]confirm.Time), met: make(acquaintances),
+		asks: make(chan event, 1), ended: make(chan struct{}),
+		bell: make(chan struct{}, 1), parting: make(chan parting, 1),
+	}
+	if c.apart, err = apart(p.nic, p.cfg.Cluster.Bind.Addr()); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	meta, err := p.meta(cluster.Up).Encode()
+	if err != nil {
+		return nil, err
+	}
+	c.params = confirmParams(p.cfg, p.configured())
+	c.lazy = c.params.AllowsLateReading()
+	c.config = confirm.Config{
+		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
+		Meta: string(meta), Assign: c.assign,
+	}
+	if c.node, c.first, err = h.restore(c.config, p.log); err != nil {
+		return c, fmt.Errorf("cluster: %w", err)
+	}
+	if err := c.openFlows(p); err != nil {
+		return c, err
+	}
+	if p.handed != nil && p.handed.resumed {
+		c.since = p.handed.Taken
+		c.silent = false // The name is this node's already.
+		c.resumeSettling()
+		c.resumeSticky()
+	}
+	if c.first.Lease == nil {
+		return c, nil
+	}
+	now, lease := bootTime(), *c.first.Lease
+	c.first.Lease = nil
+	c.follow(now, nil, lease)
+	// What this node goes on with it has not gained from anybody.
+	around := c.surroundings(false)
+	around.handedOver = true
+	return c, c.gate.set(now, lease, around, func() {})
+}
+
+// resumeSettling tells settling of the peers that the process before this one
+// knew: until each has reported anew, it may have flows in what this node holds.
+func (c *confirmation) resumeSettling() {
+	var before []settle.Member
+	for _, p := range c.node.Status().Peers {
+		if p.Heard >= 0 {
+			before = append(before, settle.Member{Name: p.Name, Boot: p.Boot, Standing: settle.Alive})
+		}
+	}
+	c.settling.carryOut(c.settling.node.Members(bootTime(), before))
+}
+
+// begin says what the node has to say first, and lets it live. failed is told why
+// it ended, if it ends by itself.
+func (c *confirmation) begin(failed func(error)) error {
+	if err := c.carryOut(c.first); err != nil {
+		return err
+	}
+	if c.since != 0 {
+		c.pause = bootTime().Sub(c.since)
+	}
+	c.publish(nil)
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	go func() { failed(c.run(ctx)) }()
+	go c.compute(ctx)
+	if c.sticky != nil {
+		go c.sticky.serve(ctx)
+	}
+	c.draw(c.self)
+	return nil
+}
+
+// halt ends the node's life; the others hear nothing of it any more.
+func (c *confirmation) halt() {
+	if c.stop != nil {
+		c.stop()
+		<-c.ended
+	}
+}
+
+// everything is every bucket of the rules.
+func everything(ids []confirm.RuleID) confirm.Buckets {
+	all := confirm.NewBitmap(pipeline.Buckets)
+	for b := range pipeline.Buckets {
+		all.Set(b)
+	}
+	rules := make(map[confirm.RuleID]*confirm.Bitmap)
+	for _, id := range ids {
+		rules[id] = all
+	}
+	return confirm.BucketsOf(rules)
+}
+
+// openFlows prepares what knows of this machine's connections and of the others'.
+func (c *confirmation) openFlows(p *parts) (err error) {
+	if c.settling, err = newSettling(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
+		return err
+	}
+	c.settling.do = c.run1
+	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
+		return err
+	}
+	c.halfOpen.do = c.run1
+	if c.sticky, err = newStickiness(p.cfg, p.datapath, c.ids, c.node.Boot(), c.params, c.log); err != nil || c.sticky == nil {
+		return err
+	}
+	c.sticky.post, c.sticky.postBestEffort, c.sticky.do = c.post, c.postBestEffort, c.run1
+	return nil
+}
+
+// addresses are the VIPs' own.
+func addresses(vips []config.VIP) []netip.Addr {
+	list := make([]netip.Addr, len(vips))
+	for i, v := range vips {
+		list[i] = v.Address
+	}
+	return list
+}
+
+// farmKey seals heartbeats. A farm that goes without a key seals with a known
+// one: that keeps farms on one segment from hearing each other by accident only
+// as far as their nodes' names differ.
+func farmKey(cfg *config.Config) (key [32]byte) {
+	if !cfg.Cluster.Insecure {
+		key = cfg.Cluster.Keys.Gossip
+	}
+	return key
+}
+
+// confirmParams are the timings of a profile.
+func confirmParams(cfg *config.Config, nodes int) confirm.Params {
+	p := confirm.DefaultParams()
+	switch cfg.Cluster.Profile {
+	case config.Fastest:
+		p = confirm.FastestParams()
+	case config.LAN:
+		p = confirm.LANParams()
+	case config.WAN:
+		p = confirm.WANParams()
+	}
+	p.Nodes = nodes
+	if cfg.Cluster.Partition == config.Majority {
+		p.Partition = confirm.Majority
+	}
+	return p
+}
+
+// close ends listening and sending.
+func (c *confirmation) close() error {
+	c.halt()
+	errs := []error{c.wire.Close()}
+	if c.settling != nil {
+		errs = append(errs, c.settling.close())
+	}
+	if c.sticky != nil {
+		errs = append(errs, c.sticky.close())
+	}
+	if c.halfOpen != nil {
+		errs = append(errs, c.halfOpen.close())
+	}
+	return errors.Join(errs...)
+}
