@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
@@ -19,8 +18,7 @@ import (
 // openConfirmation makes the node: the one that h has, if it has one, else a new
 // one. Its first lease is carried out, but nothing is said before begin.
 func openConfirmation(p *parts, h *handed) (*confirmation, error) {
-	a := p.nic.Attrs()
-	wire, err := segment.Open(&net.Interface{Index: a.Index, Name: a.Name, MTU: a.MTU, HardwareAddr: a.HardwareAddr, Flags: a.Flags}, farmKey(p.cfg))
+	wire, err := segment.Open(p.ifi(), farmKey(p.cfg))
 	if err != nil {
 		return nil, err
 	}

@@ -286,10 +286,7 @@ func (c *confirmation) run1(f func(now confirm.Time)) {
 // name another node's, the others would hear a new process of that one, and the
 // other would give way to it.
 func (c *confirmation) speak() {
-	c.do(func(now confirm.Time) confirm.Actions {
-		c.silent = false
-		return c.node.Tick(now)
-	})
+	c.run1(func(confirm.Time) { c.silent = false })
 }
 
 // up asks for this node to take its part; leave gives it up. When leave returns,

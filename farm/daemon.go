@@ -179,9 +179,13 @@ func (p *parts) inspect() (health.Facts, error) {
 }
 
 func (p *parts) openResponder() (*arp.Responder, error) {
+	return arp.Open(p.ifi(), arp.Options{Conflict: p.events.conflict})
+}
+
+// ifi is the interface as package net has it.
+func (p *parts) ifi() *net.Interface {
 	a := p.nic.Attrs()
-	ifi := &net.Interface{Index: a.Index, Name: a.Name, MTU: a.MTU, HardwareAddr: a.HardwareAddr, Flags: a.Flags}
-	return arp.Open(ifi, arp.Options{Conflict: p.events.conflict})
+	return &net.Interface{Index: a.Index, Name: a.Name, MTU: a.MTU, HardwareAddr: a.HardwareAddr, Flags: a.Flags}
 }
 
 func (p *parts) startCluster() (*cluster.Cluster, error) {

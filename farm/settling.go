@@ -51,19 +51,15 @@ func newSettling(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID
 	return s, nil
 }
 
-// carryOut does what the state machine says, and returns whether other buckets
-// are unsettled than before.
-func (s *settling) carryOut(a settle.Actions) bool {
-	s.wake = a.Wake
-	changed := !a.Unsettled.Equal(s.unsettled)
-	s.unsettled = a.Unsettled
+// carryOut does what the state machine says.
+func (s *settling) carryOut(a settle.Actions) {
+	s.wake, s.unsettled = a.Wake, a.Unsettled
 	for _, out := range a.Send {
 		s.send(out)
 	}
 	if a.Scan {
 		go s.scan()
 	}
-	return changed
 }
 
 func (s *settling) send(out settle.Outgoing) {
