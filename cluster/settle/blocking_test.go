@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"thresher/cluster/confirm"
+	"thresher/cluster/internal/shares"
 )
 
 func TestBlocking(t *testing.T) {
@@ -18,7 +19,7 @@ func TestBlocking(t *testing.T) {
 		}
 	}
 	before := b.n.Doubts()
-	b.report(Report{Seq: 1, View: 7, Flows: bucketsIn(0b10)})
+	b.report(Report{Seq: 1, View: 7, Flows: shares.Set(0b10)})
 	for bucket, want := range [][]string{nil, {"b"}} {
 		if got := b.n.Blocking(simRule, bucket); !slices.Equal(got, want) {
 			t.Errorf("after a report, bucket %d: %v, want %v", bucket, got, want)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/cluster/internal/shares"
 )
 
 // host is one machine: a kernel with sockets and tables that outlive the
@@ -64,39 +65,6 @@ func (h *host) knownTo(o *host) bool {
 	return o.boots[h.i] == h.boot || h.w.now.Sub(h.started) > time.Second
 }
 
-// assign gives bucket b to one of the view's members, by their weights too.
-func (w *world) assign(name string) confirm.Assign {
-	return func(v confirm.View) confirm.Buckets {
-		salt, mask := 0, uint64(0)
-		for _, m := range v.Members {
-			salt = salt*3 + int(m.Meta[0]-'1')
-		}
-		for b := range simBuckets {
-			if v.Members[(b*7+salt)%len(v.Members)].Name == name {
-				mask |= 1 << b
-			}
-		}
-		return bucketsIn(mask)
-	}
-}
-
-func bucketsIn(mask uint64) confirm.Buckets {
-	b := confirm.NewBitmap(simBuckets)
-	for i := range simBuckets {
-		if mask&(1<<i) != 0 {
-			b.Set(i)
-		}
-	}
-	return confirm.BucketsOf(map[confirm.RuleID]*confirm.Bitmap{simRule: b})
-}
-
-func maskOf(b confirm.Buckets) uint64 {
-	if bits := b.Of(simRule); bits != nil {
-		return bits.Words()[0]
-	}
-	return 0
-}
-
 // start starts a daemon.
 func (h *host) start() {
 	if h.c != nil {
@@ -106,7 +74,7 @@ func (h *host) start() {
 	h.lease, h.wakes, h.heard = confirm.Lease{}, [2]confirm.Time{}, [simHosts]confirm.Time{}
 	h.boots, h.member = [simHosts]uint64{}, [simHosts]Standing{}
 	c, a, err := confirm.New(confirm.Config{
-		Name: h.name, Boot: h.boot, Params: confirm.DefaultParams(), Meta: string(h.weight), Assign: h.w.assign(h.name),
+		Name: h.name, Boot: h.boot, Params: confirm.DefaultParams(), Meta: string(h.weight), Assign: shares.Turns(h.name),
 	}, h.w.now)
 	if err != nil {
 		h.w.violate("%v", err)
@@ -268,12 +236,12 @@ func (h *host) confirmed(a confirm.Actions) {
 	}
 	if a.Lease != nil {
 		h.lease = *a.Lease
-		h.mask, h.deadline, h.held = maskOf(a.Lease.Confirmed), a.Lease.Deadline, maskOf(a.Lease.Held)
+		h.mask, h.deadline, h.held = shares.Mask(a.Lease.Confirmed), a.Lease.Deadline, shares.Mask(a.Lease.Held)
 	}
 	if h.s != nil {
 		own := confirm.Buckets{}
 		if v := h.c.Stated(); !v.None() {
-			own = h.w.assign(h.name)(v)
+			own = shares.Turns(h.name)(v)
 		}
 		h.settled(h.s.State(h.w.now, State{
 			Boot: h.boot, View: h.c.Stated().ID, Own: own, Held: h.lease.Held, Release: h.lease.Release,
@@ -326,7 +294,7 @@ func (h *host) sendHeartbeat(o *host, hb *confirm.Heartbeat) {
 
 // settled does what settling says.
 func (h *host) settled(a Actions) {
-	h.unsettled = maskOf(a.Unsettled)
+	h.unsettled = shares.Mask(a.Unsettled)
 	if a.Scan {
 		h.w.scans++
 		h.w.after(h.w.within(3*ms), h.scan)
@@ -356,7 +324,7 @@ func (h *host) scan() {
 		}
 		h.get(func() {
 			if h.boot == boot {
-				h.settled(h.s.Scanned(h.w.now, started, bucketsIn(mask)))
+				h.settled(h.s.Scanned(h.w.now, started, shares.Set(mask)))
 			}
 		})
 	})

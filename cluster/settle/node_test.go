@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/cluster/internal/shares"
 )
 
 const start = confirm.Time(time.Second)
@@ -32,7 +33,7 @@ func (b *bench) tick(after time.Duration) { b.do(after, b.n.Tick) }
 
 // state has the node state a view that gives it some buckets.
 func (b *bench) state(view confirm.ViewID, mask, release uint64) {
-	own := bucketsIn(mask)
+	own := shares.Set(mask)
 	b.do(0, func(now confirm.Time) Actions {
 		return b.n.State(now, State{Boot: 10, View: view, Own: own, Held: own, Release: release})
 	})
@@ -60,14 +61,14 @@ func (b *bench) heard(boot, seq, release uint64, stated confirm.ViewID) {
 // scanned scans at once and finds the flows.
 func (b *bench) scanned(mask uint64) {
 	b.do(time.Millisecond, func(now confirm.Time) Actions {
-		return b.n.Scanned(now, now.Add(-time.Millisecond), bucketsIn(mask))
+		return b.n.Scanned(now, now.Add(-time.Millisecond), shares.Set(mask))
 	})
 }
 
 // unsettled checks which of the first 12 buckets are unsettled.
 func (b *bench) unsettled(what string, want uint64) {
 	b.t.Helper()
-	if got := maskOf(b.out.Unsettled) & (1<<simBuckets - 1); got != want {
+	if got := shares.Mask(b.out.Unsettled) & (1<<simBuckets - 1); got != want {
 		b.t.Errorf("%s: %012b unsettled, want %012b", what, got, want)
 	}
 }
@@ -151,7 +152,7 @@ func TestWhatAReportSettles(t *testing.T) {
 		want   uint64
 	}{
 		{"of the present", good, 0},
-		{"with flows", change(func(r *Report) { r.Flows = bucketsIn(0b100000000101) }), 0b0101},
+		{"with flows", change(func(r *Report) { r.Flows = shares.Set(0b100000000101) }), 0b0101},
 		{"of another view", change(func(r *Report) { r.View = 2 }), mine},
 		{"of no view, of one that has one", change(func(r *Report) { r.View = 0 }), mine},
 		{"before the last release", change(func(r *Report) { r.Release = 2 }), mine},
@@ -193,8 +194,8 @@ func TestPeerChanges(t *testing.T) {
 		{"another view, nothing released", func(b *bench) { b.heard(20, 2, 3, 2) }, 0},
 		{"released", func(b *bench) { b.heard(20, 2, 4, 1) }, mine},
 		{"new process", func(b *bench) { b.heard(21, 1, 0, 0) }, mine},
-		{"an old report", func(b *bench) { b.report(Report{Seq: 4, View: 1, Release: 3, Flows: bucketsIn(1)}) }, 0},
-		{"a newer one", func(b *bench) { b.report(Report{Seq: 6, View: 2, Release: 3, Flows: bucketsIn(1)}) }, 1},
+		{"an old report", func(b *bench) { b.report(Report{Seq: 4, View: 1, Release: 3, Flows: shares.Set(1)}) }, 0},
+		{"a newer one", func(b *bench) { b.report(Report{Seq: 6, View: 2, Release: 3, Flows: shares.Set(1)}) }, 1},
 		{"vanished", func(b *bench) { b.members(map[string]Standing{"b": Gone}) }, 0},
 		{"vanished and back", func(b *bench) { b.members(nil); b.members(map[string]Standing{"b": Alive}) }, mine},
 		{"left, gained", func(b *bench) { b.members(map[string]Standing{"b": Left}); b.state(2, every, 0) }, 0},
@@ -251,7 +252,7 @@ func TestSending(t *testing.T) {
 	b.state(2, 0b0011, 1)
 	b.tick(10 * time.Millisecond)
 	b.scanned(0b0100)
-	if len(b.out.Send) != 1 || maskOf(b.out.Send[0].Report.Flows) != 0b0100 || b.out.Send[0].Report.View != 2 {
+	if len(b.out.Send) != 1 || shares.Mask(b.out.Send[0].Report.Flows) != 0b0100 || b.out.Send[0].Report.View != 2 {
 		t.Errorf("after a change: %+v", b.out.Send)
 	}
 }

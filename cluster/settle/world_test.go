@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/cluster/internal/shares"
 )
 
 // The simulation's farm: real confirmation, real settling, real reports on a bad
 // wire; the kernel's tables, sockets, membership and scans are played.
 const (
 	simHosts   = 4 // at most: odd seeds have one less
-	simBuckets = 12
-	simRule    = confirm.RuleID(1)
+	simBuckets = shares.Buckets
+	simRule    = shares.Rule
 	simHold    = 3 * time.Second
 	ms         = time.Millisecond
 )

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/cluster/internal/shares"
 	"thresher/cluster/settle"
 )
 
@@ -93,38 +94,6 @@ func (h *host) release() {
 	}
 }
 
-func (w *world) assign(name string) confirm.Assign {
-	return func(v confirm.View) confirm.Buckets {
-		salt, mask := 0, uint64(0)
-		for _, m := range v.Members {
-			salt = salt*3 + int(m.Meta[0]-'1')
-		}
-		for b := range simBuckets {
-			if v.Members[(b*7+salt)%len(v.Members)].Name == name {
-				mask |= 1 << b
-			}
-		}
-		return bucketsIn(mask)
-	}
-}
-
-func bucketsIn(mask uint64) confirm.Buckets {
-	b := confirm.NewBitmap(simBuckets)
-	for i := range simBuckets {
-		if mask&(1<<i) != 0 {
-			b.Set(i)
-		}
-	}
-	return confirm.BucketsOf(map[confirm.RuleID]*confirm.Bitmap{simRule: b})
-}
-
-func maskOf(b confirm.Buckets) uint64 {
-	if bits := b.Of(simRule); bits != nil {
-		return bits.Words()[0]
-	}
-	return 0
-}
-
 // start starts a daemon, whose program is a new one.
 func (h *host) start() {
 	if h.c != nil {
@@ -135,7 +104,7 @@ func (h *host) start() {
 	h.mask, h.sticky, h.deadline, h.grant = 0, 0, 0, 0
 	h.verdicts, h.remembered = make(map[int]Standing), make(map[int]confirm.Time)
 	c, a, err := confirm.New(confirm.Config{
-		Name: h.name, Boot: h.boot, Params: confirm.DefaultParams(), Meta: string(h.weight), Assign: h.w.assign(h.name),
+		Name: h.name, Boot: h.boot, Params: confirm.DefaultParams(), Meta: string(h.weight), Assign: shares.Turns(h.name),
 	}, h.now())
 	if err != nil {
 		h.w.violate("%v", err)
@@ -265,7 +234,7 @@ func (h *host) confirmed(a confirm.Actions) {
 	}
 	if a.Lease != nil {
 		h.lease = lease
-		h.mask, h.deadline = maskOf(lease.Confirmed), lease.Deadline
+		h.mask, h.deadline = shares.Mask(lease.Confirmed), lease.Deadline
 		h.release()
 	}
 	if a.Broadcast != nil {
@@ -312,7 +281,7 @@ func (h *host) does(a Actions) {
 	if a.Forget {
 		clear(h.verdicts)
 	}
-	h.sticky, h.grant = maskOf(a.Unsettled), a.Grant
+	h.sticky, h.grant = shares.Mask(a.Unsettled), a.Grant
 	for _, v := range a.Verdicts {
 		h.verdicts[numberOf(v.Client)] = v.Standing
 	}
@@ -347,7 +316,7 @@ func (h *host) sweep(before confirm.Time) {
 		}
 		h.get(func() {
 			if h.boot == boot {
-				h.does(h.s.Swept(h.now(), started, bucketsIn(mask), before))
+				h.does(h.s.Swept(h.now(), started, shares.Set(mask), before))
 			}
 		})
 	})

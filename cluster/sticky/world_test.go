@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/cluster/internal/shares"
 )
 
 // The simulation's farm: real confirmation, real stickiness, real messages on a
 // bad wire; the kernel's tables and memory, and the clients, are played.
 const (
 	simHosts   = 4 // at most: odd seeds have one less
-	simBuckets = 12
+	simBuckets = shares.Buckets
 	simClients = 48
-	simRule    = confirm.RuleID(1)
+	simRule    = shares.Rule
 	simIdle    = 1500 * ms
 	ms         = time.Millisecond
 )

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
-	"thresher/cluster/confirm/internal/shares"
+	"thresher/cluster/internal/shares"
 )
 
 // farm is one state of the model.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
-	"thresher/cluster/confirm/internal/shares"
+	"thresher/cluster/internal/shares"
 )
 
 // scene is one planned or unplanned change of a farm of four that is otherwise

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
-	"thresher/cluster/confirm/internal/shares"
+	"thresher/cluster/internal/shares"
 )
 
 // machine is one computer of the farm: a clock, a kernel whose map outlives the

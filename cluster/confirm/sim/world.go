@@ -16,7 +16,7 @@ import (
 
 	"thresher/cluster/confirm"
 	"thresher/cluster/confirm/internal/mutation"
-	"thresher/cluster/confirm/internal/shares"
+	"thresher/cluster/internal/shares"
 )
 
 // Options say what a run is put through.

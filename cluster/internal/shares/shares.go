@@ -1,5 +1,5 @@
-// Package shares is the assignment of the simulated farms: weighted rendezvous
-// over a dozen buckets. The protocol handles all buckets alike; what differs is
+// Package shares is the assignment of the simulated farms: over a dozen buckets,
+// by weighted rendezvous (Table) or by turns (Turns). The protocol handles all buckets alike; what differs is
 // who owns which in which view.
 package shares
 
@@ -15,8 +15,8 @@ const Buckets = 12
 // All is the mask of all buckets.
 const All uint64 = 1<<Buckets - 1
 
-// ruleID is the one rule of the simulated farm.
-const ruleID confirm.RuleID = 1
+// Rule is the one rule of the simulated farm.
+const Rule confirm.RuleID = 1
 
 // Table is a farm's assignment, computed once per view for all machines. It is
 // not safe for concurrent use.
@@ -66,23 +66,40 @@ func score(name string, bucket int, i byte) uint64 {
 
 // For returns the confirm.Assign of one machine.
 func (s *Table) For(name string) confirm.Assign {
-	return func(v confirm.View) confirm.Buckets { return setOf(s.of(v, name)) }
+	return func(v confirm.View) confirm.Buckets { return Set(s.of(v, name)) }
 }
 
-// setOf makes a set of a mask.
-func setOf(mask uint64) confirm.Buckets {
+// Turns is the confirm.Assign of one machine where the members take turns, in an
+// order that their metas shift: a change of one moves most buckets.
+func Turns(name string) confirm.Assign {
+	return func(v confirm.View) confirm.Buckets {
+		salt, mask := 0, uint64(0)
+		for _, m := range v.Members {
+			salt = salt*3 + int(m.Meta[0]-'1')
+		}
+		for b := range Buckets {
+			if v.Members[(b*7+salt)%len(v.Members)].Name == name {
+				mask |= 1 << b
+			}
+		}
+		return Set(mask)
+	}
+}
+
+// Set makes a set of a mask, bucket i in bit i.
+func Set(mask uint64) confirm.Buckets {
 	bits := confirm.NewBitmap(Buckets)
 	for b := range Buckets {
 		if mask&(1<<b) != 0 {
 			bits.Set(b)
 		}
 	}
-	return confirm.BucketsOf(map[confirm.RuleID]*confirm.Bitmap{ruleID: bits})
+	return confirm.BucketsOf(map[confirm.RuleID]*confirm.Bitmap{Rule: bits})
 }
 
 // Mask returns a set as a mask, bucket i in bit i.
 func Mask(b confirm.Buckets) uint64 {
-	if bits := b.Of(ruleID); bits != nil {
+	if bits := b.Of(Rule); bits != nil {
 		return bits.Words()[0]
 	}
 	return 0
