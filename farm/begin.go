@@ -92,12 +92,12 @@ func (c *confirmation) begin(failed func(error)) error {
 	c.publish(nil)
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
+	c.draw(c.self) // while nobody else does
 	go func() { failed(c.run(ctx)) }()
 	go c.compute(ctx)
 	if c.sticky != nil {
 		go c.sticky.serve(ctx)
 	}
-	c.draw(c.self)
 	return nil
 }
 
