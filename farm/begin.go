@@ -38,7 +38,8 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.params = confirmParams(p.cfg, p.configured())
+	c.all = p.configured()
+	c.params = confirmParams(p.cfg, c.all)
 	c.lazy = c.params.AllowsLateReading()
 	c.config = confirm.Config{
 		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
