@@ -167,6 +167,7 @@ func (p *parts) inspect() (health.Facts, error) {
 	}
 	errs := []error{sameClock()}
 	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr()))
+	findings = append(findings, facts.Addresses(p.cfg.VIPs)...)
 	for _, f := range append(findings, ForwardFindings(p.cfg)...) {
 		switch f.Level {
 		case health.LevelError:
