@@ -11,6 +11,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/cluster/segment"
 	"thresher/cluster/settle"
+	"thresher/pipeline"
 )
 
 // confirmation runs this node's side of the confirmation protocol: it feeds the
@@ -32,6 +33,13 @@ type confirmation struct {
 	reachable []string                        // the other nodes that gossip reaches
 	onWire    map[string]confirm.Time         // when each was last heard on the VIPs' interface
 	told      uint64                          // the version of half-open handshakes that the packet path knows
+
+	releasing releasing             // what others must hear of before they can park it
+	aim       confirm.View          // the last view that this node headed for
+	heirs     atomic.Pointer[heirs] // of the last release
+	leftovers <-chan pipeline.Leftover
+	rules     *pipeline.Rules
+	sender    *sender
 
 	notices  notices
 	others   others              // as of heading and answered
@@ -162,6 +170,7 @@ func (c *confirmation) listen() (err error) {
 
 // heard tells what knows of flows and clients of a peer's heartbeat.
 func (c *confirmation) heard(now confirm.Time, hb *confirm.Heartbeat) {
+	c.releasing.heard(hb, c.node.Boot())
 	c.settling.carryOut(c.settling.node.Heard(now, hb))
 	if c.sticky != nil {
 		c.sticky.carryOut(c.sticky.node.Heard(now, hb))
@@ -191,6 +200,7 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 		lease = *a.Lease
 	}
 	c.follow(now, a.Events, lease)
+	c.letGo(now, lease, a.Lease != nil)
 	if a.Lease != nil {
 		if err := c.gate.set(now, lease, c.surroundings(lease.Moved), c.giveNotice); err != nil {
 			return err
@@ -199,7 +209,11 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 			c.halfOpen.released(lease.Released, lease.Release)
 		}
 	}
+	if err := c.readyTo(a); err != nil {
+		return err
+	}
 	if a.Broadcast != nil {
+		c.releasing.said(a.Broadcast.Seq)
 		kind := segment.News
 		if c.lazy && !a.News && !c.missesSome() {
 			kind = segment.Renewal

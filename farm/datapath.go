@@ -28,12 +28,14 @@ type datapath struct {
 	deadline atomic.Int64 // of the lease, in ns of CLOCK_BOOTTIME
 	granted  atomic.Int64 // until when clients are kept in others' buckets, the same way
 	asking   chan pipeline.Opening
-	mode     config.XDPMode
-	stack    *xsk.Stack
-	program  *xsk.Program
-	queues   []*queue
-	opened   atomic.Pointer[[]*queue] // the same, for other goroutines
-	wanted   int                      // how many queues to open at first
+	// leftovers are the SYNs that were kept for nodes that get released buckets.
+	leftovers chan pipeline.Leftover
+	mode      config.XDPMode
+	stack     *xsk.Stack
+	program   *xsk.Program
+	queues    []*queue
+	opened    atomic.Pointer[[]*queue] // the same, for other goroutines
+	wanted    int                      // how many queues to open at first
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
@@ -48,7 +50,7 @@ func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts) (*da
 	if err != nil {
 		return nil, err
 	}
-	d := &datapath{rules: rules, failed: make(chan error, 1), asking: make(chan pipeline.Opening, pipeline.LotSlots)}
+	d := &datapath{rules: rules, failed: make(chan error, 1), asking: make(chan pipeline.Opening, pipeline.LotSlots), leftovers: make(chan pipeline.Leftover, pipeline.LotSlots)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
 	d.wanted = facts.Queues
@@ -112,7 +114,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 			return err
 		}
 		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted)}
-		one.lot.Asks = d.asking
+		one.lot.Asks, one.lot.Leftovers = d.asking, d.leftovers
 		d.add(one)
 		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {
