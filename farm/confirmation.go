@@ -67,7 +67,8 @@ type confirmation struct {
 	// behind is set while the node reads what came while it stood still: what it
 	// knows of the others is old.
 	behind   bool
-	listened confirm.Time // when it had last read everything
+	listened confirm.Time    // when it had last read everything
+	unsaid   confirm.Actions // the last heartbeat from while it was behind
 
 	silent bool // nothing is sent: the farm may refuse this node its name
 
@@ -148,7 +149,6 @@ func (c *confirmation) run(ctx context.Context) error {
 // time pass in any case.
 func (c *confirmation) listen() (err error) {
 	c.behind = c.listened != 0 && bootTime().Sub(c.listened) > 2*c.params.Heartbeat
-	defer func() { c.behind, c.listened = false, bootTime() }()
 	heard := c.wire.Receive(func(hb *confirm.Heartbeat, kind segment.Kind) {
 		now := bootTime()
 		switch {
@@ -165,7 +165,11 @@ func (c *confirmation) listen() (err error) {
 	if heard == 0 && err == nil {
 		err = c.carryOut(c.node.Tick(bootTime()))
 	}
-	return err
+	c.behind, c.listened = false, bootTime()
+	if err != nil {
+		return err
+	}
+	return c.say(c.unsaid)
 }
 
 // heard tells what knows of flows and clients of a peer's heartbeat.
@@ -209,27 +213,47 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 			c.halfOpen.released(lease.Released, lease.Release)
 		}
 	}
-	if err := c.readyTo(a); err != nil {
+	if err := c.say(a); err != nil {
 		return err
-	}
-	if a.Broadcast != nil {
-		c.releasing.said(a.Broadcast.Seq)
-		kind := segment.News
-		if c.lazy && !a.News && !c.missesSome() {
-			kind = segment.Renewal
-		}
-		c.send(a.Broadcast, kind)
 	}
 	for _, r := range a.Relays {
 		c.send(r.Heartbeat, segment.News)
 	}
-	if a.Broadcast != nil {
+	if a.Broadcast != nil && !c.behind {
 		c.part()
 	}
 	c.wake = time.Now().Add(a.Wake.Sub(bootTime()))
 	if len(a.Events) > 0 || a.Lease != nil && a.Lease.Moved || a.Broadcast != nil && c.looksOn() {
 		c.publish(a.Events)
 	}
+	return nil
+}
+
+// say sends the heartbeat for everybody, if there is one. While this node reads what
+// came while it stood still, the last one waits: it would say that this node has
+// heard what it does not act on yet (around). To the others it is a heartbeat that
+// was a little longer on its way.
+func (c *confirmation) say(a confirm.Actions) error {
+	if a.Broadcast == nil {
+		return nil
+	}
+	if c.behind {
+		a.News = a.News || c.unsaid.News
+		c.unsaid = a
+		return nil
+	}
+	c.unsaid = confirm.Actions{}
+	if a.News {
+		if err := c.gate.expect(c.around(bootTime())); err != nil {
+			return err
+		}
+	}
+	c.releasing.said(a.Broadcast.Seq)
+	kind := segment.News
+	if c.lazy && !a.News && !c.missesSome() {
+		kind = segment.Renewal
+	}
+	c.send(a.Broadcast, kind)
 	return nil
 }
 

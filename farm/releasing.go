@@ -137,16 +137,6 @@ func without(v confirm.View, names ...string) confirm.View {
 	return confirm.NewView(left)
 }
 
-// readyTo makes the packet path ready for what a heartbeat says that tells of a
-// change, or answers one: who reads that this node has heard of a release may send
-// on to it at once.
-func (c *confirmation) readyTo(a confirm.Actions) error {
-	if a.Broadcast == nil || !a.News {
-		return nil
-	}
-	return c.gate.expect(c.around(bootTime()))
-}
-
 // leaveToHeirs ends keeping SYNs when that is time, and tells who gets them. It
 // returns when it wants to be called again; 0 for never.
 func (c *confirmation) leaveToHeirs(now confirm.Time) confirm.Time {
