@@ -131,13 +131,28 @@ func TestNeighbourIPv6(t *testing.T) {
 			}
 		}
 	}
+	c := f.Capture()
+	defer c.Close()
 	use(2 * time.Second)
 	was := responder()
-	for _, n := range f.Nodes {
-		if n.Name == was {
-			f.Kill(n)
+	// Its probes went to the VMAC, and so to every node.
+	must(t, c.Settle(f.Ctx, 300*time.Millisecond))
+	probes := 0
+	for reply, sources := range c.Answers(lab.ARPReply) {
+		if reply.VIP != lab.VIP6() {
+			continue
+		}
+		for source, times := range sources {
+			probes += times
+			if source != f.node(was).MAC {
+				t.Errorf("%v answered a probe; the responder is %s", source, was)
+			}
 		}
 	}
+	if probes < 2 {
+		t.Errorf("%d probes were answered: the client has re-checked nothing", probes)
+	}
+	f.Kill(f.node(was))
 	killed := time.Now()
 	must(t, f.Client.FlushNeighbours())
 	var out []byte
@@ -153,6 +168,18 @@ func TestNeighbourIPv6(t *testing.T) {
 	if !ok || mac != config.FloodMAC(lab.VIP6()) {
 		t.Errorf("the client has the VIP at %v, %t", mac, ok)
 	}
+}
+
+// node is the one of that name.
+func (f *testFarm) node(name string) *lab.Node {
+	f.T.Helper()
+	for _, n := range f.Nodes {
+		if n.Name == name {
+			return n
+		}
+	}
+	f.T.Fatalf("no node has the name %q", name)
+	return nil
 }
 
 // TestCleanStopRestoresIPv6 compares a node before the start and after the end.
