@@ -63,6 +63,14 @@ func SYNSources6(n int) []netip.AddrPort {
 	return all
 }
 
+// SYNSourcesTo are the sources for an address: of SYNRange or SYNRange6.
+func SYNSourcesTo(to netip.Addr, n int) []netip.AddrPort {
+	if to.Is6() {
+		return SYNSources6(n)
+	}
+	return SYNSources(n)
+}
+
 // SendSYNs sends the SYNs from the host at a steady rate and returns how many it
 // sent. The frames are whole, as from a wire.
 //
