@@ -14,14 +14,14 @@ import (
 // TestPlannedChanges takes a node out and back in every way that an operator has,
 // under load: nobody's connection breaks, and nobody waits for a new one.
 func TestPlannedChanges(t *testing.T) {
-	for _, c := range []struct {
+	for i, c := range []struct {
 		offload string
 		vip     netip.Addr
 	}{
-		{"full", lab.VIP()}, {"none", lab.VIP()}, {"full", lab.VIP6()}, {"none", lab.VIP6()},
+		{"full", lab.VIP()}, {"none", lab.VIP6()}, {"none", lab.VIP()}, {"full", lab.VIP6()},
 	} {
-		if c.vip.Is6() && c.offload == "none" && !*long {
-			continue
+		if i > 1 && !*long {
+			break
 		}
 		t.Run(fmt.Sprintf("%s, %v", c.offload, c.vip), func(t *testing.T) {
 			f := newFarm(t, lab.Config{Nodes: 3, IPv6: c.vip.Is6()}, lab.FarmOptions{
