@@ -50,6 +50,9 @@ type Status struct {
 	Checks []Check `json:"checks"`
 	// Services are the supervised services, in the configuration's order.
 	Services []Service `json:"services"`
+	// Neighbours counts, by the protocol "arp" or "ndp", what became of the messages
+	// of neighbours about the VIPs, by reason, and what this node has announced.
+	Neighbours map[string]map[string]uint64 `json:"neighbours,omitempty"`
 	// Cluster is the condition of membership; nil while the node is no member.
 	Cluster *Cluster `json:"cluster,omitempty"`
 }

@@ -62,6 +62,8 @@ func (l *loop) status() console.Status {
 		Datapath: l.datapathStatus(),
 		Checks:   []console.Check{},
 		Services: []console.Service{},
+
+		Neighbours: l.responder.counts(),
 		Cluster: &console.Cluster{
 			HealthScore:     l.cluster.HealthScore(),
 			RefusedMessages: l.cluster.RefusedMessages(),
