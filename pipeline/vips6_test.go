@@ -19,7 +19,11 @@ func TestEveryIPv6VIPIsFound(t *testing.T) {
 		"network and host count as one":  func(i uint64) (uint64, uint64) { return 0x20010db8_00000000 + i, i },
 		"network and host against":       func(i uint64) (uint64, uint64) { return 0x20010db8_00000000 + i, 64 - i },
 		"eight networks with eight each": func(i uint64) (uint64, uint64) { return 0x20010db8_00000000 + i/8, i % 8 },
-		"random":                         func(uint64) (uint64, uint64) { return 0x20010db8_00000000, random.Uint64() },
+		"two networks": func(i uint64) (uint64, uint64) {
+			return 0x20010db8_00000000 + random.Uint64N(2), 4*i + random.Uint64N(4)
+		},
+		"network in the last bits": func(i uint64) (uint64, uint64) { return (i + 1) << 40, (i + 1) << 56 },
+		"random":                   func(uint64) (uint64, uint64) { return 0x20010db8_00000000, random.Uint64() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var vips []config.VIP

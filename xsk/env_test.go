@@ -180,7 +180,7 @@ func rulesFor(nic config.MAC) *Rules {
 	r.Multiplier6 = pipeline.VIPFold
 	b := vip6.Address.As16()
 	lo, hi := binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:])
-	slot6 := &r.Slots6[(lo+hi*pipeline.VIPFold)*r.Multiplier6>>(64-10)]
+	slot6 := &r.Slots6[pipeline.Fold6(lo, hi)*r.Multiplier6>>(64-10)]
 	slot6.Lo, slot6.Hi, slot6.Number = lo, hi, 2
 	r.Vmacs[1] = binary.LittleEndian.Uint64(append(vip6.MAC[:], 0, 0))
 	r.Nic = binary.LittleEndian.Uint64(append(nic[:], 0, 0))
