@@ -88,7 +88,7 @@ static __always_inline __u32 vip_of6(const struct in6_addr *addr)
 {
 	const __u64 lo = first_half(addr), hi = last_half(addr);
 	const volatile struct vip_slot6 *slot =
-		&conf.slots6[(lo + hi * VIP_FOLD) * conf.multiplier6 >> (64 - VIP_BITS6)];
+		&conf.slots6[(__builtin_bswap64(lo) * VIP_FOLD + __builtin_bswap64(hi)) * conf.multiplier6 >> (64 - VIP_BITS6)];
 	__u32 vip = slot->number - 1;
 
 	return slot->lo == lo && slot->hi == hi ? vip : RULE_NONE;
