@@ -98,7 +98,7 @@ func (s *frameSource) whole() []byte {
 		eth.EthernetType = layers.EthernetTypeDot1Q
 		chain = append(chain, &layers.Dot1Q{VLANIdentifier: uint16(s.random.IntN(4096)), Type: layers.EthernetTypeIPv4})
 	}
-	ip := &layers.IPv4{Version: 4, TTL: 64, SrcIP: []byte{203, 0, 113, 7}, DstIP: vip.Address.AsSlice()}
+	ip := &layers.IPv4{Version: 4, TTL: 64, Id: uint16(s.random.Uint32()), SrcIP: []byte{203, 0, 113, 7}, DstIP: vip.Address.AsSlice()}
 	if s.random.IntN(5) == 0 {
 		ip.Options = []layers.IPv4Option{{OptionType: 7, OptionLength: 7, OptionData: make([]byte, 5)}}
 	}
@@ -157,7 +157,7 @@ func (s *frameSource) ruled() []byte {
 		if !rule.Holds(vip.Address) {
 			continue
 		}
-		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocol(rule.Protocol),
+		ip := &layers.IPv4{Version: 4, TTL: 64, Id: uint16(s.random.Uint32()), Protocol: layers.IPProtocol(rule.Protocol),
 			SrcIP: []byte{203, 0, byte(s.random.Uint32()), byte(s.random.Uint32())}, DstIP: vip.Address.AsSlice()}
 		var l4 gopacket.SerializableLayer = &layers.TCP{SrcPort: layers.TCPPort(1 + s.random.IntN(65535)), DstPort: layers.TCPPort(rule.Ports[0].First), SYN: true}
 		if rule.Protocol == config.UDP {
@@ -202,8 +202,15 @@ func randomFarm(random *rand.Rand, vips, rules int) (v []config.VIP, r []config.
 	for range rules {
 		one := config.Rule{
 			Protocol: []config.Protocol{config.TCP, config.UDP}[random.IntN(2)],
-			Affinity: []config.Affinity{config.Client, config.Session}[random.IntN(2)],
-			Forward:  random.IntN(2) == 0,
+			Affinity: []config.Affinity{config.Client, config.Session, config.Network}[random.IntN(3)],
+			Prefix4:  uint8(1 + random.IntN(32)), Prefix6: uint8(1 + random.IntN(128)),
+			Forward: random.IntN(2) == 0,
+		}
+		switch {
+		case len(r)%10 == 9:
+			one.Mode = config.ModeBlock
+		case one.Protocol == config.UDP && random.IntN(3) == 0:
+			one.Affinity, one.Forward = config.Packet, false
 		}
 		for _, vip := range v {
 			if random.IntN(2) == 0 {
@@ -212,7 +219,7 @@ func randomFarm(random *rand.Rand, vips, rules int) (v []config.VIP, r []config.
 		}
 		first := port + 1 + uint16(random.IntN(50))
 		port = first + uint16(random.IntN(5))
-		if one.Protocol == config.TCP && one.Affinity == config.Client && len(r)%4 > 0 {
+		if one.Protocol == config.TCP && one.Affinity != config.Session && one.Mode != config.ModeBlock && len(r)%4 > 0 {
 			one.Sticky = time.Minute
 		}
 		one.Ports = []config.PortRange{{First: first, Last: port}}

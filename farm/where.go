@@ -23,7 +23,7 @@ func (l *loop) where(client netip.Addr, port uint16, rule string) (console.Where
 		Bucket: int(place.Bucket),
 	}
 	if l.cfg.Rules[i].Sticky > 0 {
-		keeper := l.confirmation.keeper(sticky.Client{Rule: l.confirmation.ids[i], Bucket: place.Bucket, Addr: client.Unmap()})
+		keeper := l.confirmation.keeper(sticky.Client{Rule: l.confirmation.ids[i], Bucket: place.Bucket, Addr: l.datapath.rules.Client(client, i)})
 		if keeper != "" && keeper != w.Node {
 			w.Node, w.Sticky = keeper, true
 		}

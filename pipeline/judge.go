@@ -73,17 +73,16 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 		ports = t.UDP
 	}
 	rule := ports.find(vip, p.dstPort)
-	if rule == RuleNone {
+	if rule >= RuleBlock {
+		if rule == RuleBlock {
+			return Blocked
+		}
 		return NoRule
 	}
 	if !t.Serving {
 		return NotServing
 	}
-	port := p.srcPort
-	if t.Affinities[rule] != config.Session {
-		port = 0
-	}
-	s := t.standing(int(rule), t.hash.bucket4(p.src, port))
+	s := t.standing(int(rule), t.bucketOf(p, int(rule)))
 	if !p.opens {
 		return s.judgeFlow(facts, lease)
 	}
@@ -100,6 +99,12 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 		return Late
 	}
 	return reason
+}
+
+// bucketOf is the bucket of a packet's client.
+func (t *Table) bucketOf(p *packet, rule int) uint16 {
+	what := t.Hashed[rule]
+	return t.hash.bucket4(p.src&what.Mask4, p.srcPort&what.Port|p.id&what.ID)
 }
 
 // judgeICMP places echo requests by the client's address, so that one node

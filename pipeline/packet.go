@@ -48,6 +48,7 @@ type packet struct {
 	src      uint32
 	srcPort  uint16
 	dstPort  uint16
+	id       uint16 // the IP identification (RFC 791 §3.1)
 	protocol uint8
 	icmpType uint8
 	// opens says that a flow may begin with it: a SYN that is nothing else, and
@@ -76,6 +77,7 @@ func (p *packet) parse4(ip []byte) Reason {
 		return Fragment
 	}
 	p.protocol = ip[9]
+	p.id = binary.LittleEndian.Uint16(ip[4:])
 	return p.parseTransport(ip[headerLen:totalLen])
 }
 

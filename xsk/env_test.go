@@ -2,6 +2,7 @@ package xsk
 
 import (
 	"encoding/binary"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -135,5 +136,8 @@ func rulesFor(nic config.MAC) *Rules {
 	slot.Addr, slot.Number = addr, 1
 	r.Vmacs[0] = binary.LittleEndian.Uint64(append(vip.MAC[:], 0, 0))
 	r.Nic = binary.LittleEndian.Uint64(append(nic[:], 0, 0))
+	for i := range r.Hashed {
+		r.Hashed[i].Mask4 = math.MaxUint32
+	}
 	return r
 }

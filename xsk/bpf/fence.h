@@ -60,7 +60,7 @@ static __always_inline enum reason fence_client(const struct iphdr *ip, const vo
 	if (!part)
 		return OTHER;
 	key = client_key(ip->saddr, rule);
-	bucket = client_bucket(ip->saddr, 0);
+	bucket = packet_bucket(ip, tcp->source, rule);
 	if (is_mine(part, bucket)) {
 		if (!lease_exact())
 			return FENCED;

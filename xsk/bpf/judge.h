@@ -55,6 +55,13 @@ static __always_inline __u16 client_bucket(__be32 addr, __be16 port)
 	return bucket4(conf.key[0], conf.key[1], addr, port);
 }
 
+static __always_inline __u16 packet_bucket(const struct iphdr *ip, __be16 port, __u32 rule)
+{
+	const volatile struct hashed *hashed = &conf.hashed[rule];
+
+	return client_bucket(ip->saddr & hashed->mask4, (port & hashed->port) | (ip->id & hashed->id));
+}
+
 /* Whether a TCP packet opens a flow: SYN, and nothing that belongs to an open one. */
 static __always_inline int opens(const void *tcp)
 {
@@ -175,11 +182,11 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 		return PORT_ZERO;
 	rule = rule_of(classes, p->vip, ports->dst);
 	if (rule >= MAX_RULES)
-		return NO_RULE;
+		return rule == RULE_BLOCK ? BLOCKED : NO_RULE;
 	part = part_of(rule);
 	if (!part)
 		return NOT_SERVING;
-	bucket = client_bucket(p->ip->saddr, conf.affinity[rule] == AFFINITY_SESSION ? ports->src : 0);
+	bucket = packet_bucket(p->ip, ports->src, rule);
 	p->forwarded = forwards(rule);
 	if (!tcp)
 		return p->forwarded ? judge_udp_forwarded(p, part, bucket) : judge_udp(part, bucket);

@@ -14,7 +14,8 @@
 
 #define MAX_CLIENTS (1 << 17)
 
-/* A client of a rule; the address as IPv6 has it (RFC 4291 2.5.5.2). */
+/* A client of a rule: an address or, with affinity network, the first of its
+ * network, as IPv6 has it (RFC 4291 2.5.5.2). */
 struct client_key {
 	__be32 client[4];
 	__u32 rule;
@@ -51,7 +52,7 @@ volatile __u64 sticky_grant;
 
 static __always_inline struct client_key client_key(__be32 client, __u32 rule)
 {
-	struct client_key key = {.client = {0, 0, bpf_htonl(0xffff), client}, .rule = rule};
+	struct client_key key = {.client = {0, 0, bpf_htonl(0xffff), client & conf.hashed[rule % MAX_RULES].mask4}, .rule = rule};
 
 	return key;
 }

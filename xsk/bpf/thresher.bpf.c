@@ -75,11 +75,13 @@ static __always_inline int arp(struct ethhdr *eth, void *end)
 static __always_inline int tcp_goes_on(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
 {
 	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
+	__u32 rule;
 
 	if (ip->protocol != IPPROTO_TCP || ip->ihl < 5 || (const void *)(tcp + 1) > end ||
 	    ip->frag_off & bpf_htons(IP_FRAGMENT) || opens(tcp))
 		return 0;
-	return known(tcp_flow(ctx, ip, tcp, forwards(rule_of(&conf.tcp, vip, tcp->dest))));
+	rule = rule_of(&conf.tcp, vip, tcp->dest);
+	return rule != RULE_BLOCK && known(tcp_flow(ctx, ip, tcp, forwards(rule)));
 }
 
 /* Nobody reads: the daemon is gone or going. Connections that are here go on, and
@@ -213,7 +215,6 @@ int set_grant(struct deadline *deadline)
 const struct {
 	enum reason *reason;
 	enum offload *offload;
-	enum affinity *affinity;
 	enum flow *flow;
 	enum client *client;
 } enums_in_btf __attribute__((unused));
