@@ -1,6 +1,7 @@
 package farm_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -19,8 +20,8 @@ func TestPlannedChanges(t *testing.T) {
 			f.StartAll()
 			f.Settle(f.Nodes...)
 			l := f.StartLoad(farmtest.LoadOptions{Victim: f.Nodes[1]})
-			for _, command := range []string{"drain", "start", "stop", "start"} {
-				f.Thresher(f.Nodes[1], command)
+			for _, command := range []string{"drain", "start", "weight web 20", "stop", "start", "weight web 0", "weight web --reset"} {
+				f.Thresher(f.Nodes[1], strings.Fields(command)...)
 				if command == "start" {
 					f.Converge(f.Nodes...)
 				}
