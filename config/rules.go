@@ -42,7 +42,7 @@ func (p *problems) rule(path string, raw rawRule, vips []VIP) Rule {
 	rule.Ports = p.ports(path+".ports", raw.Ports)
 	rule.VIPs = p.ruleVIPs(path+".vip", raw.VIP, vips)
 	p.servers(path, raw, &rule)
-	p.placing(path, raw, &rule)
+	p.placing(path, raw, &rule, vips)
 	if raw.Sticky != nil {
 		rule.Sticky = p.sticky(path+".sticky", *raw.Sticky, rule)
 	}

@@ -31,6 +31,9 @@ func TestBadRules(t *testing.T) {
 			"6: rules[0].affinity: the packets of a TCP connection must go to one node: use client, session or network, or protocol udp"},
 		{"packets of forwarded flows", []string{tail, "ports: [53], affinity: packet, forward: true}"},
 			"7: rules[1].affinity: the packets of a flow that is forwarded must go to one node: use client, session or network, or leave forward out"},
+		{"packets of IPv6", []string{"{address: 192.0.2.100}", "{address: 192.0.2.100}\n  - {address: 2001:db8::100}", tail, "ports: [53], affinity: packet}"},
+			"8: rules[1].affinity: packets of IPv6 have no identification, and the rule holds for an IPv6 VIP: " +
+				"use client, session or network, or name the IPv4 addresses in the rule's vip"},
 		{"prefix of clients", []string{tail, "ports: [53], prefix: {v4: 24}}"},
 			"7: rules[1].prefix: counts with affinity network alone: use affinity: network, or leave prefix out"},
 		{"prefix too long", []string{tail, "ports: [53], affinity: network, prefix: {v4: 33, v6: 129}}"}, "" +

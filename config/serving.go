@@ -84,7 +84,7 @@ func (p *problems) nodes(path string, names []string) []string {
 }
 
 // placing reads what of a client picks its bucket.
-func (p *problems) placing(path string, raw rawRule, rule *Rule) {
+func (p *problems) placing(path string, raw rawRule, rule *Rule, vips []VIP) {
 	if raw.Affinity != nil {
 		rule.Affinity = readEnum(p, affinities, path+".affinity", *raw.Affinity)
 	}
@@ -96,6 +96,9 @@ func (p *problems) placing(path string, raw rawRule, rule *Rule) {
 		p.add(path+".prefix", "counts with affinity network alone", "use affinity: network, or leave prefix out")
 	case rule.Affinity == Packet && rule.Protocol == TCP:
 		p.add(path+".affinity", "the packets of a TCP connection must go to one node", "use client, session or network, or protocol udp")
+	case rule.Affinity == Packet && slices.ContainsFunc(vips, func(v VIP) bool { return v.Address.Is6() && rule.Holds(v.Address) }):
+		p.add(path+".affinity", "packets of IPv6 have no identification, and the rule holds for an IPv6 VIP",
+			"use client, session or network, or name the IPv4 addresses in the rule's vip")
 	case rule.Affinity == Packet && rule.Forward:
 		p.add(path+".affinity", "the packets of a flow that is forwarded must go to one node", "use client, session or network, or leave forward out")
 	}

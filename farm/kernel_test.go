@@ -32,6 +32,7 @@ type kernel struct {
 	offload config.Offload
 	counts  [pipeline.ReasonLen]uint64 // expected of the program
 	met     [pipeline.ReasonLen]uint64 // the pipeline's own
+	met6    [pipeline.ReasonLen]uint64 // of them, IPv6 packets'
 	out     []byte
 
 	good     bool // the lease
@@ -90,11 +91,14 @@ type expectation struct {
 // goesOn tells whether a frame is one of a flow that is here, and opens none: it
 // goes on also where nobody reads.
 func goesOn(frame []byte, facts pipeline.Facts) bool {
-	if _, protocol, ok := flowOf(frame); !ok || protocol != config.TCP || binary.BigEndian.Uint16(frame[20:])&0x3fff != 0 {
+	if _, protocol, ok := flowOf(frame); !ok || protocol != config.TCP {
 		return false
 	}
+	if !isIPv6(frame) && binary.BigEndian.Uint16(frame[20:])&0x3fff != 0 {
+		return false // a fragment; over IPv6 it has no flow
+	}
 	const flags, opening, syn = 13, 0x17, 0x02
-	tcp := frame[14+int(frame[14]&15)*4:]
+	_, _, _, tcp := carriedIn(frame)
 	return tcp[flags]&opening != syn && facts.Flow >= pipeline.FlowKnown
 }
 
@@ -149,6 +153,9 @@ func (k *kernel) differs(frame []byte) error {
 		return err
 	}
 	k.met[expected.judged]++
+	if isIPv6(frame) {
+		k.met6[expected.judged]++
+	}
 	if expected.reason != expected.judged {
 		k.met[expected.reason]++
 	}
@@ -281,7 +288,7 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	var met [pipeline.ReasonLen]uint64
+	var met, met6 [pipeline.ReasonLen]uint64
 	for i := range farms {
 		offload := []config.Offload{config.OffloadFull, config.OffloadReject, config.OffloadNone}[i%3]
 		vips, rules := randomFarm(random, 1+random.IntN(8), random.IntN(40))
@@ -300,11 +307,14 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		}
 		for r, n := range k.met {
 			met[r] += n
+			met6[r] += k.met6[r]
 		}
 	}
 	for r := pipeline.Accepted; r < pipeline.ReasonLen; r++ {
 		if onlyPipeline := r == pipeline.Late || r == pipeline.ParkFull; !onlyPipeline && met[r] < 10 {
 			t.Errorf("%s was met %d times: the frames leave it out", r, met[r])
+		} else if !onlyPipeline && r != pipeline.NoReader && met6[r] < 10 {
+			t.Errorf("%s was met %d times over IPv6: the frames leave it out", r, met6[r])
 		}
 	}
 }
@@ -314,8 +324,14 @@ func TestMutationIsFound(t *testing.T) {
 	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 3, 20)
 	share := randomShare(rand.New(rand.NewPCG(3, 4)), len(rules))
 	for name, mutate := range map[string]func(*xsk.Rules){
-		"hash key":   func(r *xsk.Rules) { r.Key[0]++ },
-		"multiplier": func(r *xsk.Rules) { r.Multiplier += 2 },
+		"hash key":        func(r *xsk.Rules) { r.Key[0]++ },
+		"multiplier":      func(r *xsk.Rules) { r.Multiplier += 2 },
+		"IPv6 multiplier": func(r *xsk.Rules) { r.Multiplier6 += 2 },
+		"IPv6 VIP": func(r *xsk.Rules) {
+			for i := range r.Slots6 {
+				r.Slots6[i].Hi ^= 1
+			}
+		},
 		"forward": func(r *xsk.Rules) {
 			r.Forwards = 1
 			for i := range rules {
@@ -330,12 +346,17 @@ func TestMutationIsFound(t *testing.T) {
 		},
 		"affinity packet": func(r *xsk.Rules) {
 			for i := range rules {
-				r.Hashed[i].Id = 0
+				r.Hashed[i].Id = ^r.Hashed[i].Id
 			}
 		},
 		"affinity network": func(r *xsk.Rules) {
 			for i := range rules {
 				r.Hashed[i].Mask4 = 0xffffffff
+			}
+		},
+		"affinity network, IPv6": func(r *xsk.Rules) {
+			for i := range rules {
+				r.Hashed[i].Mask6[1] = ^r.Hashed[i].Mask6[1]
 			}
 		},
 		"block": func(r *xsk.Rules) {

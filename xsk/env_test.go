@@ -137,7 +137,7 @@ func rulesFor(nic config.MAC) *Rules {
 	r.Vmacs[0] = binary.LittleEndian.Uint64(append(vip.MAC[:], 0, 0))
 	r.Nic = binary.LittleEndian.Uint64(append(nic[:], 0, 0))
 	for i := range r.Hashed {
-		r.Hashed[i].Mask4 = math.MaxUint32
+		r.Hashed[i].Mask4, r.Hashed[i].Mask6 = math.MaxUint32, [2]uint64{math.MaxUint64, math.MaxUint64}
 	}
 	return r
 }
