@@ -3,6 +3,7 @@ package farm_test
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,8 +32,8 @@ func TestPlannedChanges(t *testing.T) {
 			f.StartAll()
 			f.Settle(f.Nodes...)
 			l := f.StartLoad(farmtest.LoadOptions{VIP: c.vip, Victim: f.Nodes[1]})
-			for _, command := range []string{"drain", "start", "stop", "start"} {
-				f.Thresher(f.Nodes[1], command)
+			for _, command := range []string{"drain", "start", "weight web 20", "stop", "start", "weight web 0", "weight web --reset"} {
+				f.Thresher(f.Nodes[1], strings.Fields(command)...)
 				if command == "start" {
 					f.Converge(f.Nodes...)
 				}

@@ -2,6 +2,7 @@ package xsk
 
 import (
 	"encoding/binary"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -184,5 +185,8 @@ func rulesFor(nic config.MAC) *Rules {
 	slot6.Lo, slot6.Hi, slot6.Number = lo, hi, 2
 	r.Vmacs[1] = binary.LittleEndian.Uint64(append(vip6.MAC[:], 0, 0))
 	r.Nic = binary.LittleEndian.Uint64(append(nic[:], 0, 0))
+	for i := range r.Hashed {
+		r.Hashed[i].Mask4, r.Hashed[i].Mask6 = math.MaxUint32, [2]uint64{math.MaxUint64, math.MaxUint64}
+	}
 	return r
 }

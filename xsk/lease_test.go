@@ -35,7 +35,7 @@ func ownAll(t testing.TB, change ...func(*Rules)) *Program {
 		}
 	}
 	rules.Tcp.Rule[1][0], rules.Tcp.Rule[1][1] = 0, 0
-	rules.Affinity[0] = uint8(config.Session)
+	rules.Hashed[0].Port = math.MaxUint16
 	for _, c := range change {
 		c(rules)
 	}
