@@ -1,7 +1,10 @@
 package farm_test
 
 import (
+	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,41 +23,40 @@ const stalled = 150 * time.Millisecond
 // TestPlannedChanges takes a node out and back in every way that an operator has,
 // under load: nobody's connection breaks, and nobody waits for a new one.
 func TestPlannedChanges(t *testing.T) {
-	for i, o := range []lab.FarmOptions{
-		{Offload: "full"}, {Offload: "none"},
-		{Offload: "full", XDP: "generic"}, {Offload: "none", XDP: "generic"}, {Offload: "reject"},
+	for i, c := range []struct {
+		offload, xdp string
+		vip          netip.Addr
+	}{
+		{"full", "", lab.VIP()}, {"none", "", lab.VIP6()},
+		{"none", "", lab.VIP()}, {"full", "", lab.VIP6()}, {"reject", "", lab.VIP()},
+		{"full", "generic", lab.VIP()}, {"none", "generic", lab.VIP()},
 	} {
 		if i > 1 && !*long {
 			break
 		}
-		t.Run(o.Offload+o.XDP, func(t *testing.T) { planChanges(t, o) })
-	}
-}
-
-func planChanges(t *testing.T, o lab.FarmOptions) {
-	o.TCPPorts, o.Affinity = []int{farmtest.EchoPort}, "session"
-	f := newFarm(t, lab.Config{Nodes: 3}, o)
-	f.StartEcho(f.Nodes...)
-	f.StartAll()
-	f.Settle(f.Nodes...)
-	// So many that some SYNs come while a change is under way.
-	l := f.StartLoad(farmtest.LoadOptions{Victim: f.Nodes[1], Rate: 500})
-	var changes []string
-	for _, command := range []string{"drain", "start", "stop", "start"} {
-		changes = append(changes, command+" at "+time.Now().Format(clock))
-		f.Thresher(f.Nodes[1], command)
-		if command == "start" {
-			f.Converge(f.Nodes...)
-		}
-		time.Sleep(1500 * time.Millisecond)
-	}
-	l.Stop()
-	l.CheckOneAnswer()
-	l.CheckKept()
-	l.CheckVisits(0)
-	checkSentOnce(t, l)
-	if t.Failed() {
-		t.Logf("changes: %v", changes)
+		t.Run(fmt.Sprintf("%s%s, %v", c.offload, c.xdp, c.vip), func(t *testing.T) {
+			f := newFarm(t, lab.Config{Nodes: 3, IPv6: c.vip.Is6()}, lab.FarmOptions{
+				VIPs: []netip.Addr{c.vip}, TCPPorts: []int{farmtest.EchoPort}, Affinity: "session", Offload: c.offload, XDP: c.xdp,
+			})
+			f.StartEcho(f.Nodes...)
+			f.StartAll()
+			f.Settle(f.Nodes...)
+			// So many that some SYNs come while a change is under way.
+			l := f.StartLoad(farmtest.LoadOptions{VIP: c.vip, Victim: f.Nodes[1], Rate: 500})
+			for _, command := range []string{"drain", "start", "weight web 20", "stop", "start", "weight web 0", "weight web --reset"} {
+				t.Logf("%s at %s", command, time.Now().Format(clock))
+				f.Thresher(f.Nodes[1], strings.Fields(command)...)
+				if command == "start" {
+					f.Converge(f.Nodes...)
+				}
+				time.Sleep(1500 * time.Millisecond)
+			}
+			l.Stop()
+			l.CheckOneAnswer()
+			l.CheckKept()
+			l.CheckVisits(0)
+			checkSentOnce(t, l)
+		})
 	}
 }
 

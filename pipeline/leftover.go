@@ -51,16 +51,17 @@ func (t *Table) Leaves(frame []byte, facts Facts) bool {
 	if !ok {
 		return false
 	}
-	client, server := f.ends()
-	part, bucket := t.partFor(protocol, client, server)
+	_, server := f.ends()
+	part, bucket := t.partFor(frame, protocol, server)
 	if part == nil || !part.Released.Has(bucket) {
 		return false
 	}
 	return protocol != protocolTCP || !facts.Flow.known() && !(facts.Remembered && part.Sticky.Has(bucket))
 }
 
-// partFor finds the part and the bucket of a flow; nil if no rule has it.
-func (t *Table) partFor(protocol uint8, client, server netip.AddrPort) (*Part, uint16) {
+// partFor finds the part and the bucket of a packet, as Judge does; nil if no rule
+// has it.
+func (t *Table) partFor(frame []byte, protocol uint8, server netip.AddrPort) (*Part, uint16) {
 	named := config.TCP
 	if protocol == protocolUDP {
 		named = config.UDP
@@ -69,7 +70,20 @@ func (t *Table) partFor(protocol uint8, client, server netip.AddrPort) (*Part, u
 	if !ok {
 		return nil, 0
 	}
-	return &t.Parts[t.PartOf[rule]], t.Place(client, rule).Bucket
+	var p packet
+	ip := frame[ethernetLen:]
+	var reason Reason
+	if binary.BigEndian.Uint16(frame[12:]) == etherTypeIPv6 {
+		var payload []byte
+		payload, reason = p.walk6(ip)
+		reason = p.parse6(ip, payload, reason)
+	} else {
+		reason = p.parse4(ip)
+	}
+	if reason != Accepted {
+		return nil, 0
+	}
+	return &t.Parts[t.PartOf[rule]], t.bucketOf(&p, rule)
 }
 
 // Keep keeps a copy of a packet that Leaves: a SYN, for which the reason to count is
