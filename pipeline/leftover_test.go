@@ -2,9 +2,13 @@ package pipeline
 
 import (
 	"bytes"
+	"net"
+	"slices"
 	"testing"
 
 	"github.com/google/gopacket/layers"
+
+	"thresher/config"
 )
 
 // releasedTable is a node's that has just let go of every bucket of every rule.
@@ -140,5 +144,46 @@ func TestKeepingAllocatesNothing(t *testing.T) {
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations", allocs)
+	}
+}
+
+// Where nothing else is on ask, what is held is what leaves: both find the same
+// bucket, whatever the affinity and the version of IP.
+func TestWhatLeavesIsWhatIsHeld(t *testing.T) {
+	part := &Part{}
+	for b := range Buckets / 2 {
+		part.Released.Set(uint16(2 * b))
+	}
+	for _, affinity := range []config.Affinity{config.Session, config.Client, config.Network, config.Packet} {
+		rules := slices.Clone(testRules)
+		for i := range rules {
+			rules[i].Affinity, rules[i].Prefix4, rules[i].Prefix6 = affinity, 24, 64
+		}
+		compiled, err := Compile(testVIPs, rules, testKey, nicMAC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := NewTable(compiled, &Share{Rules: []*Part{part, part, part}, Echo: part, Release: 1})
+		held := 0
+		for i := range 200 {
+			syn6 := newFrame6(&layers.TCP{SrcPort: layers.TCPPort(1000 + i), DstPort: 80, SYN: true, Window: 1024})
+			syn6.ip.SrcIP[7], syn6.ip.SrcIP[15] = byte(i), byte(i)
+			datagram := udpFrame(uint16(1000+i), 53)
+			datagram.ip.Id, datagram.ip.SrcIP = uint16(i), net.IPv4(203, 0, byte(i), byte(i)).To4()
+			syn := tcpFrame(uint16(1000+i), 80)
+			syn.ip.SrcIP = datagram.ip.SrcIP
+			for _, f := range [][]byte{syn6.bytes(t), datagram.bytes(t), syn.bytes(t)} {
+				reason := table.Judge(f, Facts{}, Lease{})
+				if leaves := table.Leaves(f, Facts{}); leaves != (reason == Parked) {
+					t.Fatalf("affinity %v: judged as %v, leaves %v: %x", affinity, reason, leaves, f)
+				}
+				if reason == Parked {
+					held++
+				}
+			}
+		}
+		if held < 200 || held > 400 {
+			t.Errorf("affinity %v: %d of 600 held", affinity, held)
+		}
 	}
 }
