@@ -48,6 +48,7 @@ func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts) (*da
 	if err != nil {
 		return nil, err
 	}
+	rules = rules.WithDefault(cfg.Default)
 	d := &datapath{rules: rules, failed: make(chan error, 1), asking: make(chan pipeline.Opening, pipeline.LotSlots)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))

@@ -17,6 +17,7 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 		Multiplier: r.VIPs.Multiplier,
 		Vips:       uint32(len(r.VMACs)),
 		Offload:    uint32(offload),
+		Unruled:    uint32(r.Default),
 		// Each rule, and ICMP echo, may have a part of its own.
 		MaxParts: uint32(len(r.Affinities)) + 1,
 	}

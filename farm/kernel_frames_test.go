@@ -27,7 +27,7 @@ var farMAC = config.MAC{0x02, 0, 0, 0, 0, 0xc1}
 
 func newFrameSource(t testing.TB, seed uint64, vips []config.VIP, rules []config.Rule, nic config.MAC) *frameSource {
 	s := &frameSource{t: t, random: rand.New(rand.NewPCG(seed, seed)), vips: vips, rules: rules, nic: nic}
-	for range 400 {
+	for range 1000 {
 		s.bases = append(s.bases, s.whole())
 	}
 	return s
@@ -53,6 +53,23 @@ func (s *frameSource) newClient(frame []byte) {
 		frame[i] = byte(s.random.Uint32())
 	}
 	frame[34], frame[35] = byte(s.random.Uint32()), byte(s.random.Uint32())
+	fixHeader(frame)
+}
+
+// fixHeader writes the IPv4 header's checksum anew.
+func fixHeader(frame []byte) {
+	if frame[12] != 8 || frame[13] != 0 || len(frame) < 14+int(frame[14]&15)*4 {
+		return
+	}
+	header := frame[14 : 14+int(frame[14]&15)*4]
+	header[10], header[11] = 0, 0
+	sum := uint32(0)
+	for i := 0; i < len(header); i += 2 {
+		sum += uint32(header[i])<<8 | uint32(header[i+1])
+	}
+	sum = sum>>16 + sum&0xffff
+	sum += sum >> 16
+	header[10], header[11] = ^byte(sum>>8), ^byte(sum)
 }
 
 func (s *frameSource) mutate(frame []byte) []byte {
@@ -96,13 +113,39 @@ func (s *frameSource) whole() []byte {
 	chain := []gopacket.SerializableLayer{eth}
 	for tags := s.random.IntN(12); tags > 9; tags-- { // none, one or two VLAN tags
 		eth.EthernetType = layers.EthernetTypeDot1Q
-		chain = append(chain, &layers.Dot1Q{VLANIdentifier: uint16(s.random.IntN(4096)), Type: layers.EthernetTypeIPv4})
+		vlan := uint16(s.random.IntN(4096)) * uint16(s.random.IntN(2)) // often a priority alone
+		chain = append(chain, &layers.Dot1Q{Priority: 5, VLANIdentifier: vlan, Type: layers.EthernetTypeIPv4})
 	}
 	ip := &layers.IPv4{Version: 4, TTL: 64, SrcIP: []byte{203, 0, 113, 7}, DstIP: vip.Address.AsSlice()}
 	if s.random.IntN(5) == 0 {
 		ip.Options = []layers.IPv4Option{{OptionType: 7, OptionLength: 7, OptionData: make([]byte, 5)}}
 	}
+	if s.random.IntN(6) == 0 {
+		ip.Flags, ip.Id = layers.IPv4MoreFragments, uint16(s.random.Uint32())
+		if s.random.IntN(2) == 0 {
+			ip.FragOffset = uint16(s.random.IntN(100))
+		}
+	}
 	return s.serialize(append(chain, s.transport(ip)...)...)
+}
+
+// quote is what an ICMP error has of a packet that the VIP has sent.
+func (s *frameSource) quote(vip []byte) gopacket.Payload {
+	ip := &layers.IPv4{Version: 4, TTL: 60, SrcIP: vip, DstIP: []byte{203, 0, 113, byte(s.random.Uint32())}}
+	var l4 gopacket.SerializableLayer
+	switch s.random.IntN(8) {
+	case 0:
+		ip.Protocol, l4 = layers.IPProtocolICMPv4, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(0, 0)}
+	case 1, 2:
+		ip.Protocol, l4 = layers.IPProtocolUDP, &layers.UDP{SrcPort: layers.UDPPort(s.port()), DstPort: layers.UDPPort(s.random.Uint32())}
+	default:
+		ip.Protocol, l4 = layers.IPProtocolTCP, &layers.TCP{SrcPort: layers.TCPPort(s.port()), DstPort: layers.TCPPort(s.random.Uint32())}
+	}
+	b := serialize(s.t, gopacket.SerializeOptions{FixLengths: true}, ip, l4)
+	if s.random.IntN(2) == 0 {
+		b = b[:28] // the least that is quoted (RFC 792)
+	}
+	return b
 }
 
 func (s *frameSource) arp(eth *layers.Ethernet, vip config.VIP) []gopacket.SerializableLayer {
@@ -119,7 +162,11 @@ func (s *frameSource) transport(ip *layers.IPv4) []gopacket.SerializableLayer {
 	switch s.random.IntN(5) {
 	case 0:
 		ip.Protocol = layers.IPProtocolICMPv4
-		return []gopacket.SerializableLayer{ip, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(uint8(s.random.IntN(16)), 0)}, payload}
+		kind := uint8(s.random.IntN(16))
+		if s.random.IntN(2) == 0 {
+			kind, payload = 3, s.quote(ip.DstIP)
+		}
+		return []gopacket.SerializableLayer{ip, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(kind, 0)}, payload}
 	case 1:
 		ip.Protocol = layers.IPProtocolSCTP
 		return []gopacket.SerializableLayer{ip, payload}
@@ -163,8 +210,10 @@ func (s *frameSource) ruled() []byte {
 		if rule.Protocol == config.UDP {
 			l4 = &layers.UDP{SrcPort: layers.UDPPort(1 + s.random.IntN(65535)), DstPort: layers.UDPPort(rule.Ports[0].First)}
 		}
-		return serialize(s.t, gopacket.SerializeOptions{FixLengths: true},
+		frame := serialize(s.t, gopacket.SerializeOptions{FixLengths: true},
 			&layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}, ip, l4)
+		fixHeader(frame)
+		return frame
 	}
 }
 

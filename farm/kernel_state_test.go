@@ -65,9 +65,31 @@ func (m madeUp) of(protocol config.Protocol, forward bool) pipeline.FlowState {
 	return pipeline.FlowNone
 }
 
+// ofQuoted is what counts for a packet that an ICMP error quotes: it brings no SYN
+// cookie back.
+func (m madeUp) ofQuoted(protocol config.Protocol, forward bool) pipeline.FlowState {
+	if forward && m.entry >= pipeline.FlowKnown {
+		return m.entry
+	}
+	if protocol == config.UDP && forward {
+		return m.entry
+	}
+	if protocol == config.TCP && m.socket == pipeline.FlowCookie {
+		return pipeline.FlowListen
+	}
+	if protocol == config.TCP {
+		return m.socket
+	}
+	return pipeline.FlowNone
+}
+
 // facts makes up what is known of a frame's flow, and tells the program.
 func (k *kernel) facts(frame []byte) (pipeline.Facts, error) {
 	flow, protocol, ok := flowOf(frame)
+	quoted := !ok
+	if quoted {
+		flow, protocol, ok = quotedFlow(frame)
+	}
 	if !ok {
 		return pipeline.Facts{}, nil
 	}
@@ -87,8 +109,16 @@ func (k *kernel) facts(frame []byte) (pipeline.Facts, error) {
 		}
 	}
 	rule, ruled := k.table.Find(protocol, flow.VIP.Addr(), flow.VIP.Port())
-	forward := ruled && k.rules[rule].Forward
-	return pipeline.Facts{Flow: k.flows[flow].of(protocol, forward), HalfOpen: flow == k.halfOpen}, nil
+	facts := pipeline.Facts{HalfOpen: flow == k.halfOpen}
+	switch {
+	case quoted:
+		facts.Flow = k.flows[flow].ofQuoted(protocol, ruled && k.rules[rule].Forward)
+	case !ruled: // a socket, also of UDP
+		facts.Flow = k.flows[flow].socket
+	default:
+		facts.Flow = k.flows[flow].of(protocol, k.rules[rule].Forward)
+	}
+	return facts, nil
 }
 
 func (k *kernel) tell(f xsk.Flow) error {
@@ -100,7 +130,7 @@ func (k *kernel) tell(f xsk.Flow) error {
 
 // flowOf reads a flow where a TCP or UDP packet has it.
 func flowOf(frame []byte) (f xsk.Flow, protocol config.Protocol, ok bool) {
-	if len(frame) < 34 || frame[14]&15 < 5 {
+	if len(frame) < 34 || frame[14]&15 < 5 || binary.BigEndian.Uint16(frame[20:])&0x1fff != 0 {
 		return f, 0, false
 	}
 	protocol = config.Protocol(frame[23])
@@ -113,6 +143,41 @@ func flowOf(frame []byte) (f xsk.Flow, protocol config.Protocol, ok bool) {
 		Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[26:])), binary.BigEndian.Uint16(ports)),
 		VIP:    netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[30:])), binary.BigEndian.Uint16(ports[2:])),
 	}, protocol, true
+}
+
+// quotedFlow reads the flow that an ICMP error is about, as the client's packets
+// have it.
+func quotedFlow(frame []byte) (f xsk.Flow, protocol config.Protocol, ok bool) {
+	if len(frame) < 34 || frame[14]&15 < 5 || frame[23] != 1 || binary.BigEndian.Uint16(frame[20:])&0x1fff != 0 {
+		return f, 0, false
+	}
+	at := 14 + int(frame[14]&15)*4
+	if len(frame) < at+8 || frame[at] != 3 && frame[at] != 11 && frame[at] != 12 {
+		return f, 0, false
+	}
+	if end := 14 + int(binary.BigEndian.Uint16(frame[16:])); end < len(frame) {
+		frame = frame[:end]
+	}
+	// Turned round, it is a frame that the client sends.
+	turned := make([]byte, 14, 128)
+	if turned = append(turned, frame[min(at+8, len(frame)):]...); len(turned) < 34 || turned[14]>>4 != 4 || [4]byte(turned[26:]) != [4]byte(frame[30:]) {
+		return f, 0, false
+	}
+	turned = append(turned, make([]byte, 20)...) // no more than eight bytes are quoted of TCP
+	ports := 14 + int(turned[14]&15)*4
+	if len(turned) < ports+8+20 {
+		return f, 0, false
+	}
+	f, protocol, ok = flowOf(turned)
+	return xsk.Flow{Client: f.VIP, VIP: f.Client}, protocol, ok
+}
+
+// untagged is a frame without its first VLAN tag, if that has a priority alone.
+func untagged(frame []byte) []byte {
+	if len(frame) < 18 || binary.BigEndian.Uint16(frame[12:]) != 0x8100 || binary.BigEndian.Uint16(frame[14:])&0xfff != 0 {
+		return frame
+	}
+	return append(append([]byte{}, frame[:12]...), frame[16:]...)
 }
 
 // TestOtherStateIsFound: nor must one that has another share, lease or knowledge

@@ -88,9 +88,14 @@ type expectation struct {
 
 // goesOn tells whether a frame is one of a flow that is here, and opens none: it
 // goes on also where nobody reads.
-func goesOn(frame []byte, facts pipeline.Facts) bool {
-	if _, protocol, ok := flowOf(frame); !ok || protocol != config.TCP || binary.BigEndian.Uint16(frame[20:])&0x3fff != 0 {
+func (k *kernel) goesOn(frame []byte, facts pipeline.Facts) bool {
+	flow, protocol, ok := flowOf(frame)
+	if !ok {
 		return false
+	}
+	if protocol == config.UDP {
+		_, ruled := k.table.Find(protocol, flow.VIP.Addr(), flow.VIP.Port())
+		return !ruled && facts.Flow >= pipeline.FlowKnown
 	}
 	const flags, opening, syn = 13, 0x17, 0x02
 	tcp := frame[14+int(frame[14]&15)*4:]
@@ -101,6 +106,9 @@ func goesOn(frame []byte, facts pipeline.Facts) bool {
 // the pipeline, it finds no reader here, and says so.
 func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	r := k.table.Judge(frame, facts, k.now())
+	if k.alone && r == pipeline.Fragment {
+		r = k.table.JudgeFirst(frame, facts, k.now())
+	}
 	accepts := r.Verdict() == pipeline.Accept
 	switch {
 	case r.Verdict() == pipeline.Untouched:
@@ -110,7 +118,7 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	case r == pipeline.NotVIP:
 		return expectation{xdpDrop, r, r, false, false}
 	case k.offload == config.OffloadNone, r.Verdict() == pipeline.Hold, k.offload == config.OffloadReject && accepts:
-		if goesOn(frame, facts) {
+		if k.goesOn(frame, facts) {
 			return expectation{xdpPass, pipeline.AcceptedKnown, r, true, !k.alone}
 		}
 		return expectation{xdpDrop, pipeline.NoReader, r, false, !k.alone}
@@ -122,6 +130,10 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 
 // differs runs one frame through both and says where they disagree.
 func (k *kernel) differs(frame []byte) error {
+	sent := frame
+	if k.table.Judge(frame, pipeline.Facts{}, k.now()) != pipeline.Other {
+		frame = untagged(frame)
+	}
 	facts, err := k.facts(frame)
 	if err != nil {
 		return err
@@ -130,7 +142,10 @@ func (k *kernel) differs(frame []byte) error {
 		return err
 	}
 	expected := k.expect(frame, facts)
-	run := ebpf.RunOptions{Data: frame, DataOut: k.out}
+	if got := k.table.Judge(sent, facts, k.now()); got != expected.judged && !k.alone {
+		return fmt.Errorf("with its priority tag, a frame is %s, without it %s: %x", got, expected.judged, sent)
+	}
+	run := ebpf.RunOptions{Data: sent, DataOut: k.out}
 	got, err := k.program.Run(&run)
 	if err != nil {
 		return err
@@ -147,7 +162,7 @@ func (k *kernel) differs(frame []byte) error {
 	}
 	out := run.DataOut
 	if expected.asked {
-		if out, err = k.handedOver(frame, out, expected.judged); err != nil {
+		if out, err = k.handedOver(frame, out, facts, expected.judged); err != nil {
 			return err
 		}
 	}
@@ -163,7 +178,7 @@ func (k *kernel) differs(frame []byte) error {
 
 // handedOver takes off the metadata that a frame was handed over with, and says
 // whether the pipeline comes to the same by them.
-func (k *kernel) handedOver(frame, out []byte, want pipeline.Reason) ([]byte, error) {
+func (k *kernel) handedOver(frame, out []byte, known pipeline.Facts, want pipeline.Reason) ([]byte, error) {
 	if len(out) != len(frame)+8 {
 		return nil, fmt.Errorf("%s: %d bytes handed over of a frame of %d, want 8 more", want, len(out), len(frame))
 	}
@@ -171,7 +186,13 @@ func (k *kernel) handedOver(frame, out []byte, want pipeline.Reason) ([]byte, er
 	if !facts.Stamped {
 		return nil, fmt.Errorf("%s: metadata %x are none", want, out[:8])
 	}
-	if got := k.table.Judge(frame, facts, k.now()); got != want {
+	got := k.table.Judge(frame, facts, k.now())
+	if got == pipeline.Fragment {
+		if first := k.table.JudgeFirst(frame, facts, k.now()); first != k.table.JudgeFirst(frame, known, k.now()) {
+			return nil, fmt.Errorf("by the metadata %+v, a first fragment is %s, and not by %+v: %x", facts, first, known, frame)
+		}
+	}
+	if got != want {
 		return nil, fmt.Errorf("by the metadata %+v, the pipeline comes to %s, want %s: %x", facts, got, want, frame)
 	}
 	return out[8:], nil
@@ -276,7 +297,8 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		if i%7 != 6 { // now and then a node that serves nothing
 			share = randomShare(random, len(rules))
 		}
-		k := newKernel(t, offload, vips, rules, share, unchanged)
+		k := newKernel(t, offload, vips, rules, share, func(r *xsk.Rules) { r.Unruled = uint32(1 + i%4) })
+		k.table = pipeline.NewTable(k.table.WithDefault(config.Default(1+i%4)), share)
 		source := newFrameSource(t, random.Uint64(), vips, rules, kernelNIC)
 		for phase := range 3 {
 			k.lease(phase != 1)
@@ -290,7 +312,7 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		}
 	}
 	for r := pipeline.Accepted; r < pipeline.ReasonLen; r++ {
-		if onlyPipeline := r == pipeline.Late || r == pipeline.ParkFull; !onlyPipeline && met[r] < 10 {
+		if onlyPipeline := r == pipeline.Late || r == pipeline.ParkFull || r == pipeline.Orphan; !onlyPipeline && met[r] < 10 {
 			t.Errorf("%s was met %d times: the frames leave it out", r, met[r])
 		}
 	}
@@ -316,6 +338,7 @@ func TestMutationIsFound(t *testing.T) {
 				r.Tcp.OfPort[rule.Ports[0].First], r.Udp.OfPort[rule.Ports[0].First] = 0, 0
 			}
 		},
+		"unruled": func(r *xsk.Rules) { r.Unruled = uint32(config.Single) },
 		"vmac":    func(r *xsk.Rules) { r.Vmacs[1]++ },
 		"nic":     func(r *xsk.Rules) { r.Nic++ },
 		"offload": func(r *xsk.Rules) { r.Offload = uint32(config.OffloadReject) },

@@ -27,17 +27,28 @@ func (t *Table) Judge(frame []byte, facts Facts, lease Lease) Reason {
 	}
 	switch binary.BigEndian.Uint16(frame[12:]) {
 	case etherTypeIPv4:
-		return t.judge4(frame, facts, lease)
+		return t.judge4(frame, frame[ethernetLen:], facts, lease, fragmentMask4)
 	case etherTypeARP:
-		return t.judgeARP(frame)
+		return t.judgeARP(frame, ethernetLen)
+	case etherTypeVLAN:
+		return t.judgeTagged(frame, facts, lease)
 	}
 	return Other
 }
 
+// JudgeFirst is Judge of a frame whose reason is Fragment, and which is the first
+// one of its datagram: by its ports, as if it were whole. A later one is a Fragment
+// here, too.
+func (t *Table) JudgeFirst(frame []byte, facts Facts, lease Lease) Reason {
+	if len(frame) < ethernetLen || binary.BigEndian.Uint16(frame[12:]) != etherTypeIPv4 {
+		return Other
+	}
+	return t.judge4(frame, frame[ethernetLen:], facts, lease, offsetMask4)
+}
+
 // judge4 tells VIP packets from others before anything else is looked at: what
-// is not for a VIP must pass however odd it is.
-func (t *Table) judge4(frame []byte, facts Facts, lease Lease) Reason {
-	ip := frame[ethernetLen:]
+// is not for a VIP must pass however odd it is. mask is parse4's.
+func (t *Table) judge4(frame, ip []byte, facts Facts, lease Lease, mask uint16) Reason {
 	if len(ip) < ipv4MinLen {
 		return t.stray(frame)
 	}
@@ -49,11 +60,14 @@ func (t *Table) judge4(frame []byte, facts Facts, lease Lease) Reason {
 		return Other
 	}
 	var p packet
-	if reason := p.parse4(ip); reason != Accepted {
+	if reason := p.parse4(ip, mask); reason != Accepted {
+		if reason == OtherProtocol {
+			return t.judgeDefault(reason, lease)
+		}
 		return reason
 	}
 	if p.protocol == protocolICMP {
-		return t.judgeICMP(&p, lease)
+		return t.judgeICMP(&p, vip, ip, facts, lease)
 	}
 	return t.judgeFlow(&p, vip, facts, lease)
 }
@@ -74,7 +88,7 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 	}
 	rule := ports.find(vip, p.dstPort)
 	if rule == RuleNone {
-		return NoRule
+		return t.judgeNoRule(p, facts, lease)
 	}
 	if !t.Serving {
 		return NotServing
@@ -103,8 +117,8 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 }
 
 // judgeICMP places echo requests by the client's address, so that one node
-// answers, and lets every node have the errors.
-func (t *Table) judgeICMP(p *packet, lease Lease) Reason {
+// answers, and errors by the flow that they are about.
+func (t *Table) judgeICMP(p *packet, vip int, ip []byte, facts Facts, lease Lease) Reason {
 	switch p.icmpType {
 	case icmpEchoRequest:
 		if !t.Serving {
@@ -116,15 +130,15 @@ func (t *Table) judgeICMP(p *packet, lease Lease) Reason {
 		}
 		return reason
 	case icmpUnreachable, icmpTimeExceeded, icmpParameterProb:
-		return AcceptedICMPError
+		return t.judgeError(p.quoted4(ip), vip, facts)
 	}
-	return OtherICMP
+	return t.judgeDefault(OtherICMP, lease)
 }
 
 // judgeARP lets ARP pass: sent to a VMAC, it is a client's unicast re-check of
 // its cache (RFC 1122 §2.3.2.1), which the interface must be made to take.
-func (t *Table) judgeARP(frame []byte) Reason {
-	if len(frame) >= ethernetLen+arpLen && t.isVMAC(frame) {
+func (t *Table) judgeARP(frame []byte, header int) Reason {
+	if len(frame) >= header+arpLen && t.isVMAC(frame) {
 		return AcceptedNeighbour
 	}
 	return Other

@@ -82,26 +82,29 @@ const (
 	bpfReasonACCEPTED_ECHO       bpfReason = 4
 	bpfReasonACCEPTED_ICMP_ERROR bpfReason = 5
 	bpfReasonACCEPTED_NEIGHBOUR  bpfReason = 6
-	bpfReasonPARKED              bpfReason = 7
-	bpfReasonPARKED_STICKY       bpfReason = 8
-	bpfReasonNOT_MINE            bpfReason = 9
-	bpfReasonNOT_SERVING         bpfReason = 10
-	bpfReasonNOT_VIP             bpfReason = 11
-	bpfReasonNO_RULE             bpfReason = 12
-	bpfReasonMALFORMED           bpfReason = 13
-	bpfReasonFRAGMENT            bpfReason = 14
-	bpfReasonOTHER_PROTOCOL      bpfReason = 15
-	bpfReasonOTHER_ICMP          bpfReason = 16
-	bpfReasonMARTIAN             bpfReason = 17
-	bpfReasonPORT_ZERO           bpfReason = 18
-	bpfReasonFENCED              bpfReason = 19
-	bpfReasonUNKNOWN_FLOW        bpfReason = 20
-	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 21
-	bpfReasonLATE                bpfReason = 22
-	bpfReasonPARK_FULL           bpfReason = 23
-	bpfReasonSTICKY_ELSEWHERE    bpfReason = 24
-	bpfReasonNO_READER           bpfReason = 25
-	bpfReasonREASON_LEN          bpfReason = 26
+	bpfReasonACCEPTED_OWN        bpfReason = 7
+	bpfReasonACCEPTED_DEFAULT    bpfReason = 8
+	bpfReasonPARKED              bpfReason = 9
+	bpfReasonPARKED_STICKY       bpfReason = 10
+	bpfReasonFRAGMENT            bpfReason = 11
+	bpfReasonNOT_MINE            bpfReason = 12
+	bpfReasonNOT_SERVING         bpfReason = 13
+	bpfReasonNOT_VIP             bpfReason = 14
+	bpfReasonNO_RULE             bpfReason = 15
+	bpfReasonMALFORMED           bpfReason = 16
+	bpfReasonOTHER_PROTOCOL      bpfReason = 17
+	bpfReasonOTHER_ICMP          bpfReason = 18
+	bpfReasonMARTIAN             bpfReason = 19
+	bpfReasonPORT_ZERO           bpfReason = 20
+	bpfReasonFENCED              bpfReason = 21
+	bpfReasonUNKNOWN_FLOW        bpfReason = 22
+	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 23
+	bpfReasonLATE                bpfReason = 24
+	bpfReasonPARK_FULL           bpfReason = 25
+	bpfReasonSTICKY_ELSEWHERE    bpfReason = 26
+	bpfReasonFRAGMENT_ORPHAN     bpfReason = 27
+	bpfReasonNO_READER           bpfReason = 28
+	bpfReasonREASON_LEN          bpfReason = 29
 )
 
 type bpfRules struct {
@@ -129,11 +132,21 @@ type bpfRules struct {
 	Forward    [256]uint8
 	Forwards   uint32
 	Offload    uint32
+	Unruled    uint32
 	Multiplier uint32
 	Vips       uint32
 	MaxParts   uint32
 	TestFlows  uint32
+	_          [4]byte
 }
+
+type bpfUnruled uint32
+
+const (
+	bpfUnruledDEFAULT_DENY   bpfUnruled = 1
+	bpfUnruledDEFAULT_PASS   bpfUnruled = 2
+	bpfUnruledDEFAULT_SINGLE bpfUnruled = 3
+)
 
 // Names of all BPF objects in the ELF.
 //

@@ -2,7 +2,7 @@
 /*
  * What the program found out about a packet that it hands to a socket: eight
  * bytes of metadata before the packet, package pipeline's Facts. Every TCP packet
- * is looked up, and UDP of rules that forward, also where the program's own verdict needed no lookup: the
+ * is looked up, UDP of rules that forward and of none, and what ICMP errors quote, also where the program's own verdict needed no lookup: the
  * reader may judge by a newer share, or when the lease is over.
  */
 #pragma once
@@ -16,6 +16,8 @@
 #include "conntrack.h"
 #include "flows.h"
 #include "judge.h"
+#include "own.h"
+#include "quoted.h"
 
 #define FACTS_MAGIC	0xfa01 /* the low byte is the version */
 #define FACTS_HALF_OPEN 1      /* another node has the handshake half done */
@@ -80,21 +82,43 @@ static __always_inline void look_up_udp(struct xdp_md *ctx, const struct iphdr *
 {
 	const struct ports *ports = (const void *)ip + ip->ihl * 4;
 
+	__u32 rule;
+
 	facts->time = facts_time();
-	if (ip->ihl < 5 || (const void *)(ports + 1) > end || !forwards(rule_of(&conf.udp, vip, ports->dst)))
+	if (ip->ihl < 5 || (const void *)(ports + 1) > end)
+		return;
+	rule = rule_of(&conf.udp, vip, ports->dst);
+	if (rule >= MAX_RULES)
+		facts->flow = flow_of_udp(ctx, ip, ports);
+	if (!forwards(rule))
 		return;
 	facts->flow = entry(ctx, ip, ports);
 	if (half_open_elsewhere(ip, ports))
 		facts->flags = FACTS_HALF_OPEN;
 }
 
+static __always_inline void look_up_icmp(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
+					 struct facts *facts)
+{
+	const __u8 *icmp = (const void *)ip + ip->ihl * 4;
+	struct quoted q = {};
+
+	if (ip->ihl < 5 || (const void *)(icmp + ICMP_LEN) > end || !is_icmp_error(*icmp) || !quotes(ip, icmp, end, &q))
+		return;
+	facts->flow = flow_of_quoted(ctx, &q, forwards(rule_of_quoted(&q, vip)));
+}
+
 static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
 				    struct facts *facts)
 {
+	if (later_fragment(ip))
+		return;
 	if (ip->protocol == IPPROTO_TCP)
 		look_up_tcp(ctx, ip, end, vip, facts);
 	else if (ip->protocol == IPPROTO_UDP)
 		look_up_udp(ctx, ip, end, vip, facts);
+	else if (ip->protocol == IPPROTO_ICMP)
+		look_up_icmp(ctx, ip, end, vip, facts);
 }
 
 /* Writes the metadata. Some drivers have no room for it: the packet is handed

@@ -13,20 +13,25 @@
 #include <bpf/bpf_helpers.h>
 
 #include "conntrack.h"
+#include "fragment.h"
 #include "judge.h"
 #include "lease.h"
 #include "maps.h"
+#include "own.h"
 
 /* The most that is looked at: Ethernet, IPv4 with all options, TCP. */
 #define FENCE_LEN (ETH_HLEN + 60 + TCP_MIN_LEN)
 
-/* The pipeline has let none through but whole IPv4 packets of three protocols. */
+/* The first part of a datagram stands for the others: without it, they are
+ * nothing. */
 static __always_inline int opens_a_flow(const struct ethhdr *eth, const void *end)
 {
 	const struct iphdr *ip = (const void *)(eth + 1);
 	const void *l4;
 
 	if ((const void *)(ip + 1) > end || *(const __be16 *)((const void *)eth + 2 * ETH_ALEN) != bpf_htons(ETH_P_IP))
+		return 0;
+	if (later_fragment(ip))
 		return 0;
 	l4 = (const void *)ip + ip->ihl * 4;
 	switch (ip->protocol) {
@@ -66,30 +71,35 @@ static __always_inline enum reason fence_client(const struct iphdr *ip, const vo
 			return FENCED;
 		if (is_sticky(part, bucket) && what_is_learnt(&key) != CLIENT_MINE)
 			return STICKY_ELSEWHERE;
-		remember(&key, BPF_ANY);
+		if (whole_header(ip, end))
+			remember(&key, BPF_ANY);
 		return ACCEPTED;
 	}
 	if (!is_sticky(part, bucket) || !remembered(&key) || !granted())
 		return OTHER;
-	remember(&key, BPF_EXIST);
+	if (whole_header(ip, end))
+		remember(&key, BPF_EXIST);
 	return ACCEPTED_STICKY;
 }
 
-/* Whether it is UDP of a rule that forwards, and conntrack has its flow: then it
- * opens none. */
+/* Whether it is UDP of a rule that forwards, and conntrack has its flow, or of no
+ * rule and a socket has it, or every node may have it: then it opens none. */
 static __always_inline int goes_on(struct __sk_buff *skb, const struct ethhdr *eth, const void *end)
 {
 	const struct iphdr *ip = (const void *)(eth + 1);
 	const struct ports *ports;
-	__u32 vip;
+	__u32 vip, rule;
 
 	if ((const void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP)
 		return 0;
 	ports = (const void *)ip + ip->ihl * 4;
 	vip = vip_of(ip->daddr);
-	if ((const void *)(ports + 1) > end || vip >= MAX_VIPS || !forwards(rule_of(&conf.udp, vip, ports->dst)))
+	if ((const void *)(ports + 1) > end || vip >= MAX_VIPS)
 		return 0;
-	return known(entry_of_skb(skb, ip, ports));
+	rule = rule_of(&conf.udp, vip, ports->dst);
+	if (rule >= MAX_RULES)
+		return conf.unruled == DEFAULT_PASS || known(flow_of_udp_skb(skb, ip, ports));
+	return forwards(rule) && known(entry_of_skb(skb, ip, ports));
 }
 
 static __always_inline int fence_frame(struct __sk_buff *skb)

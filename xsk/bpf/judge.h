@@ -13,24 +13,19 @@
 
 #include "conntrack.h"
 #include "flows.h"
+#include "fragment.h"
 #include "lease.h"
 #include "maps.h"
+#include "own.h"
+#include "quoted.h"
 #include "reason.h"
 #include "rules.h"
 #include "share.h"
 #include "siphash.h"
 #include "sticky.h"
 
-#define IP_FRAGMENT 0x3fff /* More Fragments, or an offset (RFC 791 3.1) */
 #define TCP_MIN_LEN 20
 #define UDP_LEN	    8
-#define ICMP_LEN    8
-
-/* RFC 792; linux/icmp.h would bring the C library's headers in. */
-#define ICMP_DEST_UNREACH  3
-#define ICMP_ECHO	   8
-#define ICMP_TIME_EXCEEDED 11
-#define ICMP_PARAMETERPROB 12
 
 #define TCP_FLAGS_OFFSET 13
 #define TCP_OPENING	 0x17 /* ACK, RST, SYN, FIN (RFC 9293 3.1) */
@@ -41,6 +36,7 @@ struct packet {
 	struct xdp_md *ctx;
 	const struct iphdr *ip;
 	const void *l4; /* as much as the protocol's least header is there */
+	const void *end;
 	__u32 vip;
 	int forwarded; /* its rule's packets */
 };
@@ -131,14 +127,13 @@ static __always_inline enum reason judge_udp(const struct part *part, __u16 buck
 
 /* Remembers the client of a SYN that goes to the stack from here. What the pipeline
  * lets in passes the fence, which does the same. */
-static __always_inline void keep(__be32 client, __u32 rule, enum reason reason)
+static __always_inline void keep(const struct packet *p, __u32 rule, enum reason reason)
 {
-	const struct client_key key = client_key(client, rule);
+	const struct client_key key = client_key(p->ip->saddr, rule);
 
-	if (reason == ACCEPTED)
-		remember(&key, BPF_ANY);
-	else if (reason == ACCEPTED_STICKY)
-		remember(&key, BPF_EXIST);
+	if ((reason != ACCEPTED && reason != ACCEPTED_STICKY) || !whole_header(p->ip, p->end))
+		return;
+	remember(&key, reason == ACCEPTED ? BPF_ANY : BPF_EXIST);
 }
 
 /* UDP of a rule that forwards: who has the flow keeps it, as with TCP. All others
@@ -175,7 +170,7 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 		return PORT_ZERO;
 	rule = rule_of(classes, p->vip, ports->dst);
 	if (rule >= MAX_RULES)
-		return NO_RULE;
+		return judge_no_rule(p->ctx, p->ip, p->l4, tcp, tcp && opens(p->l4));
 	part = part_of(rule);
 	if (!part)
 		return NOT_SERVING;
@@ -185,7 +180,7 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 		return p->forwarded ? judge_udp_forwarded(p, part, bucket) : judge_udp(part, bucket);
 	reason = judge_tcp(p, part, bucket, rule);
 	if (opens(p->l4) && conf.sticky[rule] && (conf.offload == OFFLOAD_FULL || handover))
-		keep(p->ip->saddr, rule, reason);
+		keep(p, rule, reason);
 	return reason;
 }
 
@@ -200,17 +195,40 @@ static __always_inline enum reason judge_echo(__be32 client)
 	return reason == ACCEPTED ? ACCEPTED_ECHO : reason;
 }
 
+/* An ICMP error belongs to the node that has the flow it is about; where that
+ * cannot be told, every node takes it, since none answers it. */
+static __always_inline enum reason judge_error(const struct packet *p)
+{
+	const struct part *part;
+	struct quoted q = {};
+	__u16 bucket;
+	__u32 rule;
+
+	if (!quotes(p->ip, p->l4, p->end, &q))
+		return ACCEPTED_ICMP_ERROR;
+	rule = rule_of_quoted(&q, p->vip);
+	if (rule >= MAX_RULES)
+		return ACCEPTED_ICMP_ERROR;
+	part = part_of(rule);
+	if (!part)
+		return ACCEPTED_ICMP_ERROR;
+	bucket = client_bucket(q.client, conf.affinity[rule] == AFFINITY_SESSION ? q.ports.src : 0);
+	if (!is_unsettled(part, bucket))
+		return is_mine(part, bucket) ? ACCEPTED_ICMP_ERROR : NOT_MINE;
+	if (q.protocol != IPPROTO_TCP && !forwards(rule))
+		return ACCEPTED_ICMP_ERROR;
+	return known(flow_of_quoted(p->ctx, &q, forwards(rule))) ? ACCEPTED_ICMP_ERROR : UNKNOWN_FLOW;
+}
+
 static __always_inline enum reason judge_icmp(const struct packet *p)
 {
-	switch (*(const __u8 *)p->l4) {
-	case ICMP_ECHO:
+	const __u8 type = *(const __u8 *)p->l4;
+
+	if (type == ICMP_ECHO)
 		return judge_echo(p->ip->saddr);
-	case ICMP_DEST_UNREACH:
-	case ICMP_TIME_EXCEEDED:
-	case ICMP_PARAMETERPROB:
-		return ACCEPTED_ICMP_ERROR;
-	}
-	return OTHER_ICMP;
+	if (is_icmp_error(type))
+		return judge_error(p);
+	return judge_default(OTHER_ICMP);
 }
 
 static __always_inline int martian(__be32 src, __be32 dst)
@@ -225,14 +243,14 @@ static __always_inline enum reason judge(struct xdp_md *ctx, const struct iphdr 
 {
 	__u32 header = ip->ihl * 4, total = bpf_ntohs(ip->tot_len), length;
 	const void *l4 = (const void *)ip + header;
-	struct packet p = {.ctx = ctx, .ip = ip, .l4 = l4, .vip = vip};
+	struct packet p = {.ctx = ctx, .ip = ip, .l4 = l4, .end = end, .vip = vip};
 
 	if (ip->version != 4 || header < sizeof(*ip) || total < header ||
 	    total > (__u32)((long)end - (long)ip))
 		return MALFORMED;
 	if (martian(ip->saddr, ip->daddr))
 		return MARTIAN;
-	if (ip->frag_off & bpf_htons(IP_FRAGMENT))
+	if (is_fragment(ip))
 		return FRAGMENT;
 	length = total - header;
 	switch (ip->protocol) {
@@ -249,5 +267,5 @@ static __always_inline enum reason judge(struct xdp_md *ctx, const struct iphdr 
 			return MALFORMED;
 		return judge_icmp(&p);
 	}
-	return OTHER_PROTOCOL;
+	return judge_default(OTHER_PROTOCOL);
 }

@@ -13,33 +13,13 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "ethernet.h"
 #include "facts.h"
 #include "fence.h"
 #include "judge.h"
 #include "lease.h"
 #include "maps.h"
-
-#define ARP_LEN 28 /* RFC 826, Ethernet and IPv4 */
-
-/* Destination and type in one load each: struct ethhdr is packed, and its fields
- * would be read byte by byte. */
-static __always_inline mac_t destination(const struct ethhdr *eth)
-{
-	return *(const __u64 *)eth & MAC_MASK;
-}
-
-static __always_inline __be16 ethertype(const struct ethhdr *eth)
-{
-	return *(const __be16 *)((const void *)eth + 2 * ETH_ALEN);
-}
-
-static __always_inline int is_vmac(mac_t dst)
-{
-	for (__u32 i = 0; i < MAX_VIPS && i < conf.vips; i++)
-		if (dst == conf.vmacs[i])
-			return 1;
-	return 0;
-}
+#include "vlan.h"
 
 static __always_inline void to_nic(struct ethhdr *eth)
 {
@@ -77,9 +57,20 @@ static __always_inline int tcp_goes_on(struct xdp_md *ctx, const struct iphdr *i
 	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
 
 	if (ip->protocol != IPPROTO_TCP || ip->ihl < 5 || (const void *)(tcp + 1) > end ||
-	    ip->frag_off & bpf_htons(IP_FRAGMENT) || opens(tcp))
+	    later_fragment(ip) || opens(tcp))
 		return 0;
 	return known(tcp_flow(ctx, ip, tcp, forwards(rule_of(&conf.tcp, vip, tcp->dest))));
+}
+
+/* The same of UDP that no rule names, and a connected socket has. */
+static __always_inline int own_udp_goes_on(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
+{
+	const struct ports *ports = (const void *)ip + ip->ihl * 4;
+
+	if (ip->protocol != IPPROTO_UDP || ip->ihl < 5 || (const void *)ports + UDP_LEN > end || later_fragment(ip) ||
+	    rule_of(&conf.udp, vip, ports->dst) < MAX_RULES)
+		return 0;
+	return known(flow_of_udp(ctx, ip, ports));
 }
 
 /* Nobody reads: the daemon is gone or going. Connections that are here go on, and
@@ -90,7 +81,7 @@ static __always_inline int unread(struct xdp_md *ctx, __u32 vip)
 	const void *end = (void *)(long)ctx->data_end;
 	struct iphdr *ip = (void *)(eth + 1);
 
-	if ((void *)(ip + 1) > end || !tcp_goes_on(ctx, ip, end, vip)) {
+	if ((void *)(ip + 1) > end || (!tcp_goes_on(ctx, ip, end, vip) && !own_udp_goes_on(ctx, ip, end, vip))) {
 		count(NO_READER);
 		return XDP_DROP;
 	}
@@ -123,9 +114,9 @@ static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, st
 		count(reason);
 		return XDP_DROP;
 	}
-	if (handover && (reason == PARKED || reason == PARKED_STICKY))
+	if (handover && is_held(reason))
 		return unread(ctx, vip);
-	if ((conf.offload == OFFLOAD_REJECT && !handover) || reason == PARKED || reason == PARKED_STICKY)
+	if ((conf.offload == OFFLOAD_REJECT && !handover) || is_held(reason))
 		return ask(ctx, ip, end, vip);
 	count(reason);
 	to_nic(eth);
@@ -157,6 +148,16 @@ int thresher(struct xdp_md *ctx)
 
 	if ((void *)(eth + 1) > end || !armed)
 		return XDP_PASS;
+	if (ethertype(eth) == bpf_htons(ETH_P_8021Q)) {
+		if (!has_priority_tag(eth, end))
+			return XDP_PASS;
+		if (!untag(ctx))
+			return XDP_DROP;
+		eth = (void *)(long)ctx->data;
+		end = (void *)(long)ctx->data_end;
+		if ((void *)(eth + 1) > end)
+			return XDP_DROP;
+	}
 	switch (ethertype(eth)) {
 	case bpf_htons(ETH_P_IP):
 		return ipv4(ctx, eth, end);
@@ -215,6 +216,7 @@ const struct {
 	enum offload *offload;
 	enum affinity *affinity;
 	enum flow *flow;
+	enum unruled *unruled;
 	enum client *client;
 } enums_in_btf __attribute__((unused));
 
