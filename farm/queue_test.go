@@ -47,7 +47,7 @@ func newJudged(t *testing.T) *judged {
 	}
 	j := &judged{mine: pipeline.NewTable(rules, share(all)), others: pipeline.NewTable(rules, share(none)), time: 1e12}
 	j.tables.Store(j.others)
-	j.handler = newHandler(&j.tables, &j.deadline, &j.grant)
+	j.handler = newHandler(&j.tables, &j.deadline, &j.grant, pipeline.NewFragments())
 	j.deadline.Store(math.MaxInt64)
 	j.handler.clock = func() int64 { j.timeAsked++; return j.time }
 	return j
