@@ -46,19 +46,23 @@ func (s *frameSource) next(buf []byte) []byte {
 
 // newClient writes another source address and port where a plain frame has them.
 func (s *frameSource) newClient(frame []byte) {
-	if len(frame) < 36 || s.random.IntN(8) == 0 {
+	address, ports := frame[26:30], 34
+	if isIPv6(frame) {
+		address, ports = frame[22:38], 54
+	}
+	if len(frame) < ports+2 || s.random.IntN(8) == 0 {
 		return
 	}
-	for i := 26; i < 30; i++ {
-		frame[i] = byte(s.random.Uint32())
+	for i := range address {
+		address[i] = byte(s.random.Uint32())
 	}
-	frame[34], frame[35] = byte(s.random.Uint32()), byte(s.random.Uint32())
+	frame[ports], frame[ports+1] = byte(s.random.Uint32()), byte(s.random.Uint32())
 	fixHeader(frame)
 }
 
-// fixHeader writes the IPv4 header's checksum anew.
+// fixHeader writes the checksum of an IPv4 header anew.
 func fixHeader(frame []byte) {
-	if frame[12] != 8 || frame[13] != 0 || len(frame) < 14+int(frame[14]&15)*4 {
+	if frame[12] != 8 || frame[13] != 0 || len(frame) < 14+int(frame[14]&15)*4 || frame[14]&15 < 5 {
 		return
 	}
 	header := frame[14 : 14+int(frame[14]&15)*4]
@@ -78,9 +82,9 @@ func (s *frameSource) mutate(frame []byte) []byte {
 	}
 	switch s.random.IntN(6) {
 	case 0: // any byte of the headers
-		frame[s.random.IntN(min(len(frame), 64))] = byte(s.random.Uint32())
+		frame[s.random.IntN(min(len(frame), 80))] = byte(s.random.Uint32())
 	case 1: // one bit of them
-		frame[s.random.IntN(min(len(frame), 64))] ^= 1 << s.random.IntN(8)
+		frame[s.random.IntN(min(len(frame), 80))] ^= 1 << s.random.IntN(8)
 	case 2: // cut
 		frame = frame[:max(14, s.random.IntN(len(frame)))]
 	case 3: // padded
@@ -107,14 +111,19 @@ func (s *frameSource) mac() []byte {
 func (s *frameSource) whole() []byte {
 	vip := s.vips[s.random.IntN(len(s.vips))]
 	eth := &layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
-	if s.random.IntN(10) == 0 {
+	if vip.Address.Is6() {
+		eth.EthernetType = layers.EthernetTypeIPv6
+	} else if s.random.IntN(10) == 0 {
 		return s.serialize(s.arp(eth, vip)...)
 	}
-	chain := []gopacket.SerializableLayer{eth}
+	kind, chain := eth.EthernetType, []gopacket.SerializableLayer{eth}
 	for tags := s.random.IntN(12); tags > 9; tags-- { // none, one or two VLAN tags
 		eth.EthernetType = layers.EthernetTypeDot1Q
 		vlan := uint16(s.random.IntN(4096)) * uint16(s.random.IntN(2)) // often a priority alone
-		chain = append(chain, &layers.Dot1Q{Priority: 5, VLANIdentifier: vlan, Type: layers.EthernetTypeIPv4})
+		chain = append(chain, &layers.Dot1Q{Priority: 5, VLANIdentifier: vlan, Type: kind})
+	}
+	if vip.Address.Is6() {
+		return s.serialize(append(chain, s.packet6(vip)...)...)
 	}
 	ip := &layers.IPv4{Version: 4, TTL: 64, SrcIP: []byte{203, 0, 113, 7}, DstIP: vip.Address.AsSlice()}
 	if s.random.IntN(5) == 0 {
@@ -126,24 +135,31 @@ func (s *frameSource) whole() []byte {
 			ip.FragOffset = uint16(s.random.IntN(100))
 		}
 	}
-	return s.serialize(append(chain, s.transport(ip)...)...)
+	return s.serialize(append(append(chain, ip), s.transport(ip, &ip.Protocol)...)...)
 }
 
-// quote is what an ICMP error has of a packet that the VIP has sent.
-func (s *frameSource) quote(vip []byte) gopacket.Payload {
-	ip := &layers.IPv4{Version: 4, TTL: 60, SrcIP: vip, DstIP: []byte{203, 0, 113, byte(s.random.Uint32())}}
-	var l4 gopacket.SerializableLayer
-	switch s.random.IntN(8) {
-	case 0:
-		ip.Protocol, l4 = layers.IPProtocolICMPv4, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(0, 0)}
-	case 1, 2:
-		ip.Protocol, l4 = layers.IPProtocolUDP, &layers.UDP{SrcPort: layers.UDPPort(s.port()), DstPort: layers.UDPPort(s.random.Uint32())}
-	default:
-		ip.Protocol, l4 = layers.IPProtocolTCP, &layers.TCP{SrcPort: layers.TCPPort(s.port()), DstPort: layers.TCPPort(s.random.Uint32())}
+// quote is what an ICMP error has of a packet that the VIP, to which it goes, has
+// sent.
+func (s *frameSource) quote(to gopacket.NetworkLayer) gopacket.Payload {
+	protocol := []layers.IPProtocol{layers.IPProtocolTCP, layers.IPProtocolTCP, layers.IPProtocolUDP, layers.IPProtocolSCTP}[s.random.IntN(4)]
+	var l4 gopacket.SerializableLayer = &layers.TCP{SrcPort: layers.TCPPort(s.port()), DstPort: layers.TCPPort(s.random.Uint32())}
+	if protocol != layers.IPProtocolTCP {
+		l4 = &layers.UDP{SrcPort: layers.UDPPort(s.port()), DstPort: layers.UDPPort(s.random.Uint32())}
+	}
+	var ip gopacket.SerializableLayer
+	least := 28 // what is quoted of a packet at least (RFC 792)
+	switch outer := to.(type) {
+	case *layers.IPv4:
+		ip = &layers.IPv4{Version: 4, TTL: 60, Protocol: protocol, SrcIP: outer.DstIP, DstIP: []byte{203, 0, 113, byte(s.random.Uint32())}}
+	case *layers.IPv6:
+		client := farIPv6.As16()
+		client[15] = byte(s.random.Uint32())
+		ip = &layers.IPv6{Version: 6, HopLimit: 60, NextHeader: protocol, SrcIP: outer.DstIP, DstIP: client[:]}
+		least = 48
 	}
 	b := serialize(s.t, gopacket.SerializeOptions{FixLengths: true}, ip, l4)
 	if s.random.IntN(2) == 0 {
-		b = b[:28] // the least that is quoted (RFC 792)
+		b = b[:least]
 	}
 	return b
 }
@@ -157,30 +173,41 @@ func (s *frameSource) arp(eth *layers.Ethernet, vip config.VIP) []gopacket.Seria
 	}}
 }
 
-func (s *frameSource) transport(ip *layers.IPv4) []gopacket.SerializableLayer {
+// transport is what an IP packet carries, which is written down in protocol.
+func (s *frameSource) transport(ip gopacket.NetworkLayer, protocol *layers.IPProtocol) []gopacket.SerializableLayer {
 	payload := gopacket.Payload(make([]byte, s.random.IntN(40)))
 	switch s.random.IntN(5) {
 	case 0:
-		ip.Protocol = layers.IPProtocolICMPv4
-		kind := uint8(s.random.IntN(16))
+		header := s.icmp(ip, protocol)
 		if s.random.IntN(2) == 0 {
-			kind, payload = 3, s.quote(ip.DstIP)
+			payload = s.quote(ip)
 		}
-		return []gopacket.SerializableLayer{ip, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(kind, 0)}, payload}
+		return []gopacket.SerializableLayer{header, payload}
 	case 1:
-		ip.Protocol = layers.IPProtocolSCTP
-		return []gopacket.SerializableLayer{ip, payload}
+		*protocol = []layers.IPProtocol{layers.IPProtocolSCTP, layers.IPProtocolNoNextHeader, layers.IPProtocolICMPv4, layers.IPProtocolICMPv6}[s.random.IntN(4)]
+		return []gopacket.SerializableLayer{payload}
 	case 2:
-		ip.Protocol = layers.IPProtocolUDP
+		*protocol = layers.IPProtocolUDP
 		udp := &layers.UDP{SrcPort: layers.UDPPort(s.port()), DstPort: layers.UDPPort(s.port())}
-		_ = udp.SetNetworkLayerForChecksum(ip) // never fails for IPv4
-		return []gopacket.SerializableLayer{ip, udp, payload}
+		_ = udp.SetNetworkLayerForChecksum(ip) // never fails for IP
+		return []gopacket.SerializableLayer{udp, payload}
 	}
-	ip.Protocol = layers.IPProtocolTCP
+	*protocol = layers.IPProtocolTCP
 	tcp := &layers.TCP{SrcPort: layers.TCPPort(s.port()), DstPort: layers.TCPPort(s.port())}
 	s.flags(tcp)
-	_ = tcp.SetNetworkLayerForChecksum(ip) // never fails for IPv4
-	return []gopacket.SerializableLayer{ip, tcp, payload}
+	_ = tcp.SetNetworkLayerForChecksum(ip) // never fails for IP
+	return []gopacket.SerializableLayer{tcp, payload}
+}
+
+// icmp is an ICMP header of any type that means something, or none.
+func (s *frameSource) icmp(ip gopacket.NetworkLayer, protocol *layers.IPProtocol) gopacket.SerializableLayer {
+	if ip.LayerType() == layers.LayerTypeIPv4 {
+		*protocol = layers.IPProtocolICMPv4
+		return &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode([]uint8{3, uint8(s.random.IntN(16))}[s.random.IntN(2)], 0)}
+	}
+	*protocol = layers.IPProtocolICMPv6
+	first := []int{0, 128, 132}[s.random.IntN(3)] // errors, echo, neighbour discovery
+	return gopacket.Payload{byte(first + s.random.IntN(7)), 0, 0, 0, 0, 0, 0, 0}
 }
 
 // flags makes a packet open a flow, go on with one, or do some of both.
@@ -204,17 +231,28 @@ func (s *frameSource) ruled() []byte {
 		if !rule.Holds(vip.Address) {
 			continue
 		}
-		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocol(rule.Protocol),
-			SrcIP: []byte{203, 0, byte(s.random.Uint32()), byte(s.random.Uint32())}, DstIP: vip.Address.AsSlice()}
+		eth, ip := s.from(vip, layers.IPProtocol(rule.Protocol))
 		var l4 gopacket.SerializableLayer = &layers.TCP{SrcPort: layers.TCPPort(1 + s.random.IntN(65535)), DstPort: layers.TCPPort(rule.Ports[0].First), SYN: true}
 		if rule.Protocol == config.UDP {
 			l4 = &layers.UDP{SrcPort: layers.UDPPort(1 + s.random.IntN(65535)), DstPort: layers.UDPPort(rule.Ports[0].First)}
 		}
-		frame := serialize(s.t, gopacket.SerializeOptions{FixLengths: true},
-			&layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}, ip, l4)
+		frame := serialize(s.t, gopacket.SerializeOptions{FixLengths: true}, eth, ip, l4)
 		fixHeader(frame)
 		return frame
 	}
+}
+
+// from are the headers of a plain packet from a new client.
+func (s *frameSource) from(vip config.VIP, protocol layers.IPProtocol) (*layers.Ethernet, gopacket.SerializableLayer) {
+	eth := &layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
+	a, b := byte(s.random.Uint32()), byte(s.random.Uint32())
+	if vip.Address.Is4() {
+		return eth, &layers.IPv4{Version: 4, TTL: 64, Protocol: protocol, SrcIP: []byte{203, 0, a, b}, DstIP: vip.Address.AsSlice()}
+	}
+	eth.EthernetType = layers.EthernetTypeIPv6
+	client := farIPv6.As16()
+	client[14], client[15] = a, b
+	return eth, &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: protocol, SrcIP: client[:], DstIP: vip.Address.AsSlice()}
 }
 
 // port is one of a rule, beside one, or any.
@@ -241,11 +279,26 @@ func serialize(t testing.TB, o gopacket.SerializeOptions, l ...gopacket.Serializ
 }
 
 // randomFarm is a configuration with so many VIPs and rules, no two of which
-// overlap.
+// overlap. Every other VIP is an IPv6 address.
 func randomFarm(random *rand.Rand, vips, rules int) (v []config.VIP, r []config.Rule) {
+	return farmOf(random, vips, rules, func(i int) netip.Addr {
+		if i%2 == 1 {
+			return ipv6VIP(random, i)
+		}
+		return ipv4VIP(random, i)
+	})
+}
+
+func ipv4VIP(random *rand.Rand, i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{198, 51, 100, byte(random.IntN(4) + 4*i)})
+}
+
+// farmOf is one whose VIPs have the addresses that address gives them.
+func farmOf(random *rand.Rand, vips, rules int, address func(i int) netip.Addr) (v []config.VIP, r []config.Rule) {
 	for i := range vips {
-		a := [4]byte{198, 51, 100, byte(random.IntN(4) + 4*i)}
-		v = append(v, config.VIP{Address: netip.AddrFrom4(a), Mode: config.Flood, MAC: config.MAC{0x5a, 0xfe, a[0], a[1], a[2], a[3]}})
+		a := address(i)
+		b := a.AsSlice()
+		v = append(v, config.VIP{Address: a, Mode: config.Flood, MAC: config.MAC(append([]byte{0x5a, 0xfe}, b[len(b)-4:]...))})
 	}
 	port := uint16(0)
 	for range rules {

@@ -68,10 +68,7 @@ func (m madeUp) of(protocol config.Protocol, forward bool) pipeline.FlowState {
 // ofQuoted is what counts for a packet that an ICMP error quotes: it brings no SYN
 // cookie back.
 func (m madeUp) ofQuoted(protocol config.Protocol, forward bool) pipeline.FlowState {
-	if forward && m.entry >= pipeline.FlowKnown {
-		return m.entry
-	}
-	if protocol == config.UDP && forward {
+	if forward && (m.entry >= pipeline.FlowKnown || protocol == config.UDP) {
 		return m.entry
 	}
 	if protocol == config.TCP && m.socket == pipeline.FlowCookie {
@@ -130,46 +127,84 @@ func (k *kernel) tell(f xsk.Flow) error {
 
 // flowOf reads a flow where a TCP or UDP packet has it.
 func flowOf(frame []byte) (f xsk.Flow, protocol config.Protocol, ok bool) {
-	if len(frame) < 34 || frame[14]&15 < 5 || binary.BigEndian.Uint16(frame[20:])&0x1fff != 0 {
-		return f, 0, false
-	}
-	protocol = config.Protocol(frame[23])
+	client, vip, number, l4 := carriedIn(frame)
+	protocol = config.Protocol(number)
 	least := map[config.Protocol]int{config.TCP: 20, config.UDP: 8}[protocol]
-	if least == 0 || len(frame) < 14+int(frame[14]&15)*4+least {
+	if least == 0 || len(l4) < least {
 		return f, 0, false
 	}
-	ports := frame[14+int(frame[14]&15)*4:]
 	return xsk.Flow{
-		Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[26:])), binary.BigEndian.Uint16(ports)),
-		VIP:    netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[30:])), binary.BigEndian.Uint16(ports[2:])),
+		Client: netip.AddrPortFrom(client, binary.BigEndian.Uint16(l4)),
+		VIP:    netip.AddrPortFrom(vip, binary.BigEndian.Uint16(l4[2:])),
 	}, protocol, true
+}
+
+// carriedIn reads an IP packet's addresses and what it carries; that is empty if it
+// cannot be told.
+func carriedIn(frame []byte) (source, destination netip.Addr, protocol byte, l4 []byte) {
+	if isIPv6(frame) {
+		return carriedIn6(frame[14:])
+	}
+	if len(frame) < 34 || frame[14]&15 < 5 || len(frame) < 14+int(frame[14]&15)*4 || frame[20]&0x1f != 0 || frame[21] != 0 {
+		return source, destination, 0, nil
+	}
+	return netip.AddrFrom4([4]byte(frame[26:])), netip.AddrFrom4([4]byte(frame[30:])), frame[23], frame[14+int(frame[14]&15)*4:]
+}
+
+// isFragment tells whether a frame whose flow can be told has but a part of a
+// datagram.
+func isFragment(frame []byte) bool {
+	if !isIPv6(frame) {
+		return frame[20]&0x20 != 0
+	}
+	for at, kind := 54, frame[20]; ; {
+		length := extensionLength(kind, frame[at:])
+		if length < 0 {
+			return false
+		}
+		if kind == 44 && frame[at+3]&1 != 0 {
+			return true
+		}
+		kind, at = frame[at], at+length
+	}
 }
 
 // quotedFlow reads the flow that an ICMP error is about, as the client's packets
 // have it.
 func quotedFlow(frame []byte) (f xsk.Flow, protocol config.Protocol, ok bool) {
-	if len(frame) < 34 || frame[14]&15 < 5 || frame[23] != 1 || binary.BigEndian.Uint16(frame[20:])&0x1fff != 0 {
+	_, vip, number, message := carriedIn(frame)
+	if !isIPv6(frame) && len(message) > 0 {
+		header := int(frame[14]&15) * 4
+		message = message[:max(0, min(len(message), int(binary.BigEndian.Uint16(frame[16:]))-header))]
+	}
+	if len(message) < 8 || !isError(number, message[0], isIPv6(frame)) {
 		return f, 0, false
 	}
-	at := 14 + int(frame[14]&15)*4
-	if len(frame) < at+8 || frame[at] != 3 && frame[at] != 11 && frame[at] != 12 {
+	inner := message[8:]
+	var client netip.Addr
+	var ports []byte
+	switch {
+	case isIPv6(frame) && len(inner) >= 40 && inner[0]>>4 == 6 && netip.AddrFrom16([16]byte(inner[8:])) == vip:
+		client, protocol, ports = netip.AddrFrom16([16]byte(inner[24:])), config.Protocol(inner[6]), inner[40:]
+	case !isIPv6(frame) && len(inner) >= 20 && inner[0]>>4 == 4 && inner[0]&15 >= 5 && len(inner) >= int(inner[0]&15)*4 &&
+		inner[6]&0x1f == 0 && inner[7] == 0 && netip.AddrFrom4([4]byte(inner[12:])) == vip:
+		client, protocol, ports = netip.AddrFrom4([4]byte(inner[16:])), config.Protocol(inner[9]), inner[int(inner[0]&15)*4:]
+	}
+	if len(ports) < 8 || protocol != config.TCP && protocol != config.UDP {
 		return f, 0, false
 	}
-	if end := 14 + int(binary.BigEndian.Uint16(frame[16:])); end < len(frame) {
-		frame = frame[:end]
+	return xsk.Flow{
+		Client: netip.AddrPortFrom(client, binary.BigEndian.Uint16(ports[2:])),
+		VIP:    netip.AddrPortFrom(vip, binary.BigEndian.Uint16(ports)),
+	}, protocol, true
+}
+
+// isError tells whether a message of this protocol is an ICMP error.
+func isError(protocol, kind byte, six bool) bool {
+	if six {
+		return protocol == 58 && kind >= 1 && kind <= 4
 	}
-	// Turned round, it is a frame that the client sends.
-	turned := make([]byte, 14, 128)
-	if turned = append(turned, frame[min(at+8, len(frame)):]...); len(turned) < 34 || turned[14]>>4 != 4 || [4]byte(turned[26:]) != [4]byte(frame[30:]) {
-		return f, 0, false
-	}
-	turned = append(turned, make([]byte, 20)...) // no more than eight bytes are quoted of TCP
-	ports := 14 + int(turned[14]&15)*4
-	if len(turned) < ports+8+20 {
-		return f, 0, false
-	}
-	f, protocol, ok = flowOf(turned)
-	return xsk.Flow{Client: f.VIP, VIP: f.Client}, protocol, ok
+	return protocol == 1 && (kind == 3 || kind == 11 || kind == 12)
 }
 
 // untagged is a frame without its first VLAN tag, if that has a priority alone.

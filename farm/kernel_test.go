@@ -31,6 +31,7 @@ type kernel struct {
 	offload config.Offload
 	counts  [pipeline.ReasonLen]uint64 // expected of the program
 	met     [pipeline.ReasonLen]uint64 // the pipeline's own
+	met6    [pipeline.ReasonLen]uint64 // of them, IPv6 packets'
 	out     []byte
 
 	good     bool // the lease
@@ -90,7 +91,7 @@ type expectation struct {
 // goes on also where nobody reads.
 func (k *kernel) goesOn(frame []byte, facts pipeline.Facts) bool {
 	flow, protocol, ok := flowOf(frame)
-	if !ok {
+	if !ok || isFragment(frame) {
 		return false
 	}
 	if protocol == config.UDP {
@@ -98,7 +99,7 @@ func (k *kernel) goesOn(frame []byte, facts pipeline.Facts) bool {
 		return !ruled && facts.Flow >= pipeline.FlowKnown
 	}
 	const flags, opening, syn = 13, 0x17, 0x02
-	tcp := frame[14+int(frame[14]&15)*4:]
+	_, _, _, tcp := carriedIn(frame)
 	return tcp[flags]&opening != syn && facts.Flow >= pipeline.FlowKnown
 }
 
@@ -106,7 +107,7 @@ func (k *kernel) goesOn(frame []byte, facts pipeline.Facts) bool {
 // the pipeline, it finds no reader here, and says so.
 func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	r := k.table.Judge(frame, facts, k.now())
-	if k.alone && r == pipeline.Fragment {
+	if k.alone && r == pipeline.Fragment && !isIPv6(frame) {
 		r = k.table.JudgeFirst(frame, facts, k.now())
 	}
 	accepts := r.Verdict() == pipeline.Accept
@@ -142,8 +143,8 @@ func (k *kernel) differs(frame []byte) error {
 		return err
 	}
 	expected := k.expect(frame, facts)
-	if got := k.table.Judge(sent, facts, k.now()); got != expected.judged && !k.alone {
-		return fmt.Errorf("with its priority tag, a frame is %s, without it %s: %x", got, expected.judged, sent)
+	if tagged, plain := k.table.Judge(sent, facts, k.now()), k.table.Judge(frame, facts, k.now()); tagged != plain {
+		return fmt.Errorf("with its priority tag, a frame is %s, without it %s: %x", tagged, plain, sent)
 	}
 	run := ebpf.RunOptions{Data: sent, DataOut: k.out}
 	got, err := k.program.Run(&run)
@@ -151,6 +152,9 @@ func (k *kernel) differs(frame []byte) error {
 		return err
 	}
 	k.met[expected.judged]++
+	if isIPv6(frame) {
+		k.met6[expected.judged]++
+	}
 	if expected.reason != expected.judged {
 		k.met[expected.reason]++
 	}
@@ -188,8 +192,8 @@ func (k *kernel) handedOver(frame, out []byte, known pipeline.Facts, want pipeli
 	}
 	got := k.table.Judge(frame, facts, k.now())
 	if got == pipeline.Fragment {
-		if first := k.table.JudgeFirst(frame, facts, k.now()); first != k.table.JudgeFirst(frame, known, k.now()) {
-			return nil, fmt.Errorf("by the metadata %+v, a first fragment is %s, and not by %+v: %x", facts, first, known, frame)
+		if first, want := k.table.JudgeFirst(frame, facts, k.now()), k.table.JudgeFirst(frame, known, k.now()); first != want {
+			return nil, fmt.Errorf("by the metadata %+v, a first fragment is %s, and %s by %+v: %x", facts, first, want, known, frame)
 		}
 	}
 	if got != want {
@@ -289,7 +293,7 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	var met [pipeline.ReasonLen]uint64
+	var met, met6 [pipeline.ReasonLen]uint64
 	for i := range farms {
 		offload := []config.Offload{config.OffloadFull, config.OffloadReject, config.OffloadNone}[i%3]
 		vips, rules := randomFarm(random, 1+random.IntN(8), random.IntN(40))
@@ -297,8 +301,9 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		if i%7 != 6 { // now and then a node that serves nothing
 			share = randomShare(random, len(rules))
 		}
-		k := newKernel(t, offload, vips, rules, share, func(r *xsk.Rules) { r.Unruled = uint32(1 + i%4) })
-		k.table = pipeline.NewTable(k.table.WithDefault(config.Default(1+i%4)), share)
+		unruled := config.Default(1 + i%4)
+		k := newKernel(t, offload, vips, rules, share, func(r *xsk.Rules) { r.Unruled = uint32(unruled) })
+		k.table = pipeline.NewTable(k.table.WithDefault(unruled), share)
 		source := newFrameSource(t, random.Uint64(), vips, rules, kernelNIC)
 		for phase := range 3 {
 			k.lease(phase != 1)
@@ -309,11 +314,14 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		}
 		for r, n := range k.met {
 			met[r] += n
+			met6[r] += k.met6[r]
 		}
 	}
 	for r := pipeline.Accepted; r < pipeline.ReasonLen; r++ {
 		if onlyPipeline := r == pipeline.Late || r == pipeline.ParkFull || r == pipeline.Orphan; !onlyPipeline && met[r] < 10 {
 			t.Errorf("%s was met %d times: the frames leave it out", r, met[r])
+		} else if !onlyPipeline && r != pipeline.NoReader && met6[r] < 10 {
+			t.Errorf("%s was met %d times over IPv6: the frames leave it out", r, met6[r])
 		}
 	}
 }
@@ -323,8 +331,15 @@ func TestMutationIsFound(t *testing.T) {
 	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 3, 20)
 	share := randomShare(rand.New(rand.NewPCG(3, 4)), len(rules))
 	for name, mutate := range map[string]func(*xsk.Rules){
-		"hash key":   func(r *xsk.Rules) { r.Key[0]++ },
-		"multiplier": func(r *xsk.Rules) { r.Multiplier += 2 },
+		"hash key":        func(r *xsk.Rules) { r.Key[0]++ },
+		"multiplier":      func(r *xsk.Rules) { r.Multiplier += 2 },
+		"IPv6 multiplier": func(r *xsk.Rules) { r.Multiplier6 += 2 },
+		"IPv6 VIP": func(r *xsk.Rules) {
+			for i := range r.Slots6 {
+				r.Slots6[i].Hi ^= 1
+			}
+		},
+		"unruled": func(r *xsk.Rules) { r.Unruled = uint32(config.Single) },
 		"forward": func(r *xsk.Rules) {
 			r.Forwards = 1
 			for i := range rules {
@@ -332,13 +347,16 @@ func TestMutationIsFound(t *testing.T) {
 			}
 		},
 		"no rule forwards": func(r *xsk.Rules) { r.Forwards = 0 },
-		"affinity":         func(r *xsk.Rules) { r.Affinity[7] = 3 - r.Affinity[7] },
+		"affinity": func(r *xsk.Rules) {
+			for i := range rules {
+				r.Affinity[i] = 3 - r.Affinity[i]
+			}
+		},
 		"port class": func(r *xsk.Rules) {
 			for _, rule := range rules {
 				r.Tcp.OfPort[rule.Ports[0].First], r.Udp.OfPort[rule.Ports[0].First] = 0, 0
 			}
 		},
-		"unruled": func(r *xsk.Rules) { r.Unruled = uint32(config.Single) },
 		"vmac":    func(r *xsk.Rules) { r.Vmacs[1]++ },
 		"nic":     func(r *xsk.Rules) { r.Nic++ },
 		"offload": func(r *xsk.Rules) { r.Offload = uint32(config.OffloadReject) },

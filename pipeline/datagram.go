@@ -18,34 +18,78 @@ type part struct {
 }
 
 // maxDatagram is the length that the parts of a datagram may come to (RFC 791
-// §3.1): more is a "ping of death".
+// §3.1, RFC 8200 §4.5): more is a "ping of death".
 const maxDatagram = 65535
 
 // tinyOffset is the offset, in units of eight bytes, that no sender's second
-// fragment of TCP has, since the header is longer: it would write over the flags
-// that the first one was judged by (RFC 1858 §3).
+// fragment of TCP over IPv4 has, since the header is longer: it would write over
+// the flags that the first one was judged by (RFC 1858 §3). The parts of a packet
+// over IPv6 must not overlap (RFC 5722), and the stack drops it if they do.
 const tinyOffset = 1
 
 // partIn reads a fragment; false if its header is damaged, or it is one that is
 // only sent to get past a filter. What is checked before (Judge) is not again.
 func partIn(frame []byte) (p part, ok bool) {
-	if len(frame) < ethernetLen+ipv4MinLen || binary.BigEndian.Uint16(frame[12:]) != etherTypeIPv4 {
+	if len(frame) < ethernetLen {
 		return p, false
 	}
-	ip := frame[ethernetLen:]
+	switch ip := frame[ethernetLen:]; binary.BigEndian.Uint16(frame[12:]) {
+	case etherTypeIPv4:
+		ok = p.read4(ip)
+	case etherTypeIPv6:
+		ok = p.read6(ip)
+	}
+	return p, ok
+}
+
+func (p *part) read4(ip []byte) bool {
+	if len(ip) < ipv4MinLen {
+		return false
+	}
 	headerLen, totalLen := int(ip[0]&0x0f)*4, int(binary.BigEndian.Uint16(ip[2:]))
 	if headerLen < ipv4MinLen || totalLen < headerLen || totalLen > len(ip) || !wholeHeader4(ip[:headerLen]) {
-		return p, false
+		return false
 	}
 	offset := int(binary.BigEndian.Uint16(ip[6:]) & offsetMask4)
 	if offset*8+totalLen > maxDatagram || offset == tinyOffset && ip[9] == protocolTCP {
-		return p, false
+		return false
 	}
 	p.first = offset == 0
-	p.datagram.id, p.datagram.protocol = uint32(binary.BigEndian.Uint16(ip[4:])), ip[9]
-	as6(&p.datagram.source, ip[12:])
-	as6(&p.datagram.destination, ip[16:])
-	return p, true
+	d := &p.datagram
+	d.id, d.protocol = uint32(binary.BigEndian.Uint16(ip[4:])), ip[9]
+	as6(&d.source, ip[12:])
+	as6(&d.destination, ip[16:])
+	return true
+}
+
+// read6 finds the fragment header, which comes after headers for the way only
+// (RFC 8200 §4.5).
+func (p *part) read6(ip []byte) bool {
+	if len(ip) < ipv6Len {
+		return false
+	}
+	end := ipv6Len + int(binary.BigEndian.Uint16(ip[4:]))
+	if end > len(ip) {
+		return false
+	}
+	on := packet{six: true, protocol: ip[6]}
+	b := ip[ipv6Len:end]
+	for n := 0; on.protocol != extFragment || len(b) < extMinLen; n++ {
+		length, _ := on.extension(b, n)
+		if length == 0 {
+			return false
+		}
+		on.protocol, b = b[0], b[length:]
+	}
+	offset := int(binary.BigEndian.Uint16(b[2:]) & fragmentOffset)
+	if offset+len(b)-extMinLen > maxDatagram {
+		return false
+	}
+	p.first = offset == 0
+	p.datagram.id = binary.BigEndian.Uint32(b[4:])
+	copy(p.datagram.source[:], ip[8:24])
+	copy(p.datagram.destination[:], ip[24:40])
+	return true
 }
 
 // as6 writes an IPv4 address as IPv6 has it.

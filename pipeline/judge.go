@@ -27,9 +27,11 @@ func (t *Table) Judge(frame []byte, facts Facts, lease Lease) Reason {
 	}
 	switch binary.BigEndian.Uint16(frame[12:]) {
 	case etherTypeIPv4:
-		return t.judge4(frame, frame[ethernetLen:], facts, lease, fragmentMask4)
+		return t.judge4(frame, frame[ethernetLen:], facts, lease, false)
 	case etherTypeARP:
 		return t.judgeARP(frame, ethernetLen)
+	case etherTypeIPv6:
+		return t.judge6(frame, frame[ethernetLen:], facts, lease, false)
 	case etherTypeVLAN:
 		return t.judgeTagged(frame, facts, lease)
 	}
@@ -40,15 +42,21 @@ func (t *Table) Judge(frame []byte, facts Facts, lease Lease) Reason {
 // one of its datagram: by its ports, as if it were whole. A later one is a Fragment
 // here, too.
 func (t *Table) JudgeFirst(frame []byte, facts Facts, lease Lease) Reason {
-	if len(frame) < ethernetLen || binary.BigEndian.Uint16(frame[12:]) != etherTypeIPv4 {
+	if len(frame) < ethernetLen {
 		return Other
 	}
-	return t.judge4(frame, frame[ethernetLen:], facts, lease, offsetMask4)
+	switch binary.BigEndian.Uint16(frame[12:]) {
+	case etherTypeIPv4:
+		return t.judge4(frame, frame[ethernetLen:], facts, lease, true)
+	case etherTypeIPv6:
+		return t.judge6(frame, frame[ethernetLen:], facts, lease, true)
+	}
+	return Other
 }
 
 // judge4 tells VIP packets from others before anything else is looked at: what
-// is not for a VIP must pass however odd it is. mask is parse4's.
-func (t *Table) judge4(frame, ip []byte, facts Facts, lease Lease, mask uint16) Reason {
+// is not for a VIP must pass however odd it is. first is packet's.
+func (t *Table) judge4(frame, ip []byte, facts Facts, lease Lease, first bool) Reason {
 	if len(ip) < ipv4MinLen {
 		return t.stray(frame)
 	}
@@ -59,17 +67,50 @@ func (t *Table) judge4(frame, ip []byte, facts Facts, lease Lease, mask uint16) 
 	if dst := config.MAC(frame[:6]); dst != t.VMACs[vip] && dst != t.NIC {
 		return Other
 	}
-	var p packet
-	if reason := p.parse4(ip, mask); reason != Accepted {
-		if reason == OtherProtocol {
-			return t.judgeDefault(reason, lease)
-		}
-		return reason
+	p := packet{first: first}
+	if reason := p.parse4(ip); reason != Accepted {
+		return t.judgeUnparsed(reason, lease)
 	}
-	if p.protocol == protocolICMP {
-		return t.judgeICMP(&p, vip, ip, facts, lease)
+	return t.judgeParsed(&p, vip, ip, facts, lease)
+}
+
+// judge6 is the same for IPv6. Neighbour discovery comes before everything: it is
+// what ARP is to IPv4, never balanced and never dropped.
+func (t *Table) judge6(frame, ip []byte, facts Facts, lease Lease, first bool) Reason {
+	if len(ip) < ipv6Len {
+		return t.stray(frame)
 	}
-	return t.judgeFlow(&p, vip, facts, lease)
+	p := packet{first: first}
+	payload, reason := p.walk6(ip)
+	if reason == Accepted && p.isNeighbour(payload) {
+		return t.judgeNeighbour(frame)
+	}
+	vip, ok := t.VIPs6.find(address6(ip[24:]))
+	if !ok {
+		return t.stray(frame)
+	}
+	if dst := config.MAC(frame[:6]); dst != t.VMACs[vip] && dst != t.NIC {
+		return Other
+	}
+	if reason = p.parse6(ip, payload, reason); reason != Accepted {
+		return t.judgeUnparsed(reason, lease)
+	}
+	return t.judgeParsed(&p, vip, ip, facts, lease)
+}
+
+// judgeUnparsed is the verdict on a packet that no rule can be for.
+func (t *Table) judgeUnparsed(reason Reason, lease Lease) Reason {
+	if reason == OtherProtocol {
+		return t.judgeDefault(reason, lease)
+	}
+	return reason
+}
+
+func (t *Table) judgeParsed(p *packet, vip int, ip []byte, facts Facts, lease Lease) Reason {
+	if p.protocol == protocolICMP || p.protocol == protocolICMPv6 {
+		return t.judgeICMP(p, vip, ip, facts, lease)
+	}
+	return t.judgeFlow(p, vip, facts, lease)
 }
 
 // stray is a frame that is for no VIP: dropped if it was sent to a VMAC.
@@ -97,7 +138,7 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 	if t.Affinities[rule] != config.Session {
 		port = 0
 	}
-	s := t.standing(int(rule), t.hash.bucket4(p.src, port))
+	s := t.standing(int(rule), p.bucket(t.hash, port))
 	if !p.opens {
 		return s.judgeFlow(facts, lease)
 	}
@@ -119,18 +160,19 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 // judgeICMP places echo requests by the client's address, so that one node
 // answers, and errors by the flow that they are about.
 func (t *Table) judgeICMP(p *packet, vip int, ip []byte, facts Facts, lease Lease) Reason {
-	switch p.icmpType {
-	case icmpEchoRequest:
+	switch {
+	case p.isEcho():
 		if !t.Serving {
 			return NotServing
 		}
-		reason := t.standing(len(t.PartOf)-1, t.hash.bucket4(p.src, 0)).judgeOwner(lease)
+		reason := t.standing(len(t.PartOf)-1, p.bucket(t.hash, 0)).judgeOwner(lease)
 		if reason == Accepted {
 			return AcceptedEcho
 		}
 		return reason
-	case icmpUnreachable, icmpTimeExceeded, icmpParameterProb:
-		return t.judgeError(p.quoted4(ip), vip, facts)
+	case p.isICMPError():
+		q := packet{six: p.six}
+		return t.judgeError(&q, q.quoted(ip, p.icmp), vip, facts)
 	}
 	return t.judgeDefault(OtherICMP, lease)
 }
@@ -138,7 +180,15 @@ func (t *Table) judgeICMP(p *packet, vip int, ip []byte, facts Facts, lease Leas
 // judgeARP lets ARP pass: sent to a VMAC, it is a client's unicast re-check of
 // its cache (RFC 1122 §2.3.2.1), which the interface must be made to take.
 func (t *Table) judgeARP(frame []byte, header int) Reason {
-	if len(frame) >= header+arpLen && t.isVMAC(frame) {
+	if len(frame) < header+arpLen {
+		return Other
+	}
+	return t.judgeNeighbour(frame)
+}
+
+// judgeNeighbour is the verdict on address resolution, of either family.
+func (t *Table) judgeNeighbour(frame []byte) Reason {
+	if t.isVMAC(frame) {
 		return AcceptedNeighbour
 	}
 	return Other

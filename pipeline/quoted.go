@@ -1,62 +1,78 @@
 package pipeline
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"thresher/config"
 )
 
-// quoted is the packet that an ICMP error is about, as far as the error quotes
-// it: one that a node has sent to a client. Its bucket is that of the packets
-// that the client sends.
-type quoted struct {
-	protocol uint8
-	// vipPort is in host order, clientPort as on the wire.
-	vipPort, clientPort uint16
-	client              uint32
-	// ok says that it can be placed: a VIP sent it, and its ports are there.
-	ok bool
+// quotedPorts is how much of what a quoted packet carries is needed, in bytes: as
+// much as every error quotes (RFC 792), ports among it.
+const quotedPorts = 8
+
+// quoted reads the packet that an ICMP error is about, which a node has sent to a
+// client, and turns it round: p becomes a packet of the client's. ip is the
+// error's own packet, icmp its message. It returns false if the packet cannot be
+// placed: no VIP has sent it, or its ports are not there.
+func (p *packet) quoted(ip, icmp []byte) bool {
+	inner := icmp[icmpLen:]
+	l4, ok := p.quoted4(ip, inner)
+	if p.six {
+		l4, ok = p.quoted6(ip, inner)
+	}
+	if !ok || len(l4) < quotedPorts || p.protocol != protocolTCP && p.protocol != protocolUDP {
+		return false
+	}
+	p.dstPort = binary.BigEndian.Uint16(l4)
+	p.srcPort = binary.LittleEndian.Uint16(l4[2:])
+	return true
 }
 
-// quoted4 reads what an error quotes (RFC 792: the IP header and 64 bits of what
-// follows). ip is the error's own packet.
-func (p *packet) quoted4(ip []byte) (q quoted) {
-	b := p.icmp[icmpLen:]
-	if len(b) < ipv4MinLen {
-		return q
+func (p *packet) quoted4(ip, inner []byte) (l4 []byte, ok bool) {
+	if len(inner) < ipv4MinLen {
+		return nil, false
 	}
-	headerLen := int(b[0]&0x0f) * 4
-	if b[0]>>4 != 4 || headerLen < ipv4MinLen || len(b) < headerLen+icmpLen ||
-		binary.BigEndian.Uint16(b[6:])&offsetMask4 != 0 || [4]byte(b[12:]) != [4]byte(ip[16:]) {
-		return q
+	headerLen := int(inner[0]&0x0f) * 4
+	if inner[0]>>4 != 4 || headerLen < ipv4MinLen || headerLen > len(inner) ||
+		binary.BigEndian.Uint16(inner[6:])&offsetMask4 != 0 || !bytes.Equal(inner[12:16], ip[16:20]) {
+		return nil, false
 	}
-	q.protocol, q.client = b[9], binary.LittleEndian.Uint32(b[16:])
-	q.vipPort = binary.BigEndian.Uint16(b[headerLen:])
-	q.clientPort = binary.LittleEndian.Uint16(b[headerLen+2:])
-	q.ok = q.protocol == protocolTCP || q.protocol == protocolUDP
-	return q
+	p.protocol, p.src = inner[9], binary.LittleEndian.Uint32(inner[16:])
+	return inner[headerLen:], true
 }
 
-// judgeError is the verdict on an ICMP error: it belongs to the node that has the
-// flow. Where that cannot be told every node takes it, since none answers it
-// (RFC 1122 §3.2.2). So the lease does not count either.
-func (t *Table) judgeError(q quoted, vip int, facts Facts) Reason {
-	if !q.ok || !t.Serving {
+// quoted6 is the same of IPv6. What a node sends has hardly ever extension
+// headers: such packets are not placed.
+func (p *packet) quoted6(ip, inner []byte) (l4 []byte, ok bool) {
+	if len(inner) < ipv6Len || inner[0]>>4 != 6 || !bytes.Equal(inner[8:24], ip[24:40]) {
+		return nil, false
+	}
+	p.protocol = inner[6]
+	p.src6[0], p.src6[1] = address6(inner[24:])
+	return inner[ipv6Len:], true
+}
+
+// judgeError is the verdict on an ICMP error about q, if that is placed: it
+// belongs to the node that has the flow. Where that cannot be told every node takes
+// it, since none answers it (RFC 1122 §3.2.2). So the lease does not count either.
+func (t *Table) judgeError(q *packet, placed bool, vip int, facts Facts) Reason {
+	if !placed || !t.Serving {
 		return AcceptedICMPError
 	}
 	classes := t.TCP
 	if q.protocol == protocolUDP {
 		classes = t.UDP
 	}
-	rule := classes.find(vip, q.vipPort)
+	rule := classes.find(vip, q.dstPort)
 	if rule == RuleNone {
 		return AcceptedICMPError
 	}
-	port := q.clientPort
+	port := q.srcPort
 	if t.Affinities[rule] != config.Session {
 		port = 0
 	}
-	s := t.standing(int(rule), t.hash.bucket4(q.client, port))
+	s := t.standing(int(rule), q.bucket(t.hash, port))
 	return s.judgeError(facts, q.protocol == protocolTCP || t.Forward[rule])
 }
 

@@ -21,7 +21,9 @@ func (t *Table) judgeTagged(frame []byte, facts Facts, lease Lease) Reason {
 	}
 	switch binary.BigEndian.Uint16(frame[16:]) {
 	case etherTypeIPv4:
-		return t.judge4(frame, frame[header:], facts, lease, fragmentMask4)
+		return t.judge4(frame, frame[header:], facts, lease, false)
+	case etherTypeIPv6:
+		return t.judge6(frame, frame[header:], facts, lease, false)
 	case etherTypeARP:
 		return t.judgeARP(frame, header)
 	}

@@ -28,3 +28,11 @@ static __always_inline int is_vmac(mac_t dst)
 			return 1;
 	return 0;
 }
+
+/* Whether a frame with a VIP's packet was sent to this machine. */
+static __always_inline int is_for_us(const struct ethhdr *eth, __u32 vip)
+{
+	const mac_t dst = destination(eth);
+
+	return dst == conf.vmacs[vip] || dst == conf.nic;
+}

@@ -9,15 +9,12 @@
 
 #include <linux/if_ether.h>
 #include <linux/in.h>
-#include <linux/ip.h>
 #include <linux/tcp.h>
 #include <bpf/bpf_helpers.h>
 
 #include "conntrack.h"
 #include "flows.h"
 #include "judge.h"
-#include "own.h"
-#include "quoted.h"
 
 #define FACTS_MAGIC	0xfa01 /* the low byte is the version */
 #define FACTS_HALF_OPEN 1      /* another node has the handshake half done */
@@ -39,13 +36,14 @@ static __always_inline __u32 facts_time(void)
 }
 
 /* What is known of the client of a packet that opens a flow. */
-static __always_inline __u8 client_facts(const struct iphdr *ip, const struct tcphdr *tcp, __u32 vip)
+static __always_inline __u8 client_facts(const struct packet *p)
 {
-	const __u32 rule = rule_of(&conf.tcp, vip, tcp->dest);
+	const struct ports *ports = p->l4;
+	const __u32 rule = rule_of(&conf.tcp, p->vip, ports->dst);
 	__u8 flags = 0;
 
 	if (rule < MAX_RULES && conf.sticky[rule]) {
-		const struct client_key key = client_key(ip->saddr, rule);
+		const struct client_key key = client_key(p, rule);
 		const enum client client = what_is_learnt(&key);
 
 		if (remembered(&key))
@@ -61,75 +59,74 @@ static __always_inline __u8 client_facts(const struct iphdr *ip, const struct tc
 /* Time and half-open handshakes are of use to packets alone that open a flow. The
  * packet's TCP header may be one in name alone: whoever reads the facts checks
  * the packet before it uses them. */
-static __always_inline void look_up_tcp(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
-					struct facts *facts)
+static __always_inline void look_up_tcp(const struct packet *p, struct facts *facts)
 {
-	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
+	const struct ports *ports = p->l4;
 
-	if (ip->ihl < 5 || (const void *)(tcp + 1) > end)
+	if (!has(p, TCP_MIN_LEN))
 		return;
-	facts->flow = tcp_flow(ctx, ip, tcp, forwards(rule_of(&conf.tcp, vip, tcp->dest)));
-	if (!opens(tcp))
+	facts->flow = tcp_flow(p, forwards(rule_of(&conf.tcp, p->vip, ports->dst)));
+	if (!opens(p->l4))
 		return;
 	facts->time = facts_time();
-	facts->flags = client_facts(ip, tcp, vip);
-	if (half_open_elsewhere(ip, (const void *)tcp))
+	facts->flags = client_facts(p);
+	if (half_open_elsewhere(p))
 		facts->flags |= FACTS_HALF_OPEN;
 }
 
-static __always_inline void look_up_udp(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
-					struct facts *facts)
+static __always_inline void look_up_udp(const struct packet *p, struct facts *facts)
 {
-	const struct ports *ports = (const void *)ip + ip->ihl * 4;
+	const struct ports *ports = p->l4;
 
 	__u32 rule;
 
 	facts->time = facts_time();
-	if (ip->ihl < 5 || (const void *)(ports + 1) > end)
+	if (!has(p, sizeof(*ports)))
 		return;
-	rule = rule_of(&conf.udp, vip, ports->dst);
+	rule = rule_of(&conf.udp, p->vip, ports->dst);
 	if (rule >= MAX_RULES)
-		facts->flow = flow_of_udp(ctx, ip, ports);
+		facts->flow = flow_of_udp(p->ctx, p);
 	if (!forwards(rule))
 		return;
-	facts->flow = entry(ctx, ip, ports);
-	if (half_open_elsewhere(ip, ports))
+	facts->flow = entry(p);
+	if (half_open_elsewhere(p))
 		facts->flags = FACTS_HALF_OPEN;
 }
 
-static __always_inline void look_up_icmp(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
-					 struct facts *facts)
+static __always_inline void look_up_icmp(const struct packet *p, struct facts *facts)
 {
-	const __u8 *icmp = (const void *)ip + ip->ihl * 4;
 	struct quoted q = {};
+	__u32 length;
 
-	if (ip->ihl < 5 || (const void *)(icmp + ICMP_LEN) > end || !is_icmp_error(*icmp) || !quotes(ip, icmp, end, &q))
+	if (!has(p, ICMP_LEN) || !is_icmp_error(p, *(const __u8 *)p->l4))
 		return;
-	facts->flow = flow_of_quoted(ctx, &q, forwards(rule_of_quoted(&q, vip)));
+	length = p->six ? payload_length(p) : (__u32)bpf_ntohs(ipv4_of(p)->tot_len) - ipv4_of(p)->ihl * 4;
+	if (quotes(p, length, &q))
+		facts->flow = flow_of_quoted(p->ctx, &q, forwards(rule_of_quoted(&q, p->vip)));
 }
 
-static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
-				    struct facts *facts)
+static __always_inline void look_up(const struct packet *p, struct facts *facts)
 {
-	if (later_fragment(ip))
+	if (!p->six && later_fragment(ipv4_of(p)))
 		return;
-	if (ip->protocol == IPPROTO_TCP)
-		look_up_tcp(ctx, ip, end, vip, facts);
-	else if (ip->protocol == IPPROTO_UDP)
-		look_up_udp(ctx, ip, end, vip, facts);
-	else if (ip->protocol == IPPROTO_ICMP)
-		look_up_icmp(ctx, ip, end, vip, facts);
+	if (p->protocol == IPPROTO_TCP)
+		look_up_tcp(p, facts);
+	else if (p->protocol == IPPROTO_UDP)
+		look_up_udp(p, facts);
+	else if (p->protocol == (p->six ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		look_up_icmp(p, facts);
 }
 
 /* Writes the metadata. Some drivers have no room for it: the packet is handed
  * over without then, and its reader has to take its flow for unknown, so that
  * there, packets of unsettled buckets and of a fenced node's flows are dropped. */
-static __always_inline void add_facts(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
+static __always_inline void add_facts(const struct packet *p)
 {
+	struct xdp_md *ctx = p->ctx;
 	struct facts facts = {.magic = FACTS_MAGIC};
 	struct facts *meta;
 
-	look_up(ctx, ip, end, vip, &facts);
+	look_up(p, &facts);
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(facts)))
 		return;
 	meta = (void *)(long)ctx->data_meta;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Parts of datagrams. The pipeline judges them, which keeps those that come before
- * the first one; the program hands them over, at every offload level. Where
- * nobody reads, it judges the first one as if it were whole, and drops the others.
+ * the first one; the program hands them over, at every offload level. In hand-over,
+ * when nobody reads, it judges the first one over IPv4 as if it were whole, and
+ * drops all others.
  */
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "maps.h"
+#include "packet.h"
 
 #define IP_FRAGMENT 0x3fff /* More Fragments, or an offset (RFC 791 3.1) */
 #define IP_OFFSET   0x1fff
@@ -30,15 +32,18 @@ static __always_inline int is_fragment(const struct iphdr *ip)
 
 #define MAX_IP_WORDS 15 /* the longest IPv4 header, in words of 32 bits */
 
-/* Whether an IPv4 header's checksum is right (RFC 1071): asked before a packet
- * changes what this node remembers. */
-static __always_inline int whole_header(const struct iphdr *ip, const void *end)
+/* Whether the header's checksum is right, if it has one (RFC 1071): asked before a
+ * packet changes what this node remembers. */
+static __always_inline int whole_header(const struct packet *p)
 {
-	const __u16 *word = (const void *)ip;
+	const struct iphdr *ip = p->ip;
+	const __u16 *word = p->ip;
 	__u32 sum = 0;
 
+	if (p->six)
+		return 1;
 	for (__u32 i = 0; i < 2 * MAX_IP_WORDS && i < 2 * ip->ihl; i++) {
-		if ((const void *)(word + i + 1) > end)
+		if ((const void *)(word + i + 1) > p->end)
 			return 0;
 		sum += word[i];
 	}

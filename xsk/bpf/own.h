@@ -7,53 +7,49 @@
 
 #include <linux/bpf.h>
 #include <linux/in.h>
-#include <linux/ip.h>
 #include <bpf/bpf_helpers.h>
 
 #include "flows.h"
 #include "lease.h"
+#include "packet.h"
 #include "reason.h"
 #include "rules.h"
 #include "share.h"
 
 #define SINGLE_BUCKET 0 /* of ECHO_RULE: its owner takes all where the default is single */
 
-/* A UDP socket that is connected to the packet's sender: any other would answer
+/* Whether a UDP socket is connected to the packet's sender: any other would answer
  * whoever asks. */
-static __always_inline enum flow state_of_udp(const struct bpf_sock *sk, const struct iphdr *ip, const struct ports *ports)
+static __always_inline enum flow state_of_udp(const struct bpf_sock *sk, const struct packet *p)
 {
-	return sk->dst_ip4 == ip->saddr && sk->dst_port == ports->src ? FLOW_KNOWN : FLOW_NONE;
+	const struct ports *ports = p->l4;
+	__be32 client[4];
+	int same;
+
+	if (sk->dst_port != ports->src)
+		return FLOW_NONE;
+	if (!p->six)
+		return sk->dst_ip4 == ipv4_of(p)->saddr ? FLOW_KNOWN : FLOW_NONE;
+	source_of(p, client);
+	same = sk->dst_ip6[0] == client[0] && sk->dst_ip6[1] == client[1] && sk->dst_ip6[2] == client[2] &&
+	       sk->dst_ip6[3] == client[3];
+	return same ? FLOW_KNOWN : FLOW_NONE;
 }
 
-static __always_inline enum flow flow_of_udp(struct xdp_md *ctx, const struct iphdr *ip, const struct ports *ports)
+/* What a socket says of a UDP packet, whose ports are there. ctx is the packet's
+ * xdp_md or sk_buff. */
+static __always_inline enum flow flow_of_udp(void *ctx, const struct packet *p)
 {
-	struct bpf_sock_tuple tuple = {.ipv4 = {ip->saddr, ip->daddr, ports->src, ports->dst}};
+	struct bpf_sock_tuple tuple;
 	struct bpf_sock *sk;
 	enum flow flow;
 
 	if (conf.test_flows)
-		return test_flow(ip, ports) & 0xff;
-	sk = bpf_sk_lookup_udp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+		return test_flow(p) & 0xff;
+	sk = bpf_sk_lookup_udp(ctx, &tuple, set_tuple(&tuple, p), BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return FLOW_NONE;
-	flow = state_of_udp(sk, ip, ports);
-	bpf_sk_release(sk);
-	return flow;
-}
-
-/* The same of a packet that is in an sk_buff. */
-static __always_inline enum flow flow_of_udp_skb(struct __sk_buff *skb, const struct iphdr *ip, const struct ports *ports)
-{
-	struct bpf_sock_tuple tuple = {.ipv4 = {ip->saddr, ip->daddr, ports->src, ports->dst}};
-	struct bpf_sock *sk;
-	enum flow flow;
-
-	if (conf.test_flows)
-		return test_flow(ip, ports) & 0xff;
-	sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	if (!sk)
-		return FLOW_NONE;
-	flow = state_of_udp(sk, ip, ports);
+	flow = state_of_udp(sk, p);
 	bpf_sk_release(sk);
 	return flow;
 }
@@ -78,14 +74,13 @@ static __always_inline enum reason judge_default(enum reason denied)
 }
 
 /* opening: whether it is a TCP packet that opens a flow. */
-static __always_inline enum reason judge_no_rule(struct xdp_md *ctx, const struct iphdr *ip, const void *l4, int tcp,
-						 int opening)
+static __always_inline enum reason judge_no_rule(const struct packet *p, int tcp, int opening)
 {
 	enum flow flow;
 
 	if (tcp && opening)
 		return judge_default(NO_RULE);
-	flow = tcp ? flow_of(ctx, ip, l4) : flow_of_udp(ctx, ip, l4);
+	flow = tcp ? flow_of(p) : flow_of_udp(p->ctx, p);
 	if (known(flow))
 		return ACCEPTED_OWN;
 	return tcp ? NO_RULE : judge_default(NO_RULE);

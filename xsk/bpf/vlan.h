@@ -15,6 +15,9 @@
 #include <bpf/bpf_helpers.h>
 
 #include "ethernet.h"
+#include "extensions.h"
+#include "judge.h"
+#include "packet.h"
 #include "rules.h"
 
 #define VLAN_ID 0x0fff
@@ -24,32 +27,58 @@ struct tag {
 	__be16 type; /* of what the frame carries */
 };
 
-static __always_inline const struct tag *tag_of(const struct ethhdr *eth)
+/* A frame for no VIP is the farm's if it was sent to a VMAC: it is dropped. */
+static __always_inline int is_stray(const struct ethhdr *eth)
 {
-	return (const void *)(eth + 1);
+	const mac_t dst = destination(eth);
+
+	return dst != conf.nic && is_vmac(dst);
+}
+
+static __always_inline int tagged4(const struct ethhdr *eth, const struct iphdr *ip, const void *end)
+{
+	__u32 vip;
+
+	if ((const void *)(ip + 1) > end)
+		return is_stray(eth);
+	vip = vip_of(ip->daddr);
+	return vip < MAX_VIPS ? is_for_us(eth, vip) : is_stray(eth);
+}
+
+static __always_inline int tagged6(struct xdp_md *ctx, const struct ethhdr *eth, const struct ipv6hdr *ip, const void *end)
+{
+	struct packet p;
+	__u32 vip;
+
+	if ((const void *)(ip + 1) > end)
+		return is_stray(eth);
+	p = packet6(ctx, ip, end);
+	if (is_neighbour(&p))
+		return is_vmac(destination(eth));
+	vip = vip_of6(&ip->daddr);
+	return vip < MAX_VIPS ? is_for_us(eth, vip) : is_stray(eth);
 }
 
 /* Whether a tagged frame has a priority alone, and is one that the farm decides
- * about: for a VIP, sent to a VMAC, or a client's ARP. */
-static __always_inline int has_priority_tag(const struct ethhdr *eth, const void *end)
+ * about: for a VIP, sent to a VMAC, or a client's address resolution. A function of
+ * its own, since it is rare. */
+static __noinline int has_priority_tag(struct xdp_md *ctx)
 {
-	const struct tag *tag = tag_of(eth);
-	const struct iphdr *ip = (const void *)(tag + 1);
-	const mac_t dst = destination(eth);
-	__u32 vip;
+	const struct ethhdr *eth = (void *)(long)ctx->data;
+	const void *end = (void *)(long)ctx->data_end;
+	const struct tag *tag = (const void *)(eth + 1);
 
 	if ((const void *)(tag + 1) > end || tag->control & bpf_htons(VLAN_ID))
 		return 0;
-	if (tag->type == bpf_htons(ETH_P_ARP))
-		return (const void *)(tag + 1) + ARP_LEN <= end && is_vmac(dst);
-	if (tag->type != bpf_htons(ETH_P_IP))
-		return 0;
-	if ((const void *)(ip + 1) > end)
-		return dst != conf.nic && is_vmac(dst);
-	vip = vip_of(ip->daddr);
-	if (vip >= MAX_VIPS)
-		return dst != conf.nic && is_vmac(dst);
-	return dst == conf.vmacs[vip] || dst == conf.nic;
+	switch (tag->type) {
+	case bpf_htons(ETH_P_IP):
+		return tagged4(eth, (const void *)(tag + 1), end);
+	case bpf_htons(ETH_P_IPV6):
+		return tagged6(ctx, eth, (const void *)(tag + 1), end);
+	case bpf_htons(ETH_P_ARP):
+		return (const void *)(tag + 1) + ARP_LEN <= end && is_vmac(destination(eth));
+	}
+	return 0;
 }
 
 /* Takes the tag off; returns 0 if that cannot be. */
