@@ -4,12 +4,35 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
+	"net"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"thresher/config"
 )
+
+var vip6 = config.VIP{Address: netip.MustParseAddr("2001:db8::100"), Mode: config.Flood, MAC: config.MAC{0x5a, 0xfe, 0, 0, 1, 0}}
+
+// table6 is testTable with a VIP of IPv6.
+func table6(t testing.TB, all bool) *Table {
+	t.Helper()
+	rules, err := Compile([]config.VIP{vip6}, testRules[2:], testKey, nicMAC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := &Part{}
+	for b := range Buckets {
+		if all {
+			part.Mine.Set(uint16(b))
+		}
+	}
+	return NewTable(rules, &Share{Rules: []*Part{part}, Echo: part})
+}
 
 // parts cuts a packet's IP payload into fragments of so many bytes.
 func parts(t testing.TB, f *frame, size int) [][]byte {
@@ -318,4 +341,55 @@ func FuzzFragments(f *testing.F) {
 			}
 		}
 	})
+}
+
+// parts6 cuts a packet over IPv6 into fragments (RFC 8200 §4.5).
+func parts6(t testing.TB, id uint32, payload []byte, size int) [][]byte {
+	t.Helper()
+	ip := &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolIPv6Fragment,
+		SrcIP: net.ParseIP("2001:db8::7"), DstIP: net.IP(vip6.Address.AsSlice())}
+	udp := &layers.UDP{SrcPort: 40000, DstPort: 53}
+	if err := udp.SetNetworkLayerForChecksum(ip); err != nil {
+		t.Fatal(err)
+	}
+	options := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
+	whole := gopacket.NewSerializeBuffer()
+	if err := gopacket.SerializeLayers(whole, options, udp, gopacket.Payload(payload)); err != nil {
+		t.Fatal(err)
+	}
+	var all [][]byte
+	for at := 0; at < len(whole.Bytes()); at += size {
+		end := min(at+size, len(whole.Bytes()))
+		header := make([]byte, 8)
+		header[0] = 17
+		field := uint16(at)
+		if end < len(whole.Bytes()) {
+			field |= 1
+		}
+		binary.BigEndian.PutUint16(header[2:], field)
+		binary.BigEndian.PutUint32(header[4:], id)
+		buf := gopacket.NewSerializeBuffer()
+		eth := &layers.Ethernet{SrcMAC: clientMAC.HardwareAddr(), DstMAC: vip6.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv6}
+		if err := gopacket.SerializeLayers(buf, options, eth, ip, gopacket.Payload(header), gopacket.Payload(whole.Bytes()[at:end])); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, buf.Bytes())
+	}
+	return all
+}
+
+func TestFragmentsOverIPv6(t *testing.T) {
+	for _, mine := range []bool{true, false} {
+		f, table := NewFragments(), table6(t, mine)
+		all := parts6(t, 7, make([]byte, 60000), 1448)
+		slices.Reverse(all)
+		in, _ := run(t, f, table, all)
+		if want := len(all); mine && in != want || !mine && in != 0 {
+			t.Errorf("mine %v: %d of %d let in", mine, in, want)
+		}
+		// Another datagram: only the identification tells.
+		if got := f.Take(table, parts6(t, 8, make([]byte, 4000), 1448)[1], Facts{}, at(100*ms)); got != Fragment {
+			t.Errorf("mine %v: a part of another datagram is %s", mine, got)
+		}
+	}
 }
