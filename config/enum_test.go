@@ -11,7 +11,7 @@ func TestEnumWords(t *testing.T) {
 	checkWords(t, protocols, "use tcp or udp", TCP, UDP)
 	checkWords(t, vipModes, "use flood", Flood)
 	checkWords(t, affinities, "use client or session", Client, Session)
-	checkWords(t, defaults, "use deny", Deny)
+	checkWords(t, defaults, "use deny, pass or single", Deny, Pass, Single)
 	checkWords(t, profiles, "use fast, fastest, lan or wan", Fast, Fastest, LAN, WAN)
 	checkWords(t, offloads, "use none, reject or full", OffloadNone, OffloadReject, OffloadFull)
 	checkWords(t, xdpModes, "use auto, native or generic", XDPAuto, XDPNative, XDPGeneric)
