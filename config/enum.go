@@ -57,14 +57,20 @@ var affinities = enum[Affinity]{"affinity", []word[Affinity]{
 // Default is what happens to VIP traffic that matches no rule.
 type Default uint8
 
-// Deny drops VIP traffic that matches no rule.
-const Deny Default = 1
+const (
+	// Deny drops VIP traffic that matches no rule.
+	Deny Default = iota + 1
+	// Pass lets every node have it: each node's firewall decides.
+	Pass
+	// Single lets one node of the farm have it.
+	Single
+)
 
 // String returns the default as the file spells it.
 func (d Default) String() string { return defaults.name(d) }
 
 var defaults = enum[Default]{"default", []word[Default]{
-	{"deny", Deny},
+	{"deny", Deny}, {"pass", Pass}, {"single", Single},
 }}
 
 // Profile names a set of failure-detection timings.

@@ -12,7 +12,7 @@ func TestEnumWords(t *testing.T) {
 	checkWords(t, vipModes, "use flood", Flood)
 	checkWords(t, affinities, "use client, session, network or packet", Client, Session, Network, Packet)
 	checkWords(t, ruleModes, "use shared, single or block", ModeShared, ModeSingle, ModeBlock)
-	checkWords(t, defaults, "use deny", Deny)
+	checkWords(t, defaults, "use deny, pass or single", Deny, Pass, Single)
 	checkWords(t, profiles, "use fast, fastest, lan or wan", Fast, Fastest, LAN, WAN)
 	checkWords(t, offloads, "use none, reject or full", OffloadNone, OffloadReject, OffloadFull)
 	checkWords(t, xdpModes, "use auto, native or generic", XDPAuto, XDPNative, XDPGeneric)
