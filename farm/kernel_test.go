@@ -133,11 +133,11 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	return expectation{xdpDrop, r, r, false, false}
 }
 
-// blocks tells whether nobody serves the rule of a TCP frame.
+// blocks tells whether nobody serves the rule of a TCP or UDP frame.
 func (k *kernel) blocks(frame []byte) bool {
-	flow, _, ok := flowOf(frame)
+	flow, protocol, ok := flowOf(frame)
 	return ok && slices.ContainsFunc(k.rules, func(r config.Rule) bool {
-		return r.Mode == config.ModeBlock && r.Protocol == config.TCP && r.Holds(flow.VIP.Addr()) &&
+		return r.Mode == config.ModeBlock && r.Protocol == protocol && r.Holds(flow.VIP.Addr()) &&
 			slices.ContainsFunc(r.Ports, func(p config.PortRange) bool { return p.First <= flow.VIP.Port() && flow.VIP.Port() <= p.Last })
 	})
 }
