@@ -9,7 +9,7 @@ import (
 // Every word of a table reads as a value that prints as the word.
 func TestEnumWords(t *testing.T) {
 	checkWords(t, protocols, "use tcp or udp", TCP, UDP)
-	checkWords(t, vipModes, "use flood", Flood)
+	checkWords(t, vipModes, "use flood, multicast, igmp or directed", Flood, Multicast, IGMP, Directed)
 	checkWords(t, affinities, "use client or session", Client, Session)
 	checkWords(t, defaults, "use deny", Deny)
 	checkWords(t, profiles, "use fast, fastest, lan or wan", Fast, Fastest, LAN, WAN)
