@@ -20,11 +20,16 @@ func (t *table) judge(p *arp.Packet, f *ethernet.Frame, nic config.MAC) Reason {
 	if r, bad := refuse(p, f, nic); bad {
 		return r
 	}
-	if mac, ok := t.watch[p.SenderIP]; ok {
-		if macOf(p.SenderHardwareAddr) != mac {
+	sender := macOf(p.SenderHardwareAddr)
+	// Before the sender is looked at more closely: VMACs may be group addresses.
+	if mac, ok := t.watch[p.SenderIP]; ok && sender != (config.MAC{}) {
+		if sender != mac {
 			return Conflict
 		}
 		return Announcement
+	}
+	if !answerable(sender, p.SenderIP) {
+		return BadSender
 	}
 	if p.Operation != arp.OperationRequest {
 		return NotRequest
@@ -58,8 +63,6 @@ func refuse(p *arp.Packet, f *ethernet.Frame, nic config.MAC) (Reason, bool) {
 		return BadProtocolType, true
 	case p.HardwareAddrLength != 6 || p.IPLength != 4:
 		return BadLength, true
-	case !answerable(macOf(p.SenderHardwareAddr), p.SenderIP):
-		return BadSender, true
 	}
 	return 0, false
 }

@@ -27,7 +27,7 @@ var farMAC = config.MAC{0x02, 0, 0, 0, 0, 0xc1}
 
 func newFrameSource(t testing.TB, seed uint64, vips []config.VIP, rules []config.Rule, nic config.MAC) *frameSource {
 	s := &frameSource{t: t, random: rand.New(rand.NewPCG(seed, seed)), vips: vips, rules: rules, nic: nic}
-	for range 400 {
+	for range 600 {
 		s.bases = append(s.bases, s.whole())
 	}
 	return s
@@ -116,7 +116,10 @@ func (s *frameSource) arp(eth *layers.Ethernet, vip config.VIP) []gopacket.Seria
 
 func (s *frameSource) transport(ip *layers.IPv4) []gopacket.SerializableLayer {
 	payload := gopacket.Payload(make([]byte, s.random.IntN(40)))
-	switch s.random.IntN(5) {
+	switch s.random.IntN(6) {
+	case 5:
+		ip.Protocol = 253
+		return []gopacket.SerializableLayer{ip, payload}
 	case 0:
 		ip.Protocol = layers.IPProtocolICMPv4
 		return []gopacket.SerializableLayer{ip, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(uint8(s.random.IntN(16)), 0)}, payload}

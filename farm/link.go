@@ -38,7 +38,8 @@ func (p *parts) watchLink(ctx context.Context) (<-chan bool, error) {
 }
 
 // linked takes note of the carrier. A switch that has lost and found a port has
-// forgotten whom it reaches there, so that the VIPs are announced anew.
+// forgotten whom it reaches there, so that the VIPs are announced and the groups
+// joined anew.
 func (l *loop) linked(carrier bool) {
 	if carrier == l.carrier {
 		return
@@ -46,8 +47,12 @@ func (l *loop) linked(carrier bool) {
 	l.carrier = carrier
 	l.life.link(time.Now(), carrier)
 	l.events.link(l.cfg.Interface, carrier)
-	if carrier {
-		l.responder.Reannounce()
+	if !carrier {
+		return
+	}
+	l.responder.Reannounce()
+	if err := l.machine.journal.Rejoin(l.cfg.Interface); err != nil {
+		l.log.Warn("switches may not know that this node is a member of the VIPs' groups", "err", err)
 	}
 }
 

@@ -45,8 +45,12 @@ func (t *Table) judge4(frame []byte, facts Facts, lease Lease) Reason {
 	if !ok {
 		return t.stray(frame)
 	}
-	if dst := config.MAC(frame[:6]); dst != t.VMACs[vip] && dst != t.NIC {
+	dst := config.MAC(frame[:6])
+	if dst != t.VMACs[vip] && dst != t.NIC {
 		return Other
+	}
+	if ip[9] == protocolProbe && dst != t.NIC {
+		return Other // The kernel program has given it another EtherType.
 	}
 	var p packet
 	if reason := p.parse4(ip); reason != Accepted {

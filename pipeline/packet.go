@@ -24,6 +24,9 @@ const (
 	protocolICMP = 1
 	protocolTCP  = 6
 	protocolUDP  = 17
+	// protocolProbe is kept for experiments (RFC 3692 §2.1); package wire's probes
+	// have it.
+	protocolProbe = 253
 )
 
 // TCP flags: those that tell whether a packet opens a flow, ACK, RST, SYN and

@@ -14,7 +14,10 @@ import (
 // journal has recorded is added if it has gone since. An address that is on the machine
 // already, on any interface, is an error: removing it afterwards would take away
 // something that is not ours. An IPv6 address is added without duplicate address
-// detection (IFA_F_NODAD), since every node of the farm has it.
+// detection (IFA_F_NODAD), since every node of the farm has it. The address of a
+// group makes the interface a member of it (IFA_F_MCAUTOJOIN, ip-address(8)): the
+// kernel reports the membership and answers queries, also when this process has
+// ended.
 func (j *Journal) AddAddress(link string, prefix netip.Prefix) error {
 	e := Entry{Kind: KindAddress, Link: link, Prefix: prefix}
 	if err := e.check(); err != nil {
@@ -57,6 +60,9 @@ func netlinkAddr(prefix netip.Prefix) *netlink.Addr {
 	}}
 	if prefix.Addr().Is6() {
 		a.Flags = unix.IFA_F_NODAD
+	}
+	if prefix.Addr().IsMulticast() {
+		a.Flags |= unix.IFA_F_MCAUTOJOIN
 	}
 	return a
 }

@@ -21,6 +21,9 @@
 
 #define ARP_LEN 28 /* RFC 826, Ethernet and IPv4 */
 
+#define ETH_P_WIRE 0x88b6 /* wire.EtherType */
+#define IP_PROBE   253	  /* wire.Protocol */
+
 /* Destination and type in one load each: struct ethhdr is packed, and its fields
  * would be read byte by byte. */
 static __always_inline mac_t destination(const struct ethhdr *eth)
@@ -132,6 +135,15 @@ static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, st
 	return XDP_PASS;
 }
 
+/* A packet like a client's that asks whether the VMAC reaches this node. Under the
+ * EtherType of such questions it passes the stack by, firewall and all, to the one
+ * socket that wants it. */
+static __always_inline int probe(struct ethhdr *eth)
+{
+	*(__be16 *)((void *)eth + 2 * ETH_ALEN) = bpf_htons(ETH_P_WIRE);
+	return XDP_PASS;
+}
+
 static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *end)
 {
 	struct iphdr *ip = (void *)(eth + 1);
@@ -146,6 +158,8 @@ static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *en
 	dst = destination(eth);
 	if (dst != conf.vmacs[vip] && dst != conf.nic)
 		return XDP_PASS;
+	if (ip->protocol == IP_PROBE && dst != conf.nic)
+		return probe(eth);
 	return vip_packet(ctx, eth, ip, end, vip);
 }
 
@@ -168,15 +182,16 @@ int thresher(struct xdp_md *ctx)
 
 /*
  * A veth decides before the XDP program whom a frame is for, and does not look
- * again when the program has written the interface's own address into it. This
- * one looks again; it is attached to veths alone.
+ * again when the program has written the interface's own address into it: the
+ * frame was another host's, or a group's. This one looks again; it is attached to
+ * veths alone.
  */
 SEC("tc")
 int readdress(struct __sk_buff *skb)
 {
 	struct ethhdr *eth = (void *)(long)skb->data;
 
-	if (skb->pkt_type == PACKET_OTHERHOST && (void *)(eth + 1) <= (void *)(long)skb->data_end &&
+	if (skb->pkt_type != PACKET_HOST && (void *)(eth + 1) <= (void *)(long)skb->data_end &&
 	    destination(eth) == conf.nic)
 		bpf_skb_change_type(skb, PACKET_HOST);
 	return TC_ACT_UNSPEC;
