@@ -36,8 +36,8 @@ func newFarm(t *testing.T, c lab.Config, o lab.FarmOptions) *testFarm {
 }
 
 // synsTo80 are connection attempts to the VIP's web server.
-func synsTo80(from []netip.AddrPort, rate int) lab.SYNs {
-	return lab.SYNs{To: netip.AddrPortFrom(lab.VIP(), 80), MAC: farmtest.VMAC(), From: from, Rate: rate}
+func (f *testFarm) synsTo80(from []netip.AddrPort, rate int) lab.SYNs {
+	return lab.SYNs{To: netip.AddrPortFrom(lab.VIP(), 80), MAC: f.VMAC(), From: from, Rate: rate}
 }
 
 func must(t testing.TB, err error) {

@@ -77,7 +77,7 @@ func TestAcceptedPacketsCameThroughAFXDP(t *testing.T) {
 	const syns = 1000
 	c := f.Capture()
 	defer c.Close()
-	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(syns), 2000))
+	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(syns), 2000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	farmtest.OnePerSYN(t, c, sent)
@@ -92,7 +92,7 @@ func TestAcceptedPacketsCameThroughAFXDP(t *testing.T) {
 	must(t, f.Daemons[n.Name].Kill())
 	<-f.Daemons[n.Name].Done()
 	c.Reset()
-	_, err = f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(100), 1000))
+	_, err = f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(100), 1000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	if got := len(c.Answers(lab.SYNACK)); got != 0 {

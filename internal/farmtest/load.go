@@ -58,7 +58,7 @@ func (f *Farm) StartLoad(o LoadOptions) *Load {
 	f.T.Cleanup(func() { f.Must(l.kept.Close()) })
 	f.Must(l.Watch.Settle(f.Ctx, 100*time.Millisecond))
 	l.Server = servers(l.Watch)
-	probes := traffic.ProbeOptions{To: Echo(), MAC: VMAC(), Every: o.Every, Limit: o.Limit}
+	probes := traffic.ProbeOptions{To: Echo(), MAC: f.VMAC(), Every: o.Every, Limit: o.Limit}
 	if o.Victim != nil {
 		probes.From = f.ClientsOf(l.Watch, o.Victim)
 	}
@@ -86,7 +86,7 @@ func (o *LoadOptions) setDefaults() {
 func (f *Farm) ClientsOf(watch *lab.Handshakes, n *lab.Node) []netip.AddrPort {
 	f.T.Helper()
 	const all = 1500
-	clients, err := traffic.Clients(f.Ctx, f.Client, watch, traffic.ProbeOptions{To: Echo(), MAC: VMAC()}, all)
+	clients, err := traffic.Clients(f.Ctx, f.Client, watch, traffic.ProbeOptions{To: Echo(), MAC: f.VMAC()}, all)
 	f.Must(err)
 	its := clients[n.MAC]
 	if len(its) < all/len(f.Nodes)/2 {

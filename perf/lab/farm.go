@@ -1,9 +1,12 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/template"
+
+	"thresher/config"
 )
 
 // gossipPort is memberlist's usual port.
@@ -12,6 +15,8 @@ const gossipPort = 7946
 // FarmOptions are what NodeConfig writes into a node's configuration. The zero
 // value is a farm for TCP port 80 without encryption.
 type FarmOptions struct {
+	// Mode of the VIP. Default flood.
+	Mode string
 	// TCPPorts are the ports of the rule web. Default 80.
 	TCPPorts []int
 	// UDPPorts are the ports of the rule udp. Default: there is no such rule.
@@ -44,7 +49,7 @@ type FarmOptions struct {
 const farmConfig = `node: {name: {{.Node.Name}}}
 interface: {{.Interface}}
 vips:
-  - {address: {{.VIP}}, mode: flood}
+  - {address: {{.VIP}}, mode: {{.Mode}}}
 rules:
 {{- with .Options.TCPPorts}}
   - {name: web, protocol: tcp, ports: [{{list .}}]{{$.Affinity}}{{$.Forward}}{{$.Sticky}}}
@@ -88,6 +93,7 @@ func (n *Node) NodeConfig(o FarmOptions) (string, error) {
 	}
 	values := map[string]any{
 		"Node": n, "Interface": Interface, "VIP": VIP(), "Options": o, "Port": gossipPort,
+		"Mode":     cmp.Or(o.Mode, config.Flood.String()),
 		"Join":     strings.Join(peers, ", "),
 		"Affinity": pair(", affinity: ", o.Affinity),
 		"Sticky":   pair(", sticky: ", o.Sticky),
