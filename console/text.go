@@ -34,6 +34,9 @@ func headline(s Status) []string {
 		stateLine(s),
 		joinFitting(count(len(s.Nodes), "node", "nodes")+stateCounts(s.Nodes), view, settled),
 	}
+	for _, problem := range s.Wire {
+		lines = append(lines, wrapped("wire: "+problem)...)
+	}
 	if c := s.Cluster; c != nil {
 		for _, node := range c.GossipBlocked {
 			lines = append(lines, "gossip is blocked: "+node+"; let UDP and TCP through")

@@ -30,6 +30,7 @@ type parts struct {
 	machine   *machine
 	datapath  *datapath
 	responder *arp.Responder
+	watchdog  *watchdog
 	cluster   *cluster.Cluster
 	flows     *flows.Table
 	listener  net.Listener // of the API
@@ -108,6 +109,9 @@ func (p *parts) start() (err error) {
 		return err
 	}
 	if p.responder, err = p.openResponder(); err != nil {
+		return err
+	}
+	if p.watchdog, err = openWatchdog(p); err != nil {
 		return err
 	}
 	if p.flows, err = flows.Open(addresses(p.cfg.VIPs), p.cfg.Forwarded()...); err != nil {
@@ -283,6 +287,9 @@ func (p *parts) abandon() error {
 	if p.responder != nil {
 		errs = append(errs, p.responder.Close())
 	}
+	if p.watchdog != nil {
+		errs = append(errs, p.watchdog.conn.Close())
+	}
 	if p.datapath != nil {
 		errs = append(errs, p.datapath.abandon())
 	}
@@ -309,6 +316,9 @@ func (p *parts) stop() error {
 	}
 	if p.responder != nil {
 		errs = append(errs, p.responder.Close())
+	}
+	if p.watchdog != nil {
+		errs = append(errs, p.watchdog.conn.Close())
 	}
 	if p.datapath != nil {
 		errs = append(errs, p.datapath.close())

@@ -123,6 +123,18 @@ func (e *events) link(ifname string, carrier bool) {
 		map[string]string{"interface": ifname})
 }
 
+// wireBlind is a node, or every node if it has no name, that does not get a VIP's
+// frames.
+func (e *events) wireBlind(node string, vip config.VIP, what, cure string) {
+	e.add(console.LevelError, "wire_blind", what+": "+cure,
+		map[string]string{"node": node, "vip": vip.Address.String(), "mac": vip.MAC.String()})
+}
+
+// wireRestored is frames for the VIPs that reach every node again.
+func (e *events) wireRestored() {
+	e.add(console.LevelInfo, "wire_restored", "frames for the VIPs reach every node again", nil)
+}
+
 // queues is more receive queues on the interface.
 func (e *events) queues(ifname string, before, after int) {
 	e.add(console.LevelInfo, "queues", fmt.Sprintf("interface %s has %d receive queues instead of %d: all of them are read", ifname, after, before),
