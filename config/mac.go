@@ -71,6 +71,19 @@ func GroupOf6(vip netip.Addr) netip.Addr {
 	return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x15, 12: 239, 13: 255, 14: a[len(a)-2], 15: a[len(a)-1]})
 }
 
+// GroupsOf returns the IP groups that nodes join for a VIP: those of mode igmp. The
+// IPv4 one is what switches go by that snoop by Ethernet address, also for an IPv6
+// VIP, since its VMAC is that group's.
+func GroupsOf(v VIP) []netip.Addr {
+	switch {
+	case v.Mode != IGMP:
+		return nil
+	case v.Address.Is6() || v.MAC == MLDMAC(v.Address):
+		return []netip.Addr{GroupOf4(v.Address), GroupOf6(v.Address)}
+	}
+	return []netip.Addr{GroupOf4(v.Address)}
+}
+
 // vmac returns the VMAC of a VIP in a mode; zero where it has none of its own.
 func vmac(mode VIPMode, vip netip.Addr) MAC {
 	switch mode {

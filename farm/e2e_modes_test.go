@@ -74,6 +74,7 @@ func TestModes(t *testing.T) {
 func TestGroupsReachMembersOnly(t *testing.T) {
 	for name, snooping := range map[string]lab.Snooping{"by MAC": lab.SnoopMAC, "by IP, ports for routers": lab.SnoopIPRouters} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFarm(t, lab.Config{Nodes: 3, Clients: 2, Snooping: snooping}, lab.FarmOptions{Mode: "igmp"})
 			for _, n := range f.Nodes {
 				_, err := n.StartHTTP(":80", nil)

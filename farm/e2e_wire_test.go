@@ -16,6 +16,7 @@ const noticeLimit = 5 * time.Second
 // TestWatchdogNamesTheBlindNode: a port that keeps back the VMAC's frames is named
 // by everybody, and nobody else is; when it lets them through again, it is well.
 func TestWatchdogNamesTheBlindNode(t *testing.T) {
+	t.Parallel() // It mostly waits.
 	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
 	f.StartAll()
 	f.Pass(2 * time.Second)
@@ -40,6 +41,7 @@ func TestWatchdogNamesTheBlindNode(t *testing.T) {
 // TestWatchdogNoticesSnoopingByIP: on a bridge that snoops by IP address, frames for
 // a group go to nobody, and the status names the setting.
 func TestWatchdogNoticesSnoopingByIP(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 2, Clients: 2, Snooping: lab.SnoopIP}, lab.FarmOptions{Mode: "igmp"})
 	f.StartAll()
 	f.awaitSnooping(f.Clients[1])

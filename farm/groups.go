@@ -32,12 +32,8 @@ func noUnicastInGroups(cfg *config.Config, nic string) []string {
 func groups(cfg *config.Config) []netip.Prefix {
 	var all []netip.Prefix
 	for _, v := range cfg.VIPs {
-		if v.Mode != config.IGMP {
-			continue
-		}
-		all = append(all, netip.PrefixFrom(config.GroupOf4(v.Address), 32))
-		if v.Address.Is6() || v.MAC == config.MLDMAC(v.Address) {
-			all = append(all, netip.PrefixFrom(config.GroupOf6(v.Address), 128))
+		for _, group := range config.GroupsOf(v) {
+			all = append(all, netip.PrefixFrom(group, group.BitLen()))
 		}
 	}
 	return all
