@@ -61,7 +61,9 @@ func TestModes(t *testing.T) {
 				t.Run("udp", f.datagramsAnsweredOnce)
 				t.Run("ping", f.pingWithoutDuplicates)
 			}
-			t.Run("arping", func(t *testing.T) { f.arpings(t, 1) })
+			if *long || c.offload == config.OffloadFull.String() {
+				t.Run("arping", func(t *testing.T) { f.arpings(t, 1) })
+			}
 			if ports, err := learnt.Ports(f.VMAC()); err != nil || len(ports) > 0 {
 				t.Errorf("the switch learnt the VMAC on ports %v (%v)", ports, err)
 			}

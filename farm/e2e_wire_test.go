@@ -10,8 +10,14 @@ import (
 	"thresher/perf/lab"
 )
 
-// noticeLimit is how long the watchdog may take.
-const noticeLimit = 5 * time.Second
+// noticeLimit is how long the watchdog may take. The short form leaves room for a
+// machine that does much else.
+func noticeLimit() time.Duration {
+	if *long {
+		return 5 * time.Second
+	}
+	return 20 * time.Second
+}
 
 // TestWatchdogNamesTheBlindNode: a port that keeps back the VMAC's frames is named
 // by everybody, and nobody else is; when it lets them through again, it is well.
@@ -24,7 +30,7 @@ func TestWatchdogNamesTheBlindNode(t *testing.T) {
 	fault, err := f.Withhold(f.Ctx, f.VMAC(), victim.Host)
 	must(t, err)
 	began := time.Now()
-	f.awaitWire(noticeLimit, "every node names "+victim.Name, func(s console.Status) bool {
+	f.awaitWire(noticeLimit(), "every node names "+victim.Name, func(s console.Status) bool {
 		return len(s.Wire) == 1 && strings.HasPrefix(s.Wire[0], victim.Name+" gets no frames for "+f.VMAC().String())
 	})
 	t.Logf("noticed in %v: %s", time.Since(began).Round(10*time.Millisecond), f.wire(f.Nodes[0]))
@@ -35,7 +41,7 @@ func TestWatchdogNamesTheBlindNode(t *testing.T) {
 		t.Errorf("no event:\n%s", out)
 	}
 	must(t, fault.Heal())
-	f.awaitWire(noticeLimit, "all is well", func(s console.Status) bool { return len(s.Wire) == 0 })
+	f.awaitWire(noticeLimit(), "all is well", func(s console.Status) bool { return len(s.Wire) == 0 })
 }
 
 // TestWatchdogNoticesSnoopingByIP: on a bridge that snoops by IP address, frames for
@@ -45,13 +51,13 @@ func TestWatchdogNoticesSnoopingByIP(t *testing.T) {
 	f := newFarm(t, lab.Config{Nodes: 2, Clients: 2, Snooping: lab.SnoopIP}, lab.FarmOptions{Mode: "igmp"})
 	f.StartAll()
 	f.awaitSnooping(f.Clients[1])
-	f.awaitWire(noticeLimit, "no node gets frames", func(s console.Status) bool {
+	f.awaitWire(noticeLimit(), "no node gets frames", func(s console.Status) bool {
 		return len(s.Wire) == 1 && strings.HasPrefix(s.Wire[0], "no node gets frames") && strings.Contains(s.Wire[0], "mcast_router 2")
 	})
 	for _, n := range f.Nodes {
 		must(t, f.SetRouterPort(f.Ctx, n.Host))
 	}
-	f.awaitWire(noticeLimit, "all is well", func(s console.Status) bool { return len(s.Wire) == 0 })
+	f.awaitWire(noticeLimit(), "all is well", func(s console.Status) bool { return len(s.Wire) == 0 })
 }
 
 // awaitWire waits until what holds of every node's status.
