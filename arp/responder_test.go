@@ -1,6 +1,7 @@
 package arp
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -24,7 +25,17 @@ func step(t testing.TB, r *Responder, b []byte, now time.Time) Reason {
 	if err := p.UnmarshalBinary(f.Payload); err != nil {
 		return Malformed
 	}
-	return r.handle(p, f, now)
+	m, err := arpMessage(p, f, nicMAC)
+	return outcome(r, m, err, now)
+}
+
+// outcome is what becomes of what was read.
+func outcome(r *Responder, m message, err error, now time.Time) Reason {
+	var refused refusal
+	if errors.As(err, &refused) {
+		return Reason(refused)
+	}
+	return r.handle(m, now)
 }
 
 // answerTo is the reply that a client must see.
@@ -71,7 +82,7 @@ func TestWhatBecomesOfAFrame(t *testing.T) {
 		"sender ip broadcast":                 {request(clientMAC, netip.MustParseAddr("255.255.255.255"), vip), BadSender, nil},
 		"farm's announcement":                 {request(vmac, vip, vip).with(fromClient), Announcement, nil},
 		"foreign announcement":                {request(foreignMAC, vip, vip), Conflict, nil},
-		"foreign claim with a group address":  {request(groupMAC, vip, vip).with(fromClient), Conflict, nil},
+		"foreign claim with a group address":  {request(groupVMAC, vip, vip).with(fromClient), Conflict, nil},
 		"claim of a vip without an address":   {request(config.MAC{}, vip, vip).with(fromClient), BadSender, nil},
 		"foreign reply":                       {request(foreignMAC, vip, clientIP).with(func(f *frame) { f.arp.Operation = layers.ARPReply }), Conflict, nil},
 		"foreign claim of another node's vip": {request(foreignMAC, otherVIP, vip), Conflict, nil},
@@ -84,12 +95,17 @@ func TestWhatBecomesOfAFrame(t *testing.T) {
 				t.Errorf("reason = %v, want %v", got, tc.reason)
 			}
 			var got *seen
+			replies := 0
 			for _, b := range wire.sent() {
 				s := parse(t, b)
+				if s.EthDst == broadcast.String() && tc.reason == Conflict {
+					continue // the defence
+				}
 				got = &s
+				replies++
 			}
-			if diff := cmp.Diff(tc.reply, got); diff != "" || len(wire.sent()) > 1 {
-				t.Errorf("%d replies; (-want +got):\n%s", len(wire.sent()), diff)
+			if diff := cmp.Diff(tc.reply, got); diff != "" || replies > 1 {
+				t.Errorf("%d replies; (-want +got):\n%s", replies, diff)
 			}
 		})
 	}
@@ -151,6 +167,34 @@ func TestConflictsAreReportedOncePerVIPAndInterval(t *testing.T) {
 	}
 }
 
+// The node that answers for a VIP says so when another machine claims it, at most
+// once in 10 s however often that one does; the other nodes only report it.
+func TestTheResponderDefendsItsVIPs(t *testing.T) {
+	wire := newFakeConn()
+	r := responderOn(t, wire, Options{})
+	bind(t, r)
+	claim := arpFrame(request(foreignMAC, vip, vip))
+	for _, at := range []int64{0, 1, 9, 10, 19} {
+		step(t, r, claim, time.Unix(at, 0))
+	}
+	step(t, r, arpFrame(request(foreignMAC, otherVIP, otherVIP)), time.Unix(30, 0)) // another node's
+	var got []seen
+	for _, b := range wire.sent() {
+		got = append(got, parse(t, b))
+	}
+	if len(got) != 4 || r.Counters().Defences != 2 {
+		t.Fatalf("%d frames in %d defences, want 2 of both forms: %+v", len(got), r.Counters().Defences, got)
+	}
+	for _, s := range got {
+		if s.SenderIP != vip.String() || s.SenderMAC != vmac.String() || s.EthSrc != nicMAC.String() || s.EthDst != broadcast.String() {
+			t.Errorf("defence = %+v", s)
+		}
+	}
+	if got := step(t, r, arpFrame(request(clientMAC, clientIP, vip)), time.Unix(31, 0)); got != Answered {
+		t.Errorf("after the conflict: %v, want the VIP served on", got)
+	}
+}
+
 func TestSetBindings(t *testing.T) {
 	wire := newFakeConn()
 	r := responderOn(t, wire, Options{})
@@ -193,25 +237,25 @@ func TestSetBindings(t *testing.T) {
 	}
 }
 
-// groupMAC is a VMAC of mode multicast.
-var groupMAC = config.MAC{0x03, 0xbf, 0xc0, 0x00, 0x02, 0x64}
+// groupVMAC is a VMAC of mode multicast.
+var groupVMAC = config.MAC{0x03, 0xbf, 0xc0, 0x00, 0x02, 0x64}
 
 // A VMAC may be a group address: then it stands in the payload, never in the
 // Ethernet header, and the other nodes' announcements of it are no conflict.
 func TestGroupVMAC(t *testing.T) {
 	wire := newFakeConn()
 	r := responderOn(t, wire, Options{Conflict: func(netip.Addr, config.MAC) { t.Error("a conflict") }})
-	if err := r.SetBindings([]Binding{{vip, groupMAC}}, []Binding{{vip, groupMAC}, {otherVIP, groupMAC}}); err != nil {
+	if err := r.SetBindings([]Binding{{vip, groupVMAC}}, []Binding{{vip, groupVMAC}, {otherVIP, groupVMAC}}); err != nil {
 		t.Fatal(err)
 	}
 	ask := arpFrame(request(clientMAC, clientIP, vip))
-	again := arpFrame(request(clientMAC, clientIP, vip).with(func(f *frame) { f.eth.DstMAC = groupMAC.HardwareAddr() }))
+	again := arpFrame(request(clientMAC, clientIP, vip).with(func(f *frame) { f.eth.DstMAC = groupVMAC.HardwareAddr() }))
 	for i, frame := range [][]byte{ask, again} {
 		if got := step(t, r, frame, time.Unix(int64(i), 0)); got != Answered {
 			t.Errorf("reason = %v", got)
 		}
 	}
-	if got := step(t, r, arpFrame(request(groupMAC, otherVIP, otherVIP).with(fromClient)), time.Unix(3, 0)); got != Announcement {
+	if got := step(t, r, arpFrame(request(groupVMAC, otherVIP, otherVIP).with(fromClient)), time.Unix(3, 0)); got != Announcement {
 		t.Errorf("another node's announcement is %v", got)
 	}
 	sent := wire.sent()
@@ -219,7 +263,7 @@ func TestGroupVMAC(t *testing.T) {
 		t.Fatalf("%d replies, want 2", len(sent))
 	}
 	for _, b := range sent {
-		if source, claimed := config.MAC(b[6:12]), config.MAC(b[22:28]); source != nicMAC || claimed != groupMAC {
+		if source, claimed := config.MAC(b[6:12]), config.MAC(b[22:28]); source != nicMAC || claimed != groupVMAC {
 			t.Errorf("a reply from %v claims %v", source, claimed)
 		}
 	}
