@@ -2,6 +2,7 @@ package farm_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -144,4 +145,48 @@ func (f *testFarm) membersOnly(t *testing.T) {
 	if got := bystander.Frames(); got > 0 {
 		t.Errorf("a bystander got %d frames for the VIP", got)
 	}
+}
+
+// TestGroupFramesNeedTheDaemon: without the packet path nobody takes a frame for a
+// group, though the interface still accepts it and the VIP is on the machine.
+func TestGroupFramesNeedTheDaemon(t *testing.T) {
+	t.Parallel()
+	f := newFarm(t, lab.Config{Nodes: 2}, lab.FarmOptions{UDPPorts: []int{7}, Mode: "multicast", Unpinned: true})
+	for _, n := range f.Nodes {
+		_, err := n.StartUDPEcho(":7")
+		must(t, err)
+	}
+	f.StartAll()
+	if !f.echoes() {
+		t.Fatal("the farm does not answer")
+	}
+	for _, n := range f.Nodes {
+		f.Kill(n)
+	}
+	if f.echoes() {
+		t.Error("answered without a daemon")
+	}
+	// It is the sysctl that keeps the frame out.
+	for _, n := range f.Nodes {
+		out, err := n.Run(f.Ctx, "sysctl", "-w", "net.ipv4.conf.eth0.drop_unicast_in_l2_multicast=0")
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	if !f.echoes() {
+		t.Error("not answered without the sysctl: this test shows nothing")
+	}
+}
+
+// echoes tells whether a datagram to the VIP is answered.
+func (f *testFarm) echoes() bool {
+	f.T.Helper()
+	conn, err := f.Client.Dial(f.Ctx, "udp", netip.AddrPort{}, netip.AddrPortFrom(lab.VIP(), 7))
+	must(f.T, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte("once"))
+	must(f.T, err)
+	must(f.T, conn.SetReadDeadline(time.Now().Add(time.Second)))
+	_, err = conn.Read(make([]byte, 16))
+	return err == nil
 }

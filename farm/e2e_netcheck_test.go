@@ -87,10 +87,11 @@ func TestNetcheck(t *testing.T) {
 			}
 		}
 	})
+	if !*long {
+		return
+	}
 	t.Run("igmp on a switch that snoops by MAC", func(t *testing.T) {
-		if !*long {
-			return // The watchdog's and the modes' tests go there.
-		}
+		t.Parallel()
 		f := newFarm(t, lab.Config{Nodes: 2, Snooping: lab.SnoopMAC}, lab.FarmOptions{Mode: "igmp"})
 		results, good := f.netcheck(f.Nodes...)
 		if !good[0] || !good[1] {
