@@ -20,15 +20,24 @@ var protocols = enum[Protocol]{"protocol", []word[Protocol]{
 // VIPMode is how every node gets to see a VIP's frames (DESIGN §4).
 type VIPMode uint8
 
-// Flood answers for the VIP with an Ethernet address that is never a source,
-// so that no switch learns it and every port gets its frames.
-const Flood VIPMode = 1
+const (
+	// Flood answers for the VIP with an Ethernet address that is never a source,
+	// so that no switch learns it and every port gets its frames.
+	Flood VIPMode = iota + 1
+	// Multicast answers with a group address, which no switch can learn.
+	Multicast
+	// IGMP answers with the Ethernet address of an IP group that the nodes join, so
+	// that switches which snoop send its frames to the nodes alone.
+	IGMP
+	// Directed answers with the address of one node, which forwards to the others.
+	Directed
+)
 
 // String returns the mode as the file spells it.
 func (m VIPMode) String() string { return vipModes.name(m) }
 
 var vipModes = enum[VIPMode]{"VIP mode", []word[VIPMode]{
-	{"flood", Flood},
+	{"flood", Flood}, {"multicast", Multicast}, {"igmp", IGMP}, {"directed", Directed},
 }}
 
 // Affinity is what of a client's identity is hashed to its bucket (DESIGN §2).

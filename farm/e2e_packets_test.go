@@ -18,7 +18,6 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"thresher/config"
-	"thresher/internal/farmtest"
 	"thresher/perf/lab"
 )
 
@@ -74,7 +73,7 @@ func (f *testFarm) datagram(t *testing.T, from netip.AddrPort, id uint16, payloa
 }
 
 func (f *testFarm) ethernet() *layers.Ethernet {
-	return &layers.Ethernet{SrcMAC: f.Client.MAC.HardwareAddr(), DstMAC: farmtest.VMAC().HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
+	return &layers.Ethernet{SrcMAC: f.Client.MAC.HardwareAddr(), DstMAC: f.VMAC().HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
 }
 
 func build(t *testing.T, l ...gopacket.SerializableLayer) []byte {

@@ -176,7 +176,10 @@ func (s *frameSource) arp(eth *layers.Ethernet, vip config.VIP) []gopacket.Seria
 // transport is what an IP packet carries, which is written down in protocol.
 func (s *frameSource) transport(ip gopacket.NetworkLayer, protocol *layers.IPProtocol) []gopacket.SerializableLayer {
 	payload := gopacket.Payload(make([]byte, s.random.IntN(40)))
-	switch s.random.IntN(5) {
+	switch s.random.IntN(6) {
+	case 5:
+		*protocol = 253
+		return []gopacket.SerializableLayer{payload}
 	case 0:
 		header := s.icmp(ip, protocol)
 		if s.random.IntN(2) == 0 {

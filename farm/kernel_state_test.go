@@ -261,7 +261,7 @@ func TestOtherStateIsFound(t *testing.T) {
 		if err := change(k); err != nil {
 			t.Fatal(err)
 		}
-		if err := k.search(newFrameSource(t, 6, vips, rules, kernelNIC), 100_000); err == nil {
+		if err := k.search(newFrameSource(t, 6, vips, rules, kernelNIC), 1_000_000); err == nil {
 			t.Errorf("%s: not found", name)
 		}
 	}

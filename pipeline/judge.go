@@ -64,8 +64,12 @@ func (t *Table) judge4(frame, ip []byte, facts Facts, lease Lease, first bool) R
 	if !ok {
 		return t.stray(frame)
 	}
-	if dst := config.MAC(frame[:6]); dst != t.VMACs[vip] && dst != t.NIC {
+	dst := config.MAC(frame[:6])
+	if dst != t.VMACs[vip] && dst != t.NIC {
 		return Other
+	}
+	if ip[9] == protocolProbe && dst != t.NIC {
+		return Other // The kernel program has given it another EtherType.
 	}
 	p := packet{first: first}
 	if reason := p.parse4(ip); reason != Accepted {
@@ -89,8 +93,12 @@ func (t *Table) judge6(frame, ip []byte, facts Facts, lease Lease, first bool) R
 	if !ok {
 		return t.stray(frame)
 	}
-	if dst := config.MAC(frame[:6]); dst != t.VMACs[vip] && dst != t.NIC {
+	dst := config.MAC(frame[:6])
+	if dst != t.VMACs[vip] && dst != t.NIC {
 		return Other
+	}
+	if ip[6] == protocolProbe && dst != t.NIC {
+		return Other // The kernel program has given it another EtherType.
 	}
 	if reason = p.parse6(ip, payload, reason); reason != Accepted {
 		return t.judgeUnparsed(reason, lease)

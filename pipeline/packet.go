@@ -29,6 +29,9 @@ const (
 	protocolTCP    = 6
 	protocolUDP    = 17
 	protocolICMPv6 = 58
+	// protocolProbe is kept for experiments (RFC 3692 §2.1); package wire's probes
+	// have it.
+	protocolProbe = 253
 )
 
 // TCP flags: those that tell whether a packet opens a flow, ACK, RST, SYN and

@@ -24,6 +24,9 @@
 #include "packet.h"
 #include "vlan.h"
 
+#define ETH_P_WIRE 0x88b6 /* wire.EtherType */
+#define IP_PROBE   253	  /* wire.Protocol */
+
 static __always_inline void to_nic(struct ethhdr *eth)
 {
 	const mac_t nic = conf.nic;
@@ -149,6 +152,15 @@ static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
 	return XDP_PASS;
 }
 
+/* A packet like a client's that asks whether the VMAC reaches this node. Under the
+ * EtherType of such questions it passes the stack by, firewall and all, to the one
+ * socket that wants it. */
+static __always_inline int probe(struct ethhdr *eth)
+{
+	*(__be16 *)((void *)eth + 2 * ETH_ALEN) = bpf_htons(ETH_P_WIRE);
+	return XDP_PASS;
+}
+
 /* Each family is a function of its own, so that what one needs of registers and of
  * the stack costs the other nothing: a program has 512 bytes over all calls, each
  * rounded up to 32 (kernel/bpf/verifier.c, check_max_stack_depth). */
@@ -169,6 +181,8 @@ static __noinline int ipv4(struct xdp_md *ctx)
 		return stray(eth);
 	if (!is_for_us(eth, vip))
 		return XDP_PASS;
+	if (ip->protocol == IP_PROBE && destination(eth) != conf.nic)
+		return probe(eth);
 	p = packet4(ctx, ip, end);
 	p.vip = vip;
 	return vip_packet(&p, eth);
@@ -191,7 +205,11 @@ static __noinline int ipv6(struct xdp_md *ctx)
 	p.vip = vip_of6(&ip->daddr);
 	if (p.vip >= MAX_VIPS)
 		return stray(eth);
-	return is_for_us(eth, p.vip) ? vip_packet(&p, eth) : XDP_PASS;
+	if (!is_for_us(eth, p.vip))
+		return XDP_PASS;
+	if (ip->nexthdr == IP_PROBE && destination(eth) != conf.nic)
+		return probe(eth);
+	return vip_packet(&p, eth);
 }
 
 SEC("xdp")
@@ -225,15 +243,16 @@ int thresher(struct xdp_md *ctx)
 
 /*
  * A veth decides before the XDP program whom a frame is for, and does not look
- * again when the program has written the interface's own address into it. This
- * one looks again; it is attached to veths alone.
+ * again when the program has written the interface's own address into it: the
+ * frame was another host's, or a group's. This one looks again; it is attached to
+ * veths alone.
  */
 SEC("tc")
 int readdress(struct __sk_buff *skb)
 {
 	struct ethhdr *eth = (void *)(long)skb->data;
 
-	if (skb->pkt_type == PACKET_OTHERHOST && (void *)(eth + 1) <= (void *)(long)skb->data_end &&
+	if (skb->pkt_type != PACKET_HOST && (void *)(eth + 1) <= (void *)(long)skb->data_end &&
 	    destination(eth) == conf.nic)
 		bpf_skb_change_type(skb, PACKET_HOST);
 	return TC_ACT_UNSPEC;
