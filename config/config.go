@@ -115,6 +115,15 @@ type Cluster struct {
 	JoinTimeout time.Duration
 }
 
+// SealKey is what frames between the nodes are sealed under: known to everybody in
+// a farm that goes without keys.
+func (c *Cluster) SealKey() (key [32]byte) {
+	if !c.Insecure {
+		key = c.Keys.Gossip
+	}
+	return key
+}
+
 // Datapath is how packets are taken from the interface.
 type Datapath struct {
 	// Offload is how much of the verdict the kernel program repeats.

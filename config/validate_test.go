@@ -18,7 +18,7 @@ func TestBadNode(t *testing.T) {
 		{"interface long", []string{"eth0", "eth0123456789abc"},
 			`2: interface: "eth0123456789abc" has 16 characters: an interface name has at most 15`},
 		{"interface odd", []string{"eth0", "eth/0"}, "2: interface: \"eth/0\" is no interface name: see `ip link` for the right ones"},
-		{"default", []string{"interface:", "default: allow\ninterface:"}, `2: default: "allow" is no default: use deny`},
+		{"default", []string{"interface:", "default: allow\ninterface:"}, `2: default: "allow" is no default: use deny, pass or single`},
 		{"run_dir", []string{"interface:", "run_dir: run\ninterface:"}, `2: run_dir: "run" is no absolute path: begin it with a slash`},
 		{"state_dir", []string{"interface:", "state_dir: \"\"\ninterface:"}, `2: state_dir: "" is no absolute path: begin it with a slash`},
 		{"offload", []string{"interface:", "datapath: {offload: fully}\ninterface:"}, `2: datapath.offload: "fully" is no offload level: use none, reject or full`},

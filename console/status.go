@@ -44,6 +44,8 @@ type Status struct {
 	Rules []Rule `json:"rules"`
 	// VIPs are the shared addresses of the configuration, in its order.
 	VIPs []VIP `json:"vips"`
+	// Wire says which nodes do not get the frames of which VIPs, and what to do.
+	Wire []string `json:"wire,omitempty"`
 	// Datapath is what the packet path is and has done.
 	Datapath Datapath `json:"datapath"`
 	// Checks are the health checks, in the configuration's order.

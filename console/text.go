@@ -34,6 +34,9 @@ func headline(s Status) []string {
 		stateLine(s),
 		joinFitting(count(len(s.Nodes), "node", "nodes")+stateCounts(s.Nodes), view, settled),
 	}
+	for _, problem := range s.Wire {
+		lines = append(lines, wrapped("wire: "+problem)...)
+	}
 	for _, v := range s.VIPs {
 		if v.Conflict != nil {
 			lines = append(lines, clip(fmt.Sprintf("conflict: %s claims %s; find that machine", v.Conflict.MAC, v.Address), textWidth))

@@ -34,6 +34,7 @@ type parts struct {
 	nic       netlink.Link
 	machine   *machine
 	datapath  *datapath
+	watchdog  *watchdog
 	responder *neighbours
 	conflicts conflicts // with other machines, over VIPs
 	cluster   *cluster.Cluster
@@ -120,6 +121,9 @@ func (p *parts) start() (err error) {
 		return err
 	}
 	if p.responder, err = p.openResponder(); err != nil {
+		return err
+	}
+	if p.watchdog, err = openWatchdog(p); err != nil {
 		return err
 	}
 	if p.flows, err = flows.Open(addresses(p.cfg.VIPs), p.cfg.Forwarded()...); err != nil {
@@ -296,6 +300,9 @@ func (p *parts) abandon() error {
 	if p.responder != nil {
 		errs = append(errs, p.responder.Close())
 	}
+	if p.watchdog != nil {
+		errs = append(errs, p.watchdog.conn.Close())
+	}
 	if p.datapath != nil {
 		errs = append(errs, p.datapath.abandon())
 	}
@@ -322,6 +329,9 @@ func (p *parts) stop() error {
 	}
 	if p.responder != nil {
 		errs = append(errs, p.responder.Close())
+	}
+	if p.watchdog != nil {
+		errs = append(errs, p.watchdog.conn.Close())
 	}
 	if p.datapath != nil {
 		errs = append(errs, p.datapath.close())

@@ -30,6 +30,8 @@ type datapath struct {
 	asking   chan pipeline.Opening
 	// leftovers are the SYNs that were kept for nodes that get released buckets.
 	leftovers chan pipeline.Leftover
+	// fragments are what all queues know of datagrams in parts.
+	fragments *pipeline.Fragments
 	mode      config.XDPMode
 	stack     *xsk.Stack
 	program   *xsk.Program
@@ -50,7 +52,11 @@ func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts) (*da
 	if err != nil {
 		return nil, err
 	}
-	d := &datapath{rules: rules, failed: make(chan error, 1), asking: make(chan pipeline.Opening, pipeline.LotSlots), leftovers: make(chan pipeline.Leftover, pipeline.LotSlots)}
+	rules = rules.WithDefault(cfg.Default)
+	d := &datapath{
+		rules: rules, failed: make(chan error, 1), fragments: pipeline.NewFragments(),
+		asking: make(chan pipeline.Opening, pipeline.LotSlots), leftovers: make(chan pipeline.Leftover, pipeline.LotSlots),
+	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
 	d.wanted = facts.Queues
@@ -113,7 +119,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 		if err != nil {
 			return err
 		}
-		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted)}
+		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted, d.fragments)}
 		one.lot.Asks, one.lot.Leftovers = d.asking, d.leftovers
 		d.add(one)
 		d.running.Go(func() { d.carry(one) })
@@ -216,7 +222,7 @@ func (d *datapath) counts() (sum [pipeline.ReasonLen]uint64, asked uint64, err e
 	return sum, asked, err
 }
 
-// asked is the pipeline's part of counts. A packet that was parked counts in sum
+// asked is the pipeline's part of counts. A packet that was kept counts in sum
 // twice, as that and by what became of it, but was asked about once.
 func (d *datapath) asked() (sum [pipeline.ReasonLen]uint64, asked uint64) {
 	for _, q := range d.queues {
@@ -228,6 +234,7 @@ func (d *datapath) asked() (sum [pipeline.ReasonLen]uint64, asked uint64) {
 	for _, q := range d.queues {
 		q.lot.AddTo(&sum)
 	}
+	d.fragments.AddTo(&sum)
 	return sum, asked
 }
 

@@ -132,6 +132,18 @@ func (e *events) link(ifname string, carrier bool) {
 		map[string]string{"interface": ifname})
 }
 
+// wireBlind is a node, or every node if it has no name, that does not get a VIP's
+// frames.
+func (e *events) wireBlind(node string, vip config.VIP, what, cure string) {
+	e.add(console.LevelError, "wire_blind", what+": "+cure,
+		map[string]string{"node": node, "vip": vip.Address.String(), "mac": vip.MAC.String()})
+}
+
+// wireRestored is frames for the VIPs that reach every node again.
+func (e *events) wireRestored() {
+	e.add(console.LevelInfo, "wire_restored", "frames for the VIPs reach every node again", nil)
+}
+
 // restored is a change to this machine that somebody else had undone.
 func (e *events) restored(c host.Entry) {
 	e.add(console.LevelWarn, "machine_restored",

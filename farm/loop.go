@@ -10,6 +10,7 @@ import (
 	"thresher/cluster/settle"
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/wire"
 )
 
 // loop owns the node's state. Its methods run on its one goroutine, but for do.
@@ -47,8 +48,8 @@ type ask struct {
 }
 
 // peerCheck is how often the loop looks whether peers have fallen silent that no
-// change of the view tells of.
-const peerCheck = time.Second
+// change of the view tells of, and whether frames for the VIPs reach everybody.
+const peerCheck = wire.Interval
 
 // errEnded answers who asks a daemon that is going down.
 var errEnded = &console.Error{
@@ -111,7 +112,8 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.cluster.Changed():
 		case <-l.confirmation.bell:
 		case <-l.alarm.C:
-		case <-peerTicker.C:
+		case now := <-peerTicker.C:
+			l.watchWire(now)
 		case up := <-machine.carrier:
 			l.linked(up)
 		case <-machine.bell:

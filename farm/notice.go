@@ -106,7 +106,7 @@ func (c *confirmation) held(said []confirm.PeerViews) (all confirm.Buckets) {
 // expected returns what this node will head for when those have gone that have
 // given notice.
 func (c *confirmation) expected(going []string) confirm.Buckets {
-	v := without(c.node.Target(), going...)
+	v := viewWithout(c.node.Target(), going...)
 	if len(v.Members) == len(c.node.Target().Members) || v.None() {
 		return confirm.Buckets{}
 	}

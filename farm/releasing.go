@@ -116,7 +116,7 @@ func (c *confirmation) letGo(now confirm.Time, l confirm.Lease, isNew bool) {
 	if isNew && !l.Released.Empty() && now < old.Deadline {
 		after := target
 		if target.None() {
-			after = without(c.aim, c.self)
+			after = viewWithout(c.aim, c.self)
 		}
 		buckets := l.Released.Intersect(old.Confirmed).Minus(c.gate.withheld)
 		c.releasing.begin(now, buckets, target.ID, c.aim, after, c.self)
@@ -126,8 +126,8 @@ func (c *confirmation) letGo(now confirm.Time, l confirm.Lease, isNew bool) {
 	}
 }
 
-// without is a view without some of its nodes.
-func without(v confirm.View, names ...string) confirm.View {
+// viewWithout is a view without some of its nodes.
+func viewWithout(v confirm.View, names ...string) confirm.View {
 	var left []confirm.Member
 	for _, m := range v.Members {
 		if !slices.Contains(names, m.Name) {

@@ -60,6 +60,7 @@ func (l *loop) status() console.Status {
 		View:     console.ViewID(l.division.view.ID),
 		Settled:  shown.settled.Settled && shown.sticky.Empty(),
 		Datapath: l.datapathStatus(),
+		Wire:     l.watchdog.texts(),
 		Checks:   []console.Check{},
 		Services: []console.Service{},
 

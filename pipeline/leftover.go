@@ -70,7 +70,7 @@ func (t *Table) partFor(frame []byte, protocol uint8, server netip.AddrPort) (*P
 	if !ok {
 		return nil, 0
 	}
-	var p packet
+	p := packet{first: true}
 	ip := frame[ethernetLen:]
 	var reason Reason
 	if binary.BigEndian.Uint16(frame[12:]) == etherTypeIPv6 {

@@ -29,7 +29,7 @@ func newRoot() *cobra.Command {
 		Long: "Thresher makes Linux machines on one Ethernet segment a farm behind one shared\n" +
 			"address: each gets every packet for it and keeps those of its own clients.\n\n" +
 			"See it at work:   thresher demo\n" +
-			"Run a node:       thresher key, thresher check, thresher run\n" +
+			"Run a node:       thresher key, thresher check, thresher netcheck, thresher run\n" +
 			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
@@ -46,7 +46,7 @@ func newRoot() *cobra.Command {
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
-		newRun(), newCheck(), newClean(), newKey(),
+		newRun(), newCheck(), newNetcheck(), newClean(), newKey(),
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
 		newDemo(), newBench(), newVersion(),
 	)

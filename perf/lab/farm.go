@@ -1,10 +1,13 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
 	"text/template"
+
+	"thresher/config"
 )
 
 // gossipPort is memberlist's usual port.
@@ -15,6 +18,8 @@ const gossipPort = 7946
 type FarmOptions struct {
 	// VIPs are the shared addresses. Default VIP().
 	VIPs []netip.Addr
+	// Mode of the VIP. Default flood.
+	Mode string
 	// TCPPorts are the ports of the rule web. Default 80.
 	TCPPorts []int
 	// UDPPorts are the ports of the rule udp. Default: there is no such rule.
@@ -48,7 +53,7 @@ const farmConfig = `node: {name: {{.Node.Name}}}
 interface: {{.Interface}}
 vips:
 {{- range .Options.VIPs}}
-  - {address: {{printf "%q" .String}}, mode: flood}
+  - {address: {{printf "%q" .String}}, mode: {{$.Mode}}}
 {{- end}}
 rules:
 {{- with .Options.TCPPorts}}
@@ -96,6 +101,7 @@ func (n *Node) NodeConfig(o FarmOptions) (string, error) {
 	}
 	values := map[string]any{
 		"Node": n, "Interface": Interface, "Options": o, "Port": gossipPort,
+		"Mode":     cmp.Or(o.Mode, config.Flood.String()),
 		"Join":     strings.Join(peers, ", "),
 		"Affinity": pair(", affinity: ", o.Affinity),
 		"Sticky":   pair(", sticky: ", o.Sticky),
