@@ -79,7 +79,9 @@ func hostOnly(host string) string {
 
 func judgeAnswer(c config.HTTPCheck, resp *http.Response) Result {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	fits := func(r config.PortRange) bool { return resp.StatusCode >= int(r.First) && resp.StatusCode <= int(r.Last) }
+	fits := func(r config.PortRange) bool {
+		return resp.StatusCode >= int(r.First) && resp.StatusCode <= int(r.Last)
+	}
 	switch {
 	case !slices.ContainsFunc(c.Status, fits):
 		return failed("status %d%s", resp.StatusCode, firstWords(body))

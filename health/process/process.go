@@ -3,12 +3,15 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,7 +45,27 @@ func (p Pattern) Find() ([]int, error) {
 			pids = append(pids, pid)
 		}
 	}
+	// The oldest first: the others are its children.
+	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(started(a), started(b)) })
 	return pids, nil
+}
+
+// started is when a process began, in ticks since boot (proc(5): stat, field 22);
+// one that has ended meanwhile comes last.
+func started(pid int) uint64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return math.MaxUint64
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 20 {
+		return math.MaxUint64
+	}
+	n, err := strconv.ParseUint(fields[19], 10, 64)
+	if err != nil {
+		return math.MaxUint64
+	}
+	return n
 }
 
 func (p Pattern) fromFile() ([]int, error) {
