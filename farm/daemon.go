@@ -37,6 +37,8 @@ type parts struct {
 	confirmation *confirmation
 	failed       chan error // a part that the node cannot serve without gave up
 
+	scales scales // how much of the rules' weights is left here
+
 	self   Self
 	handed *handed    // by the process before this one; nil if there was none
 	hooks  *xsk.Hooks // where an earlier run's program was found; nil if nowhere
@@ -81,6 +83,7 @@ func (p *parts) start() (err error) {
 	if p.handed, err = inherit(p.cfg, p.log); err != nil {
 		return err
 	}
+	p.scales = p.handed.weightsLeft()
 	facts, err := p.inspect()
 	if err != nil {
 		return err
@@ -228,7 +231,7 @@ func gossipKey(cfg *config.Config) []byte {
 func (p *parts) meta(phase cluster.Phase) cluster.Meta {
 	weights := make([]uint8, len(p.cfg.Rules))
 	for i, r := range p.cfg.Rules {
-		weights[i] = r.Weight
+		weights[i] = p.scales.of(r)
 	}
 	return cluster.Meta{
 		Phase: phase, MAC: config.MAC(p.nic.Attrs().HardwareAddr), Digest: p.digest, Gossip: p.cfg.Cluster.Bind, Weights: weights,
@@ -246,9 +249,13 @@ func (p *parts) serve(ctx context.Context, l *loop) error {
 	go func() { defer close(answering); p.report(p.responder.Serve(ctx)) }()
 	go func() { p.report(api.Serve(p.listener)) }()
 
+	defer l.supervise()()
 	err := l.run(ctx)
 	if err != nil || !p.self.HandOver {
 		l.leave()
+	}
+	if err == nil && !p.self.HandOver {
+		l.stopServices()
 	}
 	cancel()
 	<-answering

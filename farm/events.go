@@ -45,10 +45,10 @@ func (e *events) state(s console.NodeState, reason string) {
 		message += ": " + reason
 	}
 	level := console.LevelInfo
-	if s == console.Waiting {
+	if s == console.Waiting || s == console.Stopped && reason != reasonStop && !strings.HasPrefix(reason, reasonDrain) {
 		level = console.LevelWarn
 	}
-	e.add(level, "state", message, map[string]string{"state": string(s)})
+	e.add(level, "state", message, map[string]string{"state": string(s), "reason": reason})
 }
 
 // node is a change of another node's state.

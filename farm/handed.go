@@ -16,6 +16,7 @@ import (
 	"thresher/config"
 	"thresher/console"
 	"thresher/farm/host"
+	"thresher/health/supervise"
 	"thresher/xsk"
 )
 
@@ -43,6 +44,8 @@ type handed struct {
 	Responders  map[netip.Addr]string
 	Roster      map[string]handedNode
 	Descriptors descriptors
+	Scales      scales             // of the rules' weights
+	Application *handedApplication // services and checks; nil where there are none
 
 	events  []byte // of the log: left encoded until there is time for it
 	resumed bool   // the protocol went on
@@ -57,6 +60,14 @@ type handedLife struct {
 	Held      time.Time
 	Comebacks []time.Time
 	DrainEnd  time.Time
+	Stopping  bool
+}
+
+// handedApplication is application, as it is handed on.
+type handedApplication struct {
+	Supervisor supervise.Handed
+	Wanted     bool
+	Withdrawn  map[string]string
 }
 
 // handedNode is a rosterEntry, as it is handed on.
@@ -160,13 +171,22 @@ func (h *handed) phase() cluster.Phase {
 func (h handedLife) life() life {
 	return life{
 		state: h.State, reason: h.Reason, joined: h.Joined, cut: h.Cut, held: h.Held,
-		damper: damper{comebacks: h.Comebacks}, drainEnd: h.DrainEnd,
+		damper: damper{comebacks: h.Comebacks}, drainEnd: h.DrainEnd, stopping: h.Stopping,
 	}
 }
 
 func handLife(l life) handedLife {
 	return handedLife{
 		State: l.state, Reason: l.reason, Joined: l.joined, Cut: l.cut, Held: l.held,
-		Comebacks: l.damper.comebacks, DrainEnd: l.drainEnd,
+		Comebacks: l.damper.comebacks, DrainEnd: l.drainEnd, Stopping: l.stopping,
 	}
+}
+
+// weightsLeft are what was left of the rules' weights. Of a process that does not
+// go on nothing is known.
+func (h *handed) weightsLeft() scales {
+	if h == nil || h.Scales == nil {
+		return make(scales)
+	}
+	return h.Scales
 }

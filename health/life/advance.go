@@ -55,6 +55,7 @@ func (m *Machine) held() {
 			pending = append(pending, c.Name)
 		}
 	}
+	m.asking = len(failing) == 0 && len(pending) > 0
 	switch {
 	case len(failing) > 0:
 		m.reason = strings.Join(failing, ", ")

@@ -20,6 +20,7 @@ type Machine struct {
 	halted string // why the node has stopped by itself; "" if it has not
 	goal   Phase  // where stopping leads: Off, Held or Starting
 	manual bool   // an operator has to start it, since it has waited
+	asking bool   // in held: no check has failed, some have no verdict yet
 
 	suspended bool
 	services  map[string]service.State
@@ -53,9 +54,10 @@ func (m *Machine) Phase() (Phase, string) { return m.phase, m.reason }
 // Halted says why the node has stopped by itself; "" if it has not.
 func (m *Machine) Halted() string { return m.halted }
 
-// Waits says whether the node is out, or goes out, until a check is up.
+// Waits says whether the node is out, or goes out, until a check is up. While the
+// checks are asked for the first time, it only starts.
 func (m *Machine) Waits() bool {
-	return m.phase == Held || (m.phase == Closing || m.phase == Stopping) && m.goal == Held
+	return m.phase == Held && !m.asking || (m.phase == Closing || m.phase == Stopping) && m.goal == Held
 }
 
 // Suspended says whether checks count.
@@ -140,9 +142,22 @@ func (m *Machine) Service(now time.Time, name string, s service.State, gaveUp st
 	return m.advance(now)
 }
 
+// Latched are the checks whose rules are withdrawn until they are up.
+func (m *Machine) Latched() (names []string) {
+	for _, c := range m.inOrder() {
+		if c.latched {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
 // Adopt takes the node for ready, as the process before this one has left it.
-func (m *Machine) Adopt(now time.Time) []Step {
+func (m *Machine) Adopt(now time.Time, latched []string) []Step {
 	m.wanted, m.phase, m.reason = true, Ready, ""
+	for _, c := range m.inOrder() {
+		c.latched = slices.Contains(latched, c.Name)
+	}
 	for _, s := range m.params.Services {
 		m.services[s.Name], m.asked[s.Name] = service.Up, true
 	}

@@ -147,6 +147,7 @@ func (s *Supervisor) Start() {
 	s.do(func(now time.Time) {
 		for _, r := range s.services {
 			r.machine.Reset()
+			r.gaveUp = ""
 		}
 		s.carryOut(now, s.life.Start(now))
 	})
@@ -172,14 +173,13 @@ func (s *Supervisor) Suspend(suspend bool) {
 	})
 }
 
-// Reset forgets failures. A node that has stopped because of them starts.
-func (s *Supervisor) Reset() {
-	s.do(func(now time.Time) {
+// Forget forgets the failures of services. A node that has stopped because of them
+// stays stopped until Start.
+func (s *Supervisor) Forget() {
+	s.do(func(time.Time) {
 		for _, r := range s.services {
 			r.machine.Reset()
-		}
-		if s.life.Halted() != "" {
-			s.carryOut(now, s.life.Start(now))
+			r.gaveUp = ""
 		}
 	})
 }
@@ -188,13 +188,15 @@ func (s *Supervisor) Reset() {
 type Handed struct {
 	Ready, Suspended bool
 	Failures         map[string][]time.Time
+	// Latched are the checks whose rules are withdrawn until they are up.
+	Latched []string
 }
 
 // HandOver returns what the next process has to know.
 func (s *Supervisor) HandOver() (h Handed) {
 	s.do(func(time.Time) {
 		phase, _ := s.life.Phase()
-		h = Handed{Ready: phase == life.Ready, Suspended: s.life.Suspended(), Failures: make(map[string][]time.Time)}
+		h = Handed{Ready: phase == life.Ready, Suspended: s.life.Suspended(), Failures: make(map[string][]time.Time), Latched: s.life.Latched()}
 		for _, r := range s.services {
 			h.Failures[r.config.Name] = r.machine.Record()
 		}
@@ -216,7 +218,7 @@ func (s *Supervisor) Adopt(h Handed) {
 			r.told = service.Up
 			s.command(now, r, r.machine.Pause(now, h.Suspended))
 		}
-		s.carryOut(now, s.life.Adopt(now))
+		s.carryOut(now, s.life.Adopt(now, h.Latched))
 	})
 }
 
