@@ -122,10 +122,8 @@ func (m *Machine) stopping() {
 	switch {
 	case m.goal == Off || !m.wanted:
 		m.enter(Off, m.halted)
-	case m.goal == Held:
+	default: // what it has to wait for may have failed meanwhile
 		m.enter(Held, m.reason)
-	default:
-		m.enter(Starting, m.reason)
 	}
 }
 
