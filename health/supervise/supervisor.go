@@ -270,7 +270,20 @@ func (s *Supervisor) Run(ctx context.Context) {
 	}
 	close(s.ended)
 	cancel()
-	s.work.Wait()
+	s.awaitWork()
+}
+
+// workPatience is how long what is under way gets to end: it has been told to, but
+// what hangs in the kernel ends when it likes.
+const workPatience = time.Second
+
+func (s *Supervisor) awaitWork() {
+	done := make(chan struct{})
+	go func() { s.work.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(workPatience):
+	}
 }
 
 // Settle waits until all services are stopped, or ctx is done.
