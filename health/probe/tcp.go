@@ -10,6 +10,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"time"
 
 	"thresher/config"
 )
@@ -29,7 +30,7 @@ func tcpProbe(c config.TCPCheck) Func {
 		if deadline, has := ctx.Deadline(); has {
 			_ = conn.SetDeadline(deadline)
 		}
-		defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+		defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 		talk, err := startTLS(ctx, conn, c)
 		if err != nil {
 			return failed("%s", because(err))

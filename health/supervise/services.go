@@ -15,6 +15,7 @@ type serviceRun struct {
 	runner  Runner
 
 	end     context.CancelFunc // of the command under way; nil if there is none
+	number  int                // of the last command: what came before counts no more
 	unwatch context.CancelFunc // nil while its end is not watched
 	told    service.State
 	gaveUp  string
@@ -43,10 +44,15 @@ func (s *Supervisor) perform(r *serviceRun, c service.Command) {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	r.end = cancel
+	r.number++
+	number := r.number
 	s.work.Go(func() {
 		defer cancel()
 		err := do(ctx)
 		s.post(func(now time.Time) {
+			if r.number != number {
+				return
+			}
 			why := ""
 			if err != nil {
 				why = err.Error()

@@ -24,7 +24,13 @@ type fakeRunner struct {
 	broken  error         // of start
 }
 
-func newFakeRunner() *fakeRunner { return &fakeRunner{end: make(chan string)} }
+func newFakeRunner() *fakeRunner { return &fakeRunner{} }
+
+// run makes the channel where the bubble is that waits for it.
+func (r *fakeRunner) run(config.Service) Runner {
+	r.end = make(chan string)
+	return r
+}
 
 func (r *fakeRunner) note(call string) {
 	r.mu.Lock()
@@ -95,7 +101,7 @@ func expectPhase(t *testing.T, s *Supervisor, want life.Phase) {
 func TestLifeOfAService(t *testing.T) {
 	r := newFakeRunner()
 	r.takes = 3 * time.Second
-	o := Options{Services: []config.Service{aService("nginx")}, Rules: []string{"web"}, Runner: func(config.Service) Runner { return r }}
+	o := Options{Services: []config.Service{aService("nginx")}, Rules: []string{"web"}, Runner: r.run}
 	live(t, o, func(s *Supervisor) {
 		s.Start()
 		expectPhase(t, s, life.Starting)
@@ -136,7 +142,7 @@ func TestLifeOfAService(t *testing.T) {
 func TestStartThatHangs(t *testing.T) {
 	r := newFakeRunner()
 	r.takes = time.Hour
-	o := Options{Services: []config.Service{aService("nginx")}, Runner: func(config.Service) Runner { return r }}
+	o := Options{Services: []config.Service{aService("nginx")}, Runner: r.run}
 	live(t, o, func(s *Supervisor) {
 		s.Start()
 		time.Sleep(31 * time.Second)
@@ -155,7 +161,7 @@ func TestStartThatHangs(t *testing.T) {
 func TestStartThatFails(t *testing.T) {
 	r := newFakeRunner()
 	r.broken = errors.New("bind: address in use")
-	o := Options{Services: []config.Service{aService("nginx")}, Runner: func(config.Service) Runner { return r }}
+	o := Options{Services: []config.Service{aService("nginx")}, Runner: r.run}
 	live(t, o, func(s *Supervisor) {
 		s.Start()
 		expectPhase(t, s, life.Off)
@@ -169,7 +175,7 @@ func TestStartThatFails(t *testing.T) {
 // TestHangingCheck: one that never ends, and does not heed its context, holds up
 // nobody.
 func TestHangingCheck(t *testing.T) {
-	hang := make(chan struct{})
+	var hang chan struct{}
 	var mu sync.Mutex
 	runs := make(map[string]int)
 	o := Options{
@@ -178,12 +184,13 @@ func TestHangingCheck(t *testing.T) {
 			aCheck("hangs", config.ActionNone, config.PhaseBoth), aCheck("works", config.ActionNone, config.PhaseBoth),
 		},
 		Probe: func(c config.Check) probe.Func {
+			hang = make(chan struct{}) // within the bubble
 			return func(context.Context) probe.Result {
 				mu.Lock()
 				runs[c.Name]++
 				mu.Unlock()
 				if c.Name == "hangs" {
-					<-hang
+					<-hang // of the last check that was made
 				}
 				return probe.Result{OK: true, Weight: -1}
 			}
@@ -261,7 +268,7 @@ func TestHandOver(t *testing.T) {
 	r := newFakeRunner()
 	well := true
 	o := Options{
-		Services: []config.Service{aService("nginx")}, Rules: []string{"web"}, Runner: func(config.Service) Runner { return r },
+		Services: []config.Service{aService("nginx")}, Rules: []string{"web"}, Runner: r.run,
 		Checks: []config.Check{aCheck("c", config.ActionNone, config.PhaseBoth)},
 		Probe: func(config.Check) probe.Func {
 			return func(context.Context) probe.Result { return probe.Result{OK: well, Weight: -1} }
