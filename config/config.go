@@ -34,6 +34,11 @@ type Config struct {
 	Services []Service
 	// Checks say whether it does, in the order of the file.
 	Checks []Check
+	// Notify are those who are told what happens.
+	Notify []Notify
+	// HealthListen is where balancers in front of the node can ask whether it is
+	// up; the zero value is nowhere.
+	HealthListen netip.AddrPort
 	// API is where the daemon can be asked and told things.
 	API API
 	// RunDir holds what must not outlive a boot: the API's socket and the

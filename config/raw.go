@@ -21,6 +21,8 @@ type rawConfig struct {
 	Datapath  rawDatapath  `mapstructure:"datapath"`
 	Services  []rawService `mapstructure:"services"`
 	Checks    []rawCheck   `mapstructure:"checks"`
+	Notify    []rawNotify  `mapstructure:"notify"`
+	Health    string       `mapstructure:"health_listen"`
 	API       rawAPI       `mapstructure:"api"`
 	RunDir    string       `mapstructure:"run_dir"`
 	StateDir  string       `mapstructure:"state_dir"`

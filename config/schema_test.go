@@ -6,7 +6,7 @@ import (
 )
 
 func TestBadKeys(t *testing.T) {
-	const top = "the keys here are `node`, `interface`, `vips`, `rules`, `default`, `cluster`, `datapath`, `services`, `checks`, `api`, `run_dir` and `state_dir`"
+	const top = "the keys here are `node`, `interface`, `vips`, `rules`, `default`, `cluster`, `datapath`, `services`, `checks`, `notify`, `health_listen`, `api`, `run_dir` and `state_dir`"
 	checkBad(t, []badCase{
 		{"misspelt", []string{"interface: eth0", "intreface: eth0"},
 			"2: intreface: unknown key `intreface`: did you mean `interface`?"},

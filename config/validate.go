@@ -40,6 +40,8 @@ func (p *problems) validate(raw rawConfig) *Config {
 	c.Cluster = p.cluster(raw.Cluster, c.VIPs)
 	c.Services = p.services(raw.Services, c.Rules)
 	c.Checks = p.checks(raw.Checks, c)
+	c.Notify = p.notify(raw.Notify)
+	c.HealthListen = p.healthListen("health_listen", raw.Health)
 	c.API.Socket = p.socket(raw.API.Listen, c.RunDir)
 	return c
 }

@@ -250,6 +250,8 @@ func (p *parts) serve(ctx context.Context, l *loop) error {
 	go func() { p.report(api.Serve(p.listener)) }()
 
 	defer l.supervise()()
+	defer l.serveHealth()()
+	defer p.events.notifying(p.cfg)()
 	err := l.run(ctx)
 	if err != nil || !p.self.HandOver {
 		l.leave()

@@ -27,6 +27,7 @@ type loop struct {
 	dropsClients bool              // whether the node was told to keep no clients
 	takes        bool              // whether the confirmation was last told to take part
 	app          *application
+	health       healthPage
 	kept         kept              // over a boot
 	withdrawn    map[string]string // why this node does not serve rules, by rule
 	toldShut     string            // why the node does not serve, as last told
@@ -184,6 +185,7 @@ func (l *loop) settle() {
 	l.division = *shown.observed
 	l.answer(shown.target.view)
 	l.tell()
+	l.showHealth()
 	for _, due := range []time.Time{l.life.due(now), l.app.due()} {
 		if !due.IsZero() && due.After(now) {
 			l.alarm.Reset(due.Sub(now))

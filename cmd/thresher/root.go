@@ -50,7 +50,7 @@ func newRoot() *cobra.Command {
 		newRun(), newCheck(), newClean(), newKey(),
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newWhere(api), newEvents(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
-		newDemo(), newBench(), newVersion(),
+		newNotify(), newDemo(), newBench(), newVersion(),
 	)
 	return root
 }
