@@ -295,3 +295,24 @@ func get(c *http.Client, url string) error {
 	}
 	return nil
 }
+
+// TestRestartKeepsServices: a daemon that goes on in another process leaves its
+// services and its share as they are.
+func TestRestartKeepsServices(t *testing.T) {
+	f := newHealthFarm(t, 2, "", strings.Replace(httpCheck, "ACTION", "restart", 1))
+	n := f.Nodes[0]
+	before, err := f.pid(n)
+	must(t, err)
+	stop := f.visit(t)
+	f.Thresher(n, "restart")
+	s, _ := f.until(n, "the check is up again", func(s console.Status) bool { return s.Checks[0].State == "up" })
+	if s.State != console.Up || share(s) < 0.4 || s.Services[0].State != "up" {
+		t.Errorf("%s with a share of %v, service %s", s.State, share(s), s.Services[0].State)
+	}
+	if now, err := f.pid(n); err != nil || now != before {
+		t.Errorf("nginx is process %d, was %d: %v", now, before, err)
+	}
+	if got := stop(); got.failed > 0 {
+		t.Errorf("%d of %d requests failed: %v", got.failed, got.done, got.first)
+	}
+}
