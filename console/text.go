@@ -45,6 +45,11 @@ func headline(s Status) []string {
 			lines = append(lines, clip("rule "+r.Name+" is not served here: "+r.Withdrawn, textWidth))
 		}
 	}
+	for _, v := range s.VIPs {
+		if v.Conflict != nil {
+			lines = append(lines, clip(fmt.Sprintf("conflict: %s claims %s; find that machine", v.Conflict.MAC, v.Address), textWidth))
+		}
+	}
 	if c := s.Cluster; c != nil {
 		for _, node := range c.GossipBlocked {
 			lines = append(lines, "gossip is blocked: "+node+"; let UDP and TCP through")

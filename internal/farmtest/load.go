@@ -168,7 +168,8 @@ func (f *Farm) CheckOneAnswerBut(watch *lab.Handshakes, from, to time.Time) (exc
 		return excuse
 	})
 	for _, d := range doubles[:min(len(doubles), 5)] {
-		f.T.Errorf("answered by %s: %v, sent %v, first answered %v", f.names(d.By), d.SYN, d.Sent.Format(clock), d.Answered.Format(clock))
+		f.T.Errorf("answered by %s: %v, sent %v, answered %v and %v", f.names(d.By), d.SYN, d.Sent.Format(clock), d.Answered.Format(clock),
+			d.Doubled.Format(clock))
 	}
 	if len(doubles) > 0 {
 		f.T.Errorf("%d SYNs were answered by two nodes", len(doubles))
