@@ -1,7 +1,6 @@
 package life
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -257,7 +256,7 @@ func FuzzMachine(f *testing.F) {
 			word := vocabulary[int(w)%len(vocabulary)]
 			for _, s := range apply(t, m, &now, word) {
 				if phase, _ := m.Phase(); s.Do == UnwantService && phase == Ready {
-					t.Fatal(fmt.Sprintf("%s has %s stopped while the node is ready", word, s.Name))
+					t.Fatalf("%s has %s stopped while the node is ready", word, s.Name)
 				}
 			}
 		}

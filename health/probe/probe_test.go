@@ -40,8 +40,10 @@ func TestHTTP(t *testing.T) {
 		w.Header().Set("X-Node", "web1")
 		fmt.Fprintf(w, "host %s, all is well", r.Host)
 	})
-	mux.HandleFunc("/sick", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "database is down", 503) })
-	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/sick", 302) })
+	mux.HandleFunc("/sick", func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "database is down", http.StatusServiceUnavailable)
+	})
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/sick", http.StatusFound) })
 	hang := make(chan struct{})
 	mux.HandleFunc("/hang", func(w http.ResponseWriter, r *http.Request) { <-hang })
 	plain := httptest.NewServer(mux)

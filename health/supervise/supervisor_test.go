@@ -16,12 +16,11 @@ import (
 
 // fakeRunner is a service that does as it is told.
 type fakeRunner struct {
-	mu      sync.Mutex
-	calls   []string
-	running bool
-	end     chan string   // tells its end
-	takes   time.Duration // to start
-	broken  error         // of start
+	mu     sync.Mutex
+	calls  []string
+	end    chan string   // tells its end
+	takes  time.Duration // to start
+	broken error         // of start
 }
 
 func newFakeRunner() *fakeRunner { return &fakeRunner{} }

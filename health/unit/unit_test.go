@@ -22,7 +22,6 @@ type manager struct {
 	mu     sync.Mutex
 	conn   *dbus.Conn
 	props  *prop.Properties
-	active string
 	result string // of the next jobs
 	calls  []string
 }
@@ -54,9 +53,13 @@ func (m *manager) become(state string) {
 	m.props.SetMust(busName+".Unit", "SubState", map[string]string{"active": "running", "inactive": "dead", "failed": "failed"}[state])
 }
 
-func (m *manager) StartUnit(_, _ string) (dbus.ObjectPath, *dbus.Error) { return m.job("start", "active") }
-func (m *manager) StopUnit(_, _ string) (dbus.ObjectPath, *dbus.Error)  { return m.job("stop", "inactive") }
-func (m *manager) Subscribe() *dbus.Error                               { return nil }
+func (m *manager) StartUnit(_, _ string) (dbus.ObjectPath, *dbus.Error) {
+	return m.job("start", "active")
+}
+func (m *manager) StopUnit(_, _ string) (dbus.ObjectPath, *dbus.Error) {
+	return m.job("stop", "inactive")
+}
+func (m *manager) Subscribe() *dbus.Error { return nil }
 func (m *manager) KillUnit(_, _ string, _ int32) *dbus.Error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
