@@ -214,7 +214,16 @@ func TestWaits(t *testing.T) {
 		t.Errorf("waits for %q, want %q", s.Reason, want)
 	}
 	f.Converge(f.Nodes[1])
+	other := filepath.Join(f.Nodes[1].Dir, "unreachable")
+	must(t, os.WriteFile(other, nil, 0o600))
+	f.until(n, "all nodes are seen to wait", func(s console.Status) bool {
+		return len(s.Nodes) == 2 && s.Nodes[0].State == console.Waiting && s.Nodes[1].State == console.Waiting
+	})
+	if out := f.Thresher(n, "status"); !strings.Contains(out, "ALL NODES WAIT: nobody serves\n") {
+		t.Errorf("status says:\n%s", out)
+	}
 	must(t, os.Remove(flag))
+	must(t, os.Remove(other))
 	f.Converge(f.Nodes...)
 }
 

@@ -187,6 +187,8 @@ func (l *life) phase() cluster.Phase {
 		return cluster.Up
 	case console.Draining:
 		return cluster.Draining
+	case console.Waiting:
+		return cluster.Waiting
 	case console.Stopped:
 		return cluster.Stopped
 	}
