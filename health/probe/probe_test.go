@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -19,13 +20,16 @@ import (
 	"thresher/config"
 )
 
-// run runs the probe of a check, with a second of time.
+// run runs the probe of a check, with much time unless it has a timeout.
 func run(t *testing.T, c config.Check) Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(c.Timeout, 20*time.Second))
 	defer cancel()
 	return New(c)(ctx)
 }
+
+// brief is enough for what never answers.
+const brief = 200 * time.Millisecond
 
 func expect1(t *testing.T, name string, r Result, ok bool, detail string) {
 	t.Helper()
@@ -77,7 +81,11 @@ func TestHTTP(t *testing.T) {
 		if tt.c.Status == nil {
 			tt.c.Status = good
 		}
-		expect1(t, tt.name, run(t, config.Check{Type: config.CheckHTTP, HTTP: tt.c}), tt.ok, tt.detail)
+		c := config.Check{Type: config.CheckHTTP, HTTP: tt.c}
+		if strings.HasSuffix(tt.c.URL, "/hang") {
+			c.Timeout = brief
+		}
+		expect1(t, tt.name, run(t, c), tt.ok, tt.detail)
 	}
 	end := secure.Certificate().NotAfter
 	c := config.HTTPCheck{URL: secure.URL, Method: "GET", Status: good, SkipVerify: true, ExpiryWarning: time.Until(end) + time.Hour}
@@ -135,7 +143,11 @@ func TestTCP(t *testing.T) {
 		{"agent", config.TCPCheck{Target: agent, Agent: true}, true, "up 75%"},
 		{"no TLS", config.TCPCheck{Target: smtp, StartTLS: "smtp"}, false, "454 TLS not available"},
 	} {
-		expect1(t, tt.name, run(t, config.Check{Type: config.CheckTCP, TCP: tt.c}), tt.ok, tt.detail)
+		c := config.Check{Type: config.CheckTCP, TCP: tt.c}
+		if tt.name == "silence" {
+			c.Timeout = brief
+		}
+		expect1(t, tt.name, run(t, c), tt.ok, tt.detail)
 	}
 }
 
@@ -196,7 +208,11 @@ func TestExec(t *testing.T) {
 		{"sleep 100", false, false, "took too long and was killed", "", -1},
 		{"echo 40%", true, true, "40%", "", 40},
 	} {
-		r := run(t, config.Check{Type: config.CheckExec, Exec: config.ExecCheck{Command: []string{"/bin/sh", "-c", tt.script}, Agent: tt.agent}})
+		c := config.Check{Type: config.CheckExec, Exec: config.ExecCheck{Command: []string{"/bin/sh", "-c", tt.script}, Agent: tt.agent}}
+		if strings.HasPrefix(tt.script, "sleep") {
+			c.Timeout = brief
+		}
+		r := run(t, c)
 		if want := (Result{tt.ok, tt.detail, tt.warning, tt.weight}); r != want {
 			t.Errorf("%s: %+v, want %+v", tt.script, r, want)
 		}
@@ -266,7 +282,7 @@ func TestPing(t *testing.T) {
 		for _, a := range targets {
 			c.Targets = append(c.Targets, netip.MustParseAddr(a))
 		}
-		return run(t, config.Check{Type: config.CheckPing, Ping: c})
+		return run(t, config.Check{Type: config.CheckPing, Ping: c, Timeout: 2 * time.Second})
 	}
 	expect1(t, "loopback", ping(1, "127.0.0.1"), true, "1 of 1 answer")
 	expect1(t, "any of", ping(1, "127.0.0.1", "240.0.0.1"), true, "1 of 2 answer")

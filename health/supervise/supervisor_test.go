@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -240,19 +241,20 @@ func TestAgent(t *testing.T) {
 // TestEvents: what changes is told, once.
 func TestEvents(t *testing.T) {
 	var kinds []string
-	well := true
+	var well atomic.Bool
+	well.Store(true)
 	o := Options{
 		Rules: []string{"web"}, Checks: []config.Check{aCheck("c", config.ActionNone, config.PhaseBoth)},
 		Event: func(e Event) { kinds = append(kinds, e.Kind) },
 		Probe: func(config.Check) probe.Func {
-			return func(context.Context) probe.Result { return probe.Result{OK: well, Weight: -1, Warning: "soon"} }
+			return func(context.Context) probe.Result { return probe.Result{OK: well.Load(), Weight: -1, Warning: "soon"} }
 		},
 	}
 	live(t, o, func(s *Supervisor) {
 		s.Start()
 		time.Sleep(5500 * time.Millisecond)
 		synctest.Wait()
-		well = false
+		well.Store(false)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if want := []string{"check_warning", "check_up", "check_down"}; !slices.Equal(kinds, want) {
@@ -265,12 +267,13 @@ func TestEvents(t *testing.T) {
 // withdrawn.
 func TestHandOver(t *testing.T) {
 	r := newFakeRunner()
-	well := true
+	var well atomic.Bool
+	well.Store(true)
 	o := Options{
 		Services: []config.Service{aService("nginx")}, Rules: []string{"web"}, Runner: r.run,
 		Checks: []config.Check{aCheck("c", config.ActionNone, config.PhaseBoth)},
 		Probe: func(config.Check) probe.Func {
-			return func(context.Context) probe.Result { return probe.Result{OK: well, Weight: -1} }
+			return func(context.Context) probe.Result { return probe.Result{OK: well.Load(), Weight: -1} }
 		},
 	}
 	var handed Handed
@@ -279,7 +282,7 @@ func TestHandOver(t *testing.T) {
 		synctest.Wait()
 		r.end <- "killed"
 		synctest.Wait()
-		well = false
+		well.Store(false)
 		time.Sleep(10 * time.Second)
 		handed = s.HandOver()
 	})
@@ -292,7 +295,7 @@ func TestHandOver(t *testing.T) {
 		if p := s.Picture(); !p.Ready() || p.Withdrawn["web"] == "" || p.Services[0].Restarts != 1 {
 			t.Errorf("adopted as %+v", p)
 		}
-		well = true
+		well.Store(true)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if p := s.Picture(); p.Withdrawn["web"] != "" {

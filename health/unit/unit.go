@@ -142,12 +142,12 @@ func (u Unit) watch(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer c.Close()
-	if err := c.Subscribe(); err != nil {
-		return "", fmt.Errorf("subscribe: %w", err)
-	}
 	changes := make(chan *dbus.PropertiesUpdate, 64)
 	problems := make(chan error, 1)
 	c.SetPropertiesSubscriber(changes, problems)
+	if err := c.Subscribe(); err != nil {
+		return "", fmt.Errorf("subscribe: %w", err)
+	}
 	tick := time.NewTicker(between)
 	defer tick.Stop()
 	for {

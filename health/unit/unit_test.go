@@ -136,7 +136,9 @@ func TestStartAndStop(t *testing.T) {
 // TestJobFails: what systemd says of a job is passed on, with where to look.
 func TestJobFails(t *testing.T) {
 	m, u := startManager(t)
+	m.mu.Lock()
 	m.result = "failed"
+	m.mu.Unlock()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := u.Start(ctx); err == nil || err.Error() != "start nginx.service: failed; see journalctl -u nginx.service" {
