@@ -52,7 +52,7 @@ func (p *problems) check1(path string, raw rawCheck, c *Config) Check {
 		Within:      p.durationOr(path+".within", raw.Within, DefaultWithin, time.Second, 31*24*time.Hour),
 	}
 	check.Timeout = p.durationOr(path+".timeout", raw.Timeout, min(DefaultTimeout, check.Interval), 10*time.Millisecond, time.Hour)
-	p.references(path+".rules", check.Rules, ruleNames(c.Rules), "rule")
+	p.references(path+".rules", check.Rules, namesOf(c.Rules), "rule")
 	p.references(path+".services", check.Services, serviceNames(c.Services), "service")
 	if raw.Type == "" {
 		p.addMissing(path+".type", checkTypes.cure())

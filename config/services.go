@@ -75,7 +75,7 @@ func serviceNames(services []Service) []string {
 	return names
 }
 
-func ruleNames(rules []Rule) []string {
+func namesOf(rules []Rule) []string {
 	names := make([]string, len(rules))
 	for i, r := range rules {
 		names[i] = r.Name
@@ -99,7 +99,7 @@ func (p *problems) service(path string, raw rawService, rules []Rule) Service {
 
 		WithdrawsNone: p.written(path+".rules") && len(raw.Rules) == 0,
 	}
-	p.references(path+".rules", s.Rules, ruleNames(rules), "rule")
+	p.references(path+".rules", s.Rules, namesOf(rules), "rule")
 	s.Process = p.process(path+".process", raw.Process)
 	switch {
 	case s.Systemd != "" && (len(s.Start) > 0 || len(s.Stop) > 0):

@@ -33,6 +33,8 @@ func (s *Server) routes() http.Handler {
 	handle(http.MethodPost, "/v1/node/reset", s.change(s.farm.Reset))
 	handle(http.MethodPost, "/v1/node/drain", s.drain)
 	handle(http.MethodPost, "/v1/node/restart", s.restart)
+	handle(http.MethodPost, "/v1/node/reload", s.reload)
+	handle(http.MethodPost, "/v1/node/weight", s.weight)
 	mux.Handle("/", s.handler(noSuchPath))
 	return mux
 }
@@ -93,7 +95,7 @@ func noSuchPath(_ http.ResponseWriter, r *http.Request) error {
 	return &Error{
 		Code:    CodeNotFound,
 		Message: fmt.Sprintf("there is no %s in this API", r.URL.Path),
-		Cure:    "the paths are /v1/status, /v1/where, /v1/events, /v1/node/start, /v1/node/drain, /v1/node/restart and /v1/node/stop",
+		Cure:    "the paths are /v1/status, /v1/where, /v1/events, /v1/node/start, /v1/node/drain, /v1/node/reload, /v1/node/restart, /v1/node/stop and /v1/node/weight",
 	}
 }
 

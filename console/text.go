@@ -41,8 +41,8 @@ func headline(s Status) []string {
 		lines = append(lines, "ALL NODES WAIT: nobody serves")
 	}
 	for _, r := range s.Rules {
-		if r.Withdrawn != "" {
-			lines = append(lines, clip("rule "+r.Name+" is not served here: "+r.Withdrawn, textWidth))
+		if len(r.Withdrawn) > 0 {
+			lines = append(lines, clip("rule "+r.Name+" is not served here: "+strings.Join(r.Withdrawn, ", "), textWidth))
 		}
 	}
 	for _, v := range s.VIPs {

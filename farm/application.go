@@ -3,11 +3,8 @@ package farm
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
-	"thresher/cluster"
-	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/console"
 	health "thresher/health/life"
@@ -21,14 +18,12 @@ type application struct {
 	wanted     bool      // whether the supervisor was last told to have it run
 	closeBy    time.Time // until when connections may end before services are stopped
 	rising     time.Time // since when the node's weight grows; zero if it does not
-	weights    []uint8   // that the others were last told
 }
 
 // The reasons by which rules have less than their weight.
 const (
-	reasonHealth = "health"
-	reasonAgent  = "agent"
-	reasonSlow   = "slow start"
+	reasonAgent = "agent"
+	reasonSlow  = "slow start"
 )
 
 func newApplication(cfg *config.Config, e *events) *application {
@@ -111,8 +106,9 @@ func (l *loop) flowsLeft() int {
 	return left
 }
 
-// weigh tells the others what this node can serve of each rule, if it is new.
-func (l *loop) weigh(now time.Time) {
+// heed has services, checks, agents and a slow start leave as much of each rule's
+// weight as they say.
+func (l *loop) heed(now time.Time) {
 	p := l.app.supervisor.Picture()
 	l.slowStart(now)
 	for _, r := range l.cfg.Rules {
@@ -121,33 +117,26 @@ func (l *loop) weigh(now time.Time) {
 		if !has {
 			percent = 100
 		}
-		l.scales.scale(reasonAgent, r.Name, uint8(percent))
+		l.weights.scale(reasonAgent, r.Name, uint8(percent))
 	}
-	weights := l.meta(cluster.Up).Weights
-	if slices.Equal(weights, l.app.weights) {
-		return
-	}
-	l.app.weights = weights
-	if err := l.confirmation.weigh(l.meta(cluster.Up)); err != nil {
-		l.log.Error("the other nodes cannot be told this node's weights", "err", err)
-	}
-	l.spread()
 }
 
 // withdraw takes a rule from this node, or gives it back if why is empty, and says so.
 func (l *loop) withdraw(rule, why string) {
-	percent, before := uint8(100), l.withdrawn[rule]
-	if why != "" {
-		percent = 0
+	before := l.withdrawn[rule]
+	if before == why {
+		return
 	}
-	l.scales.scale(reasonHealth, rule, percent)
-	if (before == "") != (why == "") {
-		l.events.withdrawn(rule, why)
-	}
-	if why == "" {
+	if before != "" {
+		l.weights.scale(before, rule, 100)
 		delete(l.withdrawn, rule)
-	} else {
+	}
+	if why != "" {
+		l.weights.scale(why, rule, 0)
 		l.withdrawn[rule] = why
+	}
+	if before == "" || why == "" {
+		l.events.withdrawn(rule, why)
 	}
 }
 
@@ -171,30 +160,12 @@ func (l *loop) slowStart(now time.Time) {
 		percent = min(100, (step+1)*100/slowSteps)
 	}
 	for _, r := range l.cfg.Rules {
-		l.scales.scale(reasonSlow, r.Name, uint8(percent))
+		l.weights.scale(reasonSlow, r.Name, uint8(percent))
 	}
 }
 
 // due is when time alone may change something about the application; zero for never.
 func (a *application) due() time.Time { return a.closeBy }
-
-// weigh changes what this node is good for, which the others learn from its next
-// heartbeat.
-func (c *confirmation) weigh(m cluster.Meta) error {
-	b, err := m.Encode()
-	if err != nil {
-		return err
-	}
-	c.do(func(now confirm.Time) confirm.Actions {
-		c.config.Meta = string(b)
-		var a confirm.Actions
-		if a, err = c.node.Weights(now, string(b)); err != nil {
-			return c.node.Tick(now)
-		}
-		return a
-	})
-	return err
-}
 
 // healthStatus fills in checks and services.
 func (l *loop) healthStatus(s *console.Status) {
@@ -205,9 +176,6 @@ func (l *loop) healthStatus(s *console.Status) {
 	}
 	for _, one := range p.Services {
 		s.Services = append(s.Services, console.Service{Name: one.Name, State: one.State, Restarts: one.Restarts, Detail: one.Detail})
-	}
-	for i := range s.Rules {
-		s.Rules[i].Withdrawn = l.withdrawn[s.Rules[i].Name]
 	}
 }
 

@@ -44,8 +44,8 @@ type handed struct {
 	Responders  map[netip.Addr]string
 	Roster      map[string]handedNode
 	Descriptors descriptors
-	Scales      scales             // of the rules' weights
 	Application *handedApplication // services and checks; nil where there are none
+	Weights     handedWeights
 
 	events  []byte // of the log: left encoded until there is time for it
 	resumed bool   // the protocol went on
@@ -180,13 +180,4 @@ func handLife(l life) handedLife {
 		State: l.state, Reason: l.reason, Joined: l.joined, Cut: l.cut, Held: l.held,
 		Comebacks: l.damper.comebacks, DrainEnd: l.drainEnd, Stopping: l.stopping,
 	}
-}
-
-// weightsLeft are what was left of the rules' weights. Of a process that does not
-// go on nothing is known.
-func (h *handed) weightsLeft() scales {
-	if h == nil || h.Scales == nil {
-		return make(scales)
-	}
-	return h.Scales
 }

@@ -49,24 +49,3 @@ func TestBoot(t *testing.T) {
 		}
 	}
 }
-
-func TestScales(t *testing.T) {
-	rule := config.Rule{Name: "web", Weight: 80}
-	s := make(scales)
-	for i, step := range []struct {
-		reason  string
-		percent uint8
-		want    uint8
-	}{{"a", 50, 40}, {"b", 50, 20}, {"health", 0, 0}, {"a", 100, 0}, {"health", 100, 40}, {"b", 1, 1}, {"b", 100, 80}} {
-		s.scale(step.reason, "web", step.percent)
-		if got := s.of(rule); got != step.want {
-			t.Errorf("step %d, %s %d %%: %d, want %d", i+1, step.reason, step.percent, got, step.want)
-		}
-	}
-	if len(s) != 0 {
-		t.Errorf("left over: %v", s)
-	}
-	if got := s.of(config.Rule{Name: "web"}); got != 0 {
-		t.Errorf("a weight of 0 is %d", got)
-	}
-}

@@ -31,8 +31,8 @@ func (l *loop) supervise() (end func()) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); l.app.supervisor.Run(ctx) }()
 	if h := l.handed; h != nil && h.resumed && h.Application != nil {
-		l.app.supervisor.Adopt(h.Application.Supervisor)
-		l.app.wanted = h.Application.Wanted && h.Application.Supervisor.Ready
+		ready := l.app.supervisor.Adopt(h.Application.Supervisor)
+		l.app.wanted = h.Application.Wanted && ready
 		maps.Copy(l.withdrawn, h.Application.Withdrawn)
 	}
 	return func() { cancel(); <-ended }

@@ -42,6 +42,18 @@ func (f *fakeFarm) Suspend(_ context.Context, suspend bool) error {
 	return nil
 }
 
+func (f *fakeFarm) Reload(_ context.Context, check bool, begun func(console.Reload)) error {
+	begun(console.Reload{Action: console.ReloadWeights, Changes: []string{"rules.web.weight: 50, was 100"}})
+	return nil
+}
+
+func (f *fakeFarm) Weigh(_ context.Context, rule string, weight *uint8) error {
+	if rule != "web" {
+		return &console.Error{Code: console.CodeNotFound, Message: "there is no rule", Cure: "name one of: web"}
+	}
+	return nil
+}
+
 func (f *fakeFarm) Drain(context.Context, time.Duration) error {
 	f.state = console.Draining
 	return nil

@@ -204,8 +204,14 @@ func (s *Supervisor) HandOver() (h Handed) {
 	return h
 }
 
-// Adopt goes on from where another process was: its services run.
-func (s *Supervisor) Adopt(h Handed) {
+// Adopt goes on from where another process was: its services run. It says whether
+// the node is ready; it is not if it was not, or if there are services that the
+// other did not have.
+func (s *Supervisor) Adopt(h Handed) bool {
+	for _, r := range s.services {
+		_, had := h.Failures[r.config.Name]
+		h.Ready = h.Ready && had
+	}
 	s.do(func(now time.Time) {
 		if h.Suspended {
 			s.carryOut(now, s.life.Suspend(now, true))
@@ -220,6 +226,7 @@ func (s *Supervisor) Adopt(h Handed) {
 		}
 		s.carryOut(now, s.life.Adopt(now, h.Latched))
 	})
+	return h.Ready
 }
 
 // do has f done on the supervisor's goroutine, and waits for it.

@@ -75,10 +75,10 @@ type FlowReset struct {
 }
 
 // WatchHandshakes starts to watch the host's connections to those addresses, VIP()
-// if there are none. The caller closes it; Close of the lab does too.
+// and VIP6() if there are none. The caller closes it; Close of the lab does too.
 func (h *Host) WatchHandshakes(vips ...netip.Addr) (*Handshakes, error) {
 	if len(vips) == 0 {
-		vips = []netip.Addr{VIP()}
+		vips = []netip.Addr{VIP(), VIP6()}
 	}
 	filter, err := handshakeFilter(vips)
 	if err != nil {

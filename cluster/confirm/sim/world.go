@@ -28,6 +28,8 @@ type Options struct {
 	// Mixed gives every other node the timings of profile lan, as in the middle of
 	// a rolling change of profile.
 	Mixed bool
+	// Single has one node serve all buckets, instead of each a part of them.
+	Single bool
 	// Faults are the kinds of faults that happen.
 	Faults Faults
 	// Every is the mean time between two faults.
@@ -140,6 +142,9 @@ func Run(seed uint64, o Options) Report {
 
 func newWorld(seed uint64, o Options) *world {
 	w := &world{o: o, rng: rand.New(rand.NewPCG(seed, 0x7468726573686572)), report: Report{Seed: seed}, shares: shares.New()}
+	if o.Single {
+		w.shares = shares.NewSingle()
+	}
 	w.now = int64(time.Second)
 	w.cut = square[bool](o.Nodes)
 	w.links = square[link](o.Nodes)
