@@ -29,6 +29,7 @@ func port(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 func goodConfig() *Config {
 	return &Config{
 		Node:      "web1",
+		Life:      Life{Boot: BootOn, Rejoin: RejoinAuto, StopDrain: 10 * time.Second, ResetOnStop: true},
 		Interface: "eth0",
 		VIPs:      []VIP{{addr("192.0.2.100"), Flood, MAC{0x5a, 0xfe, 192, 0, 2, 100}}},
 		Rules: []Rule{

@@ -49,18 +49,21 @@ func TestOverrideProcessEnvironment(t *testing.T) {
 // Every key can be set from outside, whether or not the file has its mapping.
 func TestOverrideEveryKey(t *testing.T) {
 	values := map[string]string{
-		"node.name": "n9", "interface": "eth9", "default": "deny",
+		"node.name": "n9", "node.boot": "as-before", "node.boot_delay": "1s", "node.rejoin": "manual",
+		"node.slow_start": "1m", "node.stop_drain": "0s", "node.reset_on_stop": "false", "interface": "eth9", "default": "deny",
 		"cluster.bind": "192.0.2.19:8000", "cluster.join": "192.0.2.12, 192.0.2.13:8000",
 		"cluster.key_file": keyFileIn(t, t.TempDir()), "cluster.insecure": "false",
 		"cluster.profile": "lan", "cluster.partition": "majority", "cluster.join_timeout": "1m",
 		"datapath.offload": "none", "datapath.xdp": "native", "datapath.queues": "2", "datapath.pin": "false",
-		"api.listen": "unix:///run/9.sock", "run_dir": "/run/9", "state_dir": "/var/lib/9",
+		"health_listen": "127.0.0.1:9010", "api.listen": "unix:///run/9.sock", "run_dir": "/run/9", "state_dir": "/var/lib/9",
 	}
 	want := goodConfig()
 	want.Node, want.Interface = "n9", "eth9"
+	want.Life = Life{Boot: BootAsBefore, BootDelay: time.Second, Rejoin: RejoinManual, SlowStart: time.Minute}
 	want.Cluster = Cluster{port("192.0.2.19:8000"), []netip.AddrPort{port("192.0.2.12:7946"), port("192.0.2.13:8000")},
 		testKeys(), false, LAN, Majority, time.Minute}
 	want.Datapath = Datapath{OffloadNone, XDPNative, 2, false}
+	want.HealthListen = port("127.0.0.1:9010")
 	want.API.Socket, want.RunDir, want.StateDir = "/run/9.sock", "/run/9", "/var/lib/9"
 
 	env := []string{}

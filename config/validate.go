@@ -23,6 +23,7 @@ const maxSocketPath = 107
 func (p *problems) validate(raw rawConfig) *Config {
 	c := &Config{
 		Node:      p.nodeName(raw.Node.Name),
+		Life:      p.life(raw.Node),
 		Interface: p.interfaceName(raw.Interface),
 		VIPs:      p.vips(raw.VIPs),
 		Default:   readEnum(p, defaults, "default", raw.Default),
@@ -37,6 +38,10 @@ func (p *problems) validate(raw rawConfig) *Config {
 	}
 	c.Rules = p.rules(raw.Rules, c.VIPs)
 	c.Cluster = p.cluster(raw.Cluster, c.VIPs)
+	c.Services = p.services(raw.Services, c.Rules)
+	c.Checks = p.checks(raw.Checks, c)
+	c.Notify = p.notify(raw.Notify)
+	c.HealthListen = p.healthListen("health_listen", raw.Health)
 	c.API.Socket = p.socket(raw.API.Listen, c.RunDir)
 	return c
 }

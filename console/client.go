@@ -116,8 +116,27 @@ func (c *Client) Follow(ctx context.Context, since uint64, each func(Event) erro
 // Start brings the node up, and waits until the daemon says that it is done.
 func (c *Client) Start(ctx context.Context) error { return c.tell(ctx, "/v1/node/start", nil) }
 
-// Stop takes the node out, and waits until the daemon says that it is done.
-func (c *Client) Stop(ctx context.Context) error { return c.tell(ctx, "/v1/node/stop", nil) }
+// Stop takes the node out, and waits until the daemon says that nothing new is let
+// in. force waits for no connection, and asks no service.
+func (c *Client) Stop(ctx context.Context, force bool) error {
+	q := url.Values{}
+	if force {
+		q.Set("force", "1")
+	}
+	return c.tell(ctx, "/v1/node/stop", q)
+}
+
+// Cordon drains the node and has it stay out over boots; Uncordon brings it back.
+func (c *Client) Cordon(ctx context.Context) error   { return c.tell(ctx, "/v1/node/cordon", nil) }
+func (c *Client) Uncordon(ctx context.Context) error { return c.tell(ctx, "/v1/node/uncordon", nil) }
+
+// Suspend has the node's checks not count, Resume has them count again.
+func (c *Client) Suspend(ctx context.Context) error { return c.tell(ctx, "/v1/node/suspend", nil) }
+func (c *Client) Resume(ctx context.Context) error  { return c.tell(ctx, "/v1/node/resume", nil) }
+
+// Reset forgets the failures of services and checks, and starts a node that has
+// stopped because of them.
+func (c *Client) Reset(ctx context.Context) error { return c.tell(ctx, "/v1/node/reset", nil) }
 
 // Drain has the node let no new flow in, and waits until the daemon says that it
 // does. The node stops when its last flow has ended or, if the deadline is not 0,

@@ -47,6 +47,19 @@ func (s *Server) change(act func(context.Context) error) endpoint {
 	}
 }
 
+// stop answers POST /v1/node/stop.
+func (s *Server) stop(w http.ResponseWriter, r *http.Request) error {
+	q, err := parameters(r, "force")
+	if err != nil {
+		return err
+	}
+	force, err := q.flag("force")
+	if err != nil {
+		return err
+	}
+	return carryOut(w, r, func(ctx context.Context) error { return s.farm.Stop(ctx, force) })
+}
+
 // drain answers POST /v1/node/drain.
 func (s *Server) drain(w http.ResponseWriter, r *http.Request) error {
 	q, err := parameters(r, "deadline_ms")

@@ -34,7 +34,17 @@ func (f *fakeFarm) Status() Status { return f.status }
 
 func (f *fakeFarm) Start(ctx context.Context) error { return f.change(ctx, "start") }
 
-func (f *fakeFarm) Stop(ctx context.Context) error { return f.change(ctx, "stop") }
+func (f *fakeFarm) Stop(ctx context.Context, force bool) error {
+	return f.change(ctx, map[bool]string{false: "stop", true: "stop by force"}[force])
+}
+
+func (f *fakeFarm) Cordon(ctx context.Context) error   { return f.change(ctx, "cordon") }
+func (f *fakeFarm) Uncordon(ctx context.Context) error { return f.change(ctx, "uncordon") }
+func (f *fakeFarm) Reset(ctx context.Context) error    { return f.change(ctx, "reset") }
+
+func (f *fakeFarm) Suspend(ctx context.Context, suspend bool) error {
+	return f.change(ctx, map[bool]string{true: "suspend", false: "resume"}[suspend])
+}
 
 func (f *fakeFarm) Drain(ctx context.Context, deadline time.Duration) error {
 	return f.change(ctx, "drain "+deadline.String())

@@ -34,7 +34,17 @@ type Farm interface {
 	// nothing left to do. The context bounds only how long the caller waits: a
 	// change that has begun goes on when the caller leaves.
 	Start(ctx context.Context) error
-	Stop(ctx context.Context) error
+	// Stop lets connections end for a while where services are to be stopped; force
+	// neither waits nor asks these.
+	Stop(ctx context.Context, force bool) error
+	// Cordon drains the node and has it stay out over boots, Uncordon brings it back.
+	Cordon(ctx context.Context) error
+	Uncordon(ctx context.Context) error
+	// Suspend has checks not count, or count again.
+	Suspend(ctx context.Context, suspend bool) error
+	// Reset forgets the failures of services and checks, and starts a node that has
+	// stopped because of them.
+	Reset(ctx context.Context) error
 	// Drain has the node let no new flow in, and stop when its last flow has
 	// ended or, if the deadline is not 0, after so long.
 	Drain(ctx context.Context, deadline time.Duration) error

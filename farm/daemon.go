@@ -263,9 +263,15 @@ func (p *parts) serve(ctx context.Context, l *loop) error {
 	go func() { defer close(answering); p.report(p.responder.Serve(ctx)) }()
 	go func() { p.report(api.Serve(p.listener)) }()
 
+	defer l.supervise()()
+	defer l.serveHealth()()
+	defer p.events.notifying(p.cfg)()
 	err := l.run(ctx)
 	if err != nil || !p.self.HandOver {
 		l.leave()
+	}
+	if err == nil && !p.self.HandOver {
+		l.stopServices()
 	}
 	cancel()
 	<-answering
