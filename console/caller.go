@@ -31,6 +31,14 @@ type caller struct {
 	remote bool
 }
 
+// who is the caller's name, for the audit log.
+func (c caller) who() string {
+	if c.peer != "" {
+		return c.Name // with the role that the other node knows
+	}
+	return c.Identity.String()
+}
+
 // The keys of values in a request's context.
 type (
 	callerKey struct{}

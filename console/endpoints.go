@@ -66,7 +66,7 @@ func (s *Server) carryOut(w http.ResponseWriter, r *http.Request, action string,
 		return err
 	}
 	err := act(r.Context())
-	s.audit(r, callerOf(r).Identity.String(), action, "", err)
+	s.audit(r, callerOf(r).who(), action, "", err)
 	if err != nil {
 		return err
 	}

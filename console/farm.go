@@ -226,7 +226,7 @@ func (s *Server) changeAll(w http.ResponseWriter, r *http.Request, nodes []Node,
 // changeOne makes a change here or has another node make it. ready is called when
 // this process is about to be replaced.
 func (s *Server) changeOne(r *http.Request, n Node, action string, deadline time.Duration, ready func()) (err error) {
-	who := callerOf(r).Identity.String()
+	who := callerOf(r).who()
 	defer func() { s.audit(r, who, action, n.Name, err) }()
 	ctx := r.Context()
 	if n.Name == s.farm.Status().Node {
@@ -295,7 +295,7 @@ func (s *Server) at(e endpoint) endpoint {
 
 // relay passes another node's answer on.
 func (s *Server) relay(w http.ResponseWriter, r *http.Request, n Node, q map[string][]string) error {
-	c, err := s.peers.client(n, callerOf(r).Identity.String())
+	c, err := s.peers.client(n, callerOf(r).who())
 	if err != nil {
 		return err
 	}

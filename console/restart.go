@@ -33,7 +33,7 @@ func (s *Server) restart(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answered := false
-	who := callerOf(r).Identity.String()
+	who := callerOf(r).who()
 	err = s.farm.Restart(r.Context(), func() {
 		answered = true
 		s.audit(r, who, actionRestart, "", nil)

@@ -30,7 +30,8 @@ func newRoot() *cobra.Command {
 			"address: each gets every packet for it and keeps those of its own clients.\n\n" +
 			"See it at work:   thresher demo\n" +
 			"Run a node:       thresher key, thresher check, thresher run\n" +
-			"Look after it:    thresher status, where, events, drain, stop, start, restart",
+			"Look after it:    thresher status, where, events, drain, stop, start, restart\n" +
+			"Let people in:    thresher user, token, fingerprint",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -48,6 +49,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newRun(), newCheck(), newClean(), newKey(),
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newWhere(api), newEvents(api),
+		newUser(), newToken(), newFingerprint(api),
 		newDemo(), newBench(), newVersion(),
 	)
 	return root
