@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +32,9 @@ func TestMain(m *testing.M) {
 	lab.BeEchoProcess()
 	leftout.Exit(programtest.Run(m, &binary))
 }
+
+// patience is how long the browser may take, with pictures and on a busy machine.
+const patience = 170 * time.Second
 
 const password = "correct horse"
 
@@ -58,6 +63,9 @@ func TestConsoleInABrowser(t *testing.T) {
 	}))
 	f.StartAll()
 	f.StartEcho(f.Nodes...)
+	traffic, quiet := context.WithCancel(f.Ctx)
+	sent := make(chan error, 1)
+	go func() { sent <- send(traffic, f) }()
 	p := plan{Browser: browser, Profile: t.TempDir(), Password: password, Shots: *shots, Client: "192.0.2.77"}
 	for _, n := range f.Nodes {
 		p.Nodes, p.URLs = append(p.Nodes, n.Name), append(p.URLs, n.ConsoleURL())
@@ -83,14 +91,28 @@ func TestConsoleInABrowser(t *testing.T) {
 	f.Must(err)
 	select {
 	case <-process.Done():
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		f.Must(process.Kill())
-		t.Error("the browser is not done within 2 minutes")
+		t.Error("the browser is not done in time")
 	}
 	in.Close()
 	<-asked
+	quiet()
+	if err := <-sent; !errors.Is(err, context.Canceled) {
+		t.Errorf("the traffic ended: %v", err)
+	}
 	if err := process.Wait(); err != nil {
 		t.Errorf("%v:\n%s", err, process.Tail(4000))
+	}
+}
+
+// send keeps something on the wire for the charts to show.
+func send(ctx context.Context, f *farmtest.Farm) error {
+	for {
+		s := lab.SYNs{To: netip.AddrPortFrom(lab.VIP(), 80), MAC: farmtest.VMAC(), From: lab.SYNSources(2000), Rate: 400}
+		if _, err := f.Client.SendSYNs(ctx, s); err != nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ const shares = (want) => page.waitForFunction((want) => Object.entries(want).eve
 const state = (node, text) => page.locator(`.node[data-key="${node}"] .state`, { hasText: new RegExp(`^${text}$`) }).waitFor();
 
 async function press(action, node) {
-  await page.getByRole('button', { name: `${action} ${node}` }).click();
+  await page.getByRole('button', { name: `${action} ${node}`, exact: true }).click();
   const dialog = page.getByRole('dialog');
   const text = await dialog.innerText();
   await dialog.getByRole('button', { name: action, exact: true }).click();
@@ -112,7 +112,7 @@ async function steps() {
   await timed(`${second} started and seen`, () => shares({ [first]: 33.3, [second]: 33.3, [third]: 33.3 }));
 
   // The keyboard alone opens and leaves the question.
-  await page.getByRole('button', { name: `Stop ${third}` }).focus();
+  await page.getByRole('button', { name: `Stop ${third}`, exact: true }).focus();
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
   await page.keyboard.press('Escape');
@@ -127,7 +127,7 @@ async function steps() {
   await page.getByRole('cell', { name: new RegExp(`control \\(control\\): drain ${second}`) }).first().waitFor();
   await page.getByLabel('Search').fill('nothing has this text');
   await page.getByText('No event matches.').waitFor();
-  await page.getByLabel('Node', { exact: true }).selectOption(second);
+  await page.locator('select[name=node]').selectOption(second);
   await page.getByLabel('Search').fill('by node');
   await page.getByRole('cell', { name: /by node/ }).first().waitFor();
   await page.goto(plan.urls[0] + '/#traffic');

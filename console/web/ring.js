@@ -34,7 +34,7 @@ export class Ring {
     };
     const columns = this.owners.length / rows;
     const outer = size / 2 - 2;
-    const depth = outer * 0.34 / rows;
+    const depth = outer * 0.42 / rows;
     const now = Date.now();
     let moving = false;
     this.owners.forEach((name, i) => {

@@ -51,14 +51,14 @@ export function view(app) {
       choice('node', T.events.node, [...app.state.names].map((n) => [n === app.session.node ? '' : n, n])),
       choice('level', T.events.level, levels.map((l) => [l, T.events.levels[l]])),
       choice('kind', T.events.kind, [['', T.events.all], ...[...new Set(events.map((e) => e.kind))].sort().map((k) => [k, k])]),
-      h('label', { class: 'field grow' }, T.events.search, h('input', { name: 'text', type: 'search', 'data-keep': true })),
+      h('label', { class: 'field grow' }, T.events.search, h('input', { name: 'text', type: 'search', value: filter.text, 'data-keep': true })),
       h('label', { class: 'check' }, h('input', { type: 'checkbox', name: 'follow', checked: following, 'data-keep': true }), T.events.follow),
       h('button', { type: 'button', 'data-action': 'export', 'data-kind': 'json' }, T.events.export, ' JSON'), h('button', { type: 'button', 'data-action': 'export', 'data-kind': 'csv' }, T.events.export, ' CSV')),
     h('p', { class: 'quiet small', role: 'status' }, T.events.count(list.length, events.length)),
     h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': T.pages.events }, h('table', { class: 'events' },
-      h('thead', {}, h('tr', {}, [T.events.time, T.events.level, T.events.kind, T.events.message].map((t) => h('th', { scope: 'col' }, t)))),
+      h('thead', {}, h('tr', {}, [T.events.time, T.events.level, T.events.kind, T.events.message].map((t) => h('th', { scope: 'col', class: t === T.events.kind ? 'kind' : null }, t)))),
       h('tbody', {}, list.slice(-shown).reverse().map((e) => h('tr', { 'data-key': String(e.seq), class: 'is-' + e.level },
-        h('td', { class: 'mono nowrap' }, h('time', { datetime: e.time, title: e.time }, clock(e.time))), h('td', {}, h('span', { class: 'level is-' + e.level }, e.level)), h('td', { class: 'mono' }, e.kind), h('td', {}, e.message)))))),
+        h('td', { class: 'mono nowrap' }, h('time', { datetime: e.time, title: e.time }, clock(e.time))), h('td', {}, h('span', { class: 'level is-' + e.level }, e.level)), h('td', { class: 'mono kind' }, e.kind), h('td', {}, e.message)))))),
     list.length ? null : h('p', { class: 'quiet' }, T.events.empty)));
 }
 
