@@ -29,7 +29,7 @@ func TestAnyNodeSteersTheFarm(t *testing.T) {
 		}
 		return len(s.Nodes) == 3
 	})
-	if out := f.Thresher(n[0], "status", "--farm"); !strings.Contains(out, "3 nodes: 3 up   they agree on one view") {
+	if out := f.Thresher(n[0], "status", "--farm"); !strings.Contains(out, "3 nodes: 3 up  they agree on one view") {
 		t.Errorf("status --farm:\n%s", out)
 	}
 	if out := f.Thresher(n[1], "status", "--node", n[2].Name); !strings.HasPrefix(out, n[2].Name+" is up") {
