@@ -2,12 +2,14 @@ package arp
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"thresher/config"
 )
 
-// Binding says which Ethernet address answers for an IPv4 address.
+// Binding says which Ethernet address answers for an address.
 type Binding struct {
 	// Address is the VIP. An IPv4 address inside IPv6 is taken as IPv4.
 	Address netip.Addr
@@ -26,16 +28,16 @@ type table struct {
 
 // newTable checks the bindings and copies them. An address may stand in both
 // lists; answer's are watched without being listed again.
-func newTable(answer, watch []Binding) (*table, error) {
+func newTable(answer, watch []Binding, takes func(netip.Addr) bool) (*table, error) {
 	t := &table{answer: map[netip.Addr]config.MAC{}, watch: map[netip.Addr]config.MAC{}}
 	for _, b := range answer {
-		if err := put(t.answer, b); err != nil {
+		if err := put(t.answer, b, takes); err != nil {
 			return nil, err
 		}
 	}
 	for _, list := range [][]Binding{answer, watch} {
 		for _, b := range list {
-			if err := put(t.watch, b); err != nil {
+			if err := put(t.watch, b, takes); err != nil {
 				return nil, err
 			}
 		}
@@ -43,20 +45,25 @@ func newTable(answer, watch []Binding) (*table, error) {
 	return t, nil
 }
 
-func put(m map[netip.Addr]config.MAC, b Binding) error {
+func put(m map[netip.Addr]config.MAC, b Binding, takes func(netip.Addr) bool) error {
 	// mdlayher/arp takes a 4-in-6 address for an IPv6 one.
 	addr := b.Address.Unmap()
-	if !addr.Is4() {
-		return fmt.Errorf("arp binding of %v: not an IPv4 address", b.Address)
+	if !takes(addr) {
+		return fmt.Errorf("binding of %v: not an address of the responder's family", b.Address)
 	}
 	if b.MAC == (config.MAC{}) {
-		return fmt.Errorf("arp binding of %v: no ethernet address", addr)
+		return fmt.Errorf("binding of %v: no ethernet address", addr)
 	}
 	if old, ok := m[addr]; ok && old != b.MAC {
-		return fmt.Errorf("arp binding of %v: both %v and %v", addr, old, b.MAC)
+		return fmt.Errorf("binding of %v: both %v and %v", addr, old, b.MAC)
 	}
 	m[addr] = b.MAC
 	return nil
+}
+
+// watches lists the addresses that are watched, in order.
+func (t *table) watches() []netip.Addr {
+	return slices.SortedFunc(maps.Keys(t.watch), netip.Addr.Compare)
 }
 
 // answers lists the bindings that this node answers for.

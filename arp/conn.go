@@ -22,13 +22,13 @@ type maskedConn struct {
 	source config.MAC
 }
 
-// socketError marks an error of the socket itself. The client's Read returns
+// socketError marks an error of the socket itself. The ARP client's Read returns
 // parse errors too, which anybody on the segment can cause; only this type ends
 // or slows down the reading.
 type socketError struct{ err error }
 
 // Error says what the socket reported.
-func (e *socketError) Error() string { return "arp socket: " + e.err.Error() }
+func (e *socketError) Error() string { return "packet socket: " + e.err.Error() }
 
 // Unwrap gives the socket's own error.
 func (e *socketError) Unwrap() error { return e.err }
@@ -45,7 +45,7 @@ func (c *maskedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 // WriteTo sends a copy of the frame with the card's address as its source.
 func (c *maskedConn) WriteTo(frame []byte, to net.Addr) (int, error) {
 	if len(frame) < etherHeaderLen {
-		return 0, fmt.Errorf("arp frame of %d bytes has no whole ethernet header", len(frame))
+		return 0, fmt.Errorf("frame of %d bytes has no whole ethernet header", len(frame))
 	}
 	masked := slices.Clone(frame)
 	copy(masked[sourceOffset:typeOffset], c.source[:])

@@ -10,13 +10,15 @@ type Counters struct {
 	// Announcements counts bindings announced, AnnounceErrors those that the
 	// socket refused.
 	Announcements, AnnounceErrors uint64
+	// Defences counts the announcements that answered a foreign claim.
+	Defences uint64
 	// ReadErrors counts passing errors of the socket, such as a link gone down.
 	ReadErrors uint64
 }
 
 type counters struct {
-	frames                                    [numReasons]atomic.Uint64
-	announcements, announceErrors, readErrors atomic.Uint64
+	frames                                              [numReasons]atomic.Uint64
+	announcements, announceErrors, readErrors, defences atomic.Uint64
 }
 
 // Counters returns the counts so far. They are read one by one: a frame that
@@ -27,6 +29,7 @@ func (r *Responder) Counters() Counters {
 		Announcements:  r.counts.announcements.Load(),
 		AnnounceErrors: r.counts.announceErrors.Load(),
 		ReadErrors:     r.counts.readErrors.Load(),
+		Defences:       r.counts.defences.Load(),
 	}
 	for reason := range numReasons {
 		c.Frames[reason] = r.counts.frames[reason].Load()

@@ -155,9 +155,9 @@ func responderOn(t testing.TB, conn net.PacketConn, o Options) *Responder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := newResponder(lo, nicMAC, conn, o)
+	w, err := newARPWire(lo, nicMAC, conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return newResponder(w, nicMAC, o)
 }

@@ -1,13 +1,9 @@
 package arp
 
 import (
-	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
-
-	"github.com/mdlayher/arp"
-	"github.com/mdlayher/ethernet"
 
 	"thresher/config"
 )
@@ -20,10 +16,11 @@ const (
 	answersBurst     = 200
 )
 
-// Responder answers ARP requests for the VIPs of one interface.
+// Responder answers ARP requests or neighbour solicitations for the VIPs of one
+// interface and one address family.
 type Responder struct {
-	client *arp.Client
-	nic    config.MAC
+	wire wire
+	nic  config.MAC
 	// gone tells whether the interface has been deleted.
 	gone func() bool
 
@@ -40,14 +37,10 @@ type Responder struct {
 	closed atomic.Bool
 }
 
-// newResponder is Open for any packet connection.
-func newResponder(ifi *net.Interface, nic config.MAC, conn net.PacketConn, o Options) (*Responder, error) {
-	client, err := arp.New(ifi, &maskedConn{PacketConn: conn, source: nic})
-	if err != nil {
-		return nil, err
-	}
+// newResponder is Open for any wire.
+func newResponder(w wire, nic config.MAC, o Options) *Responder {
 	r := &Responder{
-		client:    client,
+		wire:      w,
 		nic:       nic,
 		gone:      func() bool { return false },
 		limit:     newTokenBucket(answersPerSecond, answersBurst),
@@ -55,7 +48,7 @@ func newResponder(ifi *net.Interface, nic config.MAC, conn net.PacketConn, o Opt
 	}
 	r.announcer = NewAnnouncer(r.Announce)
 	r.table.Store(&table{})
-	return r, nil
+	return r
 }
 
 // SetBindings replaces, at one stroke, what this node answers for and what it
@@ -63,8 +56,11 @@ func newResponder(ifi *net.Interface, nic config.MAC, conn net.PacketConn, o Opt
 // those of the whole farm (answer's are watched in any case). New ones in answer
 // are announced. An error says which binding is wrong, and changes nothing.
 func (r *Responder) SetBindings(answer, watch []Binding) error {
-	t, err := newTable(answer, watch)
+	t, err := newTable(answer, watch, r.wire.takes)
 	if err != nil {
+		return err
+	}
+	if err := r.wire.attend(t.watches(), false); err != nil {
 		return err
 	}
 	r.table.Store(t)
@@ -72,36 +68,43 @@ func (r *Responder) SetBindings(answer, watch []Binding) error {
 	return nil
 }
 
-// Reannounce begins the announcements anew, as is right after a link came back.
-func (r *Responder) Reannounce() { r.announcer.Restart() }
+// Reannounce begins the announcements anew, as is right after a link came back,
+// and says to the switches again which groups the interface is in.
+func (r *Responder) Reannounce() error {
+	err := r.wire.attend(r.table.Load().watches(), true)
+	r.announcer.Restart()
+	return err
+}
 
 // Close closes the socket and makes Serve return. Announce fails from then on.
 func (r *Responder) Close() error {
 	r.closed.Store(true)
-	return r.client.Close()
+	return r.wire.Close()
 }
 
-// handle is the receive step: it acts on one frame and says what became of it.
-func (r *Responder) handle(p *arp.Packet, f *ethernet.Frame, now time.Time) Reason {
+// handle is the receive step: it acts on one message and says what became of it.
+func (r *Responder) handle(m message, now time.Time) Reason {
 	t := r.table.Load()
-	reason := t.judge(p, f, r.nic)
+	reason := t.judge(m, r.nic)
 	switch reason {
 	case Conflict:
-		r.conflicts.seen(p.SenderIP, macOf(p.SenderHardwareAddr), now)
+		if r.conflicts.seen(m.sender, m.senderMAC, now) {
+			r.defend(t, m)
+		}
 	case Answered, ProbeDefended:
-		if why, ok := r.reply(p, t.answer[p.TargetIP], now); !ok {
+		if why, ok := r.reply(m, t.answer[m.target], now); !ok {
 			return why
 		}
 	}
 	return reason
 }
 
-// reply sends the answer, unicast to the sender of the request.
-func (r *Responder) reply(req *arp.Packet, vmac config.MAC, now time.Time) (Reason, bool) {
+// reply sends the answer.
+func (r *Responder) reply(m message, vmac config.MAC, now time.Time) (Reason, bool) {
 	if !r.limit.take(now) {
 		return RateLimited, false
 	}
-	if err := r.client.Reply(req, vmac.HardwareAddr(), req.TargetIP); err != nil {
+	if err := r.wire.reply(m, vmac); err != nil {
 		return SendFailed, false
 	}
 	return 0, true

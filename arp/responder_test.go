@@ -1,6 +1,7 @@
 package arp
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -24,7 +25,17 @@ func step(t testing.TB, r *Responder, b []byte, now time.Time) Reason {
 	if err := p.UnmarshalBinary(f.Payload); err != nil {
 		return Malformed
 	}
-	return r.handle(p, f, now)
+	m, err := arpMessage(p, f, nicMAC)
+	return outcome(r, m, err, now)
+}
+
+// outcome is what becomes of what was read.
+func outcome(r *Responder, m message, err error, now time.Time) Reason {
+	var refused refusal
+	if errors.As(err, &refused) {
+		return Reason(refused)
+	}
+	return r.handle(m, now)
 }
 
 // answerTo is the reply that a client must see.
@@ -82,12 +93,17 @@ func TestWhatBecomesOfAFrame(t *testing.T) {
 				t.Errorf("reason = %v, want %v", got, tc.reason)
 			}
 			var got *seen
+			replies := 0
 			for _, b := range wire.sent() {
 				s := parse(t, b)
+				if s.EthDst == broadcast.String() && tc.reason == Conflict {
+					continue // the defence
+				}
 				got = &s
+				replies++
 			}
-			if diff := cmp.Diff(tc.reply, got); diff != "" || len(wire.sent()) > 1 {
-				t.Errorf("%d replies; (-want +got):\n%s", len(wire.sent()), diff)
+			if diff := cmp.Diff(tc.reply, got); diff != "" || replies > 1 {
+				t.Errorf("%d replies; (-want +got):\n%s", replies, diff)
 			}
 		})
 	}
@@ -146,6 +162,34 @@ func TestConflictsAreReportedOncePerVIPAndInterval(t *testing.T) {
 	want := []claim{{vip, foreignMAC}, {vip, foreignMAC}, {otherVIP, clientMAC}}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)
+	}
+}
+
+// The node that answers for a VIP says so when another machine claims it, at most
+// once in 10 s however often that one does; the other nodes only report it.
+func TestTheResponderDefendsItsVIPs(t *testing.T) {
+	wire := newFakeConn()
+	r := responderOn(t, wire, Options{})
+	bind(t, r)
+	claim := arpFrame(request(foreignMAC, vip, vip))
+	for _, at := range []int64{0, 1, 9, 10, 19} {
+		step(t, r, claim, time.Unix(at, 0))
+	}
+	step(t, r, arpFrame(request(foreignMAC, otherVIP, otherVIP)), time.Unix(30, 0)) // another node's
+	var got []seen
+	for _, b := range wire.sent() {
+		got = append(got, parse(t, b))
+	}
+	if len(got) != 4 || r.Counters().Defences != 2 {
+		t.Fatalf("%d frames in %d defences, want 2 of both forms: %+v", len(got), r.Counters().Defences, got)
+	}
+	for _, s := range got {
+		if s.SenderIP != vip.String() || s.SenderMAC != vmac.String() || s.EthSrc != nicMAC.String() || s.EthDst != broadcast.String() {
+			t.Errorf("defence = %+v", s)
+		}
+	}
+	if got := step(t, r, arpFrame(request(clientMAC, clientIP, vip)), time.Unix(31, 0)); got != Answered {
+		t.Errorf("after the conflict: %v, want the VIP served on", got)
 	}
 }
 

@@ -35,7 +35,7 @@ func (r *Responder) Serve(ctx context.Context) error {
 	announcing.Go(func() { r.announcer.Run(ctx) })
 	defer announcing.Wait()
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = r.client.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = r.wire.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for wait := firstWait; ; {
 		switch err := r.receive(ctx); {
@@ -44,7 +44,7 @@ func (r *Responder) Serve(ctx context.Context) error {
 		case err == nil:
 			wait = firstWait
 		case !isPassing(err):
-			return fmt.Errorf("receive arp: %w", err)
+			return fmt.Errorf("receive neighbours' questions: %w", err)
 		default:
 			r.passing(err)
 			pause(ctx, wait)
@@ -56,7 +56,7 @@ func (r *Responder) Serve(ctx context.Context) error {
 // receive takes one frame, or finds the segment quiet. Its error is the
 // socket's: what a frame holds is never one.
 func (r *Responder) receive(ctx context.Context) error {
-	if err := r.client.SetReadDeadline(time.Now().Add(lookAround)); err != nil {
+	if err := r.wire.SetReadDeadline(time.Now().Add(lookAround)); err != nil {
 		return &socketError{err}
 	}
 	if ctx.Err() != nil {
@@ -64,14 +64,14 @@ func (r *Responder) receive(ctx context.Context) error {
 		// overwritten the one that was to end the read.
 		return nil
 	}
-	p, f, err := r.client.Read()
-	var own *socketError
+	m, err := r.wire.read()
+	var refused refusal
 	switch {
 	case err == nil:
-		r.counts.frames[r.handle(p, f, time.Now())].Add(1)
+		r.counts.frames[r.handle(m, time.Now())].Add(1)
 		return nil
-	case !errors.As(err, &own):
-		r.counts.frames[Malformed].Add(1)
+	case errors.As(err, &refused):
+		r.counts.frames[Reason(refused)].Add(1)
 		return nil
 	case r.gone():
 		return ErrGone
@@ -86,7 +86,8 @@ func (r *Responder) receive(ctx context.Context) error {
 func (r *Responder) passing(err error) {
 	r.counts.readErrors.Add(1)
 	if errors.Is(err, unix.ENETDOWN) {
-		r.Reannounce()
+		// Who watches the link says so too when it is back; this is for who does not.
+		r.announcer.Restart()
 	}
 }
 

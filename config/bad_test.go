@@ -38,7 +38,7 @@ func TestBadTogether(t *testing.T) {
 		"name: web1", "name: web 1", "{address: 192.0.2.100}", "{address: www}",
 		"[80, 443]", "[80, 0], weigth: 5, vip: 192.0.2.9", "udp", "tpc", "bind: 192.0.2.11", "bnid: 192.0.2.11"},
 		"1: node.name: \"web 1\" has other characters than a name may have: use letters, digits, dots, dashes and underscores, beginning with a letter or digit\n" +
-			"4: vips[0].address: \"www\" is no IP address: write it as in 192.0.2.100, without prefix length and port\n" +
+			"4: vips[0].address: \"www\" is no IP address: write it as in 192.0.2.100 or 2001:db8::100, without prefix length and port\n" +
 			"6: rules[0].ports[1]: port 0 is out of range: use 1 to 65535\n" +
 			"6: rules[0].weigth: unknown key `weigth`: did you mean `weight`?\n" +
 			"7: rules[1].protocol: \"tpc\" is no protocol: use tcp or udp\n" +

@@ -41,31 +41,50 @@ func (p *problems) vip(path string, raw rawVIP) VIP {
 	return vip
 }
 
-// vipAddress reads an IPv4 address that a client can send to.
+// vipAddress reads an address that a client can send to.
 func (p *problems) vipAddress(path, text string) (netip.Addr, bool) {
 	if text == "" {
 		p.addMissing(path, "give the shared address, such as 192.0.2.100")
 		return netip.Addr{}, false
 	}
 	addr, err := netip.ParseAddr(text)
-	switch {
-	case err != nil:
-		p.add(path, fmt.Sprintf("%q is no IP address", text), "write it as in 192.0.2.100, without prefix length and port")
-	case !addr.Is4():
-		p.add(path, fmt.Sprintf("%v is an IPv6 address, and VIPs are IPv4 so far", addr), "give an IPv4 address")
-	case !isHost(addr):
-		p.add(path, fmt.Sprintf("%v is no address of a host", addr), "use a free unicast address of the interface's network")
-	default:
-		return addr, true
+	if err != nil {
+		p.add(path, fmt.Sprintf("%q is no IP address", text), "write it as in 192.0.2.100 or 2001:db8::100, without prefix length and port")
+		return netip.Addr{}, false
 	}
-	return netip.Addr{}, false
+	if what, cure := noVIP(addr); what != "" {
+		p.add(path, what, cure)
+		return netip.Addr{}, false
+	}
+	return addr, true
 }
 
-// isHost reports whether an IPv4 address can be a host's on a network: not "this
+// noVIP says why an address cannot be a VIP, and what would be one; "" if it can.
+func noVIP(addr netip.Addr) (what, cure string) {
+	switch {
+	case addr.Is4In6():
+		return fmt.Sprintf("%v is an IPv4 address inside an IPv6 one", addr), fmt.Sprintf("write %v", addr.Unmap())
+	case addr.Is6() && addr.IsLinkLocalUnicast():
+		return fmt.Sprintf("%v is a link-local address, which every interface has its own of", addr),
+			"use a free global or unique local address of the interface's network, such as 2001:db8::100"
+	case addr.Is4() && !isHost4(addr), addr.Is6() && !isHost6(addr):
+		return fmt.Sprintf("%v is no address of a host", addr), "use a free unicast address of the interface's network"
+	}
+	return "", ""
+}
+
+// isHost4 reports whether an IPv4 address can be a host's on a network: not "this
 // network", loopback, multicast, reserved or broadcast (RFC 6890, 2.2.2).
-func isHost(addr netip.Addr) bool {
+func isHost4(addr netip.Addr) bool {
 	first := addr.As4()[0]
 	return first != 0 && first != 127 && first < 224
+}
+
+// isHost6 reports whether an IPv6 address can be a host's on a network: not ::,
+// ::1, multicast, or of ::/96, which RFC 4291 (2.5.5.1) has done away with.
+func isHost6(addr netip.Addr) bool {
+	compatible := netip.PrefixFrom(netip.IPv6Unspecified(), 96)
+	return !addr.IsMulticast() && !compatible.Contains(addr)
 }
 
 func (p *problems) vipMAC(path, text string) MAC {

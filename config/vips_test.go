@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"testing"
 )
 
@@ -11,11 +12,33 @@ func TestBadVIPs(t *testing.T) {
 		{"none", []string{"\n  - " + one, " []"}, "3: vips: is empty: give at least one shared address, such as `- address: 192.0.2.100`"},
 		{"no address", []string{one, "{mode: flood}"}, "4: vips[0].address: is missing: give the shared address, such as 192.0.2.100"},
 		{"host name", []string{"192.0.2.100", "www.example.org"},
-			`4: vips[0].address: "www.example.org" is no IP address: write it as in 192.0.2.100, without prefix length and port`},
+			`4: vips[0].address: "www.example.org" is no IP address: write it as in 192.0.2.100 or 2001:db8::100, without prefix length and port`},
 		{"prefix", []string{"192.0.2.100", "192.0.2.100/24"},
-			`4: vips[0].address: "192.0.2.100/24" is no IP address: write it as in 192.0.2.100, without prefix length and port`},
-		{"IPv6", []string{"192.0.2.100", `"2001:db8::1"`},
-			"4: vips[0].address: 2001:db8::1 is an IPv6 address, and VIPs are IPv4 so far: give an IPv4 address"},
+			`4: vips[0].address: "192.0.2.100/24" is no IP address: write it as in 192.0.2.100 or 2001:db8::100, without prefix length and port`},
+		{"IPv6 link-local", []string{"192.0.2.100", `"fe80::1"`},
+			"4: vips[0].address: fe80::1 is a link-local address, which every interface has its own of: " +
+				"use a free global or unique local address of the interface's network, such as 2001:db8::100"},
+		{"IPv6 with a zone", []string{"192.0.2.100", `"fe80::1%eth0"`},
+			"4: vips[0].address: fe80::1%eth0 is a link-local address, which every interface has its own of: " +
+				"use a free global or unique local address of the interface's network, such as 2001:db8::100"},
+		{"IPv6 multicast", []string{"192.0.2.100", `"ff02::1"`},
+			"4: vips[0].address: ff02::1 is no address of a host: use a free unicast address of the interface's network"},
+		{"IPv6 loopback", []string{"192.0.2.100", `"::1"`},
+			"4: vips[0].address: ::1 is no address of a host: use a free unicast address of the interface's network"},
+		{"IPv6 unspecified", []string{"192.0.2.100", `"::"`},
+			"4: vips[0].address: :: is no address of a host: use a free unicast address of the interface's network"},
+		{"IPv4-compatible", []string{"192.0.2.100", `"::c000:264"`},
+			"4: vips[0].address: ::c000:264 is no address of a host: use a free unicast address of the interface's network"},
+		{"IPv4-mapped", []string{"192.0.2.100", `"::ffff:192.0.2.100"`},
+			"4: vips[0].address: ::ffff:192.0.2.100 is an IPv4 address inside an IPv6 one: write 192.0.2.100"},
+		{"IPv6 prefix", []string{"192.0.2.100", `"2001:db8::100/64"`},
+			`4: vips[0].address: "2001:db8::100/64" is no IP address: write it as in 192.0.2.100 or 2001:db8::100, without prefix length and port`},
+		{"IPv6 twice", []string{one, "{address: \"2001:db8::100\"}\n  - {address: \"2001:db8:0::100\"}"},
+			"5: vips[1].address: 2001:db8::100 is already vips[0]: give each VIP once"},
+		{"IPv6 with the same end", []string{one, "{address: \"2001:db8::100\"}\n  - {address: \"2001:db8:1::100\"}"},
+			"5: vips[1].mac: 5a:fe:00:00:01:00 is already the MAC of 2001:db8::100: give each VIP its own"},
+		{"IPv6 with an IPv4 VIP's end", []string{one, one + "\n  - {address: \"2001:db8::c000:264\"}"},
+			"5: vips[1].mac: 5a:fe:c0:00:02:64 is already the MAC of 192.0.2.100: give each VIP its own"},
 		{"multicast", []string{"192.0.2.100", "224.0.0.1"},
 			"4: vips[0].address: 224.0.0.1 is no address of a host: use a free unicast address of the interface's network"},
 		{"loopback", []string{"192.0.2.100", "127.0.0.1"},
@@ -32,4 +55,19 @@ func TestBadVIPs(t *testing.T) {
 		{"mac of another", []string{one, one + "\n  - {address: 192.0.2.101, mac: 5a:fe:c0:00:02:64}"},
 			"5: vips[1].mac: 5a:fe:c0:00:02:64 is already the MAC of 192.0.2.100: give each VIP its own"},
 	})
+}
+
+func TestIPv6VIPs(t *testing.T) {
+	for text, mac := range map[string]string{
+		"2001:db8::100":            "5a:fe:00:00:01:00",
+		"2001:DB8:0:0:0:0:c0a8:38": "5a:fe:c0:a8:00:38",
+		"fd00:198:18::1":           "5a:fe:00:00:00:01",
+		"64:ff9b::192.0.2.33":      "5a:fe:c0:00:02:21",
+	} {
+		p := &problems{}
+		vip := p.vip("vips[0]", rawVIP{Address: text})
+		if len(p.list) != 0 || vip.Address != netip.MustParseAddr(text) || vip.MAC.String() != mac {
+			t.Errorf("%s: %+v, %v; want the address with %s", text, vip, p.list, mac)
+		}
+	}
 }

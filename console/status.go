@@ -1,6 +1,9 @@
 package console
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // NodeState is a phase in a node's life (DESIGN §5).
 type NodeState string
@@ -106,6 +109,17 @@ type VIP struct {
 	// Responder names the node that answers ARP and NDP for the address; empty
 	// if nobody does.
 	Responder string `json:"responder,omitempty"`
+	// Conflict is another machine's claim of the address; nil if there was none of
+	// late.
+	Conflict *Conflict `json:"conflict,omitempty"`
+}
+
+// Conflict is a claim of a VIP by a machine that is not of the farm (RFC 5227).
+type Conflict struct {
+	// MAC is the Ethernet address that claims it.
+	MAC string `json:"mac"`
+	// Seen is when it did so last.
+	Seen time.Time `json:"seen"`
 }
 
 // Check is one health check.

@@ -34,6 +34,11 @@ func headline(s Status) []string {
 		stateLine(s),
 		joinFitting(count(len(s.Nodes), "node", "nodes")+stateCounts(s.Nodes), view, settled),
 	}
+	for _, v := range s.VIPs {
+		if v.Conflict != nil {
+			lines = append(lines, clip(fmt.Sprintf("conflict: %s claims %s; find that machine", v.Conflict.MAC, v.Address), textWidth))
+		}
+	}
 	if c := s.Cluster; c != nil {
 		for _, node := range c.GossipBlocked {
 			lines = append(lines, "gossip is blocked: "+node+"; let UDP and TCP through")

@@ -38,7 +38,8 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.params = confirmParams(p.cfg, p.configured())
+	c.all = p.configured()
+	c.params = confirmParams(p.cfg, c.all)
 	c.lazy = c.params.AllowsLateReading()
 	c.config = confirm.Config{
 		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
@@ -92,12 +93,12 @@ func (c *confirmation) begin(failed func(error)) error {
 	c.publish(nil)
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
+	c.draw(c.self) // while nobody else does
 	go func() { failed(c.run(ctx)) }()
 	go c.compute(ctx)
 	if c.sticky != nil {
 		go c.sticky.serve(ctx)
 	}
-	c.draw(c.self)
 	return nil
 }
 

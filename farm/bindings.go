@@ -10,7 +10,7 @@ import (
 	"thresher/config"
 )
 
-// bindings say who answers ARP for each VIP.
+// bindings say who answers ARP or NDP for each VIP.
 type bindings struct {
 	responders map[netip.Addr]string
 	mine       []arp.Binding // those that this node answers for

@@ -53,6 +53,7 @@ type confirmation struct {
 	params confirm.Params
 	config confirm.Config
 	lazy   bool          // renewals may wait for the receiver's own next heartbeat
+	all    int           // how many nodes the configuration names
 	met    acquaintances // of the peers that may be letting flows in
 
 	// behind is set while the node reads what came while it stood still: what it
@@ -200,7 +201,7 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	}
 	if a.Broadcast != nil {
 		kind := segment.News
-		if c.lazy && !a.News {
+		if c.lazy && !a.News && !c.missesSome() {
 			kind = segment.Renewal
 		}
 		c.send(a.Broadcast, kind)
@@ -241,6 +242,11 @@ func (c *confirmation) follow(now confirm.Time, events []confirm.Event, lease co
 		c.sticky.carryOut(c.sticky.node.State(now, state))
 	}
 }
+
+// missesSome says whether nodes of the configuration are not in the view that this
+// node heads for. They may be behind a cut that ends at any moment, and until they
+// hear of each other both sides serve: then no heartbeat is to wait.
+func (c *confirmation) missesSome() bool { return len(c.node.Target().Members) < c.all }
 
 // giveNotice tells the others what this node lets go of, while it still makes sure
 // of that.

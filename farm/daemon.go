@@ -29,7 +29,8 @@ type parts struct {
 	nic       netlink.Link
 	machine   *machine
 	datapath  *datapath
-	responder *arp.Responder
+	responder *neighbours
+	conflicts conflicts // with other machines, over VIPs
 	cluster   *cluster.Cluster
 	flows     *flows.Table
 	listener  net.Listener // of the API's unix socket
@@ -137,6 +138,7 @@ func (p *parts) takeMachine() (err error) {
 		return err
 	}
 	p.machine.filters = p.handed.filters()
+	p.machine.journal.OnRestore(p.events.restored)
 	if p.handed == nil {
 		p.handed = pickUp(p.cfg, p.log)
 	}
@@ -171,6 +173,7 @@ func (p *parts) inspect() (health.Facts, error) {
 	}
 	errs := []error{sameClock()}
 	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr()))
+	findings = append(findings, facts.Addresses(p.cfg.VIPs)...)
 	for _, f := range append(findings, ForwardFindings(p.cfg)...) {
 		switch f.Level {
 		case health.LevelError:
@@ -182,8 +185,8 @@ func (p *parts) inspect() (health.Facts, error) {
 	return facts, errors.Join(errs...)
 }
 
-func (p *parts) openResponder() (*arp.Responder, error) {
-	return arp.Open(p.ifi(), arp.Options{Conflict: p.events.conflict})
+func (p *parts) openResponder() (*neighbours, error) {
+	return openNeighbours(p.ifi(), p.cfg.VIPs, arp.Options{Conflict: p.claimed})
 }
 
 // ifi is the interface as package net has it.

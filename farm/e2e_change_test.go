@@ -189,7 +189,7 @@ func TestMoreQueues(t *testing.T) {
 	channels("1")
 	f.StartAll()
 	channels("4")
-	f.Eventually(15*time.Second, "four queues are read", func() bool {
+	f.Eventually(time.Second, "four queues are read", func() bool {
 		s, err := f.Status(n)
 		return err == nil && s.Datapath.Queues == 4
 	})

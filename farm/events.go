@@ -10,6 +10,7 @@ import (
 	"thresher/cluster"
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/host"
 )
 
 // events tells what happens in the farm, once to whoever reads the log and once
@@ -97,12 +98,20 @@ func (e *events) view(v cluster.View) {
 // responder is another node answering for a VIP.
 func (e *events) responder(vip netip.Addr, node string) {
 	if node == "" {
-		e.add(console.LevelWarn, "responder", fmt.Sprintf("nobody answers ARP for %s: no node is up", vip),
+		e.add(console.LevelWarn, "responder", fmt.Sprintf("nobody answers %s for %s: no node is up", protocolOf(vip), vip),
 			map[string]string{"vip": vip.String()})
 		return
 	}
-	e.add(console.LevelInfo, "responder", fmt.Sprintf("%s answers ARP for %s", node, vip),
+	e.add(console.LevelInfo, "responder", fmt.Sprintf("%s answers %s for %s", node, protocolOf(vip), vip),
 		map[string]string{"vip": vip.String(), "node": node})
+}
+
+// protocolOf is how neighbours ask for an address.
+func protocolOf(a netip.Addr) string {
+	if a.Is6() {
+		return "NDP"
+	}
+	return "ARP"
 }
 
 // conflict is another machine that claims a VIP.
@@ -121,6 +130,18 @@ func (e *events) link(ifname string, carrier bool) {
 	e.add(console.LevelError, "link_down",
 		fmt.Sprintf("interface %s has no carrier: look after its cable and the switch's port", ifname),
 		map[string]string{"interface": ifname})
+}
+
+// restored is a change to this machine that somebody else had undone.
+func (e *events) restored(c host.Entry) {
+	e.add(console.LevelWarn, "machine_restored",
+		fmt.Sprintf("somebody else has undone what the node needs, and it is made again: %v; look what else manages this machine's network", c), nil)
+}
+
+// changed is another Ethernet address or MTU of the interface.
+func (e *events) changed(ifname, what string) {
+	e.add(console.LevelWarn, "interface_changed",
+		fmt.Sprintf("interface %s has changed: %s: the daemon restarts in place", ifname, what), map[string]string{"interface": ifname})
 }
 
 // queues is more receive queues on the interface.

@@ -14,9 +14,10 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 		Key: [2]uint64{
 			binary.LittleEndian.Uint64(r.Key[:8]), binary.LittleEndian.Uint64(r.Key[8:]),
 		},
-		Multiplier: r.VIPs.Multiplier,
-		Vips:       uint32(len(r.VMACs)),
-		Offload:    uint32(offload),
+		Multiplier:  r.VIPs.Multiplier,
+		Multiplier6: r.VIPs6.Multiplier,
+		Vips:        uint32(len(r.VMACs)),
+		Offload:     uint32(offload),
 		// Each rule, and ICMP echo, may have a part of its own.
 		MaxParts: uint32(len(r.Affinities)) + 1,
 	}
@@ -25,6 +26,9 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 	k.Udp.OfPort, k.Udp.Rule = r.UDP.OfPort, r.UDP.Rule
 	for i, s := range r.VIPs.Slots {
 		k.Slots[i].Addr, k.Slots[i].Number = s.Addr, s.Number
+	}
+	for i, s := range r.VIPs6.Slots {
+		k.Slots6[i].Lo, k.Slots6[i].Hi, k.Slots6[i].Number = s.Lo, s.Hi, s.Number
 	}
 	for i, mac := range r.VMACs {
 		k.Vmacs[i] = kernelMAC(mac)

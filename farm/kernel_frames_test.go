@@ -46,13 +46,17 @@ func (s *frameSource) next(buf []byte) []byte {
 
 // newClient writes another source address and port where a plain frame has them.
 func (s *frameSource) newClient(frame []byte) {
-	if len(frame) < 36 || s.random.IntN(8) == 0 {
+	address, ports := frame[26:30], 34
+	if isIPv6(frame) {
+		address, ports = frame[22:38], 54
+	}
+	if len(frame) < ports+2 || s.random.IntN(8) == 0 {
 		return
 	}
-	for i := 26; i < 30; i++ {
-		frame[i] = byte(s.random.Uint32())
+	for i := range address {
+		address[i] = byte(s.random.Uint32())
 	}
-	frame[34], frame[35] = byte(s.random.Uint32()), byte(s.random.Uint32())
+	frame[ports], frame[ports+1] = byte(s.random.Uint32()), byte(s.random.Uint32())
 }
 
 func (s *frameSource) mutate(frame []byte) []byte {
@@ -61,9 +65,9 @@ func (s *frameSource) mutate(frame []byte) []byte {
 	}
 	switch s.random.IntN(6) {
 	case 0: // any byte of the headers
-		frame[s.random.IntN(min(len(frame), 64))] = byte(s.random.Uint32())
+		frame[s.random.IntN(min(len(frame), 80))] = byte(s.random.Uint32())
 	case 1: // one bit of them
-		frame[s.random.IntN(min(len(frame), 64))] ^= 1 << s.random.IntN(8)
+		frame[s.random.IntN(min(len(frame), 80))] ^= 1 << s.random.IntN(8)
 	case 2: // cut
 		frame = frame[:max(14, s.random.IntN(len(frame)))]
 	case 3: // padded
@@ -90,19 +94,24 @@ func (s *frameSource) mac() []byte {
 func (s *frameSource) whole() []byte {
 	vip := s.vips[s.random.IntN(len(s.vips))]
 	eth := &layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
-	if s.random.IntN(10) == 0 {
+	if vip.Address.Is6() {
+		eth.EthernetType = layers.EthernetTypeIPv6
+	} else if s.random.IntN(10) == 0 {
 		return s.serialize(s.arp(eth, vip)...)
 	}
-	chain := []gopacket.SerializableLayer{eth}
+	kind, chain := eth.EthernetType, []gopacket.SerializableLayer{eth}
 	for tags := s.random.IntN(12); tags > 9; tags-- { // none, one or two VLAN tags
 		eth.EthernetType = layers.EthernetTypeDot1Q
-		chain = append(chain, &layers.Dot1Q{VLANIdentifier: uint16(s.random.IntN(4096)), Type: layers.EthernetTypeIPv4})
+		chain = append(chain, &layers.Dot1Q{VLANIdentifier: uint16(s.random.IntN(4096)), Type: kind})
+	}
+	if vip.Address.Is6() {
+		return s.serialize(append(chain, s.packet6(vip)...)...)
 	}
 	ip := &layers.IPv4{Version: 4, TTL: 64, SrcIP: []byte{203, 0, 113, 7}, DstIP: vip.Address.AsSlice()}
 	if s.random.IntN(5) == 0 {
 		ip.Options = []layers.IPv4Option{{OptionType: 7, OptionLength: 7, OptionData: make([]byte, 5)}}
 	}
-	return s.serialize(append(chain, s.transport(ip)...)...)
+	return s.serialize(append(append(chain, ip), s.transport(ip, &ip.Protocol)...)...)
 }
 
 func (s *frameSource) arp(eth *layers.Ethernet, vip config.VIP) []gopacket.SerializableLayer {
@@ -114,26 +123,37 @@ func (s *frameSource) arp(eth *layers.Ethernet, vip config.VIP) []gopacket.Seria
 	}}
 }
 
-func (s *frameSource) transport(ip *layers.IPv4) []gopacket.SerializableLayer {
+// transport is what an IP packet carries, which is written down in protocol.
+func (s *frameSource) transport(ip gopacket.NetworkLayer, protocol *layers.IPProtocol) []gopacket.SerializableLayer {
 	payload := gopacket.Payload(make([]byte, s.random.IntN(40)))
 	switch s.random.IntN(5) {
 	case 0:
-		ip.Protocol = layers.IPProtocolICMPv4
-		return []gopacket.SerializableLayer{ip, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(uint8(s.random.IntN(16)), 0)}, payload}
+		return []gopacket.SerializableLayer{s.icmp(ip, protocol), payload}
 	case 1:
-		ip.Protocol = layers.IPProtocolSCTP
-		return []gopacket.SerializableLayer{ip, payload}
+		*protocol = []layers.IPProtocol{layers.IPProtocolSCTP, layers.IPProtocolNoNextHeader, layers.IPProtocolICMPv4, layers.IPProtocolICMPv6}[s.random.IntN(4)]
+		return []gopacket.SerializableLayer{payload}
 	case 2:
-		ip.Protocol = layers.IPProtocolUDP
+		*protocol = layers.IPProtocolUDP
 		udp := &layers.UDP{SrcPort: layers.UDPPort(s.port()), DstPort: layers.UDPPort(s.port())}
-		_ = udp.SetNetworkLayerForChecksum(ip) // never fails for IPv4
-		return []gopacket.SerializableLayer{ip, udp, payload}
+		_ = udp.SetNetworkLayerForChecksum(ip) // never fails for IP
+		return []gopacket.SerializableLayer{udp, payload}
 	}
-	ip.Protocol = layers.IPProtocolTCP
+	*protocol = layers.IPProtocolTCP
 	tcp := &layers.TCP{SrcPort: layers.TCPPort(s.port()), DstPort: layers.TCPPort(s.port())}
 	s.flags(tcp)
-	_ = tcp.SetNetworkLayerForChecksum(ip) // never fails for IPv4
-	return []gopacket.SerializableLayer{ip, tcp, payload}
+	_ = tcp.SetNetworkLayerForChecksum(ip) // never fails for IP
+	return []gopacket.SerializableLayer{tcp, payload}
+}
+
+// icmp is an ICMP header of any type that means something, or none.
+func (s *frameSource) icmp(ip gopacket.NetworkLayer, protocol *layers.IPProtocol) gopacket.SerializableLayer {
+	if ip.LayerType() == layers.LayerTypeIPv4 {
+		*protocol = layers.IPProtocolICMPv4
+		return &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(uint8(s.random.IntN(16)), 0)}
+	}
+	*protocol = layers.IPProtocolICMPv6
+	first := []int{0, 128, 132}[s.random.IntN(3)] // errors, echo, neighbour discovery
+	return gopacket.Payload{byte(first + s.random.IntN(7)), 0, 0, 0, 0, 0, 0, 0}
 }
 
 // flags makes a packet open a flow, go on with one, or do some of both.
@@ -157,15 +177,26 @@ func (s *frameSource) ruled() []byte {
 		if !rule.Holds(vip.Address) {
 			continue
 		}
-		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocol(rule.Protocol),
-			SrcIP: []byte{203, 0, byte(s.random.Uint32()), byte(s.random.Uint32())}, DstIP: vip.Address.AsSlice()}
+		eth, ip := s.from(vip, layers.IPProtocol(rule.Protocol))
 		var l4 gopacket.SerializableLayer = &layers.TCP{SrcPort: layers.TCPPort(1 + s.random.IntN(65535)), DstPort: layers.TCPPort(rule.Ports[0].First), SYN: true}
 		if rule.Protocol == config.UDP {
 			l4 = &layers.UDP{SrcPort: layers.UDPPort(1 + s.random.IntN(65535)), DstPort: layers.UDPPort(rule.Ports[0].First)}
 		}
-		return serialize(s.t, gopacket.SerializeOptions{FixLengths: true},
-			&layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}, ip, l4)
+		return serialize(s.t, gopacket.SerializeOptions{FixLengths: true}, eth, ip, l4)
 	}
+}
+
+// from are the headers of a plain packet from a new client.
+func (s *frameSource) from(vip config.VIP, protocol layers.IPProtocol) (*layers.Ethernet, gopacket.SerializableLayer) {
+	eth := &layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
+	a, b := byte(s.random.Uint32()), byte(s.random.Uint32())
+	if vip.Address.Is4() {
+		return eth, &layers.IPv4{Version: 4, TTL: 64, Protocol: protocol, SrcIP: []byte{203, 0, a, b}, DstIP: vip.Address.AsSlice()}
+	}
+	eth.EthernetType = layers.EthernetTypeIPv6
+	client := farIPv6.As16()
+	client[14], client[15] = a, b
+	return eth, &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: protocol, SrcIP: client[:], DstIP: vip.Address.AsSlice()}
 }
 
 // port is one of a rule, beside one, or any.
@@ -192,11 +223,26 @@ func serialize(t testing.TB, o gopacket.SerializeOptions, l ...gopacket.Serializ
 }
 
 // randomFarm is a configuration with so many VIPs and rules, no two of which
-// overlap.
+// overlap. Every other VIP is an IPv6 address.
 func randomFarm(random *rand.Rand, vips, rules int) (v []config.VIP, r []config.Rule) {
+	return farmOf(random, vips, rules, func(i int) netip.Addr {
+		if i%2 == 1 {
+			return ipv6VIP(random, i)
+		}
+		return ipv4VIP(random, i)
+	})
+}
+
+func ipv4VIP(random *rand.Rand, i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{198, 51, 100, byte(random.IntN(4) + 4*i)})
+}
+
+// farmOf is one whose VIPs have the addresses that address gives them.
+func farmOf(random *rand.Rand, vips, rules int, address func(i int) netip.Addr) (v []config.VIP, r []config.Rule) {
 	for i := range vips {
-		a := [4]byte{198, 51, 100, byte(random.IntN(4) + 4*i)}
-		v = append(v, config.VIP{Address: netip.AddrFrom4(a), Mode: config.Flood, MAC: config.MAC{0x5a, 0xfe, a[0], a[1], a[2], a[3]}})
+		a := address(i)
+		b := a.AsSlice()
+		v = append(v, config.VIP{Address: a, Mode: config.Flood, MAC: config.MAC(append([]byte{0x5a, 0xfe}, b[len(b)-4:]...))})
 	}
 	port := uint16(0)
 	for range rules {

@@ -100,19 +100,28 @@ func (k *kernel) tell(f xsk.Flow) error {
 
 // flowOf reads a flow where a TCP or UDP packet has it.
 func flowOf(frame []byte) (f xsk.Flow, protocol config.Protocol, ok bool) {
-	if len(frame) < 34 || frame[14]&15 < 5 {
-		return f, 0, false
-	}
-	protocol = config.Protocol(frame[23])
+	client, vip, number, l4 := carriedIn(frame)
+	protocol = config.Protocol(number)
 	least := map[config.Protocol]int{config.TCP: 20, config.UDP: 8}[protocol]
-	if least == 0 || len(frame) < 14+int(frame[14]&15)*4+least {
+	if least == 0 || len(l4) < least {
 		return f, 0, false
 	}
-	ports := frame[14+int(frame[14]&15)*4:]
 	return xsk.Flow{
-		Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[26:])), binary.BigEndian.Uint16(ports)),
-		VIP:    netip.AddrPortFrom(netip.AddrFrom4([4]byte(frame[30:])), binary.BigEndian.Uint16(ports[2:])),
+		Client: netip.AddrPortFrom(client, binary.BigEndian.Uint16(l4)),
+		VIP:    netip.AddrPortFrom(vip, binary.BigEndian.Uint16(l4[2:])),
 	}, protocol, true
+}
+
+// carriedIn reads an IP packet's addresses and what it carries; that is empty if it
+// cannot be told.
+func carriedIn(frame []byte) (source, destination netip.Addr, protocol byte, l4 []byte) {
+	if isIPv6(frame) {
+		return carriedIn6(frame[14:])
+	}
+	if len(frame) < 34 || frame[14]&15 < 5 || len(frame) < 14+int(frame[14]&15)*4 {
+		return source, destination, 0, nil
+	}
+	return netip.AddrFrom4([4]byte(frame[26:])), netip.AddrFrom4([4]byte(frame[30:])), frame[23], frame[14+int(frame[14]&15)*4:]
 }
 
 // TestOtherStateIsFound: nor must one that has another share, lease or knowledge

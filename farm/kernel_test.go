@@ -31,6 +31,7 @@ type kernel struct {
 	offload config.Offload
 	counts  [pipeline.ReasonLen]uint64 // expected of the program
 	met     [pipeline.ReasonLen]uint64 // the pipeline's own
+	met6    [pipeline.ReasonLen]uint64 // of them, IPv6 packets'
 	out     []byte
 
 	good     bool // the lease
@@ -89,11 +90,14 @@ type expectation struct {
 // goesOn tells whether a frame is one of a flow that is here, and opens none: it
 // goes on also where nobody reads.
 func goesOn(frame []byte, facts pipeline.Facts) bool {
-	if _, protocol, ok := flowOf(frame); !ok || protocol != config.TCP || binary.BigEndian.Uint16(frame[20:])&0x3fff != 0 {
+	if _, protocol, ok := flowOf(frame); !ok || protocol != config.TCP {
 		return false
 	}
+	if !isIPv6(frame) && binary.BigEndian.Uint16(frame[20:])&0x3fff != 0 {
+		return false // a fragment; over IPv6 it has no flow
+	}
 	const flags, opening, syn = 13, 0x17, 0x02
-	tcp := frame[14+int(frame[14]&15)*4:]
+	_, _, _, tcp := carriedIn(frame)
 	return tcp[flags]&opening != syn && facts.Flow >= pipeline.FlowKnown
 }
 
@@ -136,6 +140,9 @@ func (k *kernel) differs(frame []byte) error {
 		return err
 	}
 	k.met[expected.judged]++
+	if isIPv6(frame) {
+		k.met6[expected.judged]++
+	}
 	if expected.reason != expected.judged {
 		k.met[expected.reason]++
 	}
@@ -268,7 +275,7 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	var met [pipeline.ReasonLen]uint64
+	var met, met6 [pipeline.ReasonLen]uint64
 	for i := range farms {
 		offload := []config.Offload{config.OffloadFull, config.OffloadReject, config.OffloadNone}[i%3]
 		vips, rules := randomFarm(random, 1+random.IntN(8), random.IntN(40))
@@ -287,11 +294,14 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		}
 		for r, n := range k.met {
 			met[r] += n
+			met6[r] += k.met6[r]
 		}
 	}
 	for r := pipeline.Accepted; r < pipeline.ReasonLen; r++ {
 		if onlyPipeline := r == pipeline.Late || r == pipeline.ParkFull; !onlyPipeline && met[r] < 10 {
 			t.Errorf("%s was met %d times: the frames leave it out", r, met[r])
+		} else if !onlyPipeline && r != pipeline.NoReader && met6[r] < 10 {
+			t.Errorf("%s was met %d times over IPv6: the frames leave it out", r, met6[r])
 		}
 	}
 }
@@ -301,8 +311,14 @@ func TestMutationIsFound(t *testing.T) {
 	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 3, 20)
 	share := randomShare(rand.New(rand.NewPCG(3, 4)), len(rules))
 	for name, mutate := range map[string]func(*xsk.Rules){
-		"hash key":   func(r *xsk.Rules) { r.Key[0]++ },
-		"multiplier": func(r *xsk.Rules) { r.Multiplier += 2 },
+		"hash key":        func(r *xsk.Rules) { r.Key[0]++ },
+		"multiplier":      func(r *xsk.Rules) { r.Multiplier += 2 },
+		"IPv6 multiplier": func(r *xsk.Rules) { r.Multiplier6 += 2 },
+		"IPv6 VIP": func(r *xsk.Rules) {
+			for i := range r.Slots6 {
+				r.Slots6[i].Hi ^= 1
+			}
+		},
 		"forward": func(r *xsk.Rules) {
 			r.Forwards = 1
 			for i := range rules {
@@ -310,7 +326,11 @@ func TestMutationIsFound(t *testing.T) {
 			}
 		},
 		"no rule forwards": func(r *xsk.Rules) { r.Forwards = 0 },
-		"affinity":         func(r *xsk.Rules) { r.Affinity[7] = 3 - r.Affinity[7] },
+		"affinity": func(r *xsk.Rules) {
+			for i := range rules {
+				r.Affinity[i] = 3 - r.Affinity[i]
+			}
+		},
 		"port class": func(r *xsk.Rules) {
 			for _, rule := range rules {
 				r.Tcp.OfPort[rule.Ports[0].First], r.Udp.OfPort[rule.Ports[0].First] = 0, 0

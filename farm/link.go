@@ -1,44 +1,22 @@
 package farm
 
 import (
-	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"thresher/health"
 )
 
-// queueCheck is how often the loop looks whether the interface has got more
-// receive queues: the kernel tells of links, but not of their channels.
-const queueCheck = 5 * time.Second
-
-// watchLink tells whether the interface has a carrier, each time that the kernel
-// reports on it, until ctx is done.
-func (p *parts) watchLink(ctx context.Context) (<-chan bool, error) {
-	updates := make(chan netlink.LinkUpdate)
-	if err := netlink.LinkSubscribe(updates, ctx.Done()); err != nil {
-		return nil, fmt.Errorf("watch interface %s: %w", p.cfg.Interface, err)
-	}
-	carrier := make(chan bool)
-	go func() {
-		for u := range updates {
-			a := u.Attrs()
-			if a.Index != p.nic.Attrs().Index {
-				continue
-			}
-			select {
-			case carrier <- a.OperState == netlink.OperUp || a.OperState == netlink.OperUnknown:
-			case <-ctx.Done():
-			}
-		}
-	}()
-	return carrier, nil
-}
+// lookAround is how often the loop looks at its machine where nothing tells it
+// to: for what the kernel does not tell of, such as a sysctl that is set.
+const lookAround = 5 * time.Second
 
 // linked takes note of the carrier. A switch that has lost and found a port has
-// forgotten whom it reaches there, so that the VIPs are announced anew.
+// forgotten whom it reaches there and which groups, so that both are said anew.
 func (l *loop) linked(carrier bool) {
 	if carrier == l.carrier {
 		return
@@ -47,8 +25,62 @@ func (l *loop) linked(carrier bool) {
 	l.life.link(time.Now(), carrier)
 	l.events.link(l.cfg.Interface, carrier)
 	if carrier {
-		l.responder.Reannounce()
+		l.reannounce()
 	}
+}
+
+func (l *loop) reannounce() {
+	if err := l.responder.Reannounce(); err != nil {
+		l.log.Warn("neighbours may not hear of the VIPs", "err", err)
+	}
+}
+
+// look brings the node and its machine together again after something may have
+// changed there: the interface's queues and addresses, and what the daemon has
+// itself changed and somebody else has undone.
+func (l *loop) look() {
+	nic, err := netlink.LinkByIndex(l.nic.Attrs().Index)
+	if err != nil {
+		return // the interface is gone: the responder says so
+	}
+	if what := changed(l.nic.Attrs(), nic.Attrs()); what != "" && what != l.tried {
+		l.tried = what
+		l.events.changed(l.cfg.Interface, what)
+		_ = l.restart() // it returns if that fails, and has told of it
+	}
+	if err := l.machine.prepare(l.cfg, l.nic); err != nil {
+		l.log.Warn("this machine may not be as the node needs it", "err", err)
+	}
+	if has := l.hasLinkLocal(nic); has != l.linkLocal {
+		l.linkLocal = has
+		if has {
+			l.reannounce() // IPv6 was off, and the groups forgotten
+		}
+	}
+	if err := l.checkQueues(); err != nil {
+		l.log.Warn("packets of new receive queues may be lost", "err", err)
+	}
+}
+
+// changed says in what an interface has become another one than the packet path
+// was made for; "" if in nothing.
+func changed(was, is *netlink.LinkAttrs) string {
+	if mac := is.HardwareAddr.String(); mac != was.HardwareAddr.String() {
+		return fmt.Sprintf("its Ethernet address is %s instead of %s", mac, was.HardwareAddr)
+	}
+	if is.MTU != was.MTU {
+		return fmt.Sprintf("its MTU is %d instead of %d", is.MTU, was.MTU)
+	}
+	return ""
+}
+
+// hasLinkLocal tells whether the interface has a link-local IPv6 address.
+func (l *loop) hasLinkLocal(nic netlink.Link) bool {
+	addrs, err := netlink.AddrList(nic, unix.AF_INET6)
+	if err != nil {
+		return l.linkLocal
+	}
+	return slices.ContainsFunc(addrs, func(a netlink.Addr) bool { return a.IP.IsLinkLocalUnicast() })
 }
 
 // checkQueues opens the queues that the interface has got since the start. A

@@ -22,6 +22,8 @@ type loop struct {
 	rejoining bool // gossip has not found the others again since a restart
 
 	carrier      bool              // of the interface, as last reported
+	linkLocal    bool              // whether the interface had a link-local address when last looked at
+	tried        string            // the change of the interface that a restart was last tried for
 	told         console.NodeState // the state that the others were last told
 	members      []settle.Member   // that the confirmation was last told
 	dropsClients bool              // whether the node was told to keep no clients
@@ -58,7 +60,7 @@ func newLoop(p *parts) *loop {
 		parts:   p,
 		life:    newLife(),
 		roster:  newRoster(p.cfg.Node),
-		carrier: true,
+		carrier: true, linkLocal: true,
 		// Whoever asks before the first settling sees what there is so far.
 		division: *p.confirmation.shown().observed,
 		wave:     make(chan cluster.Meta, 1),
@@ -73,12 +75,12 @@ func newLoop(p *parts) *loop {
 // has failed.
 func (l *loop) run(ctx context.Context) error {
 	defer close(l.ended)
-	carrier, err := l.watchLink(ctx)
+	machine, err := l.watch(ctx)
 	if err != nil {
 		return err
 	}
-	queueTicker := time.NewTicker(queueCheck)
-	defer queueTicker.Stop()
+	lookTicker := time.NewTicker(lookAround)
+	defer lookTicker.Stop()
 	peerTicker := time.NewTicker(peerCheck)
 	defer peerTicker.Stop()
 	l.restarted()
@@ -105,12 +107,12 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.confirmation.bell:
 		case <-l.alarm.C:
 		case <-peerTicker.C:
-		case up := <-carrier:
+		case up := <-machine.carrier:
 			l.linked(up)
-		case <-queueTicker.C:
-			if err := l.checkQueues(); err != nil {
-				l.log.Warn("packets of new receive queues may be lost", "err", err)
-			}
+		case <-machine.bell:
+			l.look()
+		case <-lookTicker.C:
+			l.look()
 		case a := <-l.asks:
 			a.do()
 			answer = a.done
@@ -271,7 +273,7 @@ func (l *loop) gossip() {
 	}
 }
 
-// answer takes up and gives up answering ARP as the view says that the node heads
+// answer takes up and gives up answering for VIPs as the view says that the node heads
 // for: two answers for a moment do no harm, for they are the same.
 func (l *loop) answer(v cluster.View) {
 	next := bindingsFor(v, l.cfg.Node, l.cfg.VIPs)
@@ -279,7 +281,7 @@ func (l *loop) answer(v cluster.View) {
 		return
 	}
 	if err := l.responder.SetBindings(next.mine, next.all); err != nil {
-		l.log.Error("ARP is not answered as it should be", "err", err)
+		l.log.Error("neighbours are not answered as they should be", "err", err)
 	}
 	for vip, node := range next.responders {
 		if node != l.bindings.responders[vip] {

@@ -127,6 +127,7 @@ func (l *loop) addVIPs(s *console.Status) {
 		s.VIPs = append(s.VIPs, console.VIP{
 			Address: vip.Address, MAC: vip.MAC.String(), Mode: vip.Mode.String(),
 			Responder: l.bindings.responders[vip.Address],
+			Conflict:  l.conflicts.of(vip.Address, time.Now()),
 		})
 	}
 }

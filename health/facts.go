@@ -36,8 +36,9 @@ type Facts struct {
 	Queues int
 	// Up tells whether the interface is administratively up.
 	Up bool
-	// IPv4 tells whether it has an IPv4 address.
-	IPv4 bool
+	// IPv4 tells whether it has an IPv4 address, LinkLocal whether it has a
+	// link-local IPv6 address.
+	IPv4, LinkLocal bool
 	// LRO tells whether the card joins packets before the kernel sees them.
 	LRO bool
 	// MissingRights are the capabilities that the daemon needs and this process
@@ -87,11 +88,16 @@ func (f *Facts) inspectInterface() error {
 	if err != nil {
 		return err
 	}
-	addrs, err := netlink.AddrList(l, netlink.FAMILY_V4)
+	addrs, err := netlink.AddrList(l, netlink.FAMILY_ALL)
 	if err != nil {
 		return fmt.Errorf("inspect interface %s: list addresses: %w", f.Interface, err)
 	}
-	f.Index, f.MTU, f.Up, f.IPv4 = a.Index, a.MTU, a.Flags&net.FlagUp != 0, len(addrs) > 0
+	for _, have := range addrs {
+		four := have.IP.To4() != nil
+		f.IPv4 = f.IPv4 || four
+		f.LinkLocal = f.LinkLocal || !four && have.IP.IsLinkLocalUnicast()
+	}
+	f.Index, f.MTU, f.Up = a.Index, a.MTU, a.Flags&net.FlagUp != 0
 	f.Driver, f.LRO = d.name, d.lro
 	f.Queues = max(1, a.NumRxQueues)
 	if d.queues > 0 {

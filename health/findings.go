@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"thresher/config"
@@ -53,7 +54,7 @@ func (f Finding) String() string {
 // Findings judges the facts, for a datapath whose XDP program is to be attached
 // as xdp says. There is at least one finding for each thing that was looked at.
 func (f Facts) Findings(xdp config.XDPMode) []Finding {
-	list := []Finding{f.kernel(), f.rights(), f.ethernet(), f.up(), f.address(), f.sysctls()}
+	list := []Finding{f.kernel(), f.rights(), f.ethernet(), f.up(), f.sysctls()}
 	list = append(list, f.mtu(xdp)...)
 	return append(list, f.lro(xdp), f.synCookies())
 }
@@ -95,12 +96,29 @@ func (f Facts) up() Finding {
 	return ok("%s is up", f.Interface)
 }
 
-func (f Facts) address() Finding {
-	if !f.IPv4 {
-		return Finding{LevelError, f.Interface + " has no IPv4 address of its own, which ARP for a VIP needs",
-			"ip address add A.B.C.D/LEN dev " + f.Interface}
+// Addresses judges whether the interface has addresses of its own for the families
+// of the VIPs.
+func (f Facts) Addresses(vips []config.VIP) (list []Finding) {
+	is4 := func(v config.VIP) bool { return v.Address.Is4() }
+	is6 := func(v config.VIP) bool { return v.Address.Is6() }
+	switch {
+	case !slices.ContainsFunc(vips, is4):
+	case !f.IPv4:
+		list = append(list, Finding{LevelError, f.Interface + " has no IPv4 address of its own, which ARP for a VIP needs",
+			"ip address add A.B.C.D/LEN dev " + f.Interface})
+	default:
+		list = append(list, ok("%s has an IPv4 address", f.Interface))
 	}
-	return ok("%s has an IPv4 address", f.Interface)
+	switch {
+	case !slices.ContainsFunc(vips, is6):
+	case !f.LinkLocal:
+		list = append(list, Finding{LevelError,
+			f.Interface + " has no link-local IPv6 address, without which this machine finds no neighbour to answer",
+			fmt.Sprintf("sysctl net.ipv6.conf.%[1]s.disable_ipv6=0; ip link set %[1]s addrgenmode eui64; ip link set %[1]s up", f.Interface)})
+	default:
+		list = append(list, ok("%s has a link-local IPv6 address", f.Interface))
+	}
+	return list
 }
 
 func (f Facts) sysctls() Finding {

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +28,6 @@ func TestFindings(t *testing.T) {
 		"rights":           {func(f *Facts) { f.MissingRights = []string{"CAP_BPF"} }, config.XDPAuto, LevelError, []string{"CAP_BPF", "root"}},
 		"no ethernet":      {func(f *Facts) { f.MAC = config.MAC{} }, config.XDPAuto, LevelError, []string{"eth0", "Ethernet"}},
 		"down":             {func(f *Facts) { f.Up = false }, config.XDPAuto, LevelWarn, []string{"ip link set eth0 up"}},
-		"no address":       {func(f *Facts) { f.IPv4 = false }, config.XDPAuto, LevelError, []string{"ip address add"}},
 		"sysctls":          {func(f *Facts) { f.SysctlsWritable = false }, config.XDPAuto, LevelError, []string{"ProtectKernelTunables"}},
 		"no cookies":       {func(f *Facts) { f.SYNCookies = "0" }, config.XDPAuto, LevelWarn, []string{"tcp_syncookies=1"}},
 		"lro":              {func(f *Facts) { f.LRO = true }, config.XDPAuto, LevelWarn, []string{"ethtool -K eth0 lro off"}},
@@ -48,6 +48,33 @@ func TestFindings(t *testing.T) {
 			if !strings.Contains(bad[0].String(), want) {
 				t.Errorf("%s: %v does not say %q", name, bad[0], want)
 			}
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	four, six := config.VIP{Address: netip.MustParseAddr("192.0.2.100")}, config.VIP{Address: netip.MustParseAddr("2001:db8::100")}
+	for name, tc := range map[string]struct {
+		ipv4, linkLocal bool
+		vips            []config.VIP
+		want            []string // what each finding begins with
+	}{
+		"both":                    {true, true, []config.VIP{four, six}, []string{"ok: eth0 has an IPv4", "ok: eth0 has a link-local"}},
+		"IPv4 alone":              {true, false, []config.VIP{four}, []string{"ok: eth0 has an IPv4"}},
+		"IPv6 alone":              {false, true, []config.VIP{six}, []string{"ok: eth0 has a link-local"}},
+		"no IPv4 address":         {false, true, []config.VIP{four, six}, []string{"error: eth0 has no IPv4", "ok: eth0 has a link-local"}},
+		"no link-local address":   {true, false, []config.VIP{six}, []string{"error: eth0 has no link-local"}},
+		"no VIP, no need of them": {false, false, nil, nil},
+	} {
+		f := fit()
+		f.IPv4, f.LinkLocal = tc.ipv4, tc.linkLocal
+		list := f.Addresses(tc.vips)
+		ok := len(list) == len(tc.want)
+		for i := 0; ok && i < len(list); i++ {
+			ok = strings.HasPrefix(list[i].String(), tc.want[i]) && (list[i].Cure == "") == (list[i].Level == LevelOK)
+		}
+		if !ok {
+			t.Errorf("%s: %v, want %q", name, list, tc.want)
 		}
 	}
 }

@@ -104,8 +104,10 @@ func TestPlaceIgnoresPortUnlessSession(t *testing.T) {
 
 func TestCompileRefusesWhatItCannotHold(t *testing.T) {
 	for name, vips := range map[string][]config.VIP{
-		"IPv6":     {{Address: netip.MustParseAddr("2001:db8::1")}},
-		"too many": randomVIPs(config.MaxVIPs + 1),
+		"mapped":      {{Address: netip.MustParseAddr("::ffff:192.0.2.1")}},
+		"with a zone": {{Address: netip.MustParseAddr("fe80::1%eth0")}},
+		"none":        {{}},
+		"too many":    randomVIPs(config.MaxVIPs + 1),
 	} {
 		if _, err := Compile(vips, nil, testKey, nicMAC); err == nil {
 			t.Errorf("%s: no error", name)

@@ -7,19 +7,20 @@ import (
 
 // Opening is what of a TCP packet tells its client and its rule.
 type Opening struct {
-	// Client and VIP are IPv4 addresses as on the wire.
-	Client, VIP [4]byte
+	// Client and VIP are addresses as on the wire, those of IPv4 as IPv6 has them
+	// (RFC 4291 §2.5.5.2).
+	Client, VIP [16]byte
 	// Port is the VIP's.
 	Port uint16
 }
 
 // Addrs returns the client's address, and the VIP's with the port.
 func (o Opening) Addrs() (client netip.Addr, vip netip.AddrPort) {
-	return netip.AddrFrom4(o.Client), netip.AddrPortFrom(netip.AddrFrom4(o.VIP), o.Port)
+	return netip.AddrFrom16(o.Client).Unmap(), netip.AddrPortFrom(netip.AddrFrom16(o.VIP).Unmap(), o.Port)
 }
 
 func (f flow) opening() Opening {
-	return Opening{Client: [4]byte(f[:4]), VIP: [4]byte(f[4:8]), Port: binary.BigEndian.Uint16(f[10:])}
+	return Opening{Client: f.source, VIP: f.destination, Port: binary.BigEndian.Uint16(f.ports[2:])}
 }
 
 // Clients are clients of whom it was lately learnt whose they are. It is never

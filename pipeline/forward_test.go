@@ -57,7 +57,7 @@ func TestParkedUDPMeetsList(t *testing.T) {
 		t.Fatal("no flow in a datagram")
 	}
 	parking, mine := forwardTable(t, true, false, true), forwardTable(t, true, true, false)
-	client := netip.AddrPortFrom(netip.AddrFrom4([4]byte(flow[:4])), 40000)
+	client := netip.AddrPortFrom(netip.AddrFrom16(flow.source).Unmap(), 40000)
 	server := netip.AddrPortFrom(vipA.Address, 53)
 	for name, tt := range map[string]struct {
 		table *Table

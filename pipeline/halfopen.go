@@ -11,20 +11,13 @@ import (
 type HalfOpen map[flow]struct{}
 
 // NewHalfOpen returns the set of some handshakes, each given by client and
-// server. Those over IPv6 are left out, since no VIP is one yet.
+// server.
 func NewHalfOpen(n int, handshakes func(yield func(client, server netip.AddrPort) bool)) HalfOpen {
 	set := make(HalfOpen, n)
 	for client, server := range handshakes {
-		c, s := client.Addr().Unmap(), server.Addr().Unmap()
-		if !c.Is4() || !s.Is4() {
-			continue
-		}
-		var f flow
-		source, destination := c.As4(), s.As4()
-		copy(f[:4], source[:])
-		copy(f[4:8], destination[:])
-		binary.BigEndian.PutUint16(f[8:], client.Port())
-		binary.BigEndian.PutUint16(f[10:], server.Port())
+		f := flow{source: client.Addr().As16(), destination: server.Addr().As16()}
+		binary.BigEndian.PutUint16(f.ports[:], client.Port())
+		binary.BigEndian.PutUint16(f.ports[2:], server.Port())
 		set[f] = struct{}{}
 	}
 	return set

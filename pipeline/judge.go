@@ -30,6 +30,8 @@ func (t *Table) Judge(frame []byte, facts Facts, lease Lease) Reason {
 		return t.judge4(frame, facts, lease)
 	case etherTypeARP:
 		return t.judgeARP(frame)
+	case etherTypeIPv6:
+		return t.judge6(frame, facts, lease)
 	}
 	return Other
 }
@@ -52,10 +54,39 @@ func (t *Table) judge4(frame []byte, facts Facts, lease Lease) Reason {
 	if reason := p.parse4(ip); reason != Accepted {
 		return reason
 	}
-	if p.protocol == protocolICMP {
-		return t.judgeICMP(&p, lease)
+	return t.judgeParsed(&p, vip, facts, lease)
+}
+
+// judge6 is the same for IPv6. Neighbour discovery comes before everything: it is
+// what ARP is to IPv4, never balanced and never dropped.
+func (t *Table) judge6(frame []byte, facts Facts, lease Lease) Reason {
+	ip := frame[ethernetLen:]
+	if len(ip) < ipv6Len {
+		return t.stray(frame)
 	}
-	return t.judgeFlow(&p, vip, facts, lease)
+	var p packet
+	payload, reason := p.walk6(ip)
+	if reason == Accepted && p.isNeighbour(payload) {
+		return t.judgeNeighbour(frame)
+	}
+	vip, ok := t.VIPs6.find(address6(ip[24:]))
+	if !ok {
+		return t.stray(frame)
+	}
+	if dst := config.MAC(frame[:6]); dst != t.VMACs[vip] && dst != t.NIC {
+		return Other
+	}
+	if reason = p.parse6(ip, payload, reason); reason != Accepted {
+		return reason
+	}
+	return t.judgeParsed(&p, vip, facts, lease)
+}
+
+func (t *Table) judgeParsed(p *packet, vip int, facts Facts, lease Lease) Reason {
+	if p.protocol == protocolICMP || p.protocol == protocolICMPv6 {
+		return t.judgeICMP(p, lease)
+	}
+	return t.judgeFlow(p, vip, facts, lease)
 }
 
 // stray is a frame that is for no VIP: dropped if it was sent to a VMAC.
@@ -83,7 +114,7 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 	if t.Affinities[rule] != config.Session {
 		port = 0
 	}
-	s := t.standing(int(rule), t.hash.bucket4(p.src, port))
+	s := t.standing(int(rule), p.bucket(t.hash, port))
 	if !p.opens {
 		return s.judgeFlow(facts, lease)
 	}
@@ -105,17 +136,17 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 // judgeICMP places echo requests by the client's address, so that one node
 // answers, and lets every node have the errors.
 func (t *Table) judgeICMP(p *packet, lease Lease) Reason {
-	switch p.icmpType {
-	case icmpEchoRequest:
+	switch {
+	case p.isEcho():
 		if !t.Serving {
 			return NotServing
 		}
-		reason := t.standing(len(t.PartOf)-1, t.hash.bucket4(p.src, 0)).judgeOwner(lease)
+		reason := t.standing(len(t.PartOf)-1, p.bucket(t.hash, 0)).judgeOwner(lease)
 		if reason == Accepted {
 			return AcceptedEcho
 		}
 		return reason
-	case icmpUnreachable, icmpTimeExceeded, icmpParameterProb:
+	case p.isICMPError():
 		return AcceptedICMPError
 	}
 	return OtherICMP
@@ -124,7 +155,15 @@ func (t *Table) judgeICMP(p *packet, lease Lease) Reason {
 // judgeARP lets ARP pass: sent to a VMAC, it is a client's unicast re-check of
 // its cache (RFC 1122 §2.3.2.1), which the interface must be made to take.
 func (t *Table) judgeARP(frame []byte) Reason {
-	if len(frame) >= ethernetLen+arpLen && t.isVMAC(frame) {
+	if len(frame) < ethernetLen+arpLen {
+		return Other
+	}
+	return t.judgeNeighbour(frame)
+}
+
+// judgeNeighbour is the verdict on address resolution, of either family.
+func (t *Table) judgeNeighbour(frame []byte) Reason {
+	if t.isVMAC(frame) {
 		return AcceptedNeighbour
 	}
 	return Other

@@ -83,7 +83,8 @@ func TestJudgeOneFrame(t *testing.T) {
 		{"ethernet header alone", tcpFrame(40000, 80).patch(cut(14)), NotVIP},
 		{"runt", tcpFrame(40000, 80).patch(cut(13)), Other},
 		{"empty", tcpFrame(40000, 80).patch(cut(0)), Other},
-		{"other ethertype", tcpFrame(40000, 80).patch(set(12, 0x86, 0xdd)), Other},
+		{"other ethertype", tcpFrame(40000, 80).patch(set(12, 0x88, 0xb5)), Other},
+		{"ipv4 in an ipv6 frame", tcpFrame(40000, 80).patch(set(12, 0x86, 0xdd)), NotVIP},
 	}
 	table := testTable(t, true)
 	for _, tt := range tests {

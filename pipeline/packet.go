@@ -3,10 +3,12 @@ package pipeline
 import "encoding/binary"
 
 // Sizes and offsets of the headers read here, in bytes. Sources: IEEE 802.3
-// §3.1, RFC 791 §3.1, RFC 9293 §3.1, RFC 768, RFC 792, RFC 826.
+// §3.1, RFC 791 §3.1, RFC 8200 §3, RFC 9293 §3.1, RFC 768, RFC 792, RFC 4443
+// §2.1, RFC 826.
 const (
 	ethernetLen = 14
 	ipv4MinLen  = 20
+	ipv6Len     = 40
 	tcpMinLen   = 20
 	udpLen      = 8
 	icmpLen     = 8
@@ -17,13 +19,15 @@ const (
 const (
 	etherTypeIPv4 = 0x0800
 	etherTypeARP  = 0x0806
+	etherTypeIPv6 = 0x86dd
 )
 
 // IP protocol numbers. Source: IANA, Assigned Internet Protocol Numbers.
 const (
-	protocolICMP = 1
-	protocolTCP  = 6
-	protocolUDP  = 17
+	protocolICMP   = 1
+	protocolTCP    = 6
+	protocolUDP    = 17
+	protocolICMPv6 = 58
 )
 
 // TCP flags: those that tell whether a packet opens a flow, ACK, RST, SYN and
@@ -33,23 +37,17 @@ const (
 	tcpSYN     = 0x02
 )
 
-// ICMP types. Source: RFC 792, RFC 1812 §4.3.1.
-const (
-	icmpUnreachable   = 3
-	icmpEchoRequest   = 8
-	icmpTimeExceeded  = 11
-	icmpParameterProb = 12
-)
-
 // packet is what the verdict needs of a VIP packet. Addresses and ports are as
 // on the wire, loaded little-endian, but dstPort, which is in host order since
 // it is an index.
 type packet struct {
-	src      uint32
+	src      uint32    // of IPv4
+	src6     [2]uint64 // of IPv6: its first eight bytes, and its last
 	srcPort  uint16
 	dstPort  uint16
 	protocol uint8
 	icmpType uint8
+	six      bool // over IPv6
 	// opens says that a flow may begin with it: a SYN that is nothing else, and
 	// every UDP packet.
 	opens bool
@@ -86,6 +84,14 @@ func martian4(firstByte byte, src, dst uint32) bool {
 	return firstByte == 0 || firstByte == 127 || firstByte >= 224 || src == dst
 }
 
+// bucket is the client's, with or without its port.
+func (p *packet) bucket(h hasher, port uint16) uint16 {
+	if p.six {
+		return h.bucket6(p.src6[0], p.src6[1], port)
+	}
+	return h.bucket4(p.src, port)
+}
+
 func (p *packet) parseTransport(b []byte) Reason {
 	switch p.protocol {
 	case protocolTCP:
@@ -95,7 +101,10 @@ func (p *packet) parseTransport(b []byte) Reason {
 	case protocolUDP:
 		p.opens = true
 		return p.parsePorts(b, udpLen)
-	case protocolICMP:
+	case protocolICMP, protocolICMPv6:
+		if p.six != (p.protocol == protocolICMPv6) {
+			return OtherProtocol
+		}
 		if len(b) < icmpLen {
 			return Malformed
 		}

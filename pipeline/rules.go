@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -13,8 +12,10 @@ import (
 // bucket its client hashes to. It is never changed after Compile. The exported
 // tables are what the kernel program gets; who has them must not change them.
 type Rules struct {
-	// VIPs finds VIPs by address, VMACs are theirs by number.
+	// VIPs finds VIPs by IPv4 address, VIPs6 by IPv6 address; VMACs are theirs by
+	// number, which the two families share.
 	VIPs  *VIPTable
+	VIPs6 *VIPTable6
 	VMACs []config.MAC
 	// TCP and UDP find rules by VIP and port.
 	TCP, UDP *Classes
@@ -40,12 +41,15 @@ func Compile(vips []config.VIP, rules []config.Rule, key HashKey, nic config.MAC
 		return nil, fmt.Errorf("compile rules: %d VIPs and %d rules: at most %d and %d",
 			len(vips), len(rules), config.MaxVIPs, config.MaxRules)
 	}
-	if i := slices.IndexFunc(vips, func(v config.VIP) bool { return !v.Address.Is4() }); i >= 0 {
-		return nil, fmt.Errorf("compile rules: VIP %s is not IPv4", vips[i].Address)
+	if i := slices.IndexFunc(vips, func(v config.VIP) bool { return v.Address != v.Address.Unmap().WithZone("") || !v.Address.IsValid() }); i >= 0 {
+		return nil, fmt.Errorf("compile rules: VIP %v is neither an IPv4 nor an IPv6 address without a zone", vips[i].Address)
 	}
 	r := &Rules{TCP: &Classes{}, UDP: &Classes{}, Key: key, NIC: nic, hash: newHasher(key)}
 	var err error
 	if r.VIPs, err = newVIPTable(vips); err != nil {
+		return nil, fmt.Errorf("compile rules: %w", err)
+	}
+	if r.VIPs6, err = newVIPTable6(vips); err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
 	for _, v := range vips {
@@ -89,12 +93,7 @@ func (r *Rules) Place(client netip.AddrPort, rule int) Placement {
 // Find tells which rule holds for a port of an address, by its number in the
 // configuration; false if none does.
 func (r *Rules) Find(protocol config.Protocol, vip netip.Addr, port uint16) (rule int, ok bool) {
-	vip = vip.Unmap()
-	if !vip.Is4() {
-		return 0, false
-	}
-	addr := vip.As4()
-	number, ok := r.VIPs.find(binary.LittleEndian.Uint32(addr[:]))
+	number, ok := r.vip(vip.Unmap())
 	if !ok {
 		return 0, false
 	}

@@ -25,7 +25,7 @@ func TestFindRule(t *testing.T) {
 		{"udp", config.UDP, vipA.Address, 53, "dns"},
 		{"no such protocol", 1, vipA.Address, 80, ""},
 		{"no VIP", config.TCP, netip.MustParseAddr("192.0.2.99"), 80, ""},
-		{"no IPv4", config.TCP, netip.MustParseAddr("2001:db8::1"), 80, ""},
+		{"no VIP, IPv6", config.TCP, netip.MustParseAddr("2001:db8::1"), 80, ""},
 		{"a rule of another VIP", config.TCP, vipA.Address, 25, ""},
 		{"a rule of this VIP", config.TCP, vipB.Address, 25, "mail"},
 	} {

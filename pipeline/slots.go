@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 )
@@ -95,7 +94,7 @@ func (s *slots) remove(i int32) {
 
 // head is the start of the chain that a flow belongs to.
 func (s *slots) head(f flow) *int32 {
-	return &s.heads[maphash.Bytes(s.seed, f[:])&uint64(len(s.heads)-1)]
+	return &s.heads[maphash.Comparable(s.seed, f)&uint64(len(s.heads)-1)]
 }
 
 // find returns the slot of a flow, or none.
@@ -120,38 +119,4 @@ func (s *slots) unindex(i int32) {
 		link = &s.at(*link).chain
 	}
 	*link = s.at(i).chain
-}
-
-// flow is a TCP or UDP flow over IPv4: source and destination address, source and
-// destination port, as on the wire.
-type flow [12]byte
-
-// tcpFlow reads the flow out of a frame; ok is false if it is no TCP over IPv4.
-// It stands any frame, though only those that were judged before come here.
-func tcpFlow(frame []byte) (f flow, ok bool) {
-	f, protocol, ok := flowIn(frame)
-	return f, ok && protocol == protocolTCP
-}
-
-// flowIn is the same for TCP and UDP.
-func flowIn(frame []byte) (f flow, protocol uint8, ok bool) {
-	if len(frame) < ethernetLen+ipv4MinLen || binary.BigEndian.Uint16(frame[12:]) != etherTypeIPv4 {
-		return f, 0, false
-	}
-	ip := frame[ethernetLen:]
-	headerLen := int(ip[0]&0x0f) * 4
-	least := headerLen + udpLen
-	switch protocol = ip[9]; protocol {
-	case protocolTCP:
-		least = headerLen + tcpMinLen
-	case protocolUDP:
-	default:
-		return f, 0, false
-	}
-	if headerLen < ipv4MinLen || len(ip) < least {
-		return f, 0, false
-	}
-	copy(f[:8], ip[12:20])
-	copy(f[8:], ip[headerLen:headerLen+4])
-	return f, protocol, true
 }

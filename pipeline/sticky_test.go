@@ -38,7 +38,7 @@ func TestParkedPacketWaitsForTheAnswer(t *testing.T) {
 	frame := make([]byte, 54)
 	frame[12], frame[14], frame[23] = 0x08, 0x45, protocolTCP
 	copy(frame[26:], []byte{203, 0, 113, 7, 192, 0, 2, 100, 0x9c, 0x40, 0, 80})
-	opening := Opening{Client: [4]byte{203, 0, 113, 7}, VIP: [4]byte{192, 0, 2, 100}, Port: 80}
+	opening := Opening{Client: client.As16(), VIP: vipA.Address.As16(), Port: 80}
 	own := standing{mine: true, unsettled: true, sticky: true}
 	lease := Lease{Now: 1, Deadline: 2}
 	for _, tt := range []struct {

@@ -13,7 +13,7 @@ const VIPSlots = 1 << vipBits
 
 const vipBits = 12
 
-// VIPTable finds a VIP by its address in one step: a hash without collisions,
+// VIPTable finds a VIP by its IPv4 address in one step: a hash without collisions,
 // searched for when the table is built. The kernel program has the same table.
 type VIPTable struct {
 	// Multiplier is the hash: the slot of an address, as on the wire and loaded
@@ -39,11 +39,14 @@ func newVIPTable(vips []config.VIP) (*VIPTable, error) {
 			return t, nil
 		}
 	}
-	return nil, fmt.Errorf("no hash without collisions for %d VIPs", len(vips))
+	return nil, fmt.Errorf("no hash without collisions for %d IPv4 VIPs", len(vips))
 }
 
 func (t *VIPTable) fill(vips []config.VIP) bool {
 	for i, v := range vips {
+		if !v.Address.Is4() {
+			continue
+		}
 		addr := v.Address.As4()
 		key := binary.LittleEndian.Uint32(addr[:])
 		slot := &t.Slots[t.slot(key)]

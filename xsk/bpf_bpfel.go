@@ -122,17 +122,25 @@ type bpfRules struct {
 		Addr   uint32
 		Number uint32
 	}
-	Vmacs      [64]uint64
-	Nic        uint64
-	Affinity   [256]uint8
-	Sticky     [256]uint8
-	Forward    [256]uint8
-	Forwards   uint32
-	Offload    uint32
-	Multiplier uint32
-	Vips       uint32
-	MaxParts   uint32
-	TestFlows  uint32
+	Vmacs       [64]uint64
+	Nic         uint64
+	Affinity    [256]uint8
+	Sticky      [256]uint8
+	Forward     [256]uint8
+	Forwards    uint32
+	Offload     uint32
+	Multiplier  uint32
+	Vips        uint32
+	MaxParts    uint32
+	TestFlows   uint32
+	Multiplier6 uint64
+	Slots6      [1024]struct {
+		_      structs.HostLayout
+		Lo     uint64
+		Hi     uint64
+		Number uint32
+		_      [4]byte
+	}
 }
 
 // Names of all BPF objects in the ELF.

@@ -11,9 +11,16 @@ import (
 // BatchSize is how many frames a queue handles at once at most.
 const BatchSize = 64
 
-// waitTimeout is how long an idle queue sleeps, in milliseconds: within it, it
-// notices that it is to stop and looks at its statistics.
-const waitTimeout = 100
+// How long an idle queue sleeps at most, in milliseconds. While the kernel has all
+// frames to receive into that it can have, the next packet wakes the queue, and
+// nothing else need: every sleep of a goroutine in a system call keeps Go's sysmon
+// thread awake for some 10 ms (runtime.retake), which cost an idle node more than
+// all else when queues looked around ten times a second. While frames are still
+// with the stack, the queue comes back for them.
+const (
+	forEver     = -1
+	waitTimeout = 100
+)
 
 // retryTimeout is how long a queue sleeps while the stack has not taken all
 // that it sent, or its handler keeps packets, in milliseconds.
@@ -46,6 +53,7 @@ type Queue struct {
 	options  QueueOptions
 	rx       *Receiver
 	tx       *transmitter
+	bell     bell // ends Run's sleep
 	zeroCopy bool
 
 	stats atomic.Pointer[Stats]
@@ -56,7 +64,7 @@ type Queue struct {
 // OpenQueue binds the queue and gives the kernel frames to receive into. Nothing
 // arrives before the queue is registered with a Program.
 func OpenQueue(o QueueOptions) (*Queue, error) {
-	q := &Queue{options: o, batch: newBatch()}
+	q := &Queue{options: o, batch: newBatch(), bell: bell{-1}}
 	if err := q.open(); err != nil {
 		return nil, errors.Join(err, q.Close())
 	}
@@ -64,6 +72,9 @@ func OpenQueue(o QueueOptions) (*Queue, error) {
 }
 
 func (q *Queue) open() (err error) {
+	if q.bell, err = newBell(); err != nil {
+		return err
+	}
 	if q.rx, err = openReceiver(q.options.Interface, q.options.Queue, q.options.Memory); err != nil {
 		return err
 	}
@@ -94,6 +105,7 @@ func (q *Queue) Run(ctx context.Context, h Handler) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer q.epoch.leave() // nothing is sent any more, not even what is pending
+	defer q.bell.ringWhenDone(ctx)()
 	spin := 0
 	for batch := 0; ctx.Err() == nil; batch++ {
 		n, err := q.step(h)
@@ -168,7 +180,8 @@ func (q *Queue) release(h Handler) (released int) {
 	return released
 }
 
-// idle refreshes the statistics and sleeps until something arrives.
+// idle refreshes the statistics and sleeps until something arrives or Run is to
+// end.
 func (q *Queue) idle(h Handler) error {
 	if err := q.readStats(); err != nil {
 		return err
@@ -176,12 +189,16 @@ func (q *Queue) idle(h Handler) error {
 	if q.tx.pending() > 0 || h.Waiting() {
 		return q.rx.wait(retryTimeout)
 	}
-	return q.rx.wait(waitTimeout)
+	timeout := forEver
+	if !q.rx.full() {
+		timeout = waitTimeout
+	}
+	return q.bell.sleep(q.rx.fd(), timeout)
 }
 
 // Close gives up both sockets. Run must have returned.
 func (q *Queue) Close() error {
-	var errs []error
+	errs := []error{q.bell.close()}
 	if q.tx != nil {
 		errs = append(errs, q.tx.close())
 	}

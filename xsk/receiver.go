@@ -97,6 +97,12 @@ func (r *Receiver) refill() {
 	r.order()
 }
 
+// full tells whether the kernel has as many frames to receive into as it can have.
+func (r *Receiver) full() bool {
+	r.order()
+	return r.socket.NumFreeFillSlots() == 0
+}
+
 // receive returns up to n received frames. The slice is valid until the next
 // call; the frames are the caller's to pass on or to free.
 func (r *Receiver) receive(n int) []xdp.Desc {

@@ -30,6 +30,7 @@ func newCheck() *cobra.Command {
 			fmt.Fprintf(cmd.OutOrStdout(), "ok: %s: node %s, VIPs: %d, rules: %d\n", file.path, cfg.Node, len(cfg.VIPs), len(cfg.Rules))
 			failed := false
 			findings := append(facts.Findings(cfg.Datapath.XDP), health.OwnAddress(cfg.Cluster.Bind.Addr()))
+			findings = append(findings, facts.Addresses(cfg.VIPs)...)
 			for _, f := range append(findings, farm.ForwardFindings(cfg)...) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 				failed = failed || f.Level == health.LevelError

@@ -63,7 +63,8 @@ func splitServes(f *farmtest.Farm) {
 	// Until the first heartbeat has come across, each side still takes itself for all.
 	known := healed.Add(hearing)
 	excused := f.CheckOneAnswerBut(l.Watch, healed, known) + f.CheckOneAnswerBut(watch, healed, known)
-	f.T.Logf("%d SYNs were answered by two nodes before these had heard each other", excused)
+	f.T.Logf("%d SYNs were answered by two nodes before these had heard each other, the last one %v after the end of the cut",
+		excused, lastDouble(healed, l.Watch, watch))
 	l.CheckKept()
 	// Those that were just echoing over the cut.
 	l.CheckVisitsBut(3, healed, known)
@@ -79,6 +80,16 @@ func splitServes(f *farmtest.Farm) {
 			f.T.Errorf("%s saw %d views in one split and its end", name, n)
 		}
 	}
+}
+
+// lastDouble is when the last SYN was sent that two nodes answered.
+func lastDouble(since time.Time, watches ...*lab.Handshakes) (last time.Duration) {
+	for _, w := range watches {
+		for _, h := range w.DoubleAnswers() {
+			last = max(last, h.Sent.Sub(since))
+		}
+	}
+	return last.Round(time.Millisecond)
 }
 
 // hearing is how long after the end of a split the nodes need to hear each other:

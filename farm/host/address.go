@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 
@@ -14,7 +15,7 @@ import (
 // journal has recorded is added if it has gone since. An address that is on the machine
 // already, on any interface, is an error: removing it afterwards would take away
 // something that is not ours. An IPv6 address is added without duplicate address
-// detection (IFA_F_NODAD), since every node of the farm has it.
+// detection (IFA_F_NODAD), since every node of the farm has it, and deprecated.
 func (j *Journal) AddAddress(link string, prefix netip.Prefix) error {
 	e := Entry{Kind: KindAddress, Link: link, Prefix: prefix}
 	if err := e.check(); err != nil {
@@ -27,7 +28,11 @@ func (j *Journal) AddAddress(link string, prefix netip.Prefix) error {
 		return fmt.Errorf("add address %v to %s: %w", prefix, link, err)
 	}
 	if j.holds(e) {
-		if err := netlink.AddrAdd(l, netlinkAddr(prefix)); err != nil && !errors.Is(err, unix.EEXIST) {
+		err := netlink.AddrAdd(l, netlinkAddr(prefix))
+		switch {
+		case err == nil:
+			j.again(e)
+		case !errors.Is(err, unix.EEXIST):
 			return fmt.Errorf("add address %v to %s: %w%s", prefix, link, err, cureOf(err))
 		}
 		return nil
@@ -44,8 +49,11 @@ func (j *Journal) AddAddress(link string, prefix netip.Prefix) error {
 }
 
 func cureOf(err error) string {
-	if errors.Is(err, unix.EPERM) {
+	switch {
+	case errors.Is(err, unix.EPERM):
 		return "; run as root or grant CAP_NET_ADMIN"
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EAFNOSUPPORT):
+		return "; is IPv6 off in this kernel (ipv6.disable=1)?"
 	}
 	return ""
 }
@@ -56,10 +64,16 @@ func netlinkAddr(prefix netip.Prefix) *netlink.Addr {
 		Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
 	}}
 	if prefix.Addr().Is6() {
-		a.Flags = unix.IFA_F_NODAD
+		// Deprecated from the start, it is the source of none of this machine's own
+		// connections that do not ask for it (RFC 6724, 5, rule 3), which would be
+		// answered to the whole farm.
+		a.Flags, a.ValidLft, a.PreferedLft = unix.IFA_F_NODAD, int(forever()), 0
 	}
 	return a
 }
+
+// forever is a lifetime that does not end (RFC 4861, 4.6.2).
+func forever() uint32 { return math.MaxUint32 }
 
 // mustBeFree makes sure that no interface has the address.
 func mustBeFree(addr netip.Addr) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"thresher/internal/leftout"
 	"thresher/internal/netnstest"
@@ -91,6 +92,9 @@ func addresses(t *testing.T, link string) (list []string) {
 		s := a.IPNet.String()
 		if a.Flags&2 != 0 { // IFA_F_NODAD
 			s += " nodad"
+		}
+		if a.Flags&unix.IFA_F_DEPRECATED != 0 {
+			s += " deprecated"
 		}
 		list = append(list, s)
 	}

@@ -17,6 +17,23 @@ type Journal struct {
 
 	mu    sync.Mutex
 	state state
+	// restored is OnRestore's.
+	restored func(Entry)
+}
+
+// OnRestore has f told of each recorded change that somebody else has undone, when
+// it is made again. f must not use the journal.
+func (j *Journal) OnRestore(f func(Entry)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.restored = f
+}
+
+// again tells of a change that was made again. The caller holds j.mu.
+func (j *Journal) again(e Entry) {
+	if j.restored != nil {
+		j.restored(e)
+	}
 }
 
 // Open opens the journal at path (RunDir/NODE/restore.json), or begins an empty

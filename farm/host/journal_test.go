@@ -45,12 +45,12 @@ func TestChangesAreMadeAndUndoneByTheNextProcess(t *testing.T) {
 		if got := sysctlOf(t, ignoreDotted) + sysctlOf(t, announce); got != "11" {
 			t.Errorf("sysctls = %s", got)
 		}
-		if diff := cmp.Diff([]string{"192.0.2.100/32", "2001:db8::100/128 nodad"}, addresses(t, "lo")); diff != "" {
+		if diff := cmp.Diff([]string{"192.0.2.100/32", "2001:db8::100/128 nodad deprecated"}, addresses(t, "lo")); diff != "" {
 			t.Errorf("addresses (-want +got):\n%s", diff)
 		}
 		want := []Entry{
 			{Kind: "sysctl", Name: ignoreDotted, Old: "0"},
-			{Kind: "sysctl", Name: announce, Old: "0"}, {Kind: "sysctl", Name: announce, Old: "2"},
+			{Kind: "sysctl", Name: announce, Old: "0"},
 			{Kind: "address", Link: "lo", Prefix: vip4}, {Kind: "address", Link: "lo", Prefix: vip6},
 			{Kind: "link", Link: "thr0"},
 		}
@@ -195,5 +195,42 @@ func TestNothingIsChangedThatCannotBeRecorded(t *testing.T) {
 			t.Errorf("changed all the same: %v, %s, %v", got, sysctlOf(t, announce), j.Entries())
 		}
 		return nil
+	})
+}
+
+// What somebody else undoes is made again, told of, and recorded once.
+func TestWhatIsUndoneMeanwhileIsMadeAgain(t *testing.T) {
+	ns := machine(t)
+	j, path := journalIn(t)
+	var told []string
+	j.OnRestore(func(e Entry) { told = append(told, e.String()) })
+	ns.Do(t, func() error {
+		make := func() error {
+			return errors.Join(j.SetSysctl(announce, "2"), j.AddAddress("lo", vip4), j.AddAddress("lo", vip6))
+		}
+		if err := errors.Join(make(), make()); err != nil {
+			return err
+		}
+		before := onDisk(t, path)
+		if len(told) != 0 {
+			t.Errorf("nothing was undone, and told: %q", told)
+		}
+		err := errors.Join(writeSysctl(announce, "1"), removeAddress("lo", vip4), removeAddress("lo", vip6), make())
+		if diff := cmp.Diff([]string{
+			`sysctl net/ipv4/conf/eth0/arp_announce, before "0"`, "address 192.0.2.100/32 on lo", "address 2001:db8::100/128 on lo",
+		}, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"192.0.2.100/32", "2001:db8::100/128 nodad deprecated"}, addresses(t, "lo")); diff != "" {
+			t.Errorf("addresses (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(before, onDisk(t, path), equalEntries); diff != "" {
+			t.Errorf("file (-before +after):\n%s", diff)
+		}
+		err = errors.Join(err, j.Undo())
+		if got := sysctlOf(t, announce); got != "0" {
+			t.Errorf("%s = %s after all is undone", announce, got)
+		}
+		return err
 	})
 }

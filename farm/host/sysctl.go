@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,7 @@ const procSys = "/proc/sys"
 // SetSysctl sets a sysctl under net/, after recording its value. The name has
 // slashes, as sysctl(8) allows, so that a name of an interface may have dots:
 // "net/ipv4/conf/eth0.100/arp_ignore". A sysctl that has the value already is
-// left alone and not recorded.
+// left alone and not recorded; one that is recorded is set again.
 func (j *Journal) SetSysctl(name, value string) error {
 	if err := checkSysctlName(name); err != nil {
 		return err
@@ -33,9 +34,27 @@ func (j *Journal) SetSysctl(name, value string) error {
 	if old == value {
 		return nil
 	}
+	if e, recorded := j.sysctl(name); recorded {
+		// Somebody else has set it meanwhile: what was there before this daemon came
+		// is in the journal already.
+		if err := writeSysctl(name, value); err != nil {
+			return err
+		}
+		j.again(e)
+		return nil
+	}
 	return j.make(Entry{Kind: KindSysctl, Name: name, Old: old}, func() error {
 		return writeSysctl(name, value)
 	})
+}
+
+// sysctl finds the record of a sysctl. The caller holds j.mu.
+func (j *Journal) sysctl(name string) (Entry, bool) {
+	i := slices.IndexFunc(j.state.Entries, func(e Entry) bool { return e.Kind == KindSysctl && e.Name == name })
+	if i < 0 {
+		return Entry{}, false
+	}
+	return j.state.Entries[i], true
 }
 
 // readSysctl reads a value without its line end.

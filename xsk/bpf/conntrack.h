@@ -9,13 +9,13 @@
 
 #include <linux/bpf.h>
 #include <linux/in.h>
-#include <linux/ip.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <bpf/bpf_helpers.h>
 
 #include "flows.h"
+#include "packet.h"
 #include "rules.h"
 
 /* What is read of the kernel's own types, wherever this kernel has it. */
@@ -69,28 +69,27 @@ static __always_inline enum flow state_of_entry(const struct nf_conn *ct, const 
  * translation: so is its entry's original direction. */
 struct question {
 	struct bpf_sock_tuple tuple;
+	__u32 length; /* of the tuple */
 	struct bpf_ct_opts___short opts;
 };
 
-static __always_inline struct question question(const struct iphdr *ip, const struct ports *ports)
+static __always_inline struct question question(const struct packet *p)
 {
-	struct question q = {
-		.tuple.ipv4 = {ip->saddr, ip->daddr, ports->src, ports->dst},
-		.opts = {.netns_id = BPF_F_CURRENT_NETNS, .l4proto = ip->protocol},
-	};
+	struct question q = {.opts = {.netns_id = BPF_F_CURRENT_NETNS, .l4proto = p->protocol}};
 
+	q.length = set_tuple(&q.tuple, p);
 	return q;
 }
 
-static __always_inline enum flow entry(struct xdp_md *ctx, const struct iphdr *ip, const struct ports *ports)
+static __always_inline enum flow entry(const struct packet *p)
 {
-	struct question q = question(ip, ports);
+	struct question q = question(p);
 	struct nf_conn *ct;
 	enum flow flow;
 
 	if (conf.test_flows)
-		return test_flow(ip, ports) >> 8;
-	ct = bpf_xdp_ct_lookup(ctx, &q.tuple, sizeof(q.tuple.ipv4), &q.opts, sizeof(q.opts));
+		return test_flow(p) >> 8;
+	ct = bpf_xdp_ct_lookup(p->ctx, &q.tuple, q.length, &q.opts, sizeof(q.opts));
 	if (!ct)
 		return FLOW_NONE;
 	flow = state_of_entry(ct, &q.opts);
@@ -99,15 +98,15 @@ static __always_inline enum flow entry(struct xdp_md *ctx, const struct iphdr *i
 }
 
 /* The same of a packet that is in an sk_buff. */
-static __always_inline enum flow entry_of_skb(struct __sk_buff *skb, const struct iphdr *ip, const struct ports *ports)
+static __always_inline enum flow entry_of_skb(struct __sk_buff *skb, const struct packet *p)
 {
-	struct question q = question(ip, ports);
+	struct question q = question(p);
 	struct nf_conn *ct;
 	enum flow flow;
 
 	if (conf.test_flows)
-		return test_flow(ip, ports) >> 8;
-	ct = bpf_skb_ct_lookup(skb, &q.tuple, sizeof(q.tuple.ipv4), &q.opts, sizeof(q.opts));
+		return test_flow(p) >> 8;
+	ct = bpf_skb_ct_lookup(skb, &q.tuple, q.length, &q.opts, sizeof(q.opts));
 	if (!ct)
 		return FLOW_NONE;
 	flow = state_of_entry(ct, &q.opts);
@@ -116,10 +115,9 @@ static __always_inline enum flow entry_of_skb(struct __sk_buff *skb, const struc
 }
 
 /* What this machine knows of a TCP packet's flow. */
-static __always_inline enum flow tcp_flow(struct xdp_md *ctx, const struct iphdr *ip, const struct tcphdr *tcp,
-					  int forwarded)
+static __always_inline enum flow tcp_flow(const struct packet *p, int forwarded)
 {
-	enum flow flow = forwarded ? entry(ctx, ip, (const void *)tcp) : FLOW_NONE;
+	enum flow flow = forwarded ? entry(p) : FLOW_NONE;
 
-	return known(flow) ? flow : flow_of(ctx, ip, tcp);
+	return known(flow) ? flow : flow_of(p);
 }

@@ -9,7 +9,6 @@
 
 #include <linux/if_ether.h>
 #include <linux/in.h>
-#include <linux/ip.h>
 #include <linux/tcp.h>
 #include <bpf/bpf_helpers.h>
 
@@ -37,13 +36,14 @@ static __always_inline __u32 facts_time(void)
 }
 
 /* What is known of the client of a packet that opens a flow. */
-static __always_inline __u8 client_facts(const struct iphdr *ip, const struct tcphdr *tcp, __u32 vip)
+static __always_inline __u8 client_facts(const struct packet *p)
 {
-	const __u32 rule = rule_of(&conf.tcp, vip, tcp->dest);
+	const struct ports *ports = p->l4;
+	const __u32 rule = rule_of(&conf.tcp, p->vip, ports->dst);
 	__u8 flags = 0;
 
 	if (rule < MAX_RULES && conf.sticky[rule]) {
-		const struct client_key key = client_key(ip->saddr, rule);
+		const struct client_key key = client_key(p, rule);
 		const enum client client = what_is_learnt(&key);
 
 		if (remembered(&key))
@@ -59,53 +59,51 @@ static __always_inline __u8 client_facts(const struct iphdr *ip, const struct tc
 /* Time and half-open handshakes are of use to packets alone that open a flow. The
  * packet's TCP header may be one in name alone: whoever reads the facts checks
  * the packet before it uses them. */
-static __always_inline void look_up_tcp(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
-					struct facts *facts)
+static __always_inline void look_up_tcp(const struct packet *p, struct facts *facts)
 {
-	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
+	const struct ports *ports = p->l4;
 
-	if (ip->ihl < 5 || (const void *)(tcp + 1) > end)
+	if (!has(p, TCP_MIN_LEN))
 		return;
-	facts->flow = tcp_flow(ctx, ip, tcp, forwards(rule_of(&conf.tcp, vip, tcp->dest)));
-	if (!opens(tcp))
+	facts->flow = tcp_flow(p, forwards(rule_of(&conf.tcp, p->vip, ports->dst)));
+	if (!opens(p->l4))
 		return;
 	facts->time = facts_time();
-	facts->flags = client_facts(ip, tcp, vip);
-	if (half_open_elsewhere(ip, (const void *)tcp))
+	facts->flags = client_facts(p);
+	if (half_open_elsewhere(p))
 		facts->flags |= FACTS_HALF_OPEN;
 }
 
-static __always_inline void look_up_udp(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
-					struct facts *facts)
+static __always_inline void look_up_udp(const struct packet *p, struct facts *facts)
 {
-	const struct ports *ports = (const void *)ip + ip->ihl * 4;
+	const struct ports *ports = p->l4;
 
 	facts->time = facts_time();
-	if (ip->ihl < 5 || (const void *)(ports + 1) > end || !forwards(rule_of(&conf.udp, vip, ports->dst)))
+	if (!has(p, sizeof(*ports)) || !forwards(rule_of(&conf.udp, p->vip, ports->dst)))
 		return;
-	facts->flow = entry(ctx, ip, ports);
-	if (half_open_elsewhere(ip, ports))
+	facts->flow = entry(p);
+	if (half_open_elsewhere(p))
 		facts->flags = FACTS_HALF_OPEN;
 }
 
-static __always_inline void look_up(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip,
-				    struct facts *facts)
+static __always_inline void look_up(const struct packet *p, struct facts *facts)
 {
-	if (ip->protocol == IPPROTO_TCP)
-		look_up_tcp(ctx, ip, end, vip, facts);
-	else if (ip->protocol == IPPROTO_UDP)
-		look_up_udp(ctx, ip, end, vip, facts);
+	if (p->protocol == IPPROTO_TCP)
+		look_up_tcp(p, facts);
+	else if (p->protocol == IPPROTO_UDP)
+		look_up_udp(p, facts);
 }
 
 /* Writes the metadata. Some drivers have no room for it: the packet is handed
  * over without then, and its reader has to take its flow for unknown, so that
  * there, packets of unsettled buckets and of a fenced node's flows are dropped. */
-static __always_inline void add_facts(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
+static __always_inline void add_facts(const struct packet *p)
 {
+	struct xdp_md *ctx = p->ctx;
 	struct facts facts = {.magic = FACTS_MAGIC};
 	struct facts *meta;
 
-	look_up(ctx, ip, end, vip, &facts);
+	look_up(p, &facts);
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(facts)))
 		return;
 	meta = (void *)(long)ctx->data_meta;

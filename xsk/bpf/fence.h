@@ -13,54 +13,47 @@
 #include <bpf/bpf_helpers.h>
 
 #include "conntrack.h"
+#include "extensions.h"
 #include "judge.h"
 #include "lease.h"
 #include "maps.h"
+#include "packet.h"
 
-/* The most that is looked at: Ethernet, IPv4 with all options, TCP. */
-#define FENCE_LEN (ETH_HLEN + 60 + TCP_MIN_LEN)
-
-/* The pipeline has let none through but whole IPv4 packets of three protocols. */
-static __always_inline int opens_a_flow(const struct ethhdr *eth, const void *end)
+/* The pipeline has let none through but whole packets of three protocols. */
+static __always_inline int opens_a_flow(const struct packet *p)
 {
-	const struct iphdr *ip = (const void *)(eth + 1);
-	const void *l4;
-
-	if ((const void *)(ip + 1) > end || *(const __be16 *)((const void *)eth + 2 * ETH_ALEN) != bpf_htons(ETH_P_IP))
-		return 0;
-	l4 = (const void *)ip + ip->ihl * 4;
-	switch (ip->protocol) {
+	switch (p->protocol) {
 	case IPPROTO_TCP:
-		return l4 + TCP_MIN_LEN <= end && opens(l4);
+		return has(p, TCP_MIN_LEN) && opens(p->l4);
 	case IPPROTO_UDP:
 		return 1;
 	case IPPROTO_ICMP:
-		return l4 + ICMP_LEN <= end && *(const __u8 *)l4 == ICMP_ECHO;
+	case IPPROTO_ICMPV6:
+		return has(p, ICMP_LEN) && is_echo(p, *(const __u8 *)p->l4);
 	}
 	return 0;
 }
 
 /* A SYN under a rule whose clients stay with their node is asked about again,
  * and its client remembered. Returns OTHER where the lease alone counts. */
-static __always_inline enum reason fence_client(const struct iphdr *ip, const void *end)
+static __always_inline enum reason fence_client(const struct packet *p)
 {
-	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
+	const struct ports *ports = p->l4;
 	const struct part *part;
 	struct client_key key;
-	__u32 vip, rule;
 	__u16 bucket;
+	__u32 rule;
 
-	if (ip->protocol != IPPROTO_TCP || (const void *)(tcp + 1) > end)
+	if (p->protocol != IPPROTO_TCP || !has(p, TCP_MIN_LEN))
 		return OTHER;
-	vip = vip_of(ip->daddr);
-	rule = rule_of(&conf.tcp, vip, tcp->dest);
-	if (vip >= MAX_VIPS || rule >= MAX_RULES || !conf.sticky[rule])
+	rule = rule_of(&conf.tcp, p->vip, ports->dst);
+	if (p->vip >= MAX_VIPS || rule >= MAX_RULES || !conf.sticky[rule])
 		return OTHER;
 	part = part_of(rule);
 	if (!part)
 		return OTHER;
-	key = client_key(ip->saddr, rule);
-	bucket = client_bucket(ip->saddr, 0);
+	key = client_key(p, rule);
+	bucket = client_bucket(p, 0);
 	if (is_mine(part, bucket)) {
 		if (!lease_exact())
 			return FENCED;
@@ -77,43 +70,74 @@ static __always_inline enum reason fence_client(const struct iphdr *ip, const vo
 
 /* Whether it is UDP of a rule that forwards, and conntrack has its flow: then it
  * opens none. */
-static __always_inline int goes_on(struct __sk_buff *skb, const struct ethhdr *eth, const void *end)
+static __always_inline int goes_on(struct __sk_buff *skb, const struct packet *p)
 {
-	const struct iphdr *ip = (const void *)(eth + 1);
-	const struct ports *ports;
-	__u32 vip;
+	const struct ports *ports = p->l4;
 
-	if ((const void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP)
+	if (p->protocol != IPPROTO_UDP || !has(p, sizeof(*ports)) || p->vip >= MAX_VIPS ||
+	    !forwards(rule_of(&conf.udp, p->vip, ports->dst)))
 		return 0;
-	ports = (const void *)ip + ip->ihl * 4;
-	vip = vip_of(ip->daddr);
-	if ((const void *)(ports + 1) > end || vip >= MAX_VIPS || !forwards(rule_of(&conf.udp, vip, ports->dst)))
-		return 0;
-	return known(entry_of_skb(skb, ip, ports));
+	return known(entry_of_skb(skb, p));
+}
+
+static __always_inline int fence_packet(struct __sk_buff *skb, const struct packet *p)
+{
+	enum reason reason;
+
+	if (!opens_a_flow(p))
+		return TC_ACT_UNSPEC;
+	reason = fence_client(p);
+	if (reason == OTHER && !lease_exact() && !goes_on(skb, p))
+		reason = FENCED;
+	if (reason < NOT_MINE)
+		return TC_ACT_UNSPEC;
+	count(reason);
+	return TC_ACT_SHOT;
+}
+
+static __always_inline int fence4(struct __sk_buff *skb, const struct iphdr *ip, const void *end)
+{
+	struct packet p;
+
+	if ((const void *)(ip + 1) > end)
+		return TC_ACT_UNSPEC;
+	p = packet4(NULL, ip, end);
+	p.vip = vip_of(ip->daddr);
+	return fence_packet(skb, &p);
+}
+
+static __noinline int fence6(struct __sk_buff *skb)
+{
+	const struct ipv6hdr *ip = (void *)(long)skb->data + ETH_HLEN;
+	const void *end = (void *)(long)skb->data_end;
+	struct packet p;
+
+	if ((const void *)(ip + 1) > end)
+		return TC_ACT_UNSPEC;
+	p = packet6_of_skb(skb, ip, end);
+	p.vip = vip_of6(&ip->daddr);
+	return fence_packet(skb, &p);
 }
 
 static __always_inline int fence_frame(struct __sk_buff *skb)
 {
 	const struct ethhdr *eth = (void *)(long)skb->data;
 	const void *end = (void *)(long)skb->data_end;
-	enum reason reason = OTHER;
-	__u32 length = skb->len < FENCE_LEN ? skb->len : FENCE_LEN;
 
 	/* Frames from an AF_XDP socket lie in one piece, but need not for ever. */
-	if ((const void *)eth + length > end) {
-		if (bpf_skb_pull_data(skb, length))
+	if (end - (const void *)eth < skb->len) {
+		if (bpf_skb_pull_data(skb, skb->len))
 			return TC_ACT_SHOT;
 		eth = (void *)(long)skb->data;
 		end = (void *)(long)skb->data_end;
 	}
-	if ((const void *)(eth + 1) > end || !opens_a_flow(eth, end))
+	if ((const void *)(eth + 1) > end)
 		return TC_ACT_UNSPEC;
-	if ((const void *)(eth + 1) + sizeof(struct iphdr) <= end)
-		reason = fence_client((const void *)(eth + 1), end);
-	if (reason == OTHER && !lease_exact() && !goes_on(skb, eth, end))
-		reason = FENCED;
-	if (reason < NOT_MINE)
-		return TC_ACT_UNSPEC;
-	count(reason);
-	return TC_ACT_SHOT;
+	switch (*(const __be16 *)((const void *)eth + 2 * ETH_ALEN)) {
+	case bpf_htons(ETH_P_IP):
+		return fence4(skb, (const void *)(eth + 1), end);
+	case bpf_htons(ETH_P_IPV6):
+		return fence6(skb);
+	}
+	return TC_ACT_UNSPEC;
 }

@@ -6,11 +6,10 @@
 #pragma once
 
 #include <linux/bpf.h>
-#include <linux/ip.h>
 #include <linux/tcp.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "packet.h"
 #include "rules.h"
 
 /* Package pipeline's FlowState, number by number. A test compares the two lists. */
@@ -57,40 +56,60 @@ struct {
 	__type(value, __u32);
 } test_flows SEC(".maps");
 
-static __always_inline struct flow_key flow_key(const struct iphdr *ip, const struct ports *ports)
+/* Of a packet whose ports are there, as of all that follow. */
+static __always_inline struct flow_key flow_key(const struct packet *p)
 {
-	struct flow_key key = {
-		.client = {0, 0, bpf_htonl(0xffff), ip->saddr},
-		.vip = {0, 0, bpf_htonl(0xffff), ip->daddr},
-		.client_port = ports->src,
-		.vip_port = ports->dst,
-	};
+	const struct ports *ports = p->l4;
+	struct flow_key key = {.client_port = ports->src, .vip_port = ports->dst};
 
+	source_of(p, key.client);
+	destination_of(p, key.vip);
 	return key;
 }
 
-static __always_inline int half_open_elsewhere(const struct iphdr *ip, const struct ports *ports)
+static __always_inline int half_open_elsewhere(const struct packet *p)
 {
-	struct flow_key key = flow_key(ip, ports);
+	struct flow_key key = flow_key(p);
 
 	return bpf_map_lookup_elem(&half_open, &key) != NULL;
 }
 
-static __always_inline __u32 test_flow(const struct iphdr *ip, const struct ports *ports)
+static __always_inline __u32 test_flow(const struct packet *p)
 {
-	struct flow_key key = flow_key(ip, ports);
+	struct flow_key key = flow_key(p);
 	const __u32 *flows = bpf_map_lookup_elem(&test_flows, &key);
 
 	return flows ? *flows : FLOW_NONE;
 }
 
-/* What a socket says about the packet. A listening one has the flow if the packet
- * brings back a SYN cookie: the socket to come is in the cookie. */
-static __always_inline enum flow state_of(struct bpf_sock *sk, const struct iphdr *ip, const struct tcphdr *tcp)
+/* The flow as the kernel's look-ups are asked for it; returns how long that is. */
+static __always_inline __u32 set_tuple(struct bpf_sock_tuple *tuple, const struct packet *p)
 {
+	const struct ports *ports = p->l4;
+
+	if (p->six) {
+		__builtin_memcpy(tuple->ipv6.saddr, &ipv6_of(p)->saddr, 16);
+		__builtin_memcpy(tuple->ipv6.daddr, &ipv6_of(p)->daddr, 16);
+		tuple->ipv6.sport = ports->src;
+		tuple->ipv6.dport = ports->dst;
+		return sizeof(tuple->ipv6);
+	}
+	tuple->ipv4.saddr = ipv4_of(p)->saddr;
+	tuple->ipv4.daddr = ipv4_of(p)->daddr;
+	tuple->ipv4.sport = ports->src;
+	tuple->ipv4.dport = ports->dst;
+	return sizeof(tuple->ipv4);
+}
+
+/* What a socket says about the packet, whose TCP header is there. A listening one has the flow if the packet
+ * brings back a SYN cookie: the socket to come is in the cookie. */
+static __always_inline enum flow state_of(struct bpf_sock *sk, const struct packet *p)
+{
+	const __u32 length = p->six ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+
 	switch (sk->state) {
 	case BPF_TCP_LISTEN:
-		if (bpf_tcp_check_syncookie(sk, (void *)ip, sizeof(*ip), (void *)tcp, sizeof(*tcp)) == 0)
+		if (bpf_tcp_check_syncookie(sk, (void *)p->ip, length, (void *)p->l4, sizeof(struct tcphdr)) == 0)
 			return FLOW_COOKIE;
 		return FLOW_LISTEN;
 	case BPF_TCP_TIME_WAIT:
@@ -99,18 +118,18 @@ static __always_inline enum flow state_of(struct bpf_sock *sk, const struct iphd
 	return FLOW_KNOWN; /* half-open and closing ones, too */
 }
 
-static __always_inline enum flow flow_of(struct xdp_md *ctx, const struct iphdr *ip, const struct tcphdr *tcp)
+static __always_inline enum flow flow_of(const struct packet *p)
 {
-	struct bpf_sock_tuple tuple = {.ipv4 = {ip->saddr, ip->daddr, tcp->source, tcp->dest}};
+	struct bpf_sock_tuple tuple;
 	struct bpf_sock *sk;
 	enum flow flow;
 
 	if (conf.test_flows)
-		return test_flow(ip, (const void *)tcp) & 0xff;
-	sk = bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+		return test_flow(p) & 0xff;
+	sk = bpf_skc_lookup_tcp(p->ctx, &tuple, set_tuple(&tuple, p), BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return FLOW_NONE;
-	flow = state_of(sk, ip, tcp);
+	flow = state_of(sk, p);
 	bpf_sk_release(sk);
 	return flow;
 }

@@ -8,13 +8,16 @@
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <bpf/bpf_endian.h>
 
 #include "conntrack.h"
+#include "extensions.h"
 #include "flows.h"
 #include "lease.h"
 #include "maps.h"
+#include "packet.h"
 #include "reason.h"
 #include "rules.h"
 #include "share.h"
@@ -22,9 +25,6 @@
 #include "sticky.h"
 
 #define IP_FRAGMENT 0x3fff /* More Fragments, or an offset (RFC 791 3.1) */
-#define TCP_MIN_LEN 20
-#define UDP_LEN	    8
-#define ICMP_LEN    8
 
 /* RFC 792; linux/icmp.h would bring the C library's headers in. */
 #define ICMP_DEST_UNREACH  3
@@ -32,27 +32,29 @@
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETERPROB 12
 
+/* RFC 4443, RFC 4861; the same of linux/icmpv6.h. */
+#define ICMPV6_DEST_UNREACH    1
+#define ICMPV6_PARAMPROB       4 /* with those between, all errors */
+#define ICMPV6_ECHO_REQUEST    128
+#define ICMPV6_FIRST_NEIGHBOUR 133
+#define ICMPV6_LAST_NEIGHBOUR  137
+
 #define TCP_FLAGS_OFFSET 13
 #define TCP_OPENING	 0x17 /* ACK, RST, SYN, FIN (RFC 9293 3.1) */
 #define TCP_SYN		 0x02
 
-/* A VIP packet on its way through the verdict. */
-struct packet {
-	struct xdp_md *ctx;
-	const struct iphdr *ip;
-	const void *l4; /* as much as the protocol's least header is there */
-	__u32 vip;
-	int forwarded; /* its rule's packets */
-};
-
 static __always_inline enum flow flow_of_tcp(const struct packet *p)
 {
-	return tcp_flow(p->ctx, p->ip, p->l4, p->forwarded);
+	return tcp_flow(p, p->forwarded);
 }
 
-static __always_inline __u16 client_bucket(__be32 addr, __be16 port)
+static __always_inline __u16 client_bucket(const struct packet *p, __be16 port)
 {
-	return bucket4(conf.key[0], conf.key[1], addr, port);
+	const struct in6_addr *addr = &ipv6_of(p)->saddr;
+
+	if (p->six)
+		return bucket6(conf.key[0], conf.key[1], first_half(addr), last_half(addr), port);
+	return bucket4(conf.key[0], conf.key[1], ipv4_of(p)->saddr, port);
 }
 
 /* Whether a TCP packet opens a flow: SYN, and nothing that belongs to an open one. */
@@ -77,14 +79,14 @@ static __always_inline enum reason judge_client(const struct client_key *key)
 /* A SYN in a bucket where other nodes than the owner may have flows. */
 static __always_inline enum reason judge_syn_unsettled(const struct packet *p, const struct part *part, __u16 bucket, __u32 rule)
 {
-	const struct client_key key = client_key(p->ip->saddr, rule);
+	const struct client_key key = client_key(p, rule);
 
 	if (is_ask(part, bucket))
 		return PARKED;
 	if (is_mine(part, bucket)) {
 		if (!lease_exact())
 			return FENCED;
-		if (half_open_elsewhere(p->ip, p->l4))
+		if (half_open_elsewhere(p))
 			return HALF_OPEN_ELSEWHERE;
 		return is_sticky(part, bucket) ? judge_client(&key) : ACCEPTED;
 	}
@@ -131,9 +133,9 @@ static __always_inline enum reason judge_udp(const struct part *part, __u16 buck
 
 /* Remembers the client of a SYN that goes to the stack from here. What the pipeline
  * lets in passes the fence, which does the same. */
-static __always_inline void keep(__be32 client, __u32 rule, enum reason reason)
+static __always_inline void keep(const struct packet *p, __u32 rule, enum reason reason)
 {
-	const struct client_key key = client_key(client, rule);
+	const struct client_key key = client_key(p, rule);
 
 	if (reason == ACCEPTED)
 		remember(&key, BPF_ANY);
@@ -146,7 +148,7 @@ static __always_inline void keep(__be32 client, __u32 rule, enum reason reason)
 static __always_inline enum reason judge_udp_forwarded(const struct packet *p, const struct part *part, __u16 bucket)
 {
 	if (is_unsettled(part, bucket)) {
-		if (known(entry(p->ctx, p->ip, p->l4)))
+		if (known(entry(p)))
 			return ACCEPTED_KNOWN;
 		if (is_ask(part, bucket))
 			return PARKED;
@@ -154,13 +156,13 @@ static __always_inline enum reason judge_udp_forwarded(const struct packet *p, c
 			return NOT_MINE;
 		if (!lease_coarse())
 			return FENCED;
-		return half_open_elsewhere(p->ip, p->l4) ? HALF_OPEN_ELSEWHERE : ACCEPTED;
+		return half_open_elsewhere(p) ? HALF_OPEN_ELSEWHERE : ACCEPTED;
 	}
 	if (!is_mine(part, bucket))
 		return NOT_MINE;
 	if (lease_coarse())
 		return ACCEPTED;
-	return known(entry(p->ctx, p->ip, p->l4)) ? ACCEPTED_KNOWN : FENCED;
+	return known(entry(p)) ? ACCEPTED_KNOWN : FENCED;
 }
 
 static __always_inline enum reason judge_flow(struct packet *p, const volatile struct classes *classes, int tcp)
@@ -179,75 +181,120 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 	part = part_of(rule);
 	if (!part)
 		return NOT_SERVING;
-	bucket = client_bucket(p->ip->saddr, conf.affinity[rule] == AFFINITY_SESSION ? ports->src : 0);
+	bucket = client_bucket(p, conf.affinity[rule] == AFFINITY_SESSION ? ports->src : 0);
 	p->forwarded = forwards(rule);
 	if (!tcp)
 		return p->forwarded ? judge_udp_forwarded(p, part, bucket) : judge_udp(part, bucket);
 	reason = judge_tcp(p, part, bucket, rule);
 	if (opens(p->l4) && conf.sticky[rule] && (conf.offload == OFFLOAD_FULL || handover))
-		keep(p->ip->saddr, rule, reason);
+		keep(p, rule, reason);
 	return reason;
 }
 
-static __always_inline enum reason judge_echo(__be32 client)
+static __always_inline enum reason judge_echo(const struct packet *p)
 {
 	const struct part *part = part_of(ECHO_RULE);
 	enum reason reason;
 
 	if (!part)
 		return NOT_SERVING;
-	reason = judge_owner(part, client_bucket(client, 0));
+	reason = judge_owner(part, client_bucket(p, 0));
 	return reason == ACCEPTED ? ACCEPTED_ECHO : reason;
+}
+
+static __always_inline int is_echo(const struct packet *p, __u8 type)
+{
+	return type == (p->six ? ICMPV6_ECHO_REQUEST : ICMP_ECHO);
+}
+
+static __always_inline int is_icmp_error(const struct packet *p, __u8 type)
+{
+	if (p->six)
+		return type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB;
+	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
 }
 
 static __always_inline enum reason judge_icmp(const struct packet *p)
 {
-	switch (*(const __u8 *)p->l4) {
-	case ICMP_ECHO:
-		return judge_echo(p->ip->saddr);
-	case ICMP_DEST_UNREACH:
-	case ICMP_TIME_EXCEEDED:
-	case ICMP_PARAMETERPROB:
-		return ACCEPTED_ICMP_ERROR;
-	}
-	return OTHER_ICMP;
+	const __u8 type = *(const __u8 *)p->l4;
+
+	if (is_echo(p, type))
+		return judge_echo(p);
+	return is_icmp_error(p, type) ? ACCEPTED_ICMP_ERROR : OTHER_ICMP;
 }
 
-static __always_inline int martian(__be32 src, __be32 dst)
+/* Whether an IPv6 packet is neighbour discovery's. */
+static __always_inline int is_neighbour(const struct packet *p)
+{
+	const __u8 *type = p->l4;
+
+	return p->protocol == IPPROTO_ICMPV6 && has(p, ICMP_LEN) && payload_length(p) >= ICMP_LEN &&
+	       *type >= ICMPV6_FIRST_NEIGHBOUR && *type <= ICMPV6_LAST_NEIGHBOUR;
+}
+
+/* What the packet carries is so long, in bytes. */
+static __always_inline enum reason judge_transport(struct packet *p, __u32 length)
+{
+	switch (p->protocol) {
+	case IPPROTO_TCP:
+		if (length < TCP_MIN_LEN || p->l4 + TCP_MIN_LEN > p->end)
+			return MALFORMED;
+		return judge_flow(p, &conf.tcp, 1);
+	case IPPROTO_UDP:
+		if (length < UDP_LEN || p->l4 + UDP_LEN > p->end)
+			return MALFORMED;
+		return judge_flow(p, &conf.udp, 0);
+	}
+	if (p->protocol != (p->six ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		return OTHER_PROTOCOL;
+	if (length < ICMP_LEN || p->l4 + ICMP_LEN > p->end)
+		return MALFORMED;
+	return judge_icmp(p);
+}
+
+static __always_inline int martian4(__be32 src, __be32 dst)
 {
 	__u8 first = bpf_ntohl(src) >> 24;
 
 	return first == 0 || first == 127 || first >= 224 || src == dst;
 }
 
-/* ip is a whole IPv4 header for a VIP; end is that of the frame. */
-static __always_inline enum reason judge(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
+static __always_inline enum reason judge4(struct packet *p)
 {
-	__u32 header = ip->ihl * 4, total = bpf_ntohs(ip->tot_len), length;
-	const void *l4 = (const void *)ip + header;
-	struct packet p = {.ctx = ctx, .ip = ip, .l4 = l4, .vip = vip};
+	const struct iphdr *ip = ipv4_of(p);
+	__u32 header = ip->ihl * 4, total = bpf_ntohs(ip->tot_len);
 
 	if (ip->version != 4 || header < sizeof(*ip) || total < header ||
-	    total > (__u32)((long)end - (long)ip))
+	    total > (__u32)((long)p->end - (long)ip))
 		return MALFORMED;
-	if (martian(ip->saddr, ip->daddr))
+	if (martian4(ip->saddr, ip->daddr))
 		return MARTIAN;
 	if (ip->frag_off & bpf_htons(IP_FRAGMENT))
 		return FRAGMENT;
-	length = total - header;
-	switch (ip->protocol) {
-	case IPPROTO_TCP:
-		if (length < TCP_MIN_LEN || l4 + TCP_MIN_LEN > end)
-			return MALFORMED;
-		return judge_flow(&p, &conf.tcp, 1);
-	case IPPROTO_UDP:
-		if (length < UDP_LEN || l4 + UDP_LEN > end)
-			return MALFORMED;
-		return judge_flow(&p, &conf.udp, 0);
-	case IPPROTO_ICMP:
-		if (length < ICMP_LEN || l4 + ICMP_LEN > end)
-			return MALFORMED;
-		return judge_icmp(&p);
-	}
-	return OTHER_PROTOCOL;
+	return judge_transport(p, total - header);
+}
+
+/* Unspecified, ::1, multicast, an IPv4 address in IPv6's form, or the destination. */
+static __always_inline int martian6(const struct ipv6hdr *ip)
+{
+	const __u64 lo = first_half(&ip->saddr), hi = last_half(&ip->saddr);
+
+	return (!lo && (!hi || hi == 1ULL << 56 || (__u32)hi == 0xffff0000)) || (__u8)lo == 0xff ||
+	       (lo == first_half(&ip->daddr) && hi == last_half(&ip->daddr));
+}
+
+static __always_inline enum reason judge6(struct packet *p)
+{
+	if (p->headers == MALFORMED)
+		return MALFORMED;
+	if (martian6(ipv6_of(p)))
+		return MARTIAN;
+	if (p->headers != ACCEPTED)
+		return p->headers;
+	return judge_transport(p, payload_length(p));
+}
+
+static __always_inline enum reason judge(struct packet *p)
+{
+	return p->six ? judge6(p) : judge4(p);
 }

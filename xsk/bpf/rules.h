@@ -6,12 +6,16 @@
  */
 #pragma once
 
+#include <linux/in6.h>
 #include <linux/types.h>
 #include <bpf/bpf_endian.h>
+
+#include "packet.h"
 
 #define MAX_VIPS    64   /* config.MaxVIPs */
 #define MAX_RULES   256  /* config.MaxRules */
 #define VIP_BITS    12   /* pipeline.VIPSlots is 1 << VIP_BITS */
+#define VIP_BITS6   10   /* pipeline.VIPSlots6 is 1 << VIP_BITS6 */
 #define MAX_CLASSES 1024 /* pipeline.MaxClasses */
 #define RULE_NONE   0xffff
 
@@ -36,6 +40,13 @@ struct vip_slot {
 	__u32 number; /* plus one; 0 is an empty slot */
 };
 
+struct vip_slot6 {
+	__u64 lo, hi; /* the halves of the address */
+	__u32 number;
+};
+
+#define VIP_FOLD 0x9e3779b97f4a7c15ULL /* pipeline.VIPFold */
+
 /* Which rule holds for a port on a VIP. */
 struct classes {
 	__u16 of_port[1 << 16];
@@ -58,6 +69,8 @@ struct rules {
 	__u32 vips;	  /* how many there are */
 	__u32 max_parts;  /* of a share */
 	__u32 test_flows; /* how many flows a test makes up; 0: the kernel's sockets count */
+	__u64 multiplier6;
+	struct vip_slot6 slots6[1 << VIP_BITS6];
 };
 
 const volatile struct rules conf;
@@ -69,6 +82,16 @@ static __always_inline __u32 vip_of(__be32 addr)
 	__u32 vip = slot->number - 1;
 
 	return slot->addr == addr ? vip : RULE_NONE;
+}
+
+static __always_inline __u32 vip_of6(const struct in6_addr *addr)
+{
+	const __u64 lo = first_half(addr), hi = last_half(addr);
+	const volatile struct vip_slot6 *slot =
+		&conf.slots6[(lo + hi * VIP_FOLD) * conf.multiplier6 >> (64 - VIP_BITS6)];
+	__u32 vip = slot->number - 1;
+
+	return slot->lo == lo && slot->hi == hi ? vip : RULE_NONE;
 }
 
 /* The rule of a port on a VIP; MAX_RULES and more is none. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * SipHash-1-3 of a client, as package pipeline's hash.go has it: one block for
- * an IPv4 address and a port.
+ * an IPv4 address and a port, three for an IPv6 address.
  */
 #pragma once
 
@@ -31,22 +31,50 @@ static __always_inline void sip_round(struct sip *s)
 	s->v2 = rotl(s->v2, 32);
 }
 
-/* The bucket of an IPv4 client; both arguments as on the wire. */
-static __always_inline __u16 bucket4(__u64 k0, __u64 k1, __be32 addr, __be16 port)
+static __always_inline struct sip sip_start(__u64 k0, __u64 k1)
 {
-	const __u64 message = 6ULL << 56 | (__u64)port << 32 | addr;
 	struct sip s = {
 		.v0 = k0 ^ 0x736f6d6570736575ULL,
 		.v1 = k1 ^ 0x646f72616e646f6dULL,
 		.v2 = k0 ^ 0x6c7967656e657261ULL,
-		.v3 = k1 ^ 0x7465646279746573ULL ^ message,
+		.v3 = k1 ^ 0x7465646279746573ULL,
 	};
 
-	sip_round(&s);
-	s.v0 ^= message;
-	s.v2 ^= 0xff;
-	sip_round(&s);
-	sip_round(&s);
-	sip_round(&s);
-	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+	return s;
+}
+
+static __always_inline void sip_block(struct sip *s, __u64 message)
+{
+	s->v3 ^= message;
+	sip_round(s);
+	s->v0 ^= message;
+}
+
+static __always_inline __u16 sip_finish(struct sip *s)
+{
+	s->v2 ^= 0xff;
+	sip_round(s);
+	sip_round(s);
+	sip_round(s);
+	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+/* The bucket of an IPv4 client; both arguments as on the wire. */
+static __always_inline __u16 bucket4(__u64 k0, __u64 k1, __be32 addr, __be16 port)
+{
+	struct sip s = sip_start(k0, k1);
+
+	sip_block(&s, 6ULL << 56 | (__u64)port << 32 | addr);
+	return sip_finish(&s);
+}
+
+/* The bucket of an IPv6 client, by the halves of its address. */
+static __always_inline __u16 bucket6(__u64 k0, __u64 k1, __u64 lo, __u64 hi, __be16 port)
+{
+	struct sip s = sip_start(k0, k1);
+
+	sip_block(&s, lo);
+	sip_block(&s, hi);
+	sip_block(&s, 18ULL << 56 | port);
+	return sip_finish(&s);
 }

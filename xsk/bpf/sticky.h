@@ -6,10 +6,9 @@
 #pragma once
 
 #include <linux/bpf.h>
-#include <linux/ip.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "packet.h"
 #include "rules.h"
 
 #define MAX_CLIENTS (1 << 17)
@@ -49,10 +48,11 @@ struct {
  * CLOCK_BOOTTIME. */
 volatile __u64 sticky_grant;
 
-static __always_inline struct client_key client_key(__be32 client, __u32 rule)
+static __always_inline struct client_key client_key(const struct packet *p, __u32 rule)
 {
-	struct client_key key = {.client = {0, 0, bpf_htonl(0xffff), client}, .rule = rule};
+	struct client_key key = {.rule = rule};
 
+	source_of(p, key.client);
 	return key;
 }
 

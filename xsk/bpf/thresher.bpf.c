@@ -9,15 +9,18 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "extensions.h"
 #include "facts.h"
 #include "fence.h"
 #include "judge.h"
 #include "lease.h"
 #include "maps.h"
+#include "packet.h"
 
 #define ARP_LEN 28 /* RFC 826, Ethernet and IPv4 */
 
@@ -60,37 +63,57 @@ static __always_inline int stray(const struct ethhdr *eth)
 	return XDP_DROP;
 }
 
-/* ARP always passes. A client re-checks its cache by asking the VMAC itself;
- * the interface takes that only under its own address. */
-static __always_inline int arp(struct ethhdr *eth, void *end)
+/* Address resolution always passes, ARP and neighbour discovery alike. A client
+ * re-checks its cache by asking the VMAC itself; the interface takes that only under
+ * its own address. */
+static __always_inline int neighbour(struct ethhdr *eth)
 {
-	if ((void *)(eth + 1) + ARP_LEN <= end && is_vmac(destination(eth))) {
+	if (is_vmac(destination(eth))) {
 		to_nic(eth);
 		count(ACCEPTED_NEIGHBOUR);
 	}
 	return XDP_PASS;
 }
 
-/* Whether a packet goes on with a TCP flow that is here. */
-static __always_inline int tcp_goes_on(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
+static __always_inline int arp(struct ethhdr *eth, void *end)
 {
-	const struct tcphdr *tcp = (const void *)ip + ip->ihl * 4;
+	return (void *)(eth + 1) + ARP_LEN <= end ? neighbour(eth) : XDP_PASS;
+}
 
-	if (ip->protocol != IPPROTO_TCP || ip->ihl < 5 || (const void *)(tcp + 1) > end ||
-	    ip->frag_off & bpf_htons(IP_FRAGMENT) || opens(tcp))
+/* Whether a packet goes on with a TCP flow that is here. */
+static __always_inline int tcp_goes_on(const struct packet *p)
+{
+	const struct ports *ports = p->l4;
+
+	if (p->protocol != IPPROTO_TCP || !has(p, TCP_MIN_LEN) || opens(p->l4) ||
+	    (!p->six && ipv4_of(p)->frag_off & bpf_htons(IP_FRAGMENT)))
 		return 0;
-	return known(tcp_flow(ctx, ip, tcp, forwards(rule_of(&conf.tcp, vip, tcp->dest))));
+	return known(tcp_flow(p, forwards(rule_of(&conf.tcp, p->vip, ports->dst))));
+}
+
+/* The packet of a frame; NULL for ip if its header is not there. */
+static __always_inline struct packet packet_of(struct xdp_md *ctx, int six, __u32 vip)
+{
+	void *ip = (void *)(long)ctx->data + sizeof(struct ethhdr), *end = (void *)(long)ctx->data_end;
+	struct packet p = {};
+
+	if (six && ip + sizeof(struct ipv6hdr) <= end)
+		p = packet6(ctx, ip, end);
+	if (!six && ip + sizeof(struct iphdr) <= end)
+		p = packet4(ctx, ip, end);
+	p.six = six;
+	p.vip = vip;
+	return p;
 }
 
 /* Nobody reads: the daemon is gone or going. Connections that are here go on, and
  * nothing else is let in, for every node without a reader would do so. */
-static __always_inline int unread(struct xdp_md *ctx, __u32 vip)
+static __always_inline int unread(struct xdp_md *ctx, int six, __u32 vip)
 {
+	const struct packet p = packet_of(ctx, six, vip);
 	struct ethhdr *eth = (void *)(long)ctx->data;
-	const void *end = (void *)(long)ctx->data_end;
-	struct iphdr *ip = (void *)(eth + 1);
 
-	if ((void *)(ip + 1) > end || !tcp_goes_on(ctx, ip, end, vip)) {
+	if (!p.ip || !tcp_goes_on(&p) || (void *)(eth + 1) > (void *)(long)ctx->data_end) {
 		count(NO_READER);
 		return XDP_DROP;
 	}
@@ -100,53 +123,84 @@ static __always_inline int unread(struct xdp_md *ctx, __u32 vip)
 }
 
 /* To the socket of the queue. */
-static __always_inline int ask(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
+static __always_inline int ask(const struct packet *p)
 {
+	struct xdp_md *ctx = p->ctx;
 	int action;
 
-	add_facts(ctx, ip, end, vip);
+	add_facts(p);
 	action = bpf_redirect_map(&sockets, ctx->rx_queue_index, 0);
 	if (action == XDP_REDIRECT)
 		return action;
-	return unread(ctx, vip);
+	return unread(ctx, p->six, p->vip);
 }
 
-static __always_inline int vip_packet(struct xdp_md *ctx, struct ethhdr *eth, struct iphdr *ip, void *end,
-				      __u32 vip)
+static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
 {
 	enum reason reason;
 
 	if (conf.offload == OFFLOAD_NONE && !handover)
-		return ask(ctx, ip, end, vip);
-	reason = judge(ctx, ip, end, vip);
+		return ask(p);
+	reason = judge(p);
 	if (reason >= NOT_MINE) {
 		count(reason);
 		return XDP_DROP;
 	}
 	if (handover && (reason == PARKED || reason == PARKED_STICKY))
-		return unread(ctx, vip);
+		return unread(p->ctx, p->six, p->vip);
 	if ((conf.offload == OFFLOAD_REJECT && !handover) || reason == PARKED || reason == PARKED_STICKY)
-		return ask(ctx, ip, end, vip);
+		return ask(p);
 	count(reason);
 	to_nic(eth);
 	return XDP_PASS;
 }
 
+/* Whether a frame with a VIP's packet was sent to this machine. */
+static __always_inline int is_for_us(const struct ethhdr *eth, __u32 vip)
+{
+	const mac_t dst = destination(eth);
+
+	return dst == conf.vmacs[vip] || dst == conf.nic;
+}
+
 static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *end)
 {
 	struct iphdr *ip = (void *)(eth + 1);
+	struct packet p;
 	__u32 vip;
-	mac_t dst;
 
 	if ((void *)(ip + 1) > end)
 		return stray(eth);
 	vip = vip_of(ip->daddr);
 	if (vip >= MAX_VIPS)
 		return stray(eth);
-	dst = destination(eth);
-	if (dst != conf.vmacs[vip] && dst != conf.nic)
+	if (!is_for_us(eth, vip))
 		return XDP_PASS;
-	return vip_packet(ctx, eth, ip, end, vip);
+	p = packet4(ctx, ip, end);
+	p.vip = vip;
+	return vip_packet(&p, eth);
+}
+
+/* A function of its own, so that what IPv6 needs of registers and of the stack
+ * costs IPv4 nothing. */
+static __noinline int ipv6(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct ipv6hdr *ip = (void *)(eth + 1);
+	struct packet p;
+
+	if ((void *)(eth + 1) > end)
+		return XDP_PASS;
+	if ((void *)(ip + 1) > end)
+		return stray(eth);
+	p = packet6(ctx, ip, end);
+	if (is_neighbour(&p))
+		return neighbour(eth);
+	p.vip = vip_of6(&ip->daddr);
+	if (p.vip >= MAX_VIPS)
+		return stray(eth);
+	return is_for_us(eth, p.vip) ? vip_packet(&p, eth) : XDP_PASS;
 }
 
 SEC("xdp")
@@ -160,6 +214,8 @@ int thresher(struct xdp_md *ctx)
 	switch (ethertype(eth)) {
 	case bpf_htons(ETH_P_IP):
 		return ipv4(ctx, eth, end);
+	case bpf_htons(ETH_P_IPV6):
+		return ipv6(ctx);
 	case bpf_htons(ETH_P_ARP):
 		return arp(eth, end);
 	}

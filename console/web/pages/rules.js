@@ -5,14 +5,6 @@ import { h, number, percent, clock } from '/dom.js';
 import { get } from '/api.js';
 
 let answer = null; // of the where form
-let conflicts = new Map(); // by VIP: {mac, time}
-
-export function enter(app) {
-  get('/v1/events').then((events) => {
-    conflicts = new Map(events.filter((e) => e.kind === 'vip_conflict').map((e) => [e.fields.vip, { mac: e.fields.mac, time: e.time }]));
-    app.render();
-  }).catch(() => {});
-}
 
 export function view(app) {
   return h('main', {}, h('h1', {}, T.pages.rules), rulesTable(app), where(app), vips(app));
@@ -59,10 +51,10 @@ function vips(app) {
   return h('section', { class: 'card wide' }, h('h2', {}, T.rules.vips), h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': T.rules.vips }, h('table', {},
     h('thead', {}, h('tr', {}, [T.rules.vip, T.rules.mac, T.rules.mode, T.rules.responder, T.rules.conflicts].map((t) => h('th', { scope: 'col' }, t)))),
     h('tbody', {}, list.map((v) => {
-      const c = conflicts.get(v.address);
+      const c = v.conflict;
       return h('tr', { 'data-key': v.address }, h('th', { scope: 'row' }, v.address), h('td', { class: 'mono' }, v.mac), h('td', {}, v.mode),
         h('td', {}, v.responder ? h('span', { vars: { '--c': app.state.color(v.responder) } }, h('i', { class: 'swatch' }), ' ', v.responder) : h('span', { class: 'problem' }, T.rules.nobody)),
-        h('td', {}, c ? h('span', { class: 'problem' }, T.rules.conflict(c.mac, clock(c.time))) : T.rules.noConflict));
+        h('td', {}, c ? h('span', { class: 'problem' }, T.rules.conflict(c.mac, clock(c.seen))) : T.rules.noConflict));
     })))));
 }
 

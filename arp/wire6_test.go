@@ -1,0 +1,316 @@
+package arp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/mdlayher/packet"
+	"github.com/vishvananda/netlink"
+
+	"thresher/config"
+	"thresher/internal/leftout"
+)
+
+// newSegment6 is a segment whose ends speak IPv6 at once: without the second that
+// duplicate address detection takes.
+func newSegment6(t *testing.T) *segment {
+	s := newSegment(t)
+	s.node.Addr(t, "eth0", "2001:db8::11/64")
+	s.client.Do(t, func() error { return writeSysctl("net/ipv6/conf/eth0/accept_dad", "0") })
+	s.node.Do(t, func() error { return writeSysctl("net/ipv6/conf/eth0/accept_dad", "0") })
+	s.client.Addr(t, "eth0", "2001:db8::7/64")
+	for _, ns := range []interface {
+		Link(testing.TB, string, bool)
+	}{s.node, s.client} {
+		ns.Link(t, "eth0", false)
+		ns.Link(t, "eth0", true)
+	}
+	s.node.Addr(t, "eth0", "2001:db8::11/64") // IPv6 addresses go with the link
+	s.client.Addr(t, "eth0", "2001:db8::7/64")
+	return s
+}
+
+func writeSysctl(name, value string) error {
+	return os.WriteFile(filepath.Join("/proc/sys", name), []byte(value), 0)
+}
+
+// openNode6 gives the node the VIP as the daemon does, and a running Responder.
+func (s *segment) openNode6(t *testing.T, o Options) *Responder {
+	t.Helper()
+	var r *Responder
+	s.node.Do(t, func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		address := &netlink.Addr{IPNet: &net.IPNet{IP: vip6.AsSlice(), Mask: net.CIDRMask(128, 128)}, Flags: 2 /* IFA_F_NODAD */}
+		if err := netlink.AddrAdd(lo, address); err != nil {
+			return err
+		}
+		r, err = OpenIPv6(s.nodeIf, o)
+		return err
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Serve(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-done, r.Close()); err != nil && !errors.Is(err, ErrGone) {
+			t.Errorf("serve and close: %v", err)
+		}
+	})
+	return r
+}
+
+// sniff6 opens a packet socket at the client for NDP that comes in.
+func (s *segment) sniff6(t *testing.T) *packet.Conn {
+	t.Helper()
+	filter, err := ndpOnly()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conn *packet.Conn
+	s.client.Do(t, func() error {
+		ifi, err := net.InterfaceByName("eth0")
+		if err != nil {
+			return err
+		}
+		conn, err = packet.Listen(ifi, packet.Raw, 0x86dd, &packet.Config{Filter: filter})
+		return err
+	})
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// advertisements reads what has come about the VIP so far, and waits a moment for
+// more: what would be one too many comes at once.
+func advertisements(t *testing.T, conn *packet.Conn) (all []advertised) {
+	t.Helper()
+	if err := conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for b := make([]byte, 2048); ; {
+		n, _, err := conn.ReadFrom(b)
+		if err != nil {
+			return all
+		}
+		p := gopacket.NewPacket(b[:n], layers.LayerTypeEthernet, gopacket.Default)
+		na, ok := p.Layer(layers.LayerTypeICMPv6NeighborAdvertisement).(*layers.ICMPv6NeighborAdvertisement)
+		if ok && na.TargetAddress.Equal(vip6.AsSlice()) {
+			all = append(all, readAdvertisement(t, b[:n]))
+		}
+	}
+}
+
+// clientRuns runs a program at the client, and returns what it said.
+func (s *segment) clientRuns(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		leftout.Skip(t, "the program "+program+" is not installed")
+	}
+	var out []byte
+	s.client.Do(t, func() error {
+		out, _ = exec.Command(program, args...).CombinedOutput() // it exits 1 without an answer
+		return nil
+	})
+	return string(out)
+}
+
+// A node that another one answers for keeps quiet, however it is asked, and so does
+// its kernel, though it has the VIP: on lo.
+func TestAnotherNodesVIPIsNotAnswered(t *testing.T) {
+	s := newSegment6(t)
+	r := s.openNode6(t, Options{})
+	if err := r.SetBindings(nil, []Binding{{vip6, vmac6}}); err != nil {
+		t.Fatal(err)
+	}
+	wire := s.sniff6(t)
+	card := macOf(s.nodeIf.HardwareAddr)
+	me := config.MAC{}
+	s.client.Do(t, func() error {
+		ifi, err := net.InterfaceByName("eth0")
+		me = macOf(ifi.HardwareAddr)
+		return err
+	})
+	ask := solicit(me, client6, vip6)
+	for _, frame := range []neighbour{ask, ask.to(vip6, card), solicit(me, netip.IPv6Unspecified(), vip6)} {
+		if _, err := wire.WriteTo(ndpBytes(frame), &packet.Addr{HardwareAddr: frame.eth.DstMAC}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := advertisements(t, wire); len(got) != 0 {
+		t.Errorf("advertisements %+v, want none", got)
+	}
+	if got := r.Counters().Frames[NotElected]; got != 3 {
+		t.Errorf("%d solicitations came, want 3: %+v", got, r.Counters())
+	}
+}
+
+func TestNdisc6GetsExactlyOneAdvertisementOfTheVMAC(t *testing.T) {
+	s := newSegment6(t)
+	r := s.openNode6(t, Options{})
+	wire := s.sniff6(t)
+	ask := []string{"-1", "-r", "1", "-w", "500", vip6.String(), "eth0"}
+	if out := s.clientRuns(t, "ndisc6", ask...); !strings.Contains(out, "No response") {
+		t.Fatalf("before any binding the kernel itself answers: %s", out)
+	}
+	bind6(t, r)
+	s.openGate(t, wire)
+	for range 3 {
+		out := s.clientRuns(t, "ndisc6", ask...)
+		if !strings.Contains(strings.ToLower(out), vmac6.String()) {
+			t.Errorf("ndisc6 says %q, want %v", out, vmac6)
+		}
+		got := solicitedOnly(advertisements(t, wire))
+		card := s.nodeIf.HardwareAddr.String()
+		if len(got) != 1 || got[0].EthSrc != card || got[0].MAC != vmac6.String() || got[0].HopLimit != 255 ||
+			got[0].Flags != solicitedFlag|overrideFlag {
+			t.Errorf("advertisements %+v, want one by %s with %v", got, card, vmac6)
+		}
+	}
+}
+
+// openGate waits for the first announcement.
+func (s *segment) openGate(t *testing.T, wire *packet.Conn) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		for _, a := range advertisements(t, wire) {
+			if a.To == "ff02::1" && a.Flags == overrideFlag && a.MAC == vmac6.String() && a.EthSrc == s.nodeIf.HardwareAddr.String() {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no announcement has reached the client")
+		}
+	}
+}
+
+func solicitedOnly(all []advertised) (solicited []advertised) {
+	for _, a := range all {
+		if a.Flags&solicitedFlag != 0 {
+			solicited = append(solicited, a)
+		}
+	}
+	return solicited
+}
+
+// A machine that is given the VIP finds out by duplicate address detection that it
+// is taken: the kernel of a client, which is not ours.
+func TestDuplicateAddressDetectionOfAnotherMachineFails(t *testing.T) {
+	s := newSegment6(t)
+	r := s.openNode6(t, Options{})
+	bind6(t, r)
+	s.client.Do(t, func() error { return writeSysctl("net/ipv6/conf/eth0/accept_dad", "1") })
+	s.client.Addr(t, "eth0", vip6.String()+"/64")
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if flags := s.flagsOf(t, vip6); flags&0x08 != 0 { // IFA_F_DADFAILED
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the address is taken; counters = %+v", r.Counters())
+		}
+	}
+	if r.Counters().Frames[ProbeDefended] == 0 {
+		t.Errorf("counters = %+v, want a defended probe", r.Counters())
+	}
+}
+
+// flagsOf are the kernel's flags of an address of the client's.
+func (s *segment) flagsOf(t *testing.T, a netip.Addr) (flags int) {
+	t.Helper()
+	s.client.Do(t, func() error {
+		l, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return err
+		}
+		list, err := netlink.AddrList(l, netlink.FAMILY_V6)
+		for _, have := range list {
+			if have.IP.Equal(a.AsSlice()) {
+				flags = have.Flags
+			}
+		}
+		return err
+	})
+	return flags
+}
+
+// Who claims the VIP is reported, and answered by a defence.
+func TestAForeignAdvertisementIsReportedAndAnswered(t *testing.T) {
+	s := newSegment6(t)
+	claims := make(chan string, 16)
+	r := s.openNode6(t, Options{Conflict: func(a netip.Addr, m config.MAC) { claims <- a.String() + " " + m.String() }})
+	bind6(t, r)
+	wire := s.sniff6(t)
+	s.openGate(t, wire)
+	// A machine that has the VIP without having asked: accept_dad is 0.
+	s.client.Addr(t, "eth0", vip6.String()+"/64")
+	mac := s.clientMAC(t)
+	// It asks for a neighbour from there.
+	s.clientRuns(t, "ndisc6", "-1", "-r", "1", "-w", "200", "-s", vip6.String(), "2001:db8::11", "eth0")
+	select {
+	case got := <-claims:
+		if want := vip6.String() + " " + mac; got != want {
+			t.Errorf("claim = %s, want %s", got, want)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatalf("no conflict reported; counters = %+v", r.Counters())
+	}
+	for deadline := time.Now().Add(5 * time.Second); r.Counters().Defences == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no defence; counters = %+v", r.Counters())
+		}
+	}
+}
+
+func (s *segment) clientMAC(t *testing.T) (mac string) {
+	t.Helper()
+	s.client.Do(t, func() error {
+		ifi, err := net.InterfaceByName("eth0")
+		mac = ifi.HardwareAddr.String()
+		return err
+	})
+	return mac
+}
+
+func TestIPv6ComesBackWithTheLink(t *testing.T) {
+	s := newSegment6(t)
+	r := s.openNode6(t, Options{})
+	bind6(t, r)
+	wire := s.sniff6(t)
+	s.openGate(t, wire)
+	// Without IPv6 the kernel forgets the groups that the interface was in.
+	s.node.Do(t, func() error { return writeSysctl("net/ipv6/conf/eth0/disable_ipv6", "1") })
+	s.node.Do(t, func() error { return writeSysctl("net/ipv6/conf/eth0/disable_ipv6", "0") })
+	s.node.Link(t, "eth0", false)
+	s.node.Link(t, "eth0", true)
+	if err := r.Reannounce(); err != nil {
+		t.Fatal(err)
+	}
+	s.openGate(t, wire)
+	if out := s.clientRuns(t, "ndisc6", "-1", "-r", "3", "-w", "500", vip6.String(), "eth0"); !strings.Contains(strings.ToLower(out), vmac6.String()) {
+		t.Errorf("ndisc6 says %q, want %v", out, vmac6)
+	}
+}
+
+func TestOpenIPv6SaysWhatIsMissing(t *testing.T) {
+	s := newSegment(t)
+	s.node.Do(t, func() error {
+		if err := writeSysctl("net/ipv6/conf/eth0/disable_ipv6", "1"); err != nil {
+			return err
+		}
+		if r, err := OpenIPv6(s.nodeIf, Options{}); !errors.Is(err, ErrNoIPv6) || !strings.Contains(err.Error(), "disable_ipv6=0") {
+			t.Errorf("without IPv6: %v, %v; want ErrNoIPv6 with its cure", r, err)
+		}
+		return nil
+	})
+}
