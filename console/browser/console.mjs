@@ -17,10 +17,10 @@ const context = await chromium.launchPersistentContext(plan.profile, {
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 const page = context.pages()[0] ?? await context.newPage();
-page.setDefaultTimeout(15000);
+page.setDefaultTimeout(30000);
 const complaints = [];
 page.on('pageerror', (e) => complaints.push(`script: ${e.message}`));
-page.on('console', (m) => { if (m.type() === 'error' && !/401|ERR_|502/.test(m.text())) complaints.push(`console: ${m.text()}`); });
+page.on('console', (m) => { if (m.type() === 'error' && !/status of (401|403|502)|ERR_/.test(m.text())) complaints.push(`console: ${m.text()}`); });
 const outside = [];
 page.on('request', (r) => { if (!plan.urls.some((u) => r.url().startsWith(u)) && !/^(blob|data):/.test(r.url())) outside.push(r.url()); });
 
