@@ -142,6 +142,7 @@ function go() {
   app.page = page;
   pages[page].enter?.(app);
   render();
+  document.querySelector('nav a[aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
 }
 
 document.addEventListener('click', (e) => {
