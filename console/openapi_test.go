@@ -100,7 +100,6 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 func TestEveryPathWithEveryRole(t *testing.T) {
 	d := readDocument(t)
 	p := openPeople(t, &fakeFarm{status: Status{Node: "web1", Nodes: []Node{{Name: "web1", State: Up}}}, where: Where{Node: "web1", Rule: "web"}})
-	p.server.keeper = access.NewKeeper(access.Options{File: p.file})
 	for path, methods := range d.Paths {
 		for method, op := range methods {
 			if path == "/v1/session" {
