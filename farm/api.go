@@ -46,7 +46,7 @@ func openAPI(p *parts) (a *api, err error) {
 	dir := filepath.Join(p.cfg.StateDir, "api")
 	a.keeper = access.NewKeeper(access.Options{File: p.cfg.API.Users, Sessions: filepath.Join(dir, "sessions")})
 	if err := a.keeper.Problem(); err != nil {
-		p.log.Warn("nobody can log in to the console", "why", err, "cure", "thresher user add NAME --role admin --users "+p.cfg.API.Users)
+		p.log.Warn("nobody can log in to the console", "why", err, "cure", usersCure(p.cfg))
 	}
 	if a.certificate, err = a.openCertificate(dir); err != nil {
 		return a, err

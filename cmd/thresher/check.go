@@ -31,6 +31,7 @@ func newCheck() *cobra.Command {
 			failed := false
 			findings := append(facts.Findings(cfg.Datapath.XDP), health.OwnAddress(cfg.Cluster.Bind.Addr()))
 			findings = append(findings, facts.Addresses(cfg.VIPs)...)
+			findings = append(findings, farm.APIFindings(cfg)...)
 			for _, f := range append(findings, farm.ForwardFindings(cfg)...) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 				failed = failed || f.Level == health.LevelError
