@@ -6,6 +6,9 @@ import "fmt"
 // gratuitous ARP, in both its forms, or by an unsolicited advertisement. The error
 // joins what went wrong.
 func (r *Responder) Announce(b Binding) error {
+	if !r.wire.takes(b.Address.Unmap()) {
+		return fmt.Errorf("announce %v: not an address of the responder's family", b.Address)
+	}
 	if err := r.wire.announce(b); err != nil {
 		r.counts.announceErrors.Add(1)
 		return fmt.Errorf("announce %v at %v: %w", b.Address, b.MAC, err)

@@ -36,31 +36,44 @@ func (m *memberships) set(groups []netip.Addr, anew bool) error {
 	wanted := slices.Clone(groups)
 	slices.SortFunc(wanted, netip.Addr.Compare)
 	wanted = slices.Compact(wanted)
-	var errs []error
+	var dropped error
 	if anew {
-		errs = append(errs, m.drop())
+		dropped = m.drop()
 	}
 	if m.fd == 0 && len(wanted) > 0 {
 		if err := m.open(); err != nil {
-			return errors.Join(append(errs, err)...)
+			return errors.Join(dropped, err)
 		}
 	}
+	return errors.Join(dropped, m.leave(wanted), m.join(wanted))
+}
+
+// leave leaves the groups that are no longer wanted. The caller holds m.mu.
+func (m *memberships) leave(wanted []netip.Addr) error {
+	var errs []error
 	for _, g := range m.joined {
 		if !slices.Contains(wanted, g) {
 			errs = append(errs, m.option(unix.IPV6_LEAVE_GROUP, g))
 		}
 	}
-	var joined []netip.Addr
+	m.joined = slices.DeleteFunc(m.joined, func(g netip.Addr) bool { return !slices.Contains(wanted, g) })
+	return errors.Join(errs...)
+}
+
+// join joins the groups that are new. One that cannot be joined the next set tries
+// again. The caller holds m.mu.
+func (m *memberships) join(wanted []netip.Addr) error {
+	var errs []error
 	for _, g := range wanted {
-		if !slices.Contains(m.joined, g) {
-			if err := m.option(unix.IPV6_JOIN_GROUP, g); err != nil {
-				errs = append(errs, err)
-				continue // the next set tries again
-			}
+		if slices.Contains(m.joined, g) {
+			continue
 		}
-		joined = append(joined, g)
+		if err := m.option(unix.IPV6_JOIN_GROUP, g); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		m.joined = append(m.joined, g)
 	}
-	m.joined = joined
 	return errors.Join(errs...)
 }
 

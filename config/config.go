@@ -41,6 +41,10 @@ type Config struct {
 // within memberlist's 512 bytes of metadata (DESIGN §3).
 const MaxRules = 256
 
+// MaxPriority is the greatest priority of a node under a rule with mode single:
+// there are as many as weights, for they travel in their place.
+const MaxPriority = 100
+
 // MaxVIPs is how many shared addresses a farm may have.
 const MaxVIPs = 64
 
@@ -64,14 +68,26 @@ type Rule struct {
 	VIPs []netip.Addr
 	// Ports are the ports served, sorted, without overlap.
 	Ports []PortRange
+	// Mode is whether the nodes share the rule's clients, one of them has them
+	// all, or nobody has any.
+	Mode RuleMode
 	// Affinity is what of a client's identity picks its bucket.
 	Affinity Affinity
+	// Prefix4 and Prefix6 are how many bits of an address count with affinity
+	// Network; 0 with any other.
+	Prefix4, Prefix6 uint8
 	// Sticky is how long a client without flows stays with its node in a planned
 	// change; 0 for not at all.
 	Sticky time.Duration
 	// Weight is this node's part of the rule's buckets relative to the other
-	// nodes', 0 to 100; 0 serves none.
+	// nodes', 0 to 100; 0 serves none. With mode single it only says whether this
+	// node may serve the rule at all.
 	Weight uint8
+	// Priority is this node's place in the line with mode single, 1 to
+	// MaxPriority; the lowest serves.
+	Priority uint8
+	// Nodes are the nodes that may serve the rule; empty means all.
+	Nodes []string
 	// Forward says that the node routes or translates what the rule lets in, so
 	// that its flows are conntrack's and not sockets.
 	Forward bool

@@ -26,6 +26,14 @@ const (
 	DefaultJoinTimeout = 3 * time.Second
 	// DefaultWeight is a node's weight in a rule.
 	DefaultWeight = 100
+	// DefaultPriority is a node's priority in a rule with mode single: in the
+	// middle, so that a node can be put before or behind all that say nothing.
+	DefaultPriority = 50
+	// DefaultPrefix4 and DefaultPrefix6 are what affinity network takes for a
+	// network: what one site is usually given (RFC 6177 for IPv6 speaks of more, but
+	// a host's own addresses, RFC 8981, are within 64 bits).
+	DefaultPrefix4 = 24
+	DefaultPrefix6 = 64
 
 	socketName = "api.sock"
 )

@@ -13,8 +13,9 @@ import (
 // Canonical writes what all nodes of a farm must have alike: VIPs, rules and
 // the default, one per line. Two configurations that mean the same give the
 // same text, whatever the order of their VIPs and ports. The rules' order
-// counts, since nodes speak of rules by number. The rules' weights are each
-// node's own and not in it, nor are the keys.
+// counts, since nodes speak of rules by number. The rules' weights, priorities and
+// lists of nodes say what a node itself may serve: they are each node's own and not
+// in it, nor are the keys.
 func (c *Config) Canonical() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "default %v\n", c.Default)
@@ -27,6 +28,13 @@ func (c *Config) Canonical() string {
 			list(r.Ports), list(c.ruleAddresses(r)), forwardMark(r))
 		if r.Sticky > 0 {
 			fmt.Fprintf(&b, "sticky %v\n", r.Sticky)
+		}
+		// Written only where they say something, as forwardMark is.
+		if r.Affinity == Network {
+			fmt.Fprintf(&b, "prefix %d %d\n", r.Prefix4, r.Prefix6)
+		}
+		if r.Mode == ModeSingle || r.Mode == ModeBlock {
+			fmt.Fprintf(&b, "mode %v\n", r.Mode)
 		}
 	}
 	return b.String()

@@ -36,6 +36,7 @@ func TestRulesDigest(t *testing.T) {
 	}{
 		{"nothing", func(*Config) {}, true},
 		{"weight", func(c *Config) { c.Rules[0].Weight = 7 }, true},
+		{"priority and nodes", func(c *Config) { c.Rules[0].Priority, c.Rules[0].Nodes = 7, []string{"web1"} }, true},
 		{"node", func(c *Config) { c.Node, c.Interface = "web2", "eth1" }, true},
 		{"cluster", func(c *Config) { c.Cluster.Bind, c.Cluster.Profile = port("192.0.2.12:7946"), WAN }, true},
 		{"gossip key", func(c *Config) { c.Cluster.Keys.Gossip[0]++ }, true},
@@ -52,6 +53,9 @@ func TestRulesDigest(t *testing.T) {
 		{"protocol", func(c *Config) { c.Rules[0].Protocol = UDP }, false},
 		{"port", func(c *Config) { c.Rules[0].Ports[1].Last++ }, false},
 		{"affinity", func(c *Config) { c.Rules[0].Affinity = Session }, false},
+		{"mode single", func(c *Config) { c.Rules[0].Mode = ModeSingle }, false},
+		{"mode block", func(c *Config) { c.Rules[0].Mode = ModeBlock }, false},
+		{"network", func(c *Config) { c.Rules[0].Affinity = Network }, false},
 		{"sticky", func(c *Config) { c.Rules[0].Sticky = 1 }, false},
 		{"forward", func(c *Config) { c.Rules[1].Forward = true }, false},
 		{"one VIP of a rule", func(c *Config) { c.Rules[0].VIPs = []netip.Addr{c.VIPs[0].Address} }, false},

@@ -40,13 +40,18 @@ const (
 	// Session hashes the client's IP address and port: each connection is
 	// placed by itself.
 	Session
+	// Network hashes the client's network: all its addresses go to one node.
+	Network
+	// Packet hashes the client's IP address and the datagram's IP identification:
+	// each datagram is placed by itself. For UDP over IPv4 alone.
+	Packet
 )
 
 // String returns the affinity as the file spells it.
 func (a Affinity) String() string { return affinities.name(a) }
 
 var affinities = enum[Affinity]{"affinity", []word[Affinity]{
-	{"client", Client}, {"session", Session},
+	{"client", Client}, {"session", Session}, {"network", Network}, {"packet", Packet},
 }}
 
 // Default is what happens to VIP traffic that matches no rule.

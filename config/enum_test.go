@@ -10,7 +10,8 @@ import (
 func TestEnumWords(t *testing.T) {
 	checkWords(t, protocols, "use tcp or udp", TCP, UDP)
 	checkWords(t, vipModes, "use flood", Flood)
-	checkWords(t, affinities, "use client or session", Client, Session)
+	checkWords(t, affinities, "use client, session, network or packet", Client, Session, Network, Packet)
+	checkWords(t, ruleModes, "use shared, single or block", ModeShared, ModeSingle, ModeBlock)
 	checkWords(t, defaults, "use deny", Deny)
 	checkWords(t, profiles, "use fast, fastest, lan or wan", Fast, Fastest, LAN, WAN)
 	checkWords(t, offloads, "use none, reject or full", OffloadNone, OffloadReject, OffloadFull)

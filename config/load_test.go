@@ -32,8 +32,8 @@ func goodConfig() *Config {
 		Interface: "eth0",
 		VIPs:      []VIP{{addr("192.0.2.100"), Flood, MAC{0x5a, 0xfe, 192, 0, 2, 100}}},
 		Rules: []Rule{
-			{Name: "web", Protocol: TCP, Ports: []PortRange{{80, 80}, {443, 443}}, Affinity: Client, Weight: 100},
-			{Name: "dns", Protocol: UDP, Ports: []PortRange{{53, 53}}, Affinity: Client, Weight: 100},
+			{Name: "web", Protocol: TCP, Ports: []PortRange{{80, 80}, {443, 443}}, Mode: ModeShared, Affinity: Client, Weight: 100, Priority: 50},
+			{Name: "dns", Protocol: UDP, Ports: []PortRange{{53, 53}}, Mode: ModeShared, Affinity: Client, Weight: 100, Priority: 50},
 		},
 		Default:  Deny,
 		Cluster:  Cluster{Bind: port("192.0.2.11:7946"), Insecure: true, Profile: Fast, Partition: Serve, JoinTimeout: 3 * time.Second},
@@ -81,11 +81,27 @@ func TestParseGood(t *testing.T) {
 				c.VIPs = append(c.VIPs, VIP{addr("192.0.2.101"), Flood, MAC{0x5a, 0xfe, 192, 0, 2, 101}})
 				c.Rules[0].VIPs = []netip.Addr{addr("192.0.2.100")}
 				c.Rules[1] = Rule{Name: "dns", Protocol: TCP, VIPs: []netip.Addr{addr("192.0.2.101")},
-					Ports: []PortRange{{80, 80}}, Affinity: Client, Weight: 100}
+					Ports: []PortRange{{80, 80}}, Mode: ModeShared, Affinity: Client, Weight: 100, Priority: 50}
 			}},
 		{"sticky", []string{"[80, 443]}", "[80, 443], sticky: 30m}"}, func(c *Config) { c.Rules[0].Sticky = 30 * time.Minute }},
 		{"weight 0 and session", []string{tail, "ports: [53], weight: 0, affinity: session}"},
 			func(c *Config) { c.Rules[1].Weight, c.Rules[1].Affinity = 0, Session }},
+		{"single", []string{tail, "ports: [53], mode: single, priority: 10, nodes: [web1, web2]}"},
+			func(c *Config) {
+				c.Rules[1].Mode, c.Rules[1].Priority, c.Rules[1].Nodes = ModeSingle, 10, []string{"web1", "web2"}
+			}},
+		{"block", []string{tail, "ports: [53], mode: block}"}, func(c *Config) { c.Rules[1].Mode = ModeBlock }},
+		{"network", []string{tail, "ports: [53], affinity: network}"},
+			func(c *Config) { c.Rules[1].Affinity, c.Rules[1].Prefix4, c.Rules[1].Prefix6 = Network, 24, 64 }},
+		{"prefix", []string{tail, "ports: [53], affinity: network, prefix: {v4: 16}}"},
+			func(c *Config) { c.Rules[1].Affinity, c.Rules[1].Prefix4, c.Rules[1].Prefix6 = Network, 16, 64 }},
+		{"both prefixes", []string{tail, "ports: [53], affinity: network, prefix: {v4: 32, v6: 48}}"},
+			func(c *Config) { c.Rules[1].Affinity, c.Rules[1].Prefix4, c.Rules[1].Prefix6 = Network, 32, 48 }},
+		{"sticky networks", []string{"[80, 443]}", "[80, 443], affinity: network, sticky: 30m}"},
+			func(c *Config) {
+				c.Rules[0].Affinity, c.Rules[0].Prefix4, c.Rules[0].Prefix6, c.Rules[0].Sticky = Network, 24, 64, 30*time.Minute
+			}},
+		{"packet", []string{tail, "ports: [53], affinity: packet}"}, func(c *Config) { c.Rules[1].Affinity = Packet }},
 		{"forward", []string{tail, "ports: [53], forward: true}"}, func(c *Config) { c.Rules[1].Forward = true }},
 		{"forward off", []string{tail, "ports: [53], forward: false}"}, func(*Config) {}},
 		{"own MAC without quotes", []string{"{address: 192.0.2.100}", "{address: 192.0.2.100, mode: flood, mac: 10:20:30:40:50:55}"},
@@ -149,7 +165,7 @@ func TestExample(t *testing.T) {
 	want.Rules[0].Affinity = Session
 	want.Rules[1].VIPs, want.Rules[1].Weight = []netip.Addr{addr("192.0.2.100")}, 50
 	want.Rules = slices.Insert(want.Rules, 1, Rule{
-		Name: "shop", Protocol: TCP, Ports: []PortRange{{8080, 8080}}, Affinity: Client, Sticky: 30 * time.Minute, Weight: 100,
+		Name: "shop", Protocol: TCP, Ports: []PortRange{{8080, 8080}}, Mode: ModeShared, Affinity: Client, Sticky: 30 * time.Minute, Weight: 100, Priority: 50,
 	})
 	want.Cluster.Insecure, want.Cluster.Keys = false, testKeys()
 	want.Cluster.Join = []netip.AddrPort{port("192.0.2.11:7946"), port("192.0.2.12:7946"), port("192.0.2.13:7946")}

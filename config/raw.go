@@ -44,6 +44,16 @@ type rawRule struct {
 	Forward  bool    `mapstructure:"forward"`
 
 	Sticky *duration `mapstructure:"sticky"`
+
+	Mode     *string    `mapstructure:"mode"`
+	Priority *int64     `mapstructure:"priority"`
+	Nodes    *[]string  `mapstructure:"nodes"`
+	Prefix   *rawPrefix `mapstructure:"prefix"`
+}
+
+type rawPrefix struct {
+	V4 *int64 `mapstructure:"v4"`
+	V6 *int64 `mapstructure:"v6"`
 }
 
 type rawCluster struct {

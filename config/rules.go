@@ -28,7 +28,7 @@ func (p *problems) rules(raw []rawRule, vips []VIP) []Rule {
 }
 
 func (p *problems) rule(path string, raw rawRule, vips []VIP) Rule {
-	rule := Rule{Affinity: Client, Weight: DefaultWeight, Forward: raw.Forward}
+	rule := Rule{Mode: ModeShared, Affinity: Client, Weight: DefaultWeight, Priority: DefaultPriority, Forward: raw.Forward}
 	if rule.Name = raw.Name; rule.Name == "" {
 		p.addMissing(path+".name", "give the rule a name, such as web")
 	} else {
@@ -41,12 +41,8 @@ func (p *problems) rule(path string, raw rawRule, vips []VIP) Rule {
 	}
 	rule.Ports = p.ports(path+".ports", raw.Ports)
 	rule.VIPs = p.ruleVIPs(path+".vip", raw.VIP, vips)
-	if raw.Affinity != nil {
-		rule.Affinity = readEnum(p, affinities, path+".affinity", *raw.Affinity)
-	}
-	if raw.Weight != nil {
-		rule.Weight = p.weight(path+".weight", *raw.Weight)
-	}
+	p.servers(path, raw, &rule)
+	p.placing(path, raw, &rule, vips)
 	if raw.Sticky != nil {
 		rule.Sticky = p.sticky(path+".sticky", *raw.Sticky, rule)
 	}
@@ -62,17 +58,11 @@ func (p *problems) sticky(path string, text duration, rule Rule) time.Duration {
 	case rule.Protocol == UDP:
 		p.add(path, "clients of a udp rule do not stay with a node", "leave it out, or use protocol tcp")
 	case rule.Affinity == Session:
-		p.add(path, "with affinity session, each connection is placed by itself", "use affinity client, or leave sticky out")
+		p.add(path, "with affinity session, each connection is placed by itself", "use affinity client or network, or leave sticky out")
+	case rule.Mode == ModeSingle:
+		p.add(path, "with mode single, all clients are with one node", "leave it out, or use mode shared")
 	}
 	return p.duration(path, text, minSticky, maxSticky)
-}
-
-func (p *problems) weight(path string, weight int64) uint8 {
-	if weight < 0 || weight > 100 {
-		p.add(path, fmt.Sprintf("weight %d is out of range", weight), "use 0 to 100")
-		return 0
-	}
-	return uint8(weight)
 }
 
 // ruleVIPs reads one address or a list of them. Nil means all. Where one could

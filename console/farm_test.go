@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -18,6 +19,7 @@ const testTimeout = 10 * time.Second
 type fakeFarm struct {
 	status Status
 	where  Where
+	reload Reload
 	err    error
 	// act, if set, is run by Start and Stop.
 	act func(ctx context.Context) error
@@ -43,6 +45,20 @@ func (f *fakeFarm) Restart(ctx context.Context, ready func()) error {
 		ready()
 	}
 	return f.change(ctx, "restart")
+}
+
+func (f *fakeFarm) Reload(ctx context.Context, check bool, begun func(Reload)) error {
+	if f.err == nil {
+		begun(f.reload)
+	}
+	return f.change(ctx, fmt.Sprintf("reload %v", check))
+}
+
+func (f *fakeFarm) Weigh(ctx context.Context, rule string, weight *uint8) error {
+	if weight == nil {
+		return f.change(ctx, "weigh "+rule)
+	}
+	return f.change(ctx, fmt.Sprintf("weigh %s %d", rule, *weight))
 }
 
 func (f *fakeFarm) change(ctx context.Context, call string) error {

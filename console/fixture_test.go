@@ -17,8 +17,8 @@ func farmOfThree() Status {
 			{Name: "web3", State: Unreachable, Shares: map[string]float64{}},
 		},
 		Rules: []Rule{
-			{Name: "web", Buckets: 65536, Mine: 32768},
-			{Name: "dns", Buckets: 65536, Mine: 32760, Unsettled: 12},
+			{Name: "web", Buckets: 65536, Mine: 32768, Weight: 100},
+			{Name: "dns", Buckets: 65536, Mine: 32760, Unsettled: 12, Weight: 50},
 		},
 		VIPs: []VIP{
 			{Address: netip.MustParseAddr("192.0.2.100"), MAC: "5a:fe:c0:00:02:64", Mode: "flood", Responder: "web2"},
@@ -40,7 +40,7 @@ func farmOfThree() Status {
 func farmOf32() Status {
 	s := Status{Node: "a-rather-long-node-name-01", State: Up, View: 1}
 	for i := range 20 {
-		s.Rules = append(s.Rules, Rule{Name: fmt.Sprintf("rule-number-%02d", i), Buckets: 65536, Mine: 2048})
+		s.Rules = append(s.Rules, Rule{Name: fmt.Sprintf("rule-number-%02d", i), Buckets: 65536, Mine: 2048, Weight: 100})
 	}
 	for i := range 32 {
 		shares := map[string]float64{}

@@ -71,7 +71,7 @@ func TestDocumentIsOfThisAPI(t *testing.T) {
 func TestSchemasAreOfTheValues(t *testing.T) {
 	d := readDocument(t)
 	for name, value := range map[string]any{
-		"Status": Status{}, "Node": Node{}, "Rule": Rule{}, "VIP": VIP{}, "Conflict": Conflict{}, "Datapath": Datapath{}, "Check": Check{}, "Service": Service{},
+		"Status": Status{}, "Node": Node{}, "Rule": Rule{}, "VIP": VIP{}, "Conflict": Conflict{}, "Reload": Reload{}, "Datapath": Datapath{}, "Check": Check{}, "Service": Service{},
 		"Cluster": Cluster{}, "Lease": Lease{}, "Error": Error{}, "Event": Event{}, "Where": Where{}, "Session": Session{}, "Login": Login{},
 		"FarmStatus": FarmStatus{}, "FarmNode": FarmNode{}, "Outcome": Outcome{}, "Outcomes": Outcomes{}, "Buckets": Buckets{}, "Traffic": Traffic{},
 	} {

@@ -52,13 +52,9 @@ func (s *Server) restart(w http.ResponseWriter, r *http.Request) error {
 // Restart runs the daemon's program anew, without a connection lost, and returns
 // the event that says how it went.
 func (c *Client) Restart(ctx context.Context) (Event, error) {
-	before, err := c.Events(ctx, 0)
+	since, err := c.lastEvent(ctx)
 	if err != nil {
 		return Event{}, err
-	}
-	var since uint64
-	if len(before) > 0 {
-		since = before[len(before)-1].Seq
 	}
 	if err := c.tell(ctx, "/v1/node/restart", nil); err != nil {
 		return Event{}, err
@@ -66,6 +62,15 @@ func (c *Client) Restart(ctx context.Context) (Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, restartPatience)
 	defer cancel()
 	return c.restarted(ctx, since)
+}
+
+// lastEvent is the number of the newest event; 0 if there is none.
+func (c *Client) lastEvent(ctx context.Context) (uint64, error) {
+	events, err := c.Events(ctx, 0)
+	if err != nil || len(events) == 0 {
+		return 0, err
+	}
+	return events[len(events)-1].Seq, nil
 }
 
 // restarted waits for the end of a restart. No answer means no more than that the

@@ -51,6 +51,12 @@ type Farm interface {
 	Datapath() Datapath
 	// Buckets tells whose that many buckets of a rule are, evenly picked.
 	Buckets(rule string, cells int) (Buckets, error)
+	// Reload reads the configuration again, or with check only says what that would
+	// do. It calls begun once, with what it has done or is about to do; where that is
+	// a restart, it returns only if that fails, as Restart does.
+	Reload(ctx context.Context, check bool, begun func(Reload)) error
+	// Weigh sets the node's weight of a rule; nil sets the configured one.
+	Weigh(ctx context.Context, rule string, weight *uint8) error
 	// Where tells which node serves a client. Port 0 is no port given, an empty
 	// rule is the only one that fits.
 	Where(client netip.Addr, port uint16, rule string) (Where, error)

@@ -50,6 +50,9 @@ type Status struct {
 	Checks []Check `json:"checks"`
 	// Services are the supervised services, in the configuration's order.
 	Services []Service `json:"services"`
+	// Neighbours counts, by the protocol "arp" or "ndp", what became of the messages
+	// of neighbours about the VIPs, by reason, and what this node has announced.
+	Neighbours map[string]map[string]uint64 `json:"neighbours,omitempty"`
 	// Cluster is the condition of membership; nil while the node is no member.
 	Cluster *Cluster `json:"cluster,omitempty"`
 	// Lease is how far new flows may be let in; nil while they may not.
@@ -93,6 +96,14 @@ type Rule struct {
 	// Sticky is how many buckets have, or may have, clients that another node than
 	// the owner keeps, on the reporting node.
 	Sticky int `json:"sticky,omitempty"`
+	// Mode is "single" of a rule that one node serves alone, "block" of one that
+	// nobody serves; empty of those that the nodes share.
+	Mode string `json:"mode,omitempty"`
+	// Weight is the reporting node's weight now, 0 to 100.
+	Weight int `json:"weight"`
+	// Withdrawn says why the reporting node does not serve the rule, if something
+	// else than the weight that is configured keeps it from that.
+	Withdrawn []string `json:"withdrawn,omitempty"`
 	// Flows is how many TCP connections of the rule the reporting node has.
 	Flows int `json:"flows,omitempty"`
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // appendList adds a table whose first row is its heading, unless that is all.
@@ -66,15 +67,30 @@ func tableWidth(rows [][]string) int {
 }
 
 func ruleRows(rules []Rule) [][]string {
-	rows := [][]string{{"RULE", "BUCKETS", "MINE", "SHARE", "UNSETTLED"}}
+	rows := [][]string{{"RULE", "BUCKETS", "MINE", "SHARE", "UNSETTLED", "WEIGHT"}}
 	for _, r := range rules {
 		share := "-"
 		if r.Buckets > 0 {
 			share = percent(float64(r.Mine) / float64(r.Buckets))
 		}
-		rows = append(rows, []string{r.Name, strconv.Itoa(r.Buckets), strconv.Itoa(r.Mine), share, strconv.Itoa(r.Unsettled)})
+		rows = append(rows, []string{
+			r.Name, strconv.Itoa(r.Buckets), strconv.Itoa(r.Mine), share, strconv.Itoa(r.Unsettled), weightCell(r),
+		})
 	}
 	return rows
+}
+
+// weightCell is a rule's weight, or why it has none.
+func weightCell(r Rule) string {
+	switch {
+	case r.Mode == "block":
+		return "blocked"
+	case len(r.Withdrawn) > 0:
+		return "withdrawn: " + strings.Join(r.Withdrawn, ", ")
+	case r.Mode != "":
+		return strconv.Itoa(r.Weight) + ", " + r.Mode
+	}
+	return strconv.Itoa(r.Weight)
 }
 
 func vipRows(vips []VIP) [][]string {

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -26,6 +29,8 @@ type parts struct {
 	log       *slog.Logger
 	events    *events
 	digest    uint64
+	weights   *weights
+	hangup    chan os.Signal // SIGHUP, which asks for a reload
 	nic       netlink.Link
 	machine   *machine
 	datapath  *datapath
@@ -57,8 +62,11 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger, self Self) e
 	p := &parts{
 		cfg: cfg, log: log, digest: cfg.RulesDigest(), self: self,
 		events: &events{ring: console.NewLog(0), log: log},
-		failed: make(chan error, 4),
+		failed: make(chan error, 4), hangup: make(chan os.Signal, 1),
+		weights: newWeights(cfg.Node, cfg.Rules),
 	}
+	p.listenToHangup()
+	defer signal.Stop(p.hangup)
 	if err := p.start(); err != nil {
 		if p.frail {
 			return errors.Join(err, p.abandon())
@@ -76,6 +84,9 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger, self Self) e
 	}
 	return errors.Join(err, p.stop())
 }
+
+// listenToHangup has SIGHUP ask for a reload instead of ending the process.
+func (p *parts) listenToHangup() { signal.Notify(p.hangup, syscall.SIGHUP) }
 
 // start goes from the machine up. The packet path and the heartbeats come first,
 // since the others may be waiting for them.
@@ -149,6 +160,7 @@ func (p *parts) takeMachine() (err error) {
 	if p.hooks, err = findHooks(p.cfg, p.nic, p.handed); err != nil {
 		return err
 	}
+	p.handed.resumeWeights(p.weights)
 	p.frail = p.hooks != nil
 	if err := p.machine.keep(p.cfg, p.nic, p.log); err != nil {
 		return err
@@ -233,12 +245,9 @@ func gossipKey(cfg *config.Config) []byte {
 
 // meta is what this node gossips about itself.
 func (p *parts) meta(phase cluster.Phase) cluster.Meta {
-	weights := make([]uint8, len(p.cfg.Rules))
-	for i, r := range p.cfg.Rules {
-		weights[i] = r.Weight
-	}
 	return cluster.Meta{
-		Phase: phase, MAC: config.MAC(p.nic.Attrs().HardwareAddr), Digest: p.digest, Gossip: p.cfg.Cluster.Bind, Weights: weights,
+		Phase: phase, MAC: config.MAC(p.nic.Attrs().HardwareAddr), Digest: p.digest, Gossip: p.cfg.Cluster.Bind,
+		Weights: p.weights.wire(),
 	}
 }
 
@@ -248,6 +257,7 @@ func (p *parts) meta(phase cluster.Phase) cluster.Meta {
 func (p *parts) serve(ctx context.Context, l *loop) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	go control{l}.hungUp(ctx)
 	api := p.api.server(control{l})
 	answering := make(chan struct{})
 	go func() { defer close(answering); p.report(p.responder.Serve(ctx)) }()

@@ -32,20 +32,36 @@ type division struct {
 func (s *shares) divide(v cluster.View) division {
 	d := division{view: v}
 	names := v.Names()
-	known := make(map[string]*cluster.Table)
+	type question struct {
+		mode    config.RuleMode
+		weights string
+	}
+	known := make(map[question]*cluster.Table)
 	for rule := range len(s.rules) + 1 {
-		weights := v.Weights(rule)
-		if rule == len(s.rules) {
-			weights = bytes.Repeat([]byte{echoWeight}, len(names))
+		mode, weights := config.ModeShared, bytes.Repeat([]byte{echoWeight}, len(names))
+		if rule < len(s.rules) {
+			mode, weights = s.rules[rule].Mode, v.Weights(rule)
 		}
-		table, ok := known[string(weights)]
+		q := question{mode, string(weights)}
+		table, ok := known[q]
 		if !ok {
-			table = s.assigner.Assign(names, weights)
-			known[string(weights)] = table
+			table = s.assign(mode, names, weights)
+			known[q] = table
 		}
 		d.tables = append(d.tables, table)
 	}
 	return d
+}
+
+// assign computes whose the buckets of a rule of that mode are.
+func (s *shares) assign(mode config.RuleMode, names []string, weights []uint8) *cluster.Table {
+	switch mode {
+	case config.ModeSingle:
+		return cluster.AssignSingle(names, weights)
+	case config.ModeBlock:
+		return cluster.Nobody()
+	}
+	return s.assigner.Assign(names, weights)
 }
 
 // of returns the buckets that the division gives to a node. Rules with the same

@@ -113,6 +113,22 @@ func TestRulesWithTheSameWeightsShareTheirSet(t *testing.T) {
 	}
 }
 
+// One node serves all of a rule with mode single, and nobody any of one with mode
+// block, whatever the weights.
+func TestDivisionMindsTheMode(t *testing.T) {
+	s := shares{rules: rulesOf(3)}
+	s.rules[1].Mode, s.rules[2].Mode = config.ModeSingle, config.ModeBlock
+	d := s.divide(viewOf([]uint8{10, 10, 10}, []uint8{10, 51, 10}, []uint8{10, 10, 10}))
+	for rule, want := range map[int][]int{1: {0, pipeline.Buckets, 0}, 2: {0, 0, 0}} {
+		if diff := cmp.Diff(want, d.counts(rule)); diff != "" {
+			t.Errorf("rule %d (-want +got):\n%s", rule, diff)
+		}
+	}
+	if shared := d.counts(0); shared[0] == 0 || shared[1] == 0 || shared[2] == 0 {
+		t.Errorf("the shared rule is divided %v", shared)
+	}
+}
+
 func TestStrangersAndAnEmptyFarmHaveNoShare(t *testing.T) {
 	s := shares{rules: rulesOf(1)}
 	if got := s.divide(viewOf([]uint8{100})).of("web9", ruleIDs(s.rules)); !got.Empty() {

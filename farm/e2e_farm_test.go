@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"thresher/config"
 	"thresher/internal/farmtest"
 	"thresher/internal/leftout"
 	"thresher/internal/programtest"
@@ -27,12 +28,46 @@ func TestMain(m *testing.M) {
 }
 
 // testFarm is a farm with what the tests of this package do with it.
-type testFarm struct{ *farmtest.Farm }
+type testFarm struct {
+	*farmtest.Farm
+	vip netip.Addr // that its clients go to; zero is lab.VIP()
+}
+
+// to is the VIP that clients go to.
+func (f *testFarm) to() netip.Addr {
+	if f.vip.IsValid() {
+		return f.vip
+	}
+	return lab.VIP()
+}
+
+// url is that of the VIP's web server.
+func (f *testFarm) url() string { return "http://" + netip.AddrPortFrom(f.to(), 80).String() }
+
+// syns are n connection attempts to the VIP's web server.
+func (f *testFarm) syns(n, rate int) lab.SYNs {
+	s := lab.SYNs{
+		To: netip.AddrPortFrom(f.to(), 80), MAC: config.FloodMAC(f.to()), From: lab.SYNSources(n), Rate: rate,
+	}
+	if f.to().Is6() {
+		s.From = lab.SYNSources6(n)
+	}
+	return s
+}
+
+// clientAddress is the client's address with that number, of the VIP's family.
+func (f *testFarm) clientAddress(i int) netip.Addr {
+	a := f.Client.Addresses[i%len(f.Client.Addresses)]
+	if f.to().Is6() {
+		return lab.In6(a)
+	}
+	return a
+}
 
 // newFarm builds the machines; Start starts the daemons.
 func newFarm(t *testing.T, c lab.Config, o lab.FarmOptions) *testFarm {
 	t.Helper()
-	return &testFarm{farmtest.New(t, binary, c, o)}
+	return &testFarm{Farm: farmtest.New(t, binary, c, o)}
 }
 
 // synsTo80 are connection attempts to the VIP's web server.

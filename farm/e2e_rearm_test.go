@@ -1,6 +1,7 @@
 package farm_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -14,52 +15,95 @@ func (f *testFarm) serves(syns int) {
 	f.T.Helper()
 	c := f.Capture()
 	defer c.Close()
-	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(syns), syns))
+	sent, err := f.Client.SendSYNs(f.Ctx, f.syns(syns, 2*syns))
 	must(f.T, err)
-	must(f.T, c.Settle(f.Ctx, time.Second))
+	must(f.T, c.Settle(f.Ctx, 500*time.Millisecond))
 	farmtest.OnePerSYN(f.T, c, sent)
 }
 
-// run is a command on a node that must succeed.
-func (f *testFarm) run(n *lab.Host, words ...string) string {
+// run is a command on a host that must succeed.
+func (f *testFarm) run(h *lab.Host, words ...string) string {
 	f.T.Helper()
-	out, err := n.Run(f.Ctx, words[0], words[1:]...)
+	out, err := h.Run(f.Ctx, words[0], words[1:]...)
 	if err != nil {
-		f.T.Fatalf("%v on %s: %v\n%s", words, n.Name, err, out)
+		f.T.Fatalf("%v on %s: %v\n%s", words, h.Name, err, out)
 	}
 	return string(out)
 }
 
-// TestWhatANodeNeedsIsMadeAgain undoes on a node what the daemon has made: it is
-// there again soon, and the events say so.
-func TestWhatANodeNeedsIsMadeAgain(t *testing.T) {
-	lookFor(t, "ip")
-	f := threeServing(t)
+// TestNodesHoldOut changes from outside what nodes live on: they put it right, or
+// go on with it, and say so.
+func TestNodesHoldOut(t *testing.T) {
+	lookFor(t, "arping")
+	f := newFarm(t, lab.Config{Nodes: 3, Clients: 2}, lab.FarmOptions{})
+	for _, n := range f.Nodes {
+		_, err := n.StartHTTP(":80", nil)
+		must(t, err)
+	}
 	f.StartAll()
-	victim := f.Nodes[0]
-	f.run(victim.Host, "ip", "address", "del", lab.VIP().String()+"/32", "dev", "lo")
-	f.Eventually(time.Second, "the VIP is on lo again", func() bool {
-		return strings.Contains(f.run(victim.Host, "ip", "-o", "address", "show", "dev", "lo"), lab.VIP().String()+"/32")
-	})
-	// The kernel tells nobody of a sysctl.
-	f.run(victim.Host, "sysctl", "-q", "-w", "net.ipv4.conf.eth0.arp_ignore=0")
-	f.Eventually(10*time.Second, "arp_ignore is 1 again", func() bool {
-		return strings.Contains(f.run(victim.Host, "sysctl", "net.ipv4.conf.eth0.arp_ignore"), "= 1")
-	})
+	f.Run("a rogue claims the VIP", func(*farmtest.Farm) { f.rogueClaims() })
+	f.Run("what a node needs is undone", func(*farmtest.Farm) { f.undone() })
+	f.Run("another Ethernet address", func(*farmtest.Farm) { f.anotherMAC() })
+}
+
+// rogueClaims: every node says within a second who claims the VIP, status names the
+// machine, and clients are served on.
+func (f *testFarm) rogueClaims() {
+	rogue, vip := f.Lab.Clients[1], lab.VIP().String()
+	// It exits 1, since nobody answers an announcement.
+	_, _ = rogue.Run(f.Ctx, "arping", "-q", "-U", "-P", "-c", "1", "-S", vip, "-i", lab.Interface, vip)
+	for _, n := range f.Nodes {
+		f.Eventually(time.Second, n.Name+" names the rogue", func() bool {
+			s, err := f.Status(n)
+			return err == nil && s.VIPs[0].Conflict != nil && s.VIPs[0].Conflict.MAC == rogue.MAC.String() && s.Neighbours["arp"]["conflict"] > 0
+		})
+		if out := f.Thresher(n, "status"); !strings.Contains(out, "conflict: "+rogue.MAC.String()+" claims "+vip) {
+			f.T.Errorf("status of %s:\n%s", n.Name, out)
+		}
+		if out := f.Thresher(n, "events"); !strings.Contains(out, rogue.MAC.String()+" claims the VIP") {
+			f.T.Errorf("events of %s:\n%s", n.Name, out)
+		}
+	}
 	f.serves(1000)
-	if out := f.Thresher(victim, "events"); strings.Count(out, "somebody else has undone") != 2 {
-		t.Errorf("the events do not tell of both:\n%s", out)
+	mac, ok, err := f.Client.Neighbour(lab.VIP())
+	must(f.T, err)
+	if !ok || mac != farmtest.VMAC() {
+		f.T.Errorf("the client has the VIP at %v (%v), want the defence to have put it right: %v", mac, ok, farmtest.VMAC())
 	}
 }
 
-// TestAnotherEthernetAddress gives the interfaces of nodes, the one that answers
-// ARP among them, other addresses: they restart in place and go on.
-func TestAnotherEthernetAddress(t *testing.T) {
-	lookFor(t, "ip")
-	f := threeServing(t)
-	f.StartAll()
+// undone takes on a node back what the daemon has made: it is there again soon.
+func (f *testFarm) undone() {
+	victim := f.Nodes[0]
+	// The kernel tells nobody of a sysctl, but of an address, and then all is looked at.
+	f.run(victim.Host, "sysctl", "-q", "-w", "net.ipv4.conf.eth0.arp_ignore=0")
+	f.run(victim.Host, "ip", "address", "del", lab.VIP().String()+"/32", "dev", "lo")
+	f.Eventually(time.Second, "the VIP is on lo again, and arp_ignore 1", func() bool {
+		return strings.Contains(f.run(victim.Host, "ip", "-o", "address", "show", "dev", "lo"), lab.VIP().String()+"/32") &&
+			strings.Contains(f.run(victim.Host, "sysctl", "net.ipv4.conf.eth0.arp_ignore"), "= 1")
+	})
+	if *long {
+		f.run(victim.Host, "sysctl", "-q", "-w", "net.ipv4.conf.eth0.arp_announce=0")
+		f.Eventually(10*time.Second, "arp_announce is 2 again", func() bool {
+			return strings.Contains(f.run(victim.Host, "sysctl", "net.ipv4.conf.eth0.arp_announce"), "= 2")
+		})
+	}
+	f.serves(1000)
+	if out := f.Thresher(victim, "events"); strings.Count(out, "somebody else has undone") < 2 {
+		f.T.Errorf("the events do not tell of both:\n%s", out)
+	}
+}
+
+// anotherMAC gives the interfaces of nodes other addresses, that of the node which
+// answers ARP first: they restart in place and go on.
+func (f *testFarm) anotherMAC() {
+	s, err := f.Status(f.Nodes[0])
+	must(f.T, err)
 	for i, n := range f.Nodes {
-		mac := "02:00:00:00:99:0" + string(rune('1'+i))
+		if !*long && n.Name != s.VIPs[0].Responder {
+			continue
+		}
+		mac := fmt.Sprintf("02:00:00:00:99:%02d", i)
 		f.run(n.Host, "ip", "link", "set", lab.Interface, "address", mac)
 		f.Eventually(10*time.Second, n.Name+" has restarted in place", func() bool {
 			out, err := n.CLI(f.Ctx, binary, "events")
@@ -67,40 +111,6 @@ func TestAnotherEthernetAddress(t *testing.T) {
 		})
 	}
 	f.Converge(f.Nodes...)
-	must(t, f.Client.FlushNeighbours())
-	f.serves(3000)
-}
-
-// TestARogueClaimsTheVIP: every node says within a second who claims it, status
-// names the machine, and clients are served on.
-func TestARogueClaimsTheVIP(t *testing.T) {
-	lookFor(t, "arping")
-	f := &testFarm{farmtest.New(t, binary, lab.Config{Nodes: 3, Clients: 2}, lab.FarmOptions{})}
-	for _, n := range f.Nodes {
-		_, err := n.StartHTTP(":80", nil)
-		must(t, err)
-	}
-	f.StartAll()
-	rogue := f.Lab.Clients[1]
-	vip := lab.VIP().String()
-	// It exits 1, since nobody answers an announcement.
-	_, _ = rogue.Run(f.Ctx, "arping", "-q", "-U", "-P", "-c", "1", "-S", vip, "-i", lab.Interface, vip)
-	for _, n := range f.Nodes {
-		f.Eventually(time.Second, n.Name+" names the rogue", func() bool {
-			s, err := f.Status(n)
-			return err == nil && s.VIPs[0].Conflict != nil && s.VIPs[0].Conflict.MAC == rogue.MAC.String()
-		})
-		if out := f.Thresher(n, "status"); !strings.Contains(out, "conflict: "+rogue.MAC.String()+" claims "+vip) {
-			t.Errorf("status of %s:\n%s", n.Name, out)
-		}
-		if out := f.Thresher(n, "events"); !strings.Contains(out, rogue.MAC.String()+" claims the VIP") {
-			t.Errorf("events of %s:\n%s", n.Name, out)
-		}
-	}
-	f.serves(3000)
-	mac, ok, err := f.Client.Neighbour(lab.VIP())
-	must(t, err)
-	if !ok || mac != farmtest.VMAC() {
-		t.Errorf("the client has the VIP at %v (%v), want the defence to have put it right: %v", mac, ok, farmtest.VMAC())
-	}
+	must(f.T, f.Client.FlushNeighbours())
+	f.serves(1000)
 }

@@ -62,7 +62,7 @@ func (f *testFarm) synsAnsweredOnce(t *testing.T) {
 	const n = 10_000
 	c := f.Capture()
 	defer c.Close()
-	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(n), 5000))
+	sent, err := f.Client.SendSYNs(f.Ctx, f.syns(n, 5000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	farmtest.OnePerSYN(t, c, sent)
@@ -85,7 +85,7 @@ func (f *testFarm) transfersWhole(t *testing.T) {
 	defer cancel()
 	want, err := io.ReadAll(lab.Download())
 	must(t, err)
-	url := "http://" + lab.VIP().String()
+	url := f.url()
 	upload := filepath.Join(f.Dir, "upload")
 	out, err := f.Client.Run(ctx, "curl", "-sS", "-f", "-o", upload, url+"/10m")
 	if err != nil {
@@ -115,7 +115,7 @@ func (f *testFarm) transfersWhole(t *testing.T) {
 // wrkWithoutErrors holds 64 connections open for 3 s.
 func (f *testFarm) wrkWithoutErrors(t *testing.T) {
 	lookFor(t, "wrk")
-	out, err := f.Client.Run(f.Ctx, "wrk", "-t2", "-c64", "-d3s", "http://"+lab.VIP().String()+"/")
+	out, err := f.Client.Run(f.Ctx, "wrk", "-t2", "-c64", "-d3s", f.url()+"/")
 	if err != nil {
 		t.Fatalf("wrk: %v\n%s", err, out)
 	}
@@ -129,8 +129,8 @@ func (f *testFarm) datagramsAnsweredOnce(t *testing.T) {
 	c := f.Capture()
 	defer c.Close()
 	for i := range n {
-		from := netip.AddrPortFrom(f.Client.Addresses[i%len(f.Client.Addresses)], uint16(10000+i))
-		conn, err := f.Client.Dial(f.Ctx, "udp", from, netip.AddrPortFrom(lab.VIP(), 7))
+		from := netip.AddrPortFrom(f.clientAddress(i), uint16(10000+i))
+		conn, err := f.Client.Dial(f.Ctx, "udp", from, netip.AddrPortFrom(f.to(), 7))
 		must(t, err)
 		_, err = conn.Write([]byte("once"))
 		must(t, err)
@@ -158,8 +158,9 @@ func (f *testFarm) datagramsAnsweredOnce(t *testing.T) {
 }
 
 func (f *testFarm) pingWithoutDuplicates(t *testing.T) {
-	for _, from := range f.Client.Addresses[:8] {
-		out, err := f.Client.Run(f.Ctx, "ping", "-c", "5", "-i", "0.05", "-W", "2", "-I", from.String(), lab.VIP().String())
+	for i := range 8 {
+		from := f.clientAddress(i)
+		out, err := f.Client.Run(f.Ctx, "ping", "-c", "5", "-i", "0.05", "-W", "2", "-I", from.String(), f.to().String())
 		if err != nil || !bytes.Contains(out, []byte("5 received")) || bytes.Contains(out, []byte("DUP")) {
 			t.Errorf("ping from %s: %v\n%s", from, err, out)
 		}

@@ -43,6 +43,7 @@ type handed struct {
 	Responders  map[netip.Addr]string
 	Roster      map[string]handedNode
 	Descriptors descriptors
+	Weights     handedWeights
 
 	events  []byte // of the log: left encoded until there is time for it
 	resumed bool   // the protocol went on

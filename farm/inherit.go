@@ -146,6 +146,13 @@ func (h *handed) resume(p *parts) {
 	p.events.ring.Resume(events)
 }
 
+// resumeWeights takes over what was said of this node's weights.
+func (h *handed) resumeWeights(w *weights) {
+	if h != nil {
+		w.resume(h.Weights)
+	}
+}
+
 // resume is the loop as it was, where the protocol went on.
 func (l *loop) resume(h *handed) {
 	if h == nil || !h.resumed {

@@ -33,8 +33,8 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 	for i, mac := range r.VMACs {
 		k.Vmacs[i] = kernelMAC(mac)
 	}
-	for i, a := range r.Affinities {
-		k.Affinity[i] = uint8(a)
+	for i, h := range r.Hashed {
+		k.Hashed[i].Mask4, k.Hashed[i].Port, k.Hashed[i].Id, k.Hashed[i].Mask6 = h.Mask4, h.Port, h.ID, h.Mask6
 		if r.Sticky[i] {
 			k.Sticky[i] = 1
 		}

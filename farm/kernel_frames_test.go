@@ -107,7 +107,7 @@ func (s *frameSource) whole() []byte {
 	if vip.Address.Is6() {
 		return s.serialize(append(chain, s.packet6(vip)...)...)
 	}
-	ip := &layers.IPv4{Version: 4, TTL: 64, SrcIP: []byte{203, 0, 113, 7}, DstIP: vip.Address.AsSlice()}
+	ip := &layers.IPv4{Version: 4, TTL: 64, Id: uint16(s.random.Uint32()), SrcIP: []byte{203, 0, 113, 7}, DstIP: vip.Address.AsSlice()}
 	if s.random.IntN(5) == 0 {
 		ip.Options = []layers.IPv4Option{{OptionType: 7, OptionLength: 7, OptionData: make([]byte, 5)}}
 	}
@@ -191,11 +191,12 @@ func (s *frameSource) from(vip config.VIP, protocol layers.IPProtocol) (*layers.
 	eth := &layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
 	a, b := byte(s.random.Uint32()), byte(s.random.Uint32())
 	if vip.Address.Is4() {
-		return eth, &layers.IPv4{Version: 4, TTL: 64, Protocol: protocol, SrcIP: []byte{203, 0, a, b}, DstIP: vip.Address.AsSlice()}
+		return eth, &layers.IPv4{Version: 4, TTL: 64, Id: uint16(s.random.Uint32()), Protocol: protocol, SrcIP: []byte{203, 0, a, b}, DstIP: vip.Address.AsSlice()}
 	}
 	eth.EthernetType = layers.EthernetTypeIPv6
 	client := farIPv6.As16()
 	client[14], client[15] = a, b
+	client[4+s.random.IntN(10)] = a // of any network
 	return eth, &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: protocol, SrcIP: client[:], DstIP: vip.Address.AsSlice()}
 }
 
@@ -248,8 +249,15 @@ func farmOf(random *rand.Rand, vips, rules int, address func(i int) netip.Addr) 
 	for range rules {
 		one := config.Rule{
 			Protocol: []config.Protocol{config.TCP, config.UDP}[random.IntN(2)],
-			Affinity: []config.Affinity{config.Client, config.Session}[random.IntN(2)],
-			Forward:  random.IntN(2) == 0,
+			Affinity: []config.Affinity{config.Client, config.Session, config.Network}[random.IntN(3)],
+			Prefix4:  uint8(1 + random.IntN(32)), Prefix6: uint8(1 + random.IntN(128)),
+			Forward: random.IntN(2) == 0,
+		}
+		switch {
+		case len(r)%10 == 9:
+			one.Mode = config.ModeBlock
+		case one.Protocol == config.UDP && random.IntN(3) == 0:
+			one.Affinity, one.Forward = config.Packet, false
 		}
 		for _, vip := range v {
 			if random.IntN(2) == 0 {
@@ -258,7 +266,7 @@ func farmOf(random *rand.Rand, vips, rules int, address func(i int) netip.Addr) 
 		}
 		first := port + 1 + uint16(random.IntN(50))
 		port = first + uint16(random.IntN(5))
-		if one.Protocol == config.TCP && one.Affinity == config.Client && len(r)%4 > 0 {
+		if one.Protocol == config.TCP && one.Affinity != config.Session && one.Mode != config.ModeBlock && len(r)%4 > 0 {
 			one.Sticky = time.Minute
 		}
 		one.Ports = []config.PortRange{{First: first, Last: port}}

@@ -3,6 +3,7 @@ package farm
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -14,8 +15,11 @@ import (
 // kernel's own clock. Each round takes another packet, so that no branch and no
 // cache line is always the same one.
 func BenchmarkVerdict(b *testing.B) {
-	for _, size := range []struct{ vips, rules int }{{1, 1}, {8, 16}, {64, 128}} {
-		vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), size.vips, size.rules)
+	for _, size := range []struct {
+		vips, rules int
+		six         bool
+	}{{1, 1, false}, {8, 16, false}, {64, 128, false}, {1, 1, true}, {8, 16, true}, {64, 128, true}} {
+		vips, rules := speedFarm(size.vips, size.rules, size.six)
 		for name, share := range map[string]*pipeline.Share{
 			"reject": {Rules: make([]*pipeline.Part, len(rules)), Echo: &pipeline.Part{}},
 			"mixed":  settledShare(rand.New(rand.NewPCG(3, 4)), len(rules)),
@@ -25,7 +29,7 @@ func BenchmarkVerdict(b *testing.B) {
 					share.Rules[i] = share.Echo
 				}
 			}
-			b.Run(fmt.Sprintf("%s/%d-rules/%d-vips", name, size.rules, size.vips), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s/%s/%d-rules/%d-vips", familyName(size.six), name, size.rules, size.vips), func(b *testing.B) {
 				k := newKernel(b, config.OffloadFull, vips, rules, share, kernelSockets)
 				b.ReportMetric(k.nanoseconds(b), "ns/packet")
 				b.ReportMetric(0, "ns/op")
@@ -37,8 +41,6 @@ func BenchmarkVerdict(b *testing.B) {
 // BenchmarkVerdictCase is the same for one kind of packet each: what the clocks,
 // the look-ups and the metadata cost.
 func BenchmarkVerdictCase(b *testing.B) {
-	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 1, 1)
-	rules[0].Protocol, rules[0].VIPs = config.TCP, nil
 	all, unsettled := &pipeline.Part{}, &pipeline.Part{}
 	for bucket := range pipeline.Buckets {
 		all.Mine.Set(uint16(bucket))
@@ -66,16 +68,38 @@ func BenchmarkVerdictCase(b *testing.B) {
 		{"forwarded/unsettled, syn", unsettled, syn, true, config.OffloadFull, true},
 		{"forwarded/handed over", all, ack, true, config.OffloadNone, true},
 	} {
-		b.Run(c.name, func(b *testing.B) {
-			share := &pipeline.Share{Rules: []*pipeline.Part{c.part}, Echo: c.part}
-			rules[0].Forward = c.forward // of entries there are none
-			k := newKernel(b, c.offload, vips, rules, share, kernelSockets)
-			k.lease(c.lease)
-			k.flags = c.flags
-			b.ReportMetric(k.nanoseconds(b), "ns/packet")
-			b.ReportMetric(0, "ns/op")
-		})
+		for _, six := range []bool{false, true} {
+			b.Run(familyName(six)+"/"+c.name, func(b *testing.B) {
+				vips, rules := speedFarm(1, 1, six)
+				share := &pipeline.Share{Rules: []*pipeline.Part{c.part}, Echo: c.part}
+				rules[0].Protocol, rules[0].VIPs = config.TCP, nil
+				rules[0].Forward = c.forward // of entries there are none
+				k := newKernel(b, c.offload, vips, rules, share, kernelSockets)
+				k.lease(c.lease)
+				k.flags = c.flags
+				b.ReportMetric(k.nanoseconds(b), "ns/packet")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
 	}
+}
+
+// speedFarm is a configuration whose VIPs are all of one family.
+func speedFarm(vips, rules int, six bool) ([]config.VIP, []config.Rule) {
+	random := rand.New(rand.NewPCG(1, 2))
+	return farmOf(random, vips, rules, func(i int) netip.Addr {
+		if six {
+			return ipv6VIP(random, i)
+		}
+		return ipv4VIP(random, i)
+	})
+}
+
+func familyName(six bool) string {
+	if six {
+		return "IPv6"
+	}
+	return "IPv4"
 }
 
 // nanoseconds is the median over many packets of the time for one.

@@ -39,7 +39,7 @@ func (k *kernel) client(frame []byte, facts *pipeline.Facts) error {
 	if !ok || !k.table.Sticky[rule] {
 		return nil
 	}
-	c := xsk.Client{Addr: flow.Client.Addr(), Rule: uint32(rule)}
+	c := xsk.Client{Addr: k.table.Client(flow.Client.Addr(), rule), Rule: uint32(rule)}
 	if _, known := k.clients[c]; !known {
 		made := clientFacts{remembered: k.random.IntN(2) == 0}
 		made.mine = k.random.IntN(3) == 0
@@ -102,7 +102,7 @@ func remembersWhomItLetsIn(t *testing.T, offload config.Offload, alone bool) {
 		frame := source.ruled()
 		flow, _, _ := flowOf(frame)
 		rule, _ := k.table.Find(config.TCP, flow.VIP.Addr(), flow.VIP.Port())
-		c := xsk.Client{Addr: flow.Client.Addr(), Rule: uint32(rule)}
+		c := xsk.Client{Addr: k.table.Client(flow.Client.Addr(), rule), Rule: uint32(rule)}
 		if was, err := k.program.Remembers(c); err != nil || was {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -106,6 +107,9 @@ func goesOn(frame []byte, facts pipeline.Facts) bool {
 func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	r := k.table.Judge(frame, facts, k.now())
 	accepts := r.Verdict() == pipeline.Accept
+	if k.blocks(frame) {
+		facts.Flow = 0 // it goes on nowhere
+	}
 	switch {
 	case r.Verdict() == pipeline.Untouched:
 		return expectation{xdpPass, r, r, false, false}
@@ -122,6 +126,15 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 		return expectation{xdpPass, r, r, true, false}
 	}
 	return expectation{xdpDrop, r, r, false, false}
+}
+
+// blocks tells whether nobody serves the rule of a TCP frame.
+func (k *kernel) blocks(frame []byte) bool {
+	flow, _, ok := flowOf(frame)
+	return ok && slices.ContainsFunc(k.rules, func(r config.Rule) bool {
+		return r.Mode == config.ModeBlock && r.Protocol == config.TCP && r.Holds(flow.VIP.Addr()) &&
+			slices.ContainsFunc(r.Ports, func(p config.PortRange) bool { return p.First <= flow.VIP.Port() && flow.VIP.Port() <= p.Last })
+	})
 }
 
 // differs runs one frame through both and says where they disagree.
@@ -326,9 +339,36 @@ func TestMutationIsFound(t *testing.T) {
 			}
 		},
 		"no rule forwards": func(r *xsk.Rules) { r.Forwards = 0 },
-		"affinity": func(r *xsk.Rules) {
+		"affinity session": func(r *xsk.Rules) {
 			for i := range rules {
-				r.Affinity[i] = 3 - r.Affinity[i]
+				r.Hashed[i].Port = ^r.Hashed[i].Port
+			}
+		},
+		"affinity packet": func(r *xsk.Rules) {
+			for i := range rules {
+				r.Hashed[i].Id = ^r.Hashed[i].Id
+			}
+		},
+		"affinity network": func(r *xsk.Rules) {
+			for i := range rules {
+				r.Hashed[i].Mask4 = 0xffffffff
+			}
+		},
+		"affinity network, IPv6": func(r *xsk.Rules) {
+			for i := range rules {
+				r.Hashed[i].Mask6[1] = ^r.Hashed[i].Mask6[1]
+			}
+		},
+		"block": func(r *xsk.Rules) {
+			for class := range r.Tcp.Rule {
+				for vip := range r.Tcp.Rule[class] {
+					if r.Tcp.Rule[class][vip] == pipeline.RuleBlock {
+						r.Tcp.Rule[class][vip] = pipeline.RuleNone
+					}
+					if r.Udp.Rule[class][vip] == pipeline.RuleBlock {
+						r.Udp.Rule[class][vip] = pipeline.RuleNone
+					}
+				}
 			}
 		},
 		"port class": func(r *xsk.Rules) {

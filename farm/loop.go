@@ -8,6 +8,7 @@ import (
 
 	"thresher/cluster"
 	"thresher/cluster/settle"
+	"thresher/config"
 	"thresher/console"
 )
 
@@ -27,6 +28,8 @@ type loop struct {
 	told         console.NodeState // the state that the others were last told
 	members      []settle.Member   // that the confirmation was last told
 	dropsClients bool              // whether the node was told to keep no clients
+	weighed      []uint8           // the weights that the others were last told
+	loaded       *config.Config    // the file as it was last read
 	takes        bool              // whether the confirmation was last told to take part
 	wave         chan cluster.Meta // what this node is to tell the others of itself
 
@@ -61,6 +64,8 @@ func newLoop(p *parts) *loop {
 		life:    newLife(),
 		roster:  newRoster(p.cfg.Node),
 		carrier: true, linkLocal: true,
+		weighed: p.weights.wire(),
+		loaded:  p.cfg,
 		// Whoever asks before the first settling sees what there is so far.
 		division: *p.confirmation.shown().observed,
 		wave:     make(chan cluster.Meta, 1),
@@ -167,6 +172,7 @@ func (l *loop) settle() {
 	}
 	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
 	l.take()
+	l.weigh()
 	l.keepClients()
 	if shown.observed.view.ID != l.division.view.ID {
 		l.events.view(shown.observed.view)
@@ -256,6 +262,11 @@ func (l *loop) tell() {
 	}
 	l.told = l.life.state
 	l.events.state(l.life.state, l.life.reason)
+	l.spread()
+}
+
+// spread gossips this node's state and weights.
+func (l *loop) spread() {
 	select {
 	case <-l.wave: // replaced before it was told
 	default:

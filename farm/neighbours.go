@@ -86,6 +86,23 @@ func (n *neighbours) Serve(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// counts are what the API says of them, by protocol.
+func (n *neighbours) counts() map[string]map[string]uint64 {
+	all := make(map[string]map[string]uint64)
+	for name, r := range map[string]*arp.Responder{"arp": n.four, "ndp": n.six} {
+		if r == nil {
+			continue
+		}
+		c := r.Counters()
+		counts := map[string]uint64{"announcements": c.Announcements, "announce_errors": c.AnnounceErrors, "defences": c.Defences}
+		for reason, count := range c.Frames {
+			counts[reason.String()] = count
+		}
+		all[name] = counts
+	}
+	return all
+}
+
 // Close closes the sockets.
 func (n *neighbours) Close() error {
 	var errs []error

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"thresher/config"
 	"thresher/console"
 )
 
@@ -27,6 +29,8 @@ type Self struct {
 	// Check is the command line, without the program, by which it checks the
 	// configuration that Args has it run with.
 	Check []string
+	// Load reads the configuration again. Nil has a reload refused.
+	Load func() (*config.Config, error)
 	// HandOver leaves everything in place at the end of Run, for the next process
 	// to go on with.
 	HandOver bool
@@ -106,7 +110,7 @@ func (l *loop) handOver() *handed {
 		Node:    l.cfg.Node, Interface: l.cfg.Interface, RunDir: l.cfg.RunDir, Socket: l.cfg.API.Socket,
 		Digest: l.digest, XDP: l.datapath.mode,
 		Life: handLife(l.life), View: l.division.view.ID, Responders: l.bindings.responders,
-		Roster: make(map[string]handedNode),
+		Roster: make(map[string]handedNode), Weights: l.weights.hand(),
 	}
 	for name, e := range l.roster.nodes {
 		h.Roster[name] = handedNode{Address: e.address, State: e.state, Blocked: e.blocked}
@@ -151,6 +155,10 @@ func (l *loop) become(h *handed) error {
 	if err := h.Descriptors.inheritable(true); err != nil {
 		return errors.Join(err, h.Descriptors.inheritable(false))
 	}
+	// Until the new program listens, a SIGHUP is not to end it (signal(7): what is
+	// ignored stays so over execve). It reads the file in any case.
+	signal.Ignore(syscall.SIGHUP)
+	defer l.listenToHangup()
 	env := append(os.Environ(), handOverVariable+"="+strconv.Itoa(memory))
 	err = syscall.Exec(l.self.Program, l.self.Args, env)
 	return errors.Join(fmt.Errorf("run %s: %w", l.self.Program, err), h.Descriptors.inheritable(false))

@@ -62,6 +62,8 @@ func (l *loop) status() console.Status {
 		Datapath: l.datapathStatus(),
 		Checks:   []console.Check{},
 		Services: []console.Service{},
+
+		Neighbours: l.responder.counts(),
 		Cluster: &console.Cluster{
 			HealthScore:     l.cluster.HealthScore(),
 			RefusedMessages: l.cluster.RefusedMessages(),
@@ -101,6 +103,10 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 		if i < len(flows) {
 			r.Flows = flows[i]
 		}
+		if rule.Mode != config.ModeShared {
+			r.Mode = rule.Mode.String()
+		}
+		r.Weight, r.Withdrawn = int(l.weights.of(i)), l.weights.withdrawn(i)
 		for n, node := range l.division.view.Nodes {
 			shares[node.Name][rule.Name] = float64(counts[n]) / pipeline.Buckets
 		}

@@ -104,7 +104,7 @@ func (s *stickiness) asked(now confirm.Time, openings []pipeline.Opening) {
 			continue
 		}
 		place := s.rules.Place(netip.AddrPortFrom(addr, 0), rule)
-		c := sticky.Client{Rule: s.ids[rule], Bucket: place.Bucket, Addr: addr}
+		c := sticky.Client{Rule: s.ids[rule], Bucket: place.Bucket, Addr: s.rules.Client(addr, rule)}
 		if list := s.asking[c]; len(list) < maxOpenings {
 			s.asking[c] = append(list, o)
 		}
@@ -281,8 +281,8 @@ func (s *stickiness) refresh(known map[xsk.Client]int64, before confirm.Time) er
 	connected := make(map[xsk.Client]bool)
 	err := s.table.Each(func(f flows.Flow) {
 		rule, ok := s.rules.Find(config.TCP, f.Server.Addr(), f.Server.Port())
-		if c := (xsk.Client{Addr: f.Client.Addr(), Rule: uint32(rule)}); ok && s.idle[rule] > 0 && f.State != flows.TimeWait {
-			connected[c] = true
+		if ok && s.idle[rule] > 0 && f.State != flows.TimeWait {
+			connected[xsk.Client{Addr: s.rules.Client(f.Client.Addr(), rule), Rule: uint32(rule)}] = true
 		}
 	})
 	if err != nil {

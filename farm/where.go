@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"thresher/cluster/sticky"
+	"thresher/config"
 	"thresher/console"
 )
 
@@ -16,6 +17,9 @@ func (l *loop) where(client netip.Addr, port uint16, rule string) (console.Where
 	if err != nil {
 		return console.Where{}, err
 	}
+	if r := l.cfg.Rules[i]; r.Mode == config.ModeBlock || r.Affinity == config.Packet && r.Mode != config.ModeSingle {
+		return console.Where{}, nowhere(r)
+	}
 	place := l.datapath.rules.Place(netip.AddrPortFrom(client, port), i)
 	w := console.Where{
 		Node:   l.division.owner(i, place.Bucket),
@@ -23,12 +27,24 @@ func (l *loop) where(client netip.Addr, port uint16, rule string) (console.Where
 		Bucket: int(place.Bucket),
 	}
 	if l.cfg.Rules[i].Sticky > 0 {
-		keeper := l.confirmation.keeper(sticky.Client{Rule: l.confirmation.ids[i], Bucket: place.Bucket, Addr: client.Unmap()})
+		keeper := l.confirmation.keeper(sticky.Client{Rule: l.confirmation.ids[i], Bucket: place.Bucket, Addr: l.datapath.rules.Client(client, i)})
 		if keeper != "" && keeper != w.Node {
 			w.Node, w.Sticky = keeper, true
 		}
 	}
 	return w, nil
+}
+
+// nowhere is why a rule's clients have no node.
+func nowhere(r config.Rule) error {
+	e := &console.Error{
+		Code: console.CodeConflict, Message: fmt.Sprintf("rule %s places each datagram by itself, by its IP identification", r.Name),
+		Cure: "with affinity client, session or network, a client has one node",
+	}
+	if r.Mode == config.ModeBlock {
+		e.Message, e.Cure = fmt.Sprintf("nobody serves rule %s: its mode is block", r.Name), "use another mode to have it served"
+	}
+	return e
 }
 
 func (l *loop) ruleNumber(name string) (int, error) {

@@ -14,13 +14,17 @@ const MaxClasses = 1024
 // RuleNone stands where no rule holds.
 const RuleNone = 0xffff
 
+// RuleBlock stands where a rule with mode block holds: what has no clients needs
+// no number.
+const RuleBlock = 0xfffe
+
 // Classes find the rule of a port on a VIP in two look-ups, however many rules
 // there are: ports that no rule tells apart are one class, and each pair of
 // class and VIP has at most one rule. The kernel program has the same tables.
 type Classes struct {
 	// OfPort is the class of each port.
 	OfPort [1 << 16]uint16
-	// Rule is the rule's number by class and VIP, or RuleNone.
+	// Rule is the rule's number by class and VIP, or RuleNone or RuleBlock.
 	Rule [MaxClasses][config.MaxVIPs]uint16
 }
 
@@ -80,6 +84,9 @@ func rulesAt(vips []config.VIP, rules []config.Rule, protocol config.Protocol, p
 		for i := range rules {
 			if rules[i].Protocol == protocol && holds(&rules[i], vips[v].Address, port) {
 				row[v] = uint16(i)
+				if rules[i].Mode == config.ModeBlock {
+					row[v] = RuleBlock
+				}
 			}
 		}
 	}
@@ -92,7 +99,7 @@ func holds(r *config.Rule, vip netip.Addr, port uint16) bool {
 	})
 }
 
-// find returns the rule's number, or RuleNone.
+// find returns the rule's number, or RuleNone or RuleBlock.
 func (c *Classes) find(vip int, port uint16) uint16 {
 	return c.Rule[c.OfPort[port]%MaxClasses][vip%config.MaxVIPs]
 }

@@ -20,7 +20,7 @@ var (
 	vipB   = config.VIP{Address: netip.MustParseAddr("192.0.2.101"), Mode: config.Flood, MAC: config.MAC{0x5a, 0xfe, 192, 0, 2, 101}}
 	client = netip.MustParseAddr("203.0.113.7")
 
-	testVIPs  = []config.VIP{vipA, vipB}
+	testVIPs  = []config.VIP{vipA, vipB, vip6}
 	testRules = []config.Rule{
 		{Name: "web", Protocol: config.TCP, Ports: []config.PortRange{{First: 80, Last: 80}, {First: 8000, Last: 8010}}, Affinity: config.Session},
 		{Name: "mail", Protocol: config.TCP, VIPs: []netip.Addr{vipB.Address}, Ports: []config.PortRange{{First: 25, Last: 25}}, Affinity: config.Client},

@@ -104,17 +104,16 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 		ports = t.UDP
 	}
 	rule := ports.find(vip, p.dstPort)
-	if rule == RuleNone {
+	if rule >= RuleBlock {
+		if rule == RuleBlock {
+			return Blocked
+		}
 		return NoRule
 	}
 	if !t.Serving {
 		return NotServing
 	}
-	port := p.srcPort
-	if t.Affinities[rule] != config.Session {
-		port = 0
-	}
-	s := t.standing(int(rule), p.bucket(t.hash, port))
+	s := t.standing(int(rule), t.bucketOf(p, int(rule)))
 	if !p.opens {
 		return s.judgeFlow(facts, lease)
 	}
@@ -131,6 +130,16 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 		return Late
 	}
 	return reason
+}
+
+// bucketOf is the bucket of a rule's packet. An IPv6 packet has no identification.
+func (t *Table) bucketOf(p *packet, rule int) uint16 {
+	what := &t.Hashed[rule]
+	port := p.srcPort&what.Port | p.id&what.ID
+	if p.six {
+		return t.hash.bucket6(p.src6[0]&what.Mask6[0], p.src6[1]&what.Mask6[1], port)
+	}
+	return t.hash.bucket4(p.src&what.Mask4, port)
 }
 
 // judgeICMP places echo requests by the client's address, so that one node

@@ -18,6 +18,9 @@ func FuzzJudge(f *testing.F) {
 		f.Add(seed.bytes(f))
 	}
 	f.Add(arpFrame(f, vipA.MAC, vipA))
+	for _, seed := range seeds6(f) {
+		f.Add(seed)
+	}
 	f.Add([]byte{})
 	table := testTable(f, true)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -39,9 +42,12 @@ func explain(b []byte) []Reason {
 		return nil
 	}
 	dst := config.MAC(eth.DstMAC)
-	toVMAC := dst == vipA.MAC || dst == vipB.MAC
+	toVMAC := slices.ContainsFunc(testVIPs, func(v config.VIP) bool { return v.MAC == dst })
 	if eth.EthernetType == layers.EthernetTypeARP && toVMAC && len(b) >= ethernetLen+arpLen {
 		return []Reason{AcceptedNeighbour}
+	}
+	if eth.EthernetType == layers.EthernetTypeIPv6 {
+		return explain6(p, b, toVMAC)
 	}
 	ip, ok := p.NetworkLayer().(*layers.IPv4)
 	if !ok || eth.EthernetType != layers.EthernetTypeIPv4 || (!toVMAC && dst != nicMAC) || ip.FragOffset != 0 || ip.Flags&layers.IPv4MoreFragments != 0 {

@@ -45,6 +45,7 @@ type packet struct {
 	src6     [2]uint64 // of IPv6: its first eight bytes, and its last
 	srcPort  uint16
 	dstPort  uint16
+	id       uint16 // the IP identification (RFC 791 §3.1)
 	protocol uint8
 	icmpType uint8
 	six      bool // over IPv6
@@ -74,6 +75,7 @@ func (p *packet) parse4(ip []byte) Reason {
 		return Fragment
 	}
 	p.protocol = ip[9]
+	p.id = binary.LittleEndian.Uint16(ip[4:])
 	return p.parseTransport(ip[headerLen:totalLen])
 }
 

@@ -58,6 +58,8 @@ const (
 	NotVIP
 	// NoRule is a packet for a VIP that matches no rule, where the default is deny.
 	NoRule
+	// Blocked is a packet of a rule that nobody serves.
+	Blocked
 	// Malformed is a packet whose headers contradict themselves or the frame.
 	Malformed
 	// Fragment is a part of a fragmented datagram.
@@ -114,6 +116,7 @@ var reasons = [ReasonLen]struct {
 	NotServing:        {"not_serving", Drop},
 	NotVIP:            {"not_vip", Drop},
 	NoRule:            {"no_rule", Drop},
+	Blocked:           {"blocked", Drop},
 	Malformed:         {"malformed", Drop},
 	Fragment:          {"fragment", Drop},
 	OtherProtocol:     {"other_protocol", Drop},

@@ -21,6 +21,8 @@ type Rules struct {
 	TCP, UDP *Classes
 	// Affinities are the rules' own, by rule number.
 	Affinities []config.Affinity
+	// Hashed says of each rule, by number, what is hashed of an IPv4 packet.
+	Hashed []Hashed
 	// Sticky says of each rule, by number, whether clients stay with their node.
 	Sticky []bool
 	// Forward says of each rule whether its flows are conntrack's.
@@ -63,6 +65,7 @@ func Compile(vips []config.VIP, rules []config.Rule, key HashKey, nic config.MAC
 	}
 	for i := range rules {
 		r.Affinities = append(r.Affinities, rules[i].Affinity)
+		r.Hashed = append(r.Hashed, hashedOf(rules[i]))
 		r.Sticky = append(r.Sticky, rules[i].Sticky > 0)
 		r.Forward = append(r.Forward, rules[i].Forward)
 	}
@@ -81,17 +84,18 @@ type Placement struct {
 }
 
 // Place tells which bucket of a rule a client hashes to; rule is its number in
-// the configuration. The port counts only where the rule's affinity says so.
+// the configuration. The port counts only where the rule's affinity says so. With
+// affinity packet it is the bucket of datagrams without an IP identification.
 func (r *Rules) Place(client netip.AddrPort, rule int) Placement {
 	port := client.Port()
 	if r.Affinities[rule] != config.Session {
 		port = 0
 	}
-	return Placement{Rule: rule, Bucket: r.hash.bucket(client.Addr(), port)}
+	return Placement{Rule: rule, Bucket: r.hash.bucket(r.Client(client.Addr(), rule), port)}
 }
 
 // Find tells which rule holds for a port of an address, by its number in the
-// configuration; false if none does.
+// configuration; false if none does, or one that nobody serves.
 func (r *Rules) Find(protocol config.Protocol, vip netip.Addr, port uint16) (rule int, ok bool) {
 	number, ok := r.vip(vip.Unmap())
 	if !ok {
@@ -104,5 +108,5 @@ func (r *Rules) Find(protocol config.Protocol, vip netip.Addr, port uint16) (rul
 		return 0, false
 	}
 	found := classes.find(number, port)
-	return int(found), found != RuleNone
+	return int(found), found < RuleBlock
 }

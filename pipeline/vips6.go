@@ -3,6 +3,7 @@ package pipeline
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"net/netip"
 
 	"thresher/config"
@@ -18,6 +19,13 @@ const vipBits6 = 10
 // whose multiples are far apart, so that halves that differ in the same places, as
 // those of neighbouring VIPs do, do not cancel out.
 const VIPFold = 0x9e3779b97f4a7c15
+
+// Fold6 joins the halves of an address. They are taken as numbers, most significant
+// byte first: what differs in an operator's VIPs is at the end of a half, and a
+// product carries it upwards alone.
+func Fold6(lo, hi uint64) uint64 {
+	return bits.ReverseBytes64(lo)*VIPFold + bits.ReverseBytes64(hi)
+}
 
 // VIPTable6 is VIPTable for IPv6.
 type VIPTable6 struct {
@@ -64,7 +72,7 @@ func (t *VIPTable6) fill(vips []config.VIP) bool {
 }
 
 func (t *VIPTable6) slot(lo, hi uint64) uint64 {
-	return (lo + hi*VIPFold) * t.Multiplier >> (64 - vipBits6)
+	return Fold6(lo, hi) * t.Multiplier >> (64 - vipBits6)
 }
 
 // find returns the number of the VIP with this address.

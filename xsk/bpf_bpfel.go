@@ -13,13 +13,6 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type bpfAffinity uint32
-
-const (
-	bpfAffinityAFFINITY_CLIENT  bpfAffinity = 1
-	bpfAffinityAFFINITY_SESSION bpfAffinity = 2
-)
-
 type bpfClient uint32
 
 const (
@@ -88,20 +81,21 @@ const (
 	bpfReasonNOT_SERVING         bpfReason = 10
 	bpfReasonNOT_VIP             bpfReason = 11
 	bpfReasonNO_RULE             bpfReason = 12
-	bpfReasonMALFORMED           bpfReason = 13
-	bpfReasonFRAGMENT            bpfReason = 14
-	bpfReasonOTHER_PROTOCOL      bpfReason = 15
-	bpfReasonOTHER_ICMP          bpfReason = 16
-	bpfReasonMARTIAN             bpfReason = 17
-	bpfReasonPORT_ZERO           bpfReason = 18
-	bpfReasonFENCED              bpfReason = 19
-	bpfReasonUNKNOWN_FLOW        bpfReason = 20
-	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 21
-	bpfReasonLATE                bpfReason = 22
-	bpfReasonPARK_FULL           bpfReason = 23
-	bpfReasonSTICKY_ELSEWHERE    bpfReason = 24
-	bpfReasonNO_READER           bpfReason = 25
-	bpfReasonREASON_LEN          bpfReason = 26
+	bpfReasonBLOCKED             bpfReason = 13
+	bpfReasonMALFORMED           bpfReason = 14
+	bpfReasonFRAGMENT            bpfReason = 15
+	bpfReasonOTHER_PROTOCOL      bpfReason = 16
+	bpfReasonOTHER_ICMP          bpfReason = 17
+	bpfReasonMARTIAN             bpfReason = 18
+	bpfReasonPORT_ZERO           bpfReason = 19
+	bpfReasonFENCED              bpfReason = 20
+	bpfReasonUNKNOWN_FLOW        bpfReason = 21
+	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 22
+	bpfReasonLATE                bpfReason = 23
+	bpfReasonPARK_FULL           bpfReason = 24
+	bpfReasonSTICKY_ELSEWHERE    bpfReason = 25
+	bpfReasonNO_READER           bpfReason = 26
+	bpfReasonREASON_LEN          bpfReason = 27
 )
 
 type bpfRules struct {
@@ -122,9 +116,15 @@ type bpfRules struct {
 		Addr   uint32
 		Number uint32
 	}
-	Vmacs       [64]uint64
-	Nic         uint64
-	Affinity    [256]uint8
+	Vmacs  [64]uint64
+	Nic    uint64
+	Hashed [256]struct {
+		_     structs.HostLayout
+		Mask4 uint32
+		Port  uint16
+		Id    uint16
+		Mask6 [2]uint64
+	}
 	Sticky      [256]uint8
 	Forward     [256]uint8
 	Forwards    uint32

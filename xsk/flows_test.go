@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -21,16 +22,17 @@ import (
 // program, and a program that says what it knows.
 type sockets struct {
 	*testing.T
+	family
 	wire     *wire
 	program  *Program
 	listener *net.TCPListener
 }
 
-func newSockets(t *testing.T) *sockets {
+func newSockets(t *testing.T, f family) *sockets {
 	w := newWire(t, 1)
 	w.inClient(t, func() {
 		must(t, netlink.NeighSet(&netlink.Neigh{
-			LinkIndex: w.far.Attrs().Index, IP: vip.Address.AsSlice(),
+			LinkIndex: w.far.Attrs().Index, IP: f.vip.Address.AsSlice(),
 			HardwareAddr: w.nic.Attrs().HardwareAddr, State: netlink.NUD_PERMANENT,
 		}))
 	})
@@ -38,10 +40,10 @@ func newSockets(t *testing.T) *sockets {
 	must(t, err)
 	t.Cleanup(func() { must(t, p.Close()) })
 	must(t, p.Arm())
-	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: vip.Address.AsSlice(), Port: 80})
+	l, err := net.ListenTCP("tcp"+f.name, &net.TCPAddr{IP: f.vip.Address.AsSlice(), Port: 80})
 	must(t, err)
 	t.Cleanup(func() { l.Close() })
-	return &sockets{T: t, wire: w, program: p, listener: l}
+	return &sockets{T: t, family: f, wire: w, program: p, listener: l}
 }
 
 // connect returns both ends of a connection, the server's first.
@@ -49,7 +51,7 @@ func (s *sockets) connect() (server, client *net.TCPConn) {
 	s.Helper()
 	var err error
 	s.wire.inClient(s.T, func() {
-		client, err = net.DialTCP("tcp4", nil, &net.TCPAddr{IP: vip.Address.AsSlice(), Port: 80})
+		client, err = net.DialTCP("tcp"+s.name, nil, &net.TCPAddr{IP: s.vip.Address.AsSlice(), Port: 80})
 		must(s, err)
 	})
 	server, err = s.listener.AcceptTCP()
@@ -59,12 +61,12 @@ func (s *sockets) connect() (server, client *net.TCPConn) {
 }
 
 // segment is a TCP packet to the VIP.
-func (s *sockets) segment(from net.IP, tcp layers.TCP) []byte {
+func (s *sockets) segment(from netip.Addr, tcp layers.TCP) []byte {
 	s.Helper()
-	ip := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: from, DstIP: vip.Address.AsSlice()}
-	must(s, tcp.SetNetworkLayerForChecksum(&ip))
-	return serialize(s, &layers.Ethernet{SrcMAC: s.wire.far.Attrs().HardwareAddr,
-		DstMAC: s.wire.nic.Attrs().HardwareAddr, EthernetType: layers.EthernetTypeIPv4}, &ip, &tcp)
+	eth, ip := headers(s, s.wire.nicMAC(), from, s.vip.Address.String(), layers.IPProtocolTCP)
+	eth.SrcMAC = s.wire.far.Attrs().HardwareAddr
+	must(s, tcp.SetNetworkLayerForChecksum(ip))
+	return serialize(s, eth, ip, &tcp)
 }
 
 // flow is what the program's lookup says about a frame.
@@ -105,12 +107,17 @@ func (s *sockets) send(frame []byte) {
 
 // TestKernelKnowsFlows asks the kernel's own sockets, in every state that counts.
 func TestKernelKnowsFlows(t *testing.T) {
-	s := newSockets(t)
+	for _, f := range families {
+		t.Run("IPv"+f.name, func(t *testing.T) { kernelKnowsFlows(t, newSockets(t, f)) })
+	}
+}
+
+func kernelKnowsFlows(t *testing.T, s *sockets) {
 	ack := layers.TCP{SrcPort: 50000, DstPort: 80, ACK: true, Seq: 1, Ack: 1}
 	port := func(c *net.TCPConn) layers.TCPPort {
 		return layers.TCPPort(c.LocalAddr().(*net.TCPAddr).Port)
 	}
-	me := net.IP(clientIP.Addr().AsSlice())
+	me := s.client
 
 	s.becomes("random tuple at a listener", s.segment(me, ack), pipeline.FlowListen)
 	none := ack
@@ -121,14 +128,15 @@ func TestKernelKnowsFlows(t *testing.T) {
 	established := ack
 	established.SrcPort = port(client)
 	s.becomes("established", s.segment(me, established), pipeline.FlowKnown)
-	must(t, server.Close())
+	must(t, server.CloseWrite())
 	_, err := io.Copy(io.Discard, client)
 	must(t, err)
 	s.becomes("half closed", s.segment(me, established), pipeline.FlowKnown)
+	must(t, server.Close())
 	must(t, client.Close())
 	s.becomes("closed by the server first", s.segment(me, established), pipeline.FlowTimeWait)
 
-	silent := parseIP(t, "198.18.1.77") // nobody's: its SYN-ACK gets no answer
+	silent := s.silent // its SYN-ACK gets no answer
 	syn := layers.TCP{SrcPort: 50001, DstPort: 80, SYN: true, Seq: 4711, Window: 1024}
 	s.send(s.segment(silent, syn))
 	s.becomes("half open", s.segment(silent, syn), pipeline.FlowKnown)
@@ -137,20 +145,25 @@ func TestKernelKnowsFlows(t *testing.T) {
 
 // TestKernelKnowsCookies brings back a SYN cookie, and a wrong one.
 func TestKernelKnowsCookies(t *testing.T) {
-	s := newSockets(t)
+	for _, f := range families {
+		t.Run("IPv"+f.name, func(t *testing.T) { kernelKnowsCookies(t, newSockets(t, f)) })
+	}
+}
+
+func kernelKnowsCookies(t *testing.T, s *sockets) {
 	must(t, os.WriteFile("/proc/sys/net/ipv4/tcp_syncookies", []byte("2"), 0o644))
 	var raw int
-	s.wire.inClient(t, func() { raw = listenRaw(t, unix.IPPROTO_TCP) })
-	me := net.IP(clientIP.Addr().AsSlice())
+	s.wire.inClient(t, func() { raw = listenRaw(t, s.raw, unix.IPPROTO_TCP) })
+	me := s.client
 	s.send(s.segment(me, layers.TCP{SrcPort: 50002, DstPort: 80, SYN: true, Seq: 4711, Window: 1024}))
 	answer := make([]byte, 2048)
 	must(t, unix.SetsockoptTimeval(raw, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 2}))
 	n, err := unix.Read(raw, answer)
 	must(t, err)
-	if n < 40 || answer[33]&0x12 != 0x12 {
+	if n < s.ip+20 || answer[s.ip+13]&0x12 != 0x12 {
 		t.Fatalf("no SYN-ACK: %x", answer[:n])
 	}
-	back := layers.TCP{SrcPort: 50002, DstPort: 80, ACK: true, Seq: 4712, Ack: binary.BigEndian.Uint32(answer[24:]) + 1, Window: 1024}
+	back := layers.TCP{SrcPort: 50002, DstPort: 80, ACK: true, Seq: 4712, Ack: binary.BigEndian.Uint32(answer[s.ip+4:]) + 1, Window: 1024}
 	s.becomes("cookie", s.segment(me, back), pipeline.FlowCookie)
 	back.Ack += 1 << 16 // its low bits are an index of four sizes (net/ipv4/syncookies.c)
 	s.becomes("a wrong cookie", s.segment(me, back), pipeline.FlowListen)
@@ -160,35 +173,38 @@ func TestKernelKnowsCookies(t *testing.T) {
 // found out about them.
 func TestFactsComeWithFrames(t *testing.T) {
 	for _, mode := range []config.XDPMode{config.XDPNative, config.XDPGeneric} {
-		t.Run(mode.String(), func(t *testing.T) {
-			s := newSockets(t)
-			q := openTestQueue(t, s.wire)
-			got, err := s.program.Attach(s.wire.netInterface(), "veth", mode, nil)
-			must(t, err)
-			if got != mode {
-				t.Fatalf("attached in mode %v", got)
-			}
-			must(t, s.program.Register(q))
-			for i := range 3 {
-				before := boottime(t)
-				s.send(s.segment(net.IP(clientIP.Addr().AsSlice()), layers.TCP{SrcPort: layers.TCPPort(50000 + i), DstPort: 80, SYN: true}))
-				must(t, q.rx.wait(1000))
-				descs := q.rx.receive(1)
-				if len(descs) != 1 {
-					t.Fatalf("%d frames", len(descs))
-				}
-				facts := pipeline.ParseFacts(q.rx.takeMeta(descs[0]))
-				if !facts.Stamped || facts.Flow != pipeline.FlowListen || facts.HalfOpen {
-					t.Errorf("frame %d: %+v, want a listener's", i, facts)
-				}
-				if earliest, latest := uint32(before>>20), uint32(boottime(t)>>20); facts.Time < earliest || facts.Time > latest {
-					t.Errorf("frame %d: time %d, want %d to %d", i, facts.Time, earliest, latest)
-				}
-				if again := pipeline.ParseFacts(q.rx.takeMeta(descs[0])); again.Stamped {
-					t.Errorf("frame %d: its facts stay behind for the next", i)
-				}
-				q.rx.free.put(descs[0].Addr)
-			}
-		})
+		for _, f := range families {
+			t.Run(mode.String()+" IPv"+f.name, func(t *testing.T) { factsComeWithFrames(t, newSockets(t, f), mode) })
+		}
+	}
+}
+
+func factsComeWithFrames(t *testing.T, s *sockets, mode config.XDPMode) {
+	q := openTestQueue(t, s.wire)
+	got, err := s.program.Attach(s.wire.netInterface(), "veth", mode, nil)
+	must(t, err)
+	if got != mode {
+		t.Fatalf("attached in mode %v", got)
+	}
+	must(t, s.program.Register(q))
+	for i := range 3 {
+		before := boottime(t)
+		s.send(s.segment(s.client, layers.TCP{SrcPort: layers.TCPPort(50000 + i), DstPort: 80, SYN: true}))
+		must(t, q.rx.wait(1000))
+		descs := q.rx.receive(1)
+		if len(descs) != 1 {
+			t.Fatalf("%d frames", len(descs))
+		}
+		facts := pipeline.ParseFacts(q.rx.takeMeta(descs[0]))
+		if !facts.Stamped || facts.Flow != pipeline.FlowListen || facts.HalfOpen {
+			t.Errorf("frame %d: %+v, want a listener's", i, facts)
+		}
+		if earliest, latest := uint32(before>>20), uint32(boottime(t)>>20); facts.Time < earliest || facts.Time > latest {
+			t.Errorf("frame %d: time %d, want %d to %d", i, facts.Time, earliest, latest)
+		}
+		if again := pipeline.ParseFacts(q.rx.takeMeta(descs[0])); again.Stamped {
+			t.Errorf("frame %d: its facts stay behind for the next", i)
+		}
+		q.rx.free.put(descs[0].Addr)
 	}
 }

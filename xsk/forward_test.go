@@ -43,9 +43,12 @@ func needForward(t testing.TB) {
 // VIP that is sent on to another machine. state 0 is none of TCP's.
 func track(t testing.TB, protocol uint8, client, server netip.AddrPort, state uint8) {
 	t.Helper()
-	inside := netip.MustParseAddr("10.0.0.7").AsSlice()
+	inside, family := netip.MustParseAddr("10.0.0.7").AsSlice(), unix.AF_INET
+	if client.Addr().Is6() {
+		inside, family = netip.MustParseAddr("fd00::7").AsSlice(), unix.AF_INET6
+	}
 	e := &netlink.ConntrackFlow{
-		FamilyType: unix.AF_INET, TimeOut: 600,
+		FamilyType: uint8(family), TimeOut: 600,
 		Forward: netlink.IPTuple{SrcIP: client.Addr().AsSlice(), SrcPort: client.Port(),
 			DstIP: server.Addr().AsSlice(), DstPort: server.Port(), Protocol: protocol},
 		Reverse: netlink.IPTuple{SrcIP: inside, SrcPort: server.Port(),
@@ -54,7 +57,7 @@ func track(t testing.TB, protocol uint8, client, server netip.AddrPort, state ui
 	if state != 0 {
 		e.ProtoInfo = &netlink.ProtoInfoTCP{State: state}
 	}
-	must(t, netlink.ConntrackCreate(netlink.ConntrackTable, netlink.InetFamily(unix.AF_INET), e))
+	must(t, netlink.ConntrackCreate(netlink.ConntrackTable, netlink.InetFamily(family), e))
 }
 
 // forwarding are rulesFor with one rule for every port, whose packets the node
@@ -79,7 +82,7 @@ func known(t testing.TB, p *Program, frame []byte) pipeline.FlowState {
 
 // from changes the source port of tcpTo's or udpTo's frame.
 func from(frame []byte, port uint16) []byte {
-	binary.BigEndian.PutUint16(frame[34:], port)
+	binary.BigEndian.PutUint16(frame[transportAt(frame):], port)
 	return frame
 }
 
@@ -98,7 +101,6 @@ func TestKernelKnowsEntries(t *testing.T) {
 	must(t, err)
 	defer other.Close()
 	must(t, other.Arm())
-	web := netip.AddrPortFrom(vip.Address, 80)
 	for i, tt := range []struct {
 		name     string
 		protocol uint8
@@ -115,21 +117,23 @@ func TestKernelKnowsEntries(t *testing.T) {
 		{"reset", unix.IPPROTO_TCP, ctClose, pipeline.FlowNone},
 		{"udp", unix.IPPROTO_UDP, 0, pipeline.FlowKnown},
 	} {
-		port := uint16(41000 + i)
-		frame, server := from(tcpTo(t, vip.MAC, vip.Address.String()), port), web
-		if tt.protocol == unix.IPPROTO_UDP {
-			frame = from(udpTo(t, vip.MAC, vip.Address.String()), port)
-			server = netip.AddrPortFrom(vip.Address, 53)
-		}
-		if got := known(t, p, frame); got != pipeline.FlowNone {
-			t.Errorf("%s, before its entry is there: state %d", tt.name, got)
-		}
-		track(t, tt.protocol, netip.AddrPortFrom(clientIP.Addr(), port), server, tt.state)
-		if got := known(t, p, frame); got != tt.want {
-			t.Errorf("%s: state %d, want %d", tt.name, got, tt.want)
-		}
-		if got := known(t, other, frame); got != pipeline.FlowNone {
-			t.Errorf("%s, of a rule that does not forward: state %d", tt.name, got)
+		for _, f := range families {
+			port := uint16(41000 + i)
+			frame, server := from(tcpTo(t, f.vip.MAC, f.vip.Address.String()), port), netip.AddrPortFrom(f.vip.Address, 80)
+			if tt.protocol == unix.IPPROTO_UDP {
+				frame = from(udpTo(t, f.vip.MAC, f.vip.Address.String()), port)
+				server = netip.AddrPortFrom(f.vip.Address, 53)
+			}
+			if got := known(t, p, frame); got != pipeline.FlowNone {
+				t.Errorf("IPv%s, %s, before its entry is there: state %d", f.name, tt.name, got)
+			}
+			track(t, tt.protocol, netip.AddrPortFrom(f.client, port), server, tt.state)
+			if got := known(t, p, frame); got != tt.want {
+				t.Errorf("IPv%s, %s: state %d, want %d", f.name, tt.name, got, tt.want)
+			}
+			if got := known(t, other, frame); got != pipeline.FlowNone {
+				t.Errorf("IPv%s, %s, of a rule that does not forward: state %d", f.name, tt.name, got)
+			}
 		}
 	}
 }
@@ -208,22 +212,24 @@ func TestFenceKnowsForwardedUDP(t *testing.T) {
 			defer p.Close()
 			q := openTestQueue(t, w)
 			must(t, (&Stack{}).Fence(p))
-			socket := listenRaw(t, unix.IPPROTO_UDP)
-			send := func() {
-				frame := udpTo(t, w.nicMAC(), vip.Address.String())
-				place := q.rx.free.take() + Headroom
-				copy(q.rx.area[place:], frame)
-				q.tx.send(place, uint32(len(frame)))
-				must(t, q.tx.kick())
-			}
-			must(t, p.SetLease(0))
-			if send(); arrives(t, socket, false) {
-				t.Error("an unknown flow's packet reached the stack")
-			}
-			track(t, unix.IPPROTO_UDP, netip.AddrPortFrom(clientIP.Addr(), 40000), netip.AddrPortFrom(vip.Address, 53), 0)
 			want := rules.Forwards > 0
-			if send(); arrives(t, socket, want) != want {
-				t.Errorf("a known flow's packet reached the stack: %v, want %v", !want, want)
+			for _, f := range families {
+				socket := listenRaw(t, f.raw, unix.IPPROTO_UDP)
+				send := func() {
+					frame := udpTo(t, w.nicMAC(), f.vip.Address.String())
+					place := q.rx.free.take() + Headroom
+					copy(q.rx.area[place:], frame)
+					q.tx.send(place, uint32(len(frame)))
+					must(t, q.tx.kick())
+				}
+				must(t, p.SetLease(0))
+				if send(); arrives(t, socket, false) {
+					t.Errorf("IPv%s: an unknown flow's packet reached the stack", f.name)
+				}
+				track(t, unix.IPPROTO_UDP, netip.AddrPortFrom(f.client, 40000), netip.AddrPortFrom(f.vip.Address, 53), 0)
+				if send(); arrives(t, socket, want) != want {
+					t.Errorf("IPv%s: a known flow's packet reached the stack: %v, want %v", f.name, !want, want)
+				}
 			}
 		})
 	}

@@ -3,10 +3,13 @@ package xsk
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
 	"golang.org/x/sys/unix"
 
 	"thresher/config"
@@ -31,8 +34,8 @@ func ownAll(t testing.TB, change ...func(*Rules)) *Program {
 			rules.Tcp.Rule[class][v] = math.MaxUint16
 		}
 	}
-	rules.Tcp.Rule[1][0] = 0
-	rules.Affinity[0] = uint8(config.Session)
+	rules.Tcp.Rule[1][0], rules.Tcp.Rule[1][1] = 0, 0
+	rules.Hashed[0].Port = math.MaxUint16
 	for _, c := range change {
 		c(rules)
 	}
@@ -61,8 +64,8 @@ func run(t testing.TB, p *Program, frame []byte) uint32 {
 
 // noSYN makes a frame of tcpTo's one that goes on with a flow.
 func noSYN(frame []byte) []byte {
-	const flags = 14 + 20 + 13
-	frame[flags] = 0x10 // ACK
+	const flags = 13
+	frame[transportAt(frame)+flags] = 0x10 // ACK
 	return frame
 }
 
@@ -71,10 +74,12 @@ func noSYN(frame []byte) []byte {
 func TestLeaseRunsOut(t *testing.T) {
 	newWire(t, 1) // a namespace without sockets
 	p := ownAll(t)
-	syn, ack := tcpTo(t, vip.MAC, "198.18.0.100"), noSYN(tcpTo(t, vip.MAC, "198.18.0.100"))
 	tick, err := tickLength()
 	must(t, err)
-	for name, frame := range map[string][]byte{"exact": syn, "coarse": ack} {
+	for name, frame := range map[string][]byte{
+		"exact": tcpTo(t, vip.MAC, "198.18.0.100"), "coarse": noSYN(tcpTo(t, vip.MAC, "198.18.0.100")),
+		"IPv6, exact": tcpTo(t, vip6.MAC, "2001:db8:1::100"), "IPv6, coarse": noSYN(tcpTo(t, vip6.MAC, "2001:db8:1::100")),
+	} {
 		must(t, p.SetLease(math.MaxInt64))
 		if got := run(t, p, frame); got != xdpPass {
 			t.Errorf("%s: verdict %d with a lease, want %d", name, got, xdpPass)
@@ -99,8 +104,8 @@ func TestLeaseRunsOut(t *testing.T) {
 			t.Errorf("%s: verdict %d without a lease, want %d", name, got, xdpDrop)
 		}
 	}
-	if n := counters(t, p)[pipeline.Fenced]; n < 4 {
-		t.Errorf("fenced counted %d times, want 4 or more", n)
+	if n := counters(t, p)[pipeline.Fenced]; n < 8 {
+		t.Errorf("fenced counted %d times, want 8 or more", n)
 	}
 }
 
@@ -113,9 +118,19 @@ func TestFenceBeforeStack(t *testing.T) {
 	defer p.Close()
 	q := openTestQueue(t, w)
 	must(t, (&Stack{}).Fence(p))
-	const ip = "198.18.0.100"
-	udp := listenRaw(t, unix.IPPROTO_UDP)
-	tcp := listenRaw(t, unix.IPPROTO_TCP)
+	const ip, ip6 = "198.18.0.100", "2001:db8:1::100"
+	udp, udp6 := listenRaw(t, unix.AF_INET, unix.IPPROTO_UDP), listenRaw(t, unix.AF_INET6, unix.IPPROTO_UDP)
+	tcp, tcp6 := listenRaw(t, unix.AF_INET, unix.IPPROTO_TCP), listenRaw(t, unix.AF_INET6, unix.IPPROTO_TCP)
+	icmp6 := listenRaw(t, unix.AF_INET6, unix.IPPROTO_ICMPV6)
+	filter := unix.ICMPv6Filter{}
+	for kind := range uint(256) { // a bit set is a type that does not come
+		if kind != layers.ICMPv6TypeEchoRequest && kind != layers.ICMPv6TypePacketTooBig {
+			filter.Data[kind/32] |= 1 << (kind % 32)
+		}
+	}
+	must(t, unix.SetsockoptICMPv6Filter(icmp6, unix.IPPROTO_ICMPV6, unix.ICMPV6_FILTER, &filter))
+	echo6 := pingTo(t, w.nicMAC(), ip6, layers.ICMPv6TypeEchoRequest)
+	tooBig := pingTo(t, w.nicMAC(), ip6, layers.ICMPv6TypePacketTooBig)
 	for _, tt := range []struct {
 		name   string
 		frame  []byte
@@ -128,6 +143,15 @@ func TestFenceBeforeStack(t *testing.T) {
 		{"ack, lease over", noSYN(tcpTo(t, w.nicMAC(), ip)), tcp, 0, true},
 		{"udp, lease good", udpTo(t, w.nicMAC(), ip), udp, math.MaxInt64, true},
 		{"udp, lease over", udpTo(t, w.nicMAC(), ip), udp, 0, false},
+		{"IPv6 syn, lease good", tcpTo(t, w.nicMAC(), ip6), tcp6, math.MaxInt64, true},
+		{"IPv6 syn, lease over", tcpTo(t, w.nicMAC(), ip6), tcp6, 0, false},
+		{"IPv6 syn behind options, lease good", behindOptions(tcpTo(t, w.nicMAC(), ip6)), tcp6, math.MaxInt64, true},
+		{"IPv6 syn behind options, lease over", behindOptions(tcpTo(t, w.nicMAC(), ip6)), tcp6, 0, false},
+		{"IPv6 ack, lease over", noSYN(tcpTo(t, w.nicMAC(), ip6)), tcp6, 0, true},
+		{"IPv6 udp, lease good", udpTo(t, w.nicMAC(), ip6), udp6, math.MaxInt64, true},
+		{"IPv6 udp, lease over", udpTo(t, w.nicMAC(), ip6), udp6, 0, false},
+		{"IPv6 echo, lease over", echo6, icmp6, 0, false},
+		{"IPv6 packet too big, lease over", tooBig, icmp6, 0, true},
 	} {
 		must(t, p.SetLease(tt.lease))
 		before := counters(t, p)[pipeline.Fenced]
@@ -145,10 +169,28 @@ func TestFenceBeforeStack(t *testing.T) {
 	}
 }
 
-// listenRaw is a socket that gets every packet of a protocol that the stack takes.
-func listenRaw(t *testing.T, protocol int) int {
+// behindOptions puts destination options before an IPv6 frame's transport header.
+func behindOptions(frame []byte) []byte {
+	const nextHeader, destinationOptions, padN = 14 + 6, 60, 1
+	options := []byte{frame[nextHeader], 0, padN, 4, 0, 0, 0, 0}
+	frame[nextHeader] = destinationOptions
+	frame[14+5] += byte(len(options))
+	return slices.Insert(frame, transportAt(frame), options...)
+}
+
+// pingTo is an ICMPv6 packet, of eight bytes and a few more.
+func pingTo(t testing.TB, mac config.MAC, ip string, kind uint8) []byte {
 	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+	eth, dst := headers(t, mac, netip.Addr{}, ip, layers.IPProtocolICMPv6)
+	icmp := layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(kind, 0)}
+	must(t, icmp.SetNetworkLayerForChecksum(dst))
+	return serialize(t, eth, dst, &icmp, gopacket.Payload(make([]byte, 12)))
+}
+
+// listenRaw is a socket that gets every packet of a protocol that the stack takes.
+func listenRaw(t *testing.T, family, protocol int) int {
+	t.Helper()
+	fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	must(t, err)
 	t.Cleanup(func() { must(t, unix.Close(fd)) })
 	return fd
@@ -180,23 +222,25 @@ func TestHalfOpenIsKept(t *testing.T) {
 	share.Parts[0].Unsettled = share.Parts[0].Mine
 	must(t, p.SetShare(share))
 	must(t, p.SetLease(math.MaxInt64))
-	syn := tcpTo(t, vip.MAC, "198.18.0.100")
-	own := Flow{Client: netip.AddrPortFrom(clientIP.Addr(), 40000), VIP: netip.AddrPortFrom(vip.Address, 80)}
-	other := Flow{Client: netip.AddrPortFrom(clientIP.Addr(), 40001), VIP: own.VIP}
-	for i, tt := range []struct {
-		flows []Flow
-		want  uint32
-	}{
-		{nil, xdpPass}, {[]Flow{own}, xdpDrop}, {[]Flow{other, own}, xdpDrop},
-		{[]Flow{other}, xdpPass}, {[]Flow{own, own}, xdpDrop}, {nil, xdpPass},
-	} {
-		must(t, p.SetHalfOpen(tt.flows))
-		if got := run(t, p, syn); got != tt.want {
-			t.Errorf("step %d: verdict %d, want %d", i, got, tt.want)
+	for _, f := range families {
+		syn := tcpTo(t, f.vip.MAC, f.vip.Address.String())
+		own := Flow{Client: netip.AddrPortFrom(f.client, 40000), VIP: netip.AddrPortFrom(f.vip.Address, 80)}
+		other := Flow{Client: netip.AddrPortFrom(f.client, 40001), VIP: own.VIP}
+		for i, tt := range []struct {
+			flows []Flow
+			want  uint32
+		}{
+			{nil, xdpPass}, {[]Flow{own}, xdpDrop}, {[]Flow{other, own}, xdpDrop},
+			{[]Flow{other}, xdpPass}, {[]Flow{own, own}, xdpDrop}, {nil, xdpPass},
+		} {
+			must(t, p.SetHalfOpen(tt.flows))
+			if got := run(t, p, syn); got != tt.want {
+				t.Errorf("IPv%s, step %d: verdict %d, want %d", f.name, i, got, tt.want)
+			}
 		}
 	}
-	if n := counters(t, p)[pipeline.HalfOpenElsewhere]; n != 3 {
-		t.Errorf("half_open_elsewhere counted %d times, want 3", n)
+	if n := counters(t, p)[pipeline.HalfOpenElsewhere]; n != 6 {
+		t.Errorf("half_open_elsewhere counted %d times, want 6", n)
 	}
 	if err := p.SetHalfOpen(make([]Flow, MaxHalfOpen+1)); err == nil {
 		t.Error("took more than there is room for")

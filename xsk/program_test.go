@@ -2,6 +2,7 @@ package xsk
 
 import (
 	"bytes"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -66,24 +67,60 @@ const (
 
 func tcpTo(t testing.TB, mac config.MAC, ip string) []byte {
 	t.Helper()
-	dst := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP,
-		SrcIP: clientIP.Addr().AsSlice(), DstIP: parseIP(t, ip)}
+	eth, dst := headers(t, mac, netip.Addr{}, ip, layers.IPProtocolTCP)
 	tcp := layers.TCP{SrcPort: 40000, DstPort: 80, SYN: true}
-	must(t, tcp.SetNetworkLayerForChecksum(&dst))
-	return serialize(t,
-		&layers.Ethernet{SrcMAC: otherMAC.HardwareAddr(), DstMAC: mac.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4},
-		&dst, &tcp)
+	must(t, tcp.SetNetworkLayerForChecksum(dst))
+	return serialize(t, eth, dst, &tcp)
 }
 
 func udpTo(t testing.TB, mac config.MAC, ip string) []byte {
 	t.Helper()
-	dst := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP,
-		SrcIP: clientIP.Addr().AsSlice(), DstIP: parseIP(t, ip)}
+	eth, dst := headers(t, mac, netip.Addr{}, ip, layers.IPProtocolUDP)
 	udp := layers.UDP{SrcPort: 40000, DstPort: 53}
-	must(t, udp.SetNetworkLayerForChecksum(&dst))
-	return serialize(t,
-		&layers.Ethernet{SrcMAC: otherMAC.HardwareAddr(), DstMAC: mac.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4},
-		&dst, &udp)
+	must(t, udp.SetNetworkLayerForChecksum(dst))
+	return serialize(t, eth, dst, &udp)
+}
+
+// ipHeader is one of either family.
+type ipHeader interface {
+	gopacket.NetworkLayer
+	gopacket.SerializableLayer
+}
+
+// headers are those of a packet to an address of either family; from is the client
+// if it is none.
+func headers(t testing.TB, mac config.MAC, from netip.Addr, to string, protocol layers.IPProtocol) (*layers.Ethernet, ipHeader) {
+	t.Helper()
+	eth := &layers.Ethernet{SrcMAC: otherMAC.HardwareAddr(), DstMAC: mac.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
+	dst := parseIP(t, to)
+	if len(dst) == 4 {
+		if !from.IsValid() {
+			from = clientIP.Addr()
+		}
+		return eth, &layers.IPv4{Version: 4, TTL: 64, Protocol: protocol, SrcIP: from.AsSlice(), DstIP: dst}
+	}
+	if !from.IsValid() {
+		from = clientIP6.Addr()
+	}
+	eth.EthernetType = layers.EthernetTypeIPv6
+	return eth, &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: protocol, SrcIP: from.AsSlice(), DstIP: dst}
+}
+
+// transportAt is where a frame of headers' has its transport header.
+func transportAt(frame []byte) int {
+	if frame[12] == 0x86 {
+		return 14 + 40
+	}
+	return 14 + 20
+}
+
+// solicitation asks for an address (RFC 4861 §4.3), sent to an Ethernet address.
+func solicitation(t testing.TB, mac config.MAC, target string) []byte {
+	t.Helper()
+	eth, ip := headers(t, mac, netip.Addr{}, target, layers.IPProtocolICMPv6)
+	icmp := layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(layers.ICMPv6TypeNeighborSolicitation, 0)}
+	must(t, icmp.SetNetworkLayerForChecksum(ip))
+	return serialize(t, eth, ip, &icmp, &layers.ICMPv6NeighborSolicitation{TargetAddress: parseIP(t, target)})
 }
 
 func arpTo(t *testing.T, mac config.MAC) []byte {
@@ -123,6 +160,19 @@ func TestProgramOneFrame(t *testing.T) {
 		{name: "vmac without vip", frame: tcpTo(t, vip.MAC, "198.18.0.11"), want: xdpDrop, reason: pipeline.NotVIP},
 		{name: "vmac, ip header cut short", frame: tcpTo(t, vip.MAC, "198.18.0.100")[:33], want: xdpDrop, reason: pipeline.NotVIP},
 		{name: "own address, ip header cut short", frame: tcpTo(t, ownMAC, "198.18.0.100")[:33], want: xdpPass},
+		{name: "ipv6 vip", frame: tcpTo(t, vip6.MAC, "2001:db8:1::100"), want: xdpRedirect},
+		{name: "ipv6 vip at the interface's address", frame: tcpTo(t, ownMAC, "2001:db8:1::100"), want: xdpRedirect},
+		{name: "ipv6 vip at another machine's address", frame: tcpTo(t, otherMAC, "2001:db8:1::100"), want: xdpPass},
+		{name: "ipv6 vip at another vip's vmac", frame: tcpTo(t, vip.MAC, "2001:db8:1::100"), want: xdpPass},
+		{name: "own ipv6 address", frame: tcpTo(t, ownMAC, "2001:db8:1::b"), want: xdpPass},
+		{name: "vmac without ipv6 vip", frame: tcpTo(t, vip6.MAC, "2001:db8:1::b"), want: xdpDrop, reason: pipeline.NotVIP},
+		{name: "vmac, ipv6 header cut short", frame: tcpTo(t, vip6.MAC, "2001:db8:1::100")[:53], want: xdpDrop, reason: pipeline.NotVIP},
+		{name: "own address, ipv6 header cut short", frame: tcpTo(t, ownMAC, "2001:db8:1::100")[:53], want: xdpPass},
+		{name: "solicitation to the vmac", frame: solicitation(t, vip6.MAC, "2001:db8:1::100"), want: xdpPass, reason: pipeline.AcceptedNeighbour, dst: ownMAC},
+		{name: "solicitation for no vip to the vmac", frame: solicitation(t, vip6.MAC, "2001:db8:1::99"), want: xdpPass, reason: pipeline.AcceptedNeighbour, dst: ownMAC},
+		{name: "solicitation to the interface", frame: solicitation(t, ownMAC, "2001:db8:1::100"), want: xdpPass},
+		{name: "solicitation to its group", frame: solicitation(t, config.MAC{0x33, 0x33, 0xff, 0, 1, 0}, "ff02::1:ff00:100"), want: xdpPass},
+
 		{name: "arp broadcast", frame: arpTo(t, broadcast), want: xdpPass},
 		{name: "arp to the vmac", frame: arpTo(t, vip.MAC), want: xdpPass, reason: pipeline.AcceptedNeighbour, dst: ownMAC},
 		{name: "arp to the vmac, cut short", frame: arpTo(t, vip.MAC)[:41], want: xdpPass},

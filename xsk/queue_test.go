@@ -89,7 +89,11 @@ func TestDatagramsThroughQueue(t *testing.T) {
 				h := &passAll{nic: w.nicMAC()}
 				newPath(t, w, w.nicMAC(), mode, queues, h)
 				const n = 2000
-				if got := echoes(t, w, n); got != n {
+				got := 0
+				for _, f := range families {
+					got += echoes(t, w, f, n/len(families))
+				}
+				if got != n {
 					t.Errorf("%d of %d datagrams answered", got, n)
 				}
 				if seen := h.seen.Load(); seen != n {
@@ -102,15 +106,15 @@ func TestDatagramsThroughQueue(t *testing.T) {
 
 // echoes sends n datagrams one by one to an echo server on the VIP and counts
 // the answers.
-func echoes(t *testing.T, w *wire, n int) (answers int) {
+func echoes(t *testing.T, w *wire, f family, n int) (answers int) {
 	t.Helper()
-	server, err := net.ListenUDP("udp4", &net.UDPAddr{IP: vip.Address.AsSlice(), Port: 7})
+	server, err := net.ListenUDP("udp"+f.name, &net.UDPAddr{IP: f.vip.Address.AsSlice(), Port: 7})
 	must(t, err)
 	go echo(server)
 	defer server.Close()
 	var client *net.UDPConn
 	w.inClient(t, func() {
-		client, err = net.DialUDP("udp4", nil, &net.UDPAddr{IP: vip.Address.AsSlice(), Port: 7})
+		client, err = net.DialUDP("udp"+f.name, nil, &net.UDPAddr{IP: f.vip.Address.AsSlice(), Port: 7})
 		must(t, err)
 	})
 	defer client.Close()

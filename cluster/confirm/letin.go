@@ -9,11 +9,12 @@ type count struct {
 	peers   []countedPeer
 }
 
-// countedPeer is what one required peer confirms.
+// countedPeer is what one required peer confirms, or what one that has fallen
+// silent may still be letting flows into.
 type countedPeer struct {
-	name    string
-	stated  ViewID
-	batches int
+	name           string
+	stated, target ViewID
+	batches        int
 }
 
 // letIn is rule 1: it finds out into which of the held buckets new flows may
@@ -73,6 +74,20 @@ func (n *Node) required(p *peer) bool {
 	return n.target.Has(p.name) && p.last.Stated != 0
 }
 
+// lingers says whether a peer that the target leaves out may still be letting flows
+// in, for all that this node has heard of it: it stated a view, has not stopped, and
+// the lease that it had when it was last heard need not be over. What neither that
+// view nor its target gave to this node is not let in meanwhile. In a crash, the
+// peer's view is this node's own and gives it what it has. But a node that comes back
+// from a stall may find that the peer took everything over, and died before it had
+// heard of this node again.
+func (n *Node) lingers(p *peer) bool {
+	if n.params.broken(mutLinger) {
+		return false
+	}
+	return p.last != nil && p.last.Stated != 0 && !n.target.Has(p.name) && !n.stopped(p) && n.now.Sub(p.heard.at) < n.wait(p)
+}
+
 // recount says whether anything that the confirmed set depends on has changed
 // since it was last asked.
 func (n *Node) recount() bool {
@@ -81,10 +96,15 @@ func (n *Node) recount() bool {
 	c.version, c.target, c.quorum = n.held.version, n.target.ID, n.quorum()
 	i := 0
 	for _, p := range n.peers {
-		if !n.required(p) {
+		var now countedPeer
+		switch {
+		case n.required(p):
+			now = countedPeer{name: p.name, stated: p.last.Stated, batches: n.reached(p)}
+		case n.lingers(p):
+			now = countedPeer{name: p.name, stated: p.last.Stated, target: p.last.Target}
+		default:
 			continue
 		}
-		now := countedPeer{p.name, p.last.Stated, n.reached(p)}
 		if i == len(c.peers) {
 			c.peers, changed = append(c.peers, now), true
 		} else if c.peers[i] != now {
@@ -123,13 +143,15 @@ func (n *Node) confirmed() Buckets {
 // confirmedOf is confirmed for batch number i.
 func (n *Node) confirmedOf(i int, buckets Buckets) Buckets {
 	for _, p := range n.peers {
-		if !n.required(p) {
-			continue
+		switch {
+		case n.required(p):
+			if n.reached(p) <= i {
+				return Buckets{}
+			}
+			buckets = buckets.Intersect(n.views.own(p.last.Stated))
+		case n.lingers(p):
+			buckets = buckets.Intersect(n.views.own(p.last.Stated).Union(n.views.own(p.last.Target)))
 		}
-		if n.reached(p) <= i {
-			return Buckets{}
-		}
-		buckets = buckets.Intersect(n.views.own(p.last.Stated))
 	}
 	return buckets
 }

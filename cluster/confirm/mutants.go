@@ -26,4 +26,5 @@ const (
 	mutMemory    = mutation.ShortMemory
 	mutStrangers = mutation.StrangersCount
 	mutOwnLease  = mutation.OwnLease
+	mutLinger    = mutation.SilentIsGone
 )

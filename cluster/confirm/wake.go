@@ -33,6 +33,9 @@ func (n *Node) wakeFor(p *peer, w *waker) {
 		w.in(n.params.Eviction - n.silent(p))
 		return
 	}
+	if n.lingers(p) {
+		w.in(n.wait(p) - n.now.Sub(p.heard.at))
+	}
 	if n.stated.Has(p.name) && p.owed {
 		w.in(n.wait(p) - n.now.Sub(p.granted))
 	}

@@ -61,9 +61,9 @@ func TestBadConfigExits2(t *testing.T) {
 		{"no unit", "key_file:", "join_timeout: 5\n  key_file:", []string{
 			"bad.yaml:12: cluster.join_timeout: 5 is no duration: it needs a unit, such as 5s"}},
 		{"VIP", "192.0.2.100", "192.0.2.300", []string{
-			`bad.yaml:4: vips[0].address: "192.0.2.300" is no IP address: write it as in 192.0.2.100, without prefix length and port`}},
+			`bad.yaml:4: vips[0].address: "192.0.2.300" is no IP address: write it as in 192.0.2.100 or 2001:db8::100, without prefix length and port`}},
 		{"VIP of a subnet", "192.0.2.100", "192.0.2.100/24", []string{
-			`bad.yaml:4: vips[0].address: "192.0.2.100/24" is no IP address: write it as in 192.0.2.100, without prefix length and port`}},
+			`bad.yaml:4: vips[0].address: "192.0.2.100/24" is no IP address: write it as in 192.0.2.100 or 2001:db8::100, without prefix length and port`}},
 		{"overlap", "cluster:", "  - {name: old, protocol: tcp, ports: [\"70-90\"]}\ncluster:", []string{
 			`bad.yaml:9: rules[1].ports: rule "web" and rule "old" both serve tcp port 80 of 192.0.2.100: give the port to one of them`}},
 		{"interface", "interface: lo", "interface: eth0-nowhere", []string{

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -31,8 +32,7 @@ func newCheck() *cobra.Command {
 			failed := false
 			findings := append(facts.Findings(cfg.Datapath.XDP), health.OwnAddress(cfg.Cluster.Bind.Addr()))
 			findings = append(findings, facts.Addresses(cfg.VIPs)...)
-			findings = append(findings, farm.APIFindings(cfg)...)
-			for _, f := range append(findings, farm.ForwardFindings(cfg)...) {
+			for _, f := range slices.Concat(findings, farm.APIFindings(cfg), farm.ForwardFindings(cfg), farm.RuleFindings(cfg)) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 				failed = failed || f.Level == health.LevelError
 			}

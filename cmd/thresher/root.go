@@ -30,7 +30,7 @@ func newRoot() *cobra.Command {
 			"address: each gets every packet for it and keeps those of its own clients.\n\n" +
 			"See it at work:   thresher demo\n" +
 			"Run a node:       thresher key, thresher check, thresher run\n" +
-			"Look after it:    thresher status, where, events, drain, stop, start, restart\n" +
+			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart\n" +
 			"Let people in:    thresher user, token, fingerprint",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
@@ -48,7 +48,7 @@ func newRoot() *cobra.Command {
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
 		newRun(), newCheck(), newClean(), newKey(),
-		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newWhere(api), newEvents(api),
+		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
 		newUser(), newToken(), newFingerprint(api),
 		newDemo(), newBench(), newVersion(),
 	)

@@ -30,6 +30,18 @@ func (f *fakeFarm) Start(context.Context) error { f.state = console.Up; return n
 
 func (f *fakeFarm) Restart(_ context.Context, ready func()) error { ready(); return nil }
 
+func (f *fakeFarm) Reload(_ context.Context, check bool, begun func(console.Reload)) error {
+	begun(console.Reload{Action: console.ReloadWeights, Changes: []string{"rules.web.weight: 50, was 100"}})
+	return nil
+}
+
+func (f *fakeFarm) Weigh(_ context.Context, rule string, weight *uint8) error {
+	if rule != "web" {
+		return &console.Error{Code: console.CodeNotFound, Message: "there is no rule", Cure: "name one of: web"}
+	}
+	return nil
+}
+
 func (f *fakeFarm) Stop(context.Context) error { f.state = console.Stopped; return nil }
 
 func (f *fakeFarm) Drain(context.Context, time.Duration) error {

@@ -52,7 +52,7 @@ func (f *configFlags) self() (farm.Self, error) {
 	for _, pair := range f.set {
 		check = append(check, "--set", pair)
 	}
-	return farm.Self{Program: program, Args: os.Args, Check: check}, nil
+	return farm.Self{Program: program, Args: os.Args, Check: check, Load: f.loadForThisMachine}, nil
 }
 
 // configFlags name the configuration file, and what stands above it.

@@ -21,7 +21,7 @@ func newStatus(api *string) *cobra.Command {
 		Use:   "status",
 		Short: "Show this node and its farm",
 		Long: "Show this node and its farm: who is up, who serves how much of each rule, who\n" +
-			"answers ARP for the VIPs, and what became of the packets that came for them.",
+			"answers for the VIPs, and what became of the packets that came for them.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			look := func(ctx context.Context, c *console.Client) (any, error) { return c.Status(ctx) }

@@ -157,7 +157,7 @@ func (c *chaos) strike() {
 	}
 	c.busy[n.Name] = true
 	c.done[fault.name]++
-	c.T.Logf("%s %s %s for %v", time.Now().Format("15:04:05.000"), fault.name, n.Name, length.Round(time.Millisecond))
+	c.T.Logf("%s %s %s for %v", time.Now().Format(clock), fault.name, n.Name, length.Round(time.Millisecond))
 	mend := fault.do(n)
 	c.pending = append(c.pending, mending{time.Now().Add(length), func() { mend(); delete(c.busy, n.Name) }})
 }
@@ -210,7 +210,7 @@ func (c *chaos) hang(n *lab.Node) func() {
 
 func (c *chaos) port(n *lab.Node) func() {
 	c.Must(c.PortUp(n.Host, false))
-	return func() { c.reconnect(n); c.Must(c.PortUp(n.Host, true)) }
+	return func() { c.reconnect(n, func() error { return c.PortUp(n.Host, true) }) }
 }
 
 // split parts the node from the others and from the client.
@@ -237,14 +237,15 @@ func (c *chaos) lose(n *lab.Node) func() {
 func (c *chaos) cut(n *lab.Node, cuts ...lab.Cut) func() {
 	fault, err := c.Cut(c.Ctx, cuts...)
 	c.Must(err)
-	return func() { c.reconnect(n); c.Must(fault.Heal()) }
+	return func() { c.reconnect(n, fault.Heal) }
 }
 
-// reconnect notes that a node that was apart is about to be heard.
-func (c *chaos) reconnect(n *lab.Node) {
-	now := time.Now()
-	c.excused = append(c.excused, span{now, now.Add(hearing)})
-	c.reached[n.Name] = now
+// reconnect ends a time in which a node was apart, and notes when it can be heard.
+func (c *chaos) reconnect(n *lab.Node, heal func() error) {
+	from := time.Now()
+	c.Must(heal())
+	c.reached[n.Name] = time.Now()
+	c.excused = append(c.excused, span{from, c.reached[n.Name].Add(hearing)})
 }
 
 // unheard notes that a node stands still before it may have heard anybody: its
@@ -267,7 +268,7 @@ func (c *chaos) judge(watch *lab.Handshakes) (excused int) {
 			continue
 		}
 		if shown++; shown <= 10 {
-			c.T.Errorf("answered by %v: %v, sent %v", h.By, h.SYN, h.Sent.Format("15:04:05.000"))
+			c.T.Errorf("answered by %v: %v, sent %v, answered %v and %v", h.By, h.SYN, h.Sent.Format(clock), h.Answered.Format(clock), h.Doubled.Format(clock))
 		}
 	}
 	if shown > 0 {

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	leftout.Exit(programtest.Run(m, &binary))
 }
 
+// clock is how a moment is written.
+const clock = "15:04:05.000"
+
 // takeoverLimit is how long the clients of a node that is lost may be without
 // service (docs/faults.md, R1).
 const takeoverLimit = 1500 * time.Millisecond

@@ -127,7 +127,7 @@ func joinDuringHang(f *farmtest.Farm) {
 		f.Converge(f.Nodes...)
 		flood.Stop()
 		f.Must(watch.Settle(f.Ctx, 500*time.Millisecond))
-		f.T.Logf("resumed at %v", resumed.Format("15:04:05.000"))
+		f.T.Logf("resumed at %v", resumed.Format(clock))
 		f.CheckOneAnswer(watch)
 	}
 }

@@ -13,6 +13,8 @@ import (
 
 // LoadOptions are the clients of a Load. The zero value of a count is the default.
 type LoadOptions struct {
+	// VIP is where all of them go. Default lab.VIP().
+	VIP netip.Addr
 	// Victim is the node whose clients send the probes; nil probes those of all.
 	Victim *lab.Node
 	// Busy and Idle connections are kept. Default 100 and 200.
@@ -53,21 +55,26 @@ func (f *Farm) StartLoad(o LoadOptions) *Load {
 	o.setDefaults()
 	l := &Load{f: f, Watch: f.Watch()}
 	var err error
-	l.kept, err = traffic.Keep(f.Ctx, f.Client, traffic.KeepOptions{To: Echo(), Busy: o.Busy, Idle: o.Idle, Patience: o.Patience})
+	l.kept, err = traffic.Keep(f.Ctx, f.Client, traffic.KeepOptions{To: o.echo(), Busy: o.Busy, Idle: o.Idle, Patience: o.Patience})
 	f.Must(err)
 	f.T.Cleanup(func() { f.Must(l.kept.Close()) })
 	f.Must(l.Watch.Settle(f.Ctx, 100*time.Millisecond))
 	l.Server = servers(l.Watch)
-	probes := traffic.ProbeOptions{To: Echo(), MAC: VMAC(), Every: o.Every, Limit: o.Limit}
+	probes := traffic.ProbeOptions{To: o.echo(), MAC: config.FloodMAC(o.VIP), Every: o.Every, Limit: o.Limit}
 	if o.Victim != nil {
-		probes.From = f.ClientsOf(l.Watch, o.Victim)
+		probes.From = f.clientsOf(l.Watch, o.Victim, probes)
 	}
 	l.prober = traffic.Probe(f.Ctx, f.Client, l.Watch, probes)
-	l.connector = traffic.Connect(f.Ctx, f.Client, traffic.ConnectOptions{To: Echo(), Rate: o.Rate, Patience: o.Patience, Limit: o.Limit})
+	l.connector = traffic.Connect(f.Ctx, f.Client, traffic.ConnectOptions{To: o.echo(), Rate: o.Rate, Patience: o.Patience, Limit: o.Limit})
 	return l
 }
 
+func (o *LoadOptions) echo() netip.AddrPort { return netip.AddrPortFrom(o.VIP, EchoPort) }
+
 func (o *LoadOptions) setDefaults() {
+	if !o.VIP.IsValid() {
+		o.VIP = lab.VIP()
+	}
 	if o.Busy == 0 {
 		o.Busy = 100
 	}
@@ -85,8 +92,14 @@ func (o *LoadOptions) setDefaults() {
 // ClientsOf are clients that the node serves now, which must be near its share.
 func (f *Farm) ClientsOf(watch *lab.Handshakes, n *lab.Node) []netip.AddrPort {
 	f.T.Helper()
+	return f.clientsOf(watch, n, traffic.ProbeOptions{To: Echo(), MAC: VMAC()})
+}
+
+// clientsOf are those that the probes find.
+func (f *Farm) clientsOf(watch *lab.Handshakes, n *lab.Node, probes traffic.ProbeOptions) []netip.AddrPort {
+	f.T.Helper()
 	const all = 1500
-	clients, err := traffic.Clients(f.Ctx, f.Client, watch, traffic.ProbeOptions{To: Echo(), MAC: VMAC()}, all)
+	clients, err := traffic.Clients(f.Ctx, f.Client, watch, traffic.ProbeOptions{To: probes.To, MAC: probes.MAC}, all)
 	f.Must(err)
 	its := clients[n.MAC]
 	if len(its) < all/len(f.Nodes)/2 {
@@ -168,7 +181,8 @@ func (f *Farm) CheckOneAnswerBut(watch *lab.Handshakes, from, to time.Time) (exc
 		return excuse
 	})
 	for _, d := range doubles[:min(len(doubles), 5)] {
-		f.T.Errorf("answered by %s: %v, sent %v, first answered %v", f.names(d.By), d.SYN, d.Sent.Format(clock), d.Answered.Format(clock))
+		f.T.Errorf("answered by %s: %v, sent %v, answered %v and %v", f.names(d.By), d.SYN, d.Sent.Format(clock), d.Answered.Format(clock),
+			d.Doubled.Format(clock))
 	}
 	if len(doubles) > 0 {
 		f.T.Errorf("%d SYNs were answered by two nodes", len(doubles))

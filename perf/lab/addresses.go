@@ -12,6 +12,8 @@ import (
 //	198.18.0.0/24      nodes and VIP
 //	198.18.1-127.0/24  clients, whole blocks of /24 each
 //	198.18.128.0/17    sources of SendSYNs
+//
+// With Config.IPv6 each has another in fd00:c612::/64, which ends with it: see In6.
 const (
 	subnetBits = 16
 	// maxBlocks is how many blocks of /24 the clients share.
@@ -25,6 +27,27 @@ const (
 // first client, whose kernel answers ARP for all of it and resets connections
 // that it knows nothing of.
 func SYNRange() netip.Prefix { return netip.PrefixFrom(ip(128, 0), 17) }
+
+// SYNRange6 is SYNRange's addresses of IPv6.
+func SYNRange6() netip.Prefix {
+	r := SYNRange()
+	return netip.PrefixFrom(In6(r.Addr()), prefixIn6(r.Bits()))
+}
+
+// In6 is the address of IPv6 that the plan gives with one of IPv4, in a unique
+// local /64 (RFC 4193): the IPv4 address is its last four bytes.
+func In6(a netip.Addr) netip.Addr {
+	b := [16]byte{0xfd, 0x00, 0xc6, 0x12}
+	four := a.As4()
+	copy(b[12:], four[:])
+	return netip.AddrFrom16(b)
+}
+
+// subnet6Bits is the length of the plan's prefix of IPv6, and prefixIn6 that of a
+// prefix whose IPv4 form has so many bits.
+const subnet6Bits = 64
+
+func prefixIn6(bits int) int { return 96 + bits }
 
 func ip(third, fourth int) netip.Addr {
 	return netip.AddrFrom4([4]byte{198, 18, byte(third), byte(fourth)})

@@ -25,11 +25,11 @@ type Capture struct {
 	answers map[Flow]map[config.MAC]int // guarded by the tap's lock
 }
 
-// Capture starts to watch what the host receives from those addresses, VIP() if
-// there are none. The caller closes it; Close of the lab does too.
+// Capture starts to watch what the host receives from those addresses, VIP() and
+// VIP6() if there are none. The caller closes it; Close of the lab does too.
 func (h *Host) Capture(vips ...netip.Addr) (*Capture, error) {
 	if len(vips) == 0 {
-		vips = []netip.Addr{VIP()}
+		vips = []netip.Addr{VIP(), VIP6()}
 	}
 	filter, err := fromFilter(vips)
 	if err != nil {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"text/template"
 )
@@ -12,6 +13,8 @@ const gossipPort = 7946
 // FarmOptions are what NodeConfig writes into a node's configuration. The zero
 // value is a farm for TCP port 80 without encryption.
 type FarmOptions struct {
+	// VIPs are the shared addresses. Default VIP().
+	VIPs []netip.Addr
 	// TCPPorts are the ports of the rule web. Default 80.
 	TCPPorts []int
 	// UDPPorts are the ports of the rule udp. Default: there is no such rule.
@@ -50,7 +53,9 @@ func (n *Node) ConsoleURL() string { return fmt.Sprintf("https://%s:9453", n.Add
 const farmConfig = `node: {name: {{.Node.Name}}}
 interface: {{.Interface}}
 vips:
-  - {address: {{.VIP}}, mode: flood}
+{{- range .Options.VIPs}}
+  - {address: {{printf "%q" .String}}, mode: flood}
+{{- end}}
 rules:
 {{- with .Options.TCPPorts}}
   - {name: web, protocol: tcp, ports: [{{list .}}]{{$.Affinity}}{{$.Forward}}{{$.Sticky}}}
@@ -91,12 +96,15 @@ func (n *Node) NodeConfig(o FarmOptions) (string, error) {
 	if len(o.TCPPorts) == 0 {
 		o.TCPPorts = []int{80}
 	}
+	if len(o.VIPs) == 0 {
+		o.VIPs = []netip.Addr{VIP()}
+	}
 	peers := make([]string, len(n.lab.Nodes))
 	for i, peer := range n.lab.Nodes {
 		peers[i] = fmt.Sprintf("%s:%d", peer.Address, gossipPort)
 	}
 	values := map[string]any{
-		"Node": n, "Interface": Interface, "VIP": VIP(), "Options": o, "Port": gossipPort,
+		"Node": n, "Interface": Interface, "Options": o, "Port": gossipPort,
 		"Join":     strings.Join(peers, ", "),
 		"Affinity": pair(", affinity: ", o.Affinity),
 		"Sticky":   pair(", sticky: ", o.Sticky),

@@ -30,15 +30,15 @@ const (
 	// EchoReply answers a ping. ID is the identifier times 65,536 plus the
 	// sequence number.
 	EchoReply
-	// ARPReply answers who has the VIP. ID is the Ethernet address claimed in
+	// ARPReply answers who has the VIP: by ARP, or by a solicited advertisement. ID is the Ethernet address claimed in
 	// the payload: see Flow.Claimed.
 	ARPReply
-	// Announcement is an ARP frame that says, unasked, where the VIP is. ID is
+	// Announcement is an ARP frame or an advertisement that says, unasked, where the VIP is. ID is
 	// as in ARPReply.
 	Announcement
-	// Fragment is a part of an IPv4 packet. ID is the packet's identification.
+	// Fragment is a part of a packet. ID is the packet's identification.
 	Fragment
-	// Other is everything else. ID is the IPv4 protocol number.
+	// Other is everything else. ID is the IP protocol number.
 	Other
 )
 
@@ -84,22 +84,24 @@ type decoder struct {
 	eth    layers.Ethernet
 	arp    layers.ARP
 	ip     layers.IPv4
+	ip6    layers.IPv6
 	tcp    layers.TCP
 	udp    layers.UDP
 	icmp   layers.ICMPv4
+	icmp6  layers.ICMPv6
 	data   gopacket.Payload
 }
 
 func newDecoder() *decoder {
 	d := &decoder{}
 	d.parser = gopacket.NewDecodingLayerParser(layers.LayerTypeEthernet,
-		&d.eth, &d.arp, &d.ip, &d.tcp, &d.udp, &d.icmp, &d.data)
+		&d.eth, &d.arp, &d.ip, &d.ip6, &d.tcp, &d.udp, &d.icmp, &d.icmp6, &d.data)
 	d.parser.IgnoreUnsupported = true
 	return d
 }
 
 // decode returns the flow of a frame and its Ethernet source; false if it is
-// neither ARP nor IPv4, or is damaged.
+// neither ARP nor IP, or is damaged.
 func (d *decoder) decode(frame []byte) (Flow, config.MAC, bool) {
 	if err := d.parser.DecodeLayers(frame, &d.found); err != nil || len(d.found) < 2 {
 		return Flow{}, config.MAC{}, false
@@ -111,6 +113,8 @@ func (d *decoder) decode(frame []byte) (Flow, config.MAC, bool) {
 		return f, source, ok
 	case layers.LayerTypeIPv4:
 		return d.ipFlow(), source, true
+	case layers.LayerTypeIPv6:
+		return d.ip6Flow(), source, true
 	default:
 		return Flow{}, source, false
 	}
@@ -145,16 +149,20 @@ func (d *decoder) ipFlow() Flow {
 	case layers.LayerTypeTCP:
 		d.tcpFlow(&f)
 	case layers.LayerTypeUDP:
-		f.Kind, f.VIPPort, f.ClientPort = Datagram, uint16(d.udp.SrcPort), uint16(d.udp.DstPort)
-		h := fnv.New64a()
-		h.Write(d.udp.Payload)
-		f.ID = h.Sum64()
+		d.udpFlow(&f)
 	case layers.LayerTypeICMPv4:
 		if d.icmp.TypeCode.Type() == layers.ICMPv4TypeEchoReply {
 			f.Kind, f.ID = EchoReply, uint64(d.icmp.Id)<<16|uint64(d.icmp.Seq)
 		}
 	}
 	return f
+}
+
+func (d *decoder) udpFlow(f *Flow) {
+	f.Kind, f.VIPPort, f.ClientPort = Datagram, uint16(d.udp.SrcPort), uint16(d.udp.DstPort)
+	h := fnv.New64a()
+	h.Write(d.udp.Payload)
+	f.ID = h.Sum64()
 }
 
 func (d *decoder) tcpFlow(f *Flow) {

@@ -35,39 +35,33 @@ const (
 )
 
 // synKey is a SYN without pointers, so that the garbage collector passes over a
-// map of a million of them.
+// map of a million of them. IPv4 addresses are as inside IPv6.
 type synKey struct {
-	client, vip         [4]byte
+	client, vip         [16]byte
 	clientPort, vipPort uint16
 	seq                 uint32
 }
 
 func keyOf(s SYN) synKey {
-	return synKey{s.Client.Addr().As4(), s.VIP.Addr().As4(), s.Client.Port(), s.VIP.Port(), s.Seq}
+	return synKey{s.Client.Addr().As16(), s.VIP.Addr().As16(), s.Client.Port(), s.VIP.Port(), s.Seq}
 }
 
 func (k synKey) syn() SYN {
 	return SYN{
-		Client: netip.AddrPortFrom(netip.AddrFrom4(k.client), k.clientPort),
-		VIP:    netip.AddrPortFrom(netip.AddrFrom4(k.vip), k.vipPort),
+		Client: netip.AddrPortFrom(netip.AddrFrom16(k.client).Unmap(), k.clientPort),
+		VIP:    netip.AddrPortFrom(netip.AddrFrom16(k.vip).Unmap(), k.vipPort),
 		Seq:    k.seq,
 	}
 }
 
-// readHandshake reads a frame that came through handshakeFilter: Ethernet, IPv4
+// readHandshake reads a frame that came through handshakeFilter: Ethernet, IP
 // without fragments, TCP with SYN or RST. False if it is cut short.
 func readHandshake(frame []byte) (h handshakeFrame, ok bool) {
-	if len(frame) < offIPStart+20 {
+	from, to, tcp, ok := endsOf(frame)
+	if !ok || len(tcp) < offTCPFlags+1 {
 		return h, false
 	}
-	ip := frame[offIPStart:]
-	header := int(ip[0]&0x0f) * 4
-	if header < 20 || len(ip) < header+offTCPFlags+1 {
-		return h, false
-	}
-	tcp := ip[header:]
 	h.source = config.MAC(frame[6:12])
-	from, to := [4]byte(ip[12:16]), [4]byte(ip[16:20])
 	fromPort, toPort := binary.BigEndian.Uint16(tcp), binary.BigEndian.Uint16(tcp[2:])
 	answer := synKey{client: to, vip: from, clientPort: toPort, vipPort: fromPort}
 	switch flags := tcp[offTCPFlags]; {
@@ -84,6 +78,27 @@ func readHandshake(frame []byte) (h handshakeFrame, ok bool) {
 		h.kind, h.syn = synSent, synKey{from, to, fromPort, toPort, seq}
 	}
 	return h, true
+}
+
+// endsOf are the addresses of an IP packet in a frame, and what it carries.
+func endsOf(frame []byte) (from, to [16]byte, carried []byte, ok bool) {
+	if len(frame) < offIPStart+20 {
+		return from, to, nil, false
+	}
+	ip := frame[offIPStart:]
+	if binary.BigEndian.Uint16(frame[offType:]) == unix.ETH_P_IPV6 {
+		if len(ip) < ip6HeaderLen {
+			return from, to, nil, false
+		}
+		return [16]byte(ip[8:24]), [16]byte(ip[24:40]), ip[ip6HeaderLen:], true
+	}
+	header := int(ip[0]&0x0f) * 4
+	if header < 20 || len(ip) < header {
+		return from, to, nil, false
+	}
+	from = netip.AddrFrom4([4]byte(ip[12:16])).As16()
+	to = netip.AddrFrom4([4]byte(ip[16:20])).As16()
+	return from, to, ip[header:], true
 }
 
 // kernelTime is when the kernel took the frame, from the control messages of

@@ -33,7 +33,8 @@ type Handshakes struct {
 // try is what is known of a SYN, or of the resets of a flow. Times are Unix times
 // in nanoseconds, 0 for never.
 type try struct {
-	sent, answered int64
+	sent, answered, doubled int64
+
 	times, answers uint32
 	by             uint64
 }
@@ -50,6 +51,8 @@ type Handshake struct {
 	// By are the Ethernet sources of its SYN-ACKs. Two nodes that answer one SYN
 	// have both accepted it.
 	By []config.MAC
+	// Doubled is when the first SYN-ACK of a second one came; zero if none did.
+	Doubled time.Time
 }
 
 // Took is the time from the first SYN to the first SYN-ACK, false if one of them
@@ -72,10 +75,10 @@ type FlowReset struct {
 }
 
 // WatchHandshakes starts to watch the host's connections to those addresses, VIP()
-// if there are none. The caller closes it; Close of the lab does too.
+// and VIP6() if there are none. The caller closes it; Close of the lab does too.
 func (h *Host) WatchHandshakes(vips ...netip.Addr) (*Handshakes, error) {
 	if len(vips) == 0 {
-		vips = []netip.Addr{VIP()}
+		vips = []netip.Addr{VIP(), VIP6()}
 	}
 	filter, err := handshakeFilter(vips)
 	if err != nil {
@@ -166,6 +169,9 @@ func (w *Handshakes) note(h handshakeFrame, at int64) {
 		t.answered = at
 	}
 	t.answers++
+	if bit := w.bit(h.source); t.by != 0 && t.by&bit == 0 && t.doubled == 0 {
+		t.doubled = at
+	}
 	t.by |= w.bit(h.source)
 	table[h.syn] = t
 }
@@ -197,7 +203,7 @@ func (w *Handshakes) macs(by uint64) []config.MAC {
 
 // handshake makes the public form. The caller holds the lock.
 func (w *Handshakes) handshake(k synKey, t try) Handshake {
-	return Handshake{SYN: k.syn(), Sent: unixTime(t.sent), Times: int(t.times), Answered: unixTime(t.answered), By: w.macs(t.by)}
+	return Handshake{SYN: k.syn(), Sent: unixTime(t.sent), Times: int(t.times), Answered: unixTime(t.answered), By: w.macs(t.by), Doubled: unixTime(t.doubled)}
 }
 
 func unixTime(nanoseconds int64) time.Time {

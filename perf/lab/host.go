@@ -27,7 +27,8 @@ var errGoexit = errors.New("lab: the function ended its goroutine instead of ret
 type Host struct {
 	// Name is switch, node1, client1 and so on.
 	Name string
-	// Address is the first IPv4 address of eth0; the switch has none.
+	// Address is the first IPv4 address of eth0; the switch has none. With
+	// Config.IPv6 there is In6 of each, too.
 	Address netip.Addr
 	// Addresses are all IPv4 addresses of eth0, Address first.
 	Addresses []netip.Addr

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -131,6 +132,11 @@ func (l *Lab) route() error {
 	if err := l.Clients[0].claim(SYNRange()); err != nil {
 		return err
 	}
+	if l.config.IPv6 {
+		if err := l.Clients[0].claim(SYNRange6()); err != nil {
+			return err
+		}
+	}
 	for _, node := range l.Nodes {
 		if err := l.routeNode(node.Host); err != nil {
 			return err
@@ -140,17 +146,26 @@ func (l *Lab) route() error {
 }
 
 func (l *Lab) routeNode(node *Host) error {
-	if err := routeVia(node, l.Clients[0], SYNRange()); err != nil {
+	if err := l.routeBoth(node, l.Clients[0], SYNRange()); err != nil {
 		return err
 	}
 	for i, client := range l.Clients {
 		for _, block := range clientBlocks(i+1, l.config.ClientAddresses) {
-			if err := routeVia(node, client, block); err != nil {
+			if err := l.routeBoth(node, client, block); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// routeBoth is routeVia for an IPv4 prefix and for the one of IPv6 that goes with it.
+func (l *Lab) routeBoth(node, client *Host, prefix netip.Prefix) error {
+	err := routeVia(node, client, prefix)
+	if err != nil || !l.config.IPv6 {
+		return err
+	}
+	return routeVia(node, client, netip.PrefixFrom(In6(prefix.Addr()), prefixIn6(prefix.Bits())))
 }
 
 // Close ends everything that was started in the lab, removes its directory and

@@ -11,21 +11,29 @@ import (
 	"thresher/config"
 )
 
-// neighbours lists what the host's eth0 knows of IPv4 neighbours.
+// neighbours lists what the host's eth0 knows of its neighbours, of both families.
 func (h *Host) neighbours() ([]netlink.Neigh, error) {
 	link, err := h.links.LinkByName(Interface)
 	if err != nil {
 		return nil, fmt.Errorf("lab: find %s of %s: %w", Interface, h.Name, err)
 	}
-	list, err := h.links.NeighList(link.Attrs().Index, unix.AF_INET)
-	if err != nil {
-		return nil, fmt.Errorf("lab: list the neighbours of %s: %w", h.Name, err)
+	var all []netlink.Neigh
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		list, err := h.links.NeighList(link.Attrs().Index, family)
+		if err != nil {
+			return nil, fmt.Errorf("lab: list the neighbours of %s: %w", h.Name, err)
+		}
+		for _, n := range list {
+			if n.State&netlink.NUD_NOARP == 0 { // groups are no neighbours
+				all = append(all, n)
+			}
+		}
 	}
-	return list, nil
+	return all, nil
 }
 
-// FlushNeighbours makes the host forget every IPv4 neighbour, so that its next
-// packet asks by ARP.
+// FlushNeighbours makes the host forget every neighbour, so that its next packet
+// asks by ARP or NDP.
 func (h *Host) FlushNeighbours() error {
 	list, err := h.neighbours()
 	if err != nil {
@@ -40,8 +48,8 @@ func (h *Host) FlushNeighbours() error {
 	return nil
 }
 
-// Neighbour returns the Ethernet address that the host has for an IPv4
-// neighbour; false if it has none.
+// Neighbour returns the Ethernet address that the host has for a neighbour; false
+// if it has none.
 func (h *Host) Neighbour(address netip.Addr) (config.MAC, bool, error) {
 	list, err := h.neighbours()
 	if err != nil {

@@ -34,6 +34,7 @@ http {
 	scgi_temp_path scgi;
 	server {
 		listen 0.0.0.0:80 backlog=4096;
+		listen [::]:80 backlog=4096;
 		location = / { return 200 NAME; }
 		location = /pid { return 200 $pid; }
 		location = /10m { root files; }

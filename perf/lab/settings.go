@@ -30,6 +30,8 @@ type Config struct {
 	// ClientAddresses is how many addresses each client has, up to
 	// MaxClientAddresses. Default 1.
 	ClientAddresses int
+	// IPv6 gives nodes and clients addresses of IPv6 beside those of IPv4: see In6.
+	IPv6 bool
 	// Offloads are what the veth pairs leave for later. Default: nothing, so
 	// that frames are whole, as on a wire.
 	Offloads Offloads
@@ -67,3 +69,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // VIP is the address that the lab's farms share, 198.18.0.100.
 func VIP() netip.Addr { return netip.AddrFrom4([4]byte{198, 18, 0, 100}) }
+
+// VIP6 is the IPv6 address that farms with Config.IPv6 may share. It is not that of
+// VIP, whose last four bytes, and so whose VMAC, it would have.
+func VIP6() netip.Addr { return In6(netip.AddrFrom4([4]byte{198, 18, 0, 106})) }

@@ -54,6 +54,23 @@ func SYNSources(n int) []netip.AddrPort {
 	return all
 }
 
+// SYNSources6 makes n different sources out of SYNRange6, as SYNSources does.
+func SYNSources6(n int) []netip.AddrPort {
+	all := SYNSources(n)
+	for i, s := range all {
+		all[i] = netip.AddrPortFrom(In6(s.Addr()), s.Port())
+	}
+	return all
+}
+
+// SYNSourcesTo are the sources for an address: of SYNRange or SYNRange6.
+func SYNSourcesTo(to netip.Addr, n int) []netip.AddrPort {
+	if to.Is6() {
+		return SYNSources6(n)
+	}
+	return SYNSources(n)
+}
+
 // SendSYNs sends the SYNs from the host at a steady rate and returns how many it
 // sent. The frames are whole, as from a wire.
 //
@@ -146,9 +163,19 @@ func (s SYNs) segment(buf gopacket.SerializeBuffer, index int, from config.MAC, 
 		SrcMAC: from.HardwareAddr(), DstMAC: s.MAC.HardwareAddr(),
 		EthernetType: layers.EthernetTypeIPv4,
 	}
-	ip := &layers.IPv4{
+	var ip interface {
+		gopacket.NetworkLayer
+		gopacket.SerializableLayer
+	} = &layers.IPv4{
 		Version: 4, TTL: 64, Id: uint16(index), Flags: layers.IPv4DontFragment, Protocol: layers.IPProtocolTCP,
 		SrcIP: source.Addr().AsSlice(), DstIP: s.To.Addr().AsSlice(),
+	}
+	if s.To.Addr().Is6() {
+		eth.EthernetType = layers.EthernetTypeIPv6
+		ip = &layers.IPv6{
+			Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolTCP,
+			SrcIP: source.Addr().AsSlice(), DstIP: s.To.Addr().AsSlice(),
+		}
 	}
 	tcp := &layers.TCP{
 		SrcPort: layers.TCPPort(source.Port()), DstPort: layers.TCPPort(s.To.Port()),

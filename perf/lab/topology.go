@@ -75,6 +75,11 @@ func (l *Lab) plug(h *Host, queues int) error {
 	if err := setUp(h, Interface); err != nil {
 		return err
 	}
+	if l.config.IPv6 {
+		if err := h.addAddresses6(); err != nil {
+			return err
+		}
+	}
 	return setUp(l.Switch, h.Port)
 }
 
@@ -107,6 +112,24 @@ func (h *Host) addAddresses() error {
 	return nil
 }
 
+// addAddresses6 gives eth0, which is up, the addresses of IPv6: without duplicate
+// address detection, since nobody else has them and it takes a second.
+func (h *Host) addAddresses6() error {
+	link, err := h.links.LinkByName(Interface)
+	if err != nil {
+		return fmt.Errorf("find %s of %s: %w", Interface, h.Name, err)
+	}
+	bits := subnet6Bits
+	for _, a := range h.Addresses {
+		addr := &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(In6(a), bits)), Flags: unix.IFA_F_NODAD}
+		if err := h.links.AddrAdd(link, addr); err != nil {
+			return fmt.Errorf("give %s to %s: %w", In6(a), h.Name, err)
+		}
+		bits = 128
+	}
+	return nil
+}
+
 // routeVia sends what the node has for the prefix to the client's first address.
 // The prefix is on the link anyway; what the route saves is a neighbour entry
 // for each address, of which the kernel has 1,024 for all namespaces together.
@@ -115,10 +138,14 @@ func routeVia(node, client *Host, prefix netip.Prefix) error {
 	if err != nil {
 		return fmt.Errorf("find %s of %s: %w", Interface, node.Name, err)
 	}
+	gateway := client.Address
+	if prefix.Addr().Is6() {
+		gateway = In6(gateway)
+	}
 	err = node.links.RouteAdd(&netlink.Route{
 		LinkIndex: link.Attrs().Index,
 		Dst:       ipNet(prefix),
-		Gw:        client.Address.AsSlice(),
+		Gw:        gateway.AsSlice(),
 		Flags:     int(netlink.FLAG_ONLINK),
 	})
 	if err != nil {

@@ -82,7 +82,7 @@ func (o *ConnectOptions) setDefaults() {
 		o.Limit = 2 * time.Minute
 	}
 	if len(o.Sources) == 0 {
-		for _, s := range lab.SYNSources(sourceAddresses) {
+		for _, s := range lab.SYNSourcesTo(o.To.Addr(), sourceAddresses) {
 			o.Sources = append(o.Sources, s.Addr())
 		}
 	}

@@ -87,13 +87,17 @@ func (d *dialer) dial(from netip.Addr, to netip.AddrPort, deadline time.Time) (*
 
 // startConnect makes a socket and sends its SYN.
 func startConnect(from netip.Addr, to netip.AddrPort) (int, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	family := unix.AF_INET
+	if to.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("make a socket: %w", err)
 	}
 	err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	if err == nil && from.IsValid() {
-		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: from.As4()})
+		err = bind(fd, from)
 	}
 	if err == nil {
 		err = unix.Connect(fd, address(to))
@@ -104,7 +108,21 @@ func startConnect(from netip.Addr, to netip.AddrPort) (int, error) {
 	return fd, nil
 }
 
-func address(a netip.AddrPort) *unix.SockaddrInet4 {
+// bind gives the socket its source. The lab's are local by a route, and on no
+// interface, which is enough for IPv4 but not for IPv6 (inet6_bind).
+func bind(fd int, from netip.Addr) error {
+	if from.Is6() {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1); err != nil {
+			return err
+		}
+	}
+	return unix.Bind(fd, address(netip.AddrPortFrom(from, 0)))
+}
+
+func address(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is6() {
+		return &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
+	}
 	return &unix.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())}
 }
 
@@ -137,11 +155,16 @@ func (c *conn) await(to netip.AddrPort) error {
 
 func localAddress(fd int) netip.AddrPort {
 	name, err := unix.Getsockname(fd)
-	in4, ok := name.(*unix.SockaddrInet4)
-	if err != nil || !ok {
+	if err != nil {
 		return netip.AddrPort{}
 	}
-	return netip.AddrPortFrom(netip.AddrFrom4(in4.Addr), uint16(in4.Port))
+	switch n := name.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(n.Addr), uint16(n.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(n.Addr), uint16(n.Port))
+	}
+	return netip.AddrPort{}
 }
 
 // abort closes the connection with a reset, so that neither end keeps anything of

@@ -118,7 +118,7 @@ func (o *KeepOptions) setDefaults() {
 		o.Rate = 2000
 	}
 	if len(o.Sources) == 0 {
-		for _, s := range lab.SYNSources(min(o.Busy+o.Idle, sourceAddresses)) {
+		for _, s := range lab.SYNSourcesTo(o.To.Addr(), min(o.Busy+o.Idle, sourceAddresses)) {
 			o.Sources = append(o.Sources, s.Addr())
 		}
 	}

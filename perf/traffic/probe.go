@@ -21,7 +21,7 @@ type ProbeOptions struct {
 	// Every is the time between SYNs. Default 10 ms.
 	Every time.Duration
 	// From are the clients that send them, in turn; Clients finds those of one
-	// node. Default: a new client each time, from lab.SYNSources.
+	// node. Default: a new client each time, from lab.SYNSourcesTo.
 	From []netip.AddrPort
 	// Limit is how long it probes at most. Default 2 min.
 	Limit time.Duration
@@ -55,7 +55,7 @@ func Probe(ctx context.Context, h *lab.Host, watch *lab.Handshakes, o ProbeOptio
 	}
 	n := int(o.Limit / o.Every)
 	if len(o.From) == 0 {
-		o.From = lab.SYNSources(n)
+		o.From = lab.SYNSourcesTo(o.To.Addr(), n)
 	}
 	from := make([]netip.AddrPort, n)
 	for i := range from {

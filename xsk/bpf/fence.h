@@ -53,7 +53,7 @@ static __always_inline enum reason fence_client(const struct packet *p)
 	if (!part)
 		return OTHER;
 	key = client_key(p, rule);
-	bucket = client_bucket(p, 0);
+	bucket = packet_bucket(p, ports->src, rule);
 	if (is_mine(part, bucket)) {
 		if (!lease_exact())
 			return FENCED;

@@ -57,6 +57,19 @@ static __always_inline __u16 client_bucket(const struct packet *p, __be16 port)
 	return bucket4(conf.key[0], conf.key[1], ipv4_of(p)->saddr, port);
 }
 
+/* The bucket of a rule's packet; client_bucket is that of what no rule covers. */
+static __always_inline __u16 packet_bucket(const struct packet *p, __be16 port, __u32 rule)
+{
+	const volatile struct hashed *hashed = &conf.hashed[rule];
+	const struct in6_addr *addr = &ipv6_of(p)->saddr;
+
+	port &= hashed->port;
+	if (p->six)
+		return bucket6(conf.key[0], conf.key[1], first_half(addr) & hashed->mask6[0],
+			       last_half(addr) & hashed->mask6[1], port);
+	return bucket4(conf.key[0], conf.key[1], ipv4_of(p)->saddr & hashed->mask4, port | (ipv4_of(p)->id & hashed->id));
+}
+
 /* Whether a TCP packet opens a flow: SYN, and nothing that belongs to an open one. */
 static __always_inline int opens(const void *tcp)
 {
@@ -177,11 +190,11 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 		return PORT_ZERO;
 	rule = rule_of(classes, p->vip, ports->dst);
 	if (rule >= MAX_RULES)
-		return NO_RULE;
+		return rule == RULE_BLOCK ? BLOCKED : NO_RULE;
 	part = part_of(rule);
 	if (!part)
 		return NOT_SERVING;
-	bucket = client_bucket(p, conf.affinity[rule] == AFFINITY_SESSION ? ports->src : 0);
+	bucket = packet_bucket(p, ports->src, rule);
 	p->forwarded = forwards(rule);
 	if (!tcp)
 		return p->forwarded ? judge_udp_forwarded(p, part, bucket) : judge_udp(part, bucket);

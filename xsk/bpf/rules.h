@@ -18,6 +18,7 @@
 #define VIP_BITS6   10   /* pipeline.VIPSlots6 is 1 << VIP_BITS6 */
 #define MAX_CLASSES 1024 /* pipeline.MaxClasses */
 #define RULE_NONE   0xffff
+#define RULE_BLOCK  0xfffe /* of a rule that nobody serves */
 
 enum offload {
 	OFFLOAD_NONE = 1,
@@ -25,9 +26,13 @@ enum offload {
 	OFFLOAD_FULL,
 };
 
-enum affinity {
-	AFFINITY_CLIENT = 1,
-	AFFINITY_SESSION,
+/* What of a packet is hashed to its bucket, by its rule's affinity: package
+ * pipeline's Hashed. */
+struct hashed {
+	__be32 mask4;
+	__be16 port;
+	__be16 id; /* the IP identification, of IPv4 alone */
+	__u64 mask6[2];
 };
 
 /* An Ethernet address: its six bytes as on the wire, in the low 48 bits. */
@@ -60,7 +65,7 @@ struct rules {
 	struct vip_slot slots[1 << VIP_BITS];
 	mac_t vmacs[MAX_VIPS];
 	mac_t nic;
-	__u8 affinity[MAX_RULES];
+	struct hashed hashed[MAX_RULES];
 	__u8 sticky[MAX_RULES]; /* whether clients stay with their node */
 	__u8 forward[MAX_RULES]; /* whether its flows are conntrack's */
 	__u32 forwards;		 /* how many of them are */
@@ -88,7 +93,7 @@ static __always_inline __u32 vip_of6(const struct in6_addr *addr)
 {
 	const __u64 lo = first_half(addr), hi = last_half(addr);
 	const volatile struct vip_slot6 *slot =
-		&conf.slots6[(lo + hi * VIP_FOLD) * conf.multiplier6 >> (64 - VIP_BITS6)];
+		&conf.slots6[(__builtin_bswap64(lo) * VIP_FOLD + __builtin_bswap64(hi)) * conf.multiplier6 >> (64 - VIP_BITS6)];
 	__u32 vip = slot->number - 1;
 
 	return slot->lo == lo && slot->hi == hi ? vip : RULE_NONE;

@@ -13,7 +13,8 @@
 
 #define MAX_CLIENTS (1 << 17)
 
-/* A client of a rule; the address as IPv6 has it (RFC 4291 2.5.5.2). */
+/* A client of a rule: an address or, with affinity network, the first of its
+ * network, as IPv6 has it (RFC 4291 2.5.5.2). */
 struct client_key {
 	__be32 client[4];
 	__u32 rule;
@@ -50,9 +51,18 @@ volatile __u64 sticky_grant;
 
 static __always_inline struct client_key client_key(const struct packet *p, __u32 rule)
 {
+	const volatile struct hashed *hashed = &conf.hashed[rule];
 	struct client_key key = {.rule = rule};
 
 	source_of(p, key.client);
+	if (p->six) {
+		key.client[0] &= hashed->mask6[0];
+		key.client[1] &= hashed->mask6[0] >> 32;
+		key.client[2] &= hashed->mask6[1];
+		key.client[3] &= hashed->mask6[1] >> 32;
+	} else {
+		key.client[3] &= hashed->mask4;
+	}
 	return key;
 }
 

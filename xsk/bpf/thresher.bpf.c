@@ -84,11 +84,13 @@ static __always_inline int arp(struct ethhdr *eth, void *end)
 static __always_inline int tcp_goes_on(const struct packet *p)
 {
 	const struct ports *ports = p->l4;
+	__u32 rule;
 
 	if (p->protocol != IPPROTO_TCP || !has(p, TCP_MIN_LEN) || opens(p->l4) ||
 	    (!p->six && ipv4_of(p)->frag_off & bpf_htons(IP_FRAGMENT)))
 		return 0;
-	return known(tcp_flow(p, forwards(rule_of(&conf.tcp, p->vip, ports->dst))));
+	rule = rule_of(&conf.tcp, p->vip, ports->dst);
+	return rule != RULE_BLOCK && known(tcp_flow(p, forwards(rule)));
 }
 
 /* The packet of a frame; NULL for ip if its header is not there. */
@@ -163,12 +165,19 @@ static __always_inline int is_for_us(const struct ethhdr *eth, __u32 vip)
 	return dst == conf.vmacs[vip] || dst == conf.nic;
 }
 
-static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *end)
+/* Each family is a function of its own, so that what one needs of registers and of
+ * the stack costs the other nothing: a program has 512 bytes over all calls, each
+ * rounded up to 32 (kernel/bpf/verifier.c, check_max_stack_depth). */
+static __noinline int ipv4(struct xdp_md *ctx)
 {
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
 	struct iphdr *ip = (void *)(eth + 1);
 	struct packet p;
 	__u32 vip;
 
+	if ((void *)(eth + 1) > end)
+		return XDP_PASS;
 	if ((void *)(ip + 1) > end)
 		return stray(eth);
 	vip = vip_of(ip->daddr);
@@ -181,8 +190,6 @@ static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *en
 	return vip_packet(&p, eth);
 }
 
-/* A function of its own, so that what IPv6 needs of registers and of the stack
- * costs IPv4 nothing. */
 static __noinline int ipv6(struct xdp_md *ctx)
 {
 	struct ethhdr *eth = (void *)(long)ctx->data;
@@ -213,7 +220,7 @@ int thresher(struct xdp_md *ctx)
 		return XDP_PASS;
 	switch (ethertype(eth)) {
 	case bpf_htons(ETH_P_IP):
-		return ipv4(ctx, eth, end);
+		return ipv4(ctx);
 	case bpf_htons(ETH_P_IPV6):
 		return ipv6(ctx);
 	case bpf_htons(ETH_P_ARP):
@@ -269,7 +276,6 @@ int set_grant(struct deadline *deadline)
 const struct {
 	enum reason *reason;
 	enum offload *offload;
-	enum affinity *affinity;
 	enum flow *flow;
 	enum client *client;
 } enums_in_btf __attribute__((unused));

@@ -41,6 +41,10 @@ func campaigns() []campaign {
 		{"fastest", 100, func(o *Options) { o.Params = confirm.FastestParams() }},
 		{"wan", 20, func(o *Options) { o.Params, o.Storm, o.Quiet = confirm.WANParams(), 15*time.Second, 10*time.Second }},
 		{"mixed profiles", 60, func(o *Options) { o.Mixed, o.Storm, o.Quiet = true, 6*time.Second, 5*time.Second }},
+		{"one serves all", 100, func(o *Options) { o.Single = true }},
+		{"one serves all, weights", 60, func(o *Options) {
+			o.Single, o.Nodes, o.Faults, o.Every = true, 3, Weight|Flap|Cut|Leave, 25*time.Millisecond
+		}},
 		{"majority", 100, func(o *Options) { o.Params.Partition, o.Params.Nodes = confirm.Majority, o.Nodes }},
 	}
 }

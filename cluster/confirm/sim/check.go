@@ -34,9 +34,23 @@ func (w *world) checkPair(a, b *machine, both uint64) {
 		w.both(Disjoint, a, b, both)
 	case a.deafTo(b) || b.deafTo(a):
 		w.both(Deaf, a, b, both)
+	case a.ignores(b, both) || b.ignores(a, both):
+		w.both(Ignored, a, b, both)
 	case w.o.Params.Partition == confirm.Majority:
 		w.both(Split, a, b, both)
 	}
+}
+
+// ignores says whether o's kernel still goes by a lease that it had when o sent the
+// last heartbeat that this machine's process has read, which also said that o let
+// flows into one of the buckets.
+func (m *machine) ignores(o *machine, buckets uint64) bool {
+	if m.node == nil || m.hung {
+		return false
+	}
+	said := m.words[o.i]
+	then := confirm.Time(o.offset + said.sent + said.sent/1_000_000*o.ppm)
+	return said.open&buckets != 0 && o.kernel.deadline <= then.Add(o.params.Lease)
 }
 
 // both notes two machines that must not both let flows into the buckets.

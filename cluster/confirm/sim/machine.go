@@ -28,6 +28,7 @@ type machine struct {
 	boots   uint64
 	weight  int
 	alive   []bool // its membership's opinion of the others
+	words   []word // what it has read last of each of the others
 	left    bool   // the operator took it out
 	absent  bool   // switched off
 }
@@ -39,6 +40,13 @@ type kernel struct {
 	deadline   confirm.Time // on the machine's clock
 	confirmers uint64       // who had to confirm it, as a mask of machines
 	members    uint64       // of the target of whoever wrote it, that it had really heard
+}
+
+// word is what a machine last told another one: when it was sent, and what its
+// kernel let flows into then.
+type word struct {
+	sent int64
+	open uint64
 }
 
 // clock returns the machine's own time.
@@ -79,6 +87,7 @@ func (m *machine) boot(skew time.Duration) {
 	}
 	m.w.trace("%s: new process, boot %d", m.name, boot)
 	m.node, m.hung, m.waiting, m.heard, m.leased, m.timerAt = n, false, nil, 0, false, 0
+	clear(m.words)
 	m.carryOut(a)
 	m.feed(func() confirm.Actions { return n.Members(m.clock(), m.believed()) })
 	if !m.left {
@@ -197,6 +206,9 @@ func (m *machine) arrive(msg *message) {
 // deliver gives a message to the process.
 func (m *machine) deliver(msg *message) {
 	m.w.links[msg.from][m.i].heard(m.w.now, msg.sent, m.w.gap())
+	if o := m.w.machines[msg.from]; o.name == msg.hb.Name && msg.sent >= m.words[o.i].sent {
+		m.words[o.i] = word{sent: msg.sent, open: msg.open}
+	}
 	m.feed(func() confirm.Actions { return m.node.Receive(m.clock(), msg.hb) })
 }
 

@@ -11,7 +11,7 @@ func (w *world) send(from, to *machine, hb *confirm.Heartbeat) {
 	if to == nil || from == to || w.cut[from.i][to.i] || w.storm && w.chance(w.o.Loss) {
 		return
 	}
-	msg := &message{from: from.i, sent: w.now, hb: hb}
+	msg := &message{from: from.i, sent: w.now, hb: hb, open: from.open()}
 	w.push(event{at: w.now + int64(w.delay()), to: to, msg: msg})
 	if w.storm && w.chance(w.o.Double) {
 		w.push(event{at: w.now + int64(w.delay()), to: to, msg: msg})

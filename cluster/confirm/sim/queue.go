@@ -22,6 +22,7 @@ type message struct {
 	from int
 	sent int64
 	hb   *confirm.Heartbeat
+	open uint64 // the buckets that the sender let flows into then
 }
 
 // eventHeap orders events by time.

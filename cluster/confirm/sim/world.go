@@ -28,6 +28,8 @@ type Options struct {
 	// Mixed gives every other node the timings of profile lan, as in the middle of
 	// a rolling change of profile.
 	Mixed bool
+	// Single has one node serve all buckets, instead of each a part of them.
+	Single bool
 	// Faults are the kinds of faults that happen.
 	Faults Faults
 	// Every is the mean time between two faults.
@@ -97,6 +99,10 @@ const (
 	// Deaf is a node that lets flows into another's bucket when it wakes up, before
 	// it has read what the other has sent it meanwhile.
 	Deaf Kind = "DEAF"
+	// Ignored is a node that lets flows into a bucket which another one, by the last
+	// that the first has read of it, was letting flows into, and has not stopped to:
+	// its process may be dead, but its kernel's lease is not over.
+	Ignored Kind = "IGNORED"
 	// Split is two nodes letting flows into one bucket under partition majority,
 	// whether they can hear each other or not.
 	Split Kind = "SPLIT"
@@ -136,11 +142,14 @@ func Run(seed uint64, o Options) Report {
 
 func newWorld(seed uint64, o Options) *world {
 	w := &world{o: o, rng: rand.New(rand.NewPCG(seed, 0x7468726573686572)), report: Report{Seed: seed}, shares: shares.New()}
+	if o.Single {
+		w.shares = shares.NewSingle()
+	}
 	w.now = int64(time.Second)
 	w.cut = square[bool](o.Nodes)
 	w.links = square[link](o.Nodes)
 	for i := range o.Nodes {
-		m := &machine{w: w, i: i, name: "n" + strconv.Itoa(i), weight: 1, alive: make([]bool, o.Nodes)}
+		m := &machine{w: w, i: i, name: "n" + strconv.Itoa(i), weight: 1, alive: make([]bool, o.Nodes), words: make([]word, o.Nodes)}
 		m.params = confirm.Mutated(o.Params, o.Mutation)
 		if o.Mixed && i%2 == 1 {
 			m.params = confirm.Mutated(confirm.LANParams(), o.Mutation)

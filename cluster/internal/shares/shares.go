@@ -22,10 +22,25 @@ const Rule confirm.RuleID = 1
 // not safe for concurrent use.
 type Table struct {
 	views map[confirm.ViewID]map[string]uint64
+	owner func(v confirm.View, bucket int) string
 }
 
-// New returns an empty table.
-func New() *Table { return &Table{make(map[confirm.ViewID]map[string]uint64)} }
+// New returns an empty table of a rule that is shared.
+func New() *Table { return &Table{make(map[confirm.ViewID]map[string]uint64), owner} }
+
+// NewSingle returns an empty table of a rule that one node serves alone: the first
+// by weight, then by name.
+func NewSingle() *Table { return &Table{make(map[confirm.ViewID]map[string]uint64), first} }
+
+func first(v confirm.View, _ int) string {
+	best := v.Members[0]
+	for _, m := range v.Members {
+		if m.Meta[0] > best.Meta[0] {
+			best = m
+		}
+	}
+	return best.Name
+}
 
 // of returns what the view gives to a node, as a mask.
 func (s *Table) of(v confirm.View, name string) uint64 {
@@ -33,7 +48,7 @@ func (s *Table) of(v confirm.View, name string) uint64 {
 	if !ok {
 		given = make(map[string]uint64)
 		for b := range Buckets {
-			given[owner(v, b)] |= 1 << b
+			given[s.owner(v, b)] |= 1 << b
 		}
 		s.views[v.ID] = given
 	}

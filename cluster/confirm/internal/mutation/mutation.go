@@ -50,6 +50,8 @@ const (
 	StrangersCount
 	// OwnLease waits for this node's own lease, whatever lease a peer runs.
 	OwnLease
+	// SilentIsGone forgets what a peer let flows into as soon as it is no member.
+	SilentIsGone
 )
 
 // Has says whether every mutation of m is in s.

@@ -1,0 +1,64 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestChanges(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		edit   func(*Config)
+		want   string
+		effect Effect
+	}{
+		{"nothing", func(*Config) {}, "", EffectNone},
+		{"weight", func(c *Config) { c.Rules[0].Weight = 7 }, "rules.web.weight: 7, was 100", EffectWeights},
+		{"priority", func(c *Config) { c.Rules[0].Priority = 1 }, "rules.web.priority: 1, was 50", EffectWeights},
+		{"nodes", func(c *Config) { c.Rules[1].Nodes = []string{"web1", "web2"} }, "rules.dns.nodes: web1, web2, was all", EffectWeights},
+		{"offload", func(c *Config) { c.Datapath.Offload = OffloadNone }, "datapath.offload: none, was full", EffectRestart},
+		{"join", func(c *Config) { c.Cluster.JoinTimeout++ }, "cluster.join_timeout: 3.000000001s, was 3s", EffectRestart},
+		{"weight and offload", func(c *Config) { c.Rules[0].Weight, c.Datapath.Pin = 7, false },
+			"datapath.pin: false, was true\nrules.web.weight: 7, was 100", EffectRestart},
+		{"VIPs turned round", func(c *Config) { slices.Reverse(c.VIPs) }, "vips: *", EffectRestart},
+		{"all VIPs by name", func(c *Config) { c.Rules[0].VIPs = append(c.Rules[0].VIPs, c.VIPs[0].Address, c.VIPs[1].Address) },
+			"rules.web changed", EffectRestart},
+		{"VIP", func(c *Config) { c.VIPs = c.VIPs[:1] }, "vips: *", EffectRules},
+		{"ports", func(c *Config) { c.Rules[0].Ports = c.Rules[0].Ports[:1] }, "rules.web changed", EffectRules},
+		{"mode", func(c *Config) { c.Rules[0].Mode = ModeSingle }, "rules.web changed", EffectRules},
+		{"rule gone", func(c *Config) { c.Rules = c.Rules[:1] }, "rules.dns is gone, it was there", EffectRules},
+		{"rule new", func(c *Config) { c.Rules = append(c.Rules, Rule{Name: "mail", Protocol: TCP}) }, "rules.mail is new: there", EffectRules},
+		{"rules turned round", func(c *Config) { slices.Reverse(c.Rules) }, "rules: dns, web, was web, dns", EffectRules},
+		{"name", func(c *Config) { c.Node = "web9" }, "node.name: web9, was web1", EffectAnew},
+		{"keys", func(c *Config) { c.Cluster.Keys.Gossip[0]++ }, "cluster.key_file changed", EffectAnew},
+		{"bind", func(c *Config) { c.Cluster.Bind = port("192.0.2.13:7946") }, "cluster.bind: 192.0.2.13:7946, was 192.0.2.11:7946", EffectAnew},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			next := digestConfig()
+			next.Rules = slices.Clone(next.Rules)
+			tt.edit(next)
+			list := digestConfig().Changes(next)
+			var lines []string
+			for _, one := range list {
+				lines = append(lines, one.String())
+			}
+			got := strings.Join(lines, "\n")
+			if before, open := strings.CutSuffix(tt.want, "*"); got != tt.want && !(open && strings.HasPrefix(got, before)) {
+				t.Errorf("changes:\n%s\nwant:\n%s", got, tt.want)
+			}
+			if effect := EffectOf(list); effect != tt.effect {
+				t.Errorf("effect %d, want %d", effect, tt.effect)
+			}
+		})
+	}
+}
+
+// Every field of Config is compared, whatever is added.
+func TestChangesHaveTheFilesKeys(t *testing.T) {
+	for name, want := range map[string]string{"VIPs": "vips", "RunDir": "run_dir", "JoinTimeout": "join_timeout", "XDP": "xdp", "API": "api"} {
+		if got := snake(name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+}

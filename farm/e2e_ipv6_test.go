@@ -1,0 +1,204 @@
+package farm_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"thresher/config"
+	"thresher/perf/lab"
+)
+
+// bothFamilies is a farm with a VIP of each family, whose clients go to the one of
+// IPv6.
+func bothFamilies(t *testing.T, c lab.Config, o lab.FarmOptions) *testFarm {
+	t.Helper()
+	c.IPv6 = true
+	o.VIPs = []netip.Addr{lab.VIP(), lab.VIP6()}
+	f := newFarm(t, c, o)
+	f.vip = lab.VIP6()
+	return f
+}
+
+// TestFarmServesIPv6 is TestFarmServes for a VIP of IPv6 beside one of IPv4.
+func TestFarmServesIPv6(t *testing.T) {
+	for i, o := range []struct {
+		xdp     string
+		queues  int
+		offload string
+	}{
+		{"native", 2, "full"}, {"generic", 2, "none"}, {"native", 1, "reject"}, {"generic", 1, "full"}, {"native", 2, "none"}, {"generic", 1, "reject"},
+	} {
+		if i > 0 && !*long {
+			break
+		}
+		t.Run(fmt.Sprintf("%s, %d queues, offload %s", o.xdp, o.queues, o.offload), func(t *testing.T) {
+			f := bothFamilies(t, lab.Config{Nodes: 3, Queues: o.queues, ClientAddresses: 64}, lab.FarmOptions{
+				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: o.xdp, Offload: o.offload,
+			})
+			for _, n := range f.Nodes {
+				_, err := n.StartNginx()
+				must(t, err)
+				_, err = n.StartUDPEcho(":7")
+				must(t, err)
+			}
+			learnt, err := f.RecordFDB()
+			must(t, err)
+			f.StartAll()
+			t.Run("syn", f.synsAnsweredOnce)
+			t.Run("curl", f.transfersWhole)
+			if *long {
+				t.Run("wrk", f.wrkWithoutErrors)
+			}
+			t.Run("udp", f.datagramsAnsweredOnce)
+			t.Run("ping", f.pingWithoutDuplicates)
+			t.Run("ndisc6", f.ndisc6Once)
+			for _, vip := range f.Options.VIPs {
+				if ports, err := learnt.Ports(config.FloodMAC(vip)); err != nil || len(ports) > 0 {
+					t.Errorf("the switch learnt the VMAC of %v on ports %v (%v)", vip, ports, err)
+				}
+			}
+			f.vip = lab.VIP()
+			f.T = t
+			f.serves(1000)
+		})
+	}
+}
+
+// ndisc6Once asks as a machine does that does not know the VIP yet.
+func (f *testFarm) ndisc6Once(t *testing.T) {
+	lookFor(t, "ndisc6")
+	c := f.Capture()
+	defer c.Close()
+	const n = 5
+	for range n {
+		out, err := f.Client.Run(f.Ctx, "ndisc6", "-1", "-r", "1", f.to().String(), lab.Interface)
+		if err != nil || !strings.Contains(strings.ToLower(string(out)), config.FloodMAC(f.to()).String()) {
+			t.Errorf("ndisc6: %v\n%s", err, out)
+		}
+	}
+	must(t, c.Settle(f.Ctx, 300*time.Millisecond))
+	must(t, c.Check())
+	onWire := 0
+	for reply, sources := range c.Answers(lab.ARPReply) {
+		if reply.VIP != f.to() || reply.Claimed() != config.FloodMAC(f.to()) {
+			t.Errorf("ndisc6 was told %v of %v", reply.Claimed(), reply.VIP)
+		}
+		for source, times := range sources {
+			onWire += times
+			if source == config.FloodMAC(f.to()) {
+				t.Error("an advertisement came from the VMAC: the switch would learn it")
+			}
+		}
+	}
+	if onWire != n {
+		t.Errorf("%d solicitations: the wire saw %d advertisements", n, onWire)
+	}
+}
+
+// TestNeighbourIPv6 has a client re-check the VIP by unicast as often as its kernel
+// can be made to, over a change of who answers: its entry never fails.
+func TestNeighbourIPv6(t *testing.T) {
+	lookFor(t, "ndisc6")
+	f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{TCPPorts: []int{80}})
+	for _, n := range f.Nodes {
+		_, err := n.StartHTTP(":80", nil)
+		must(t, err)
+	}
+	f.StartAll()
+	responder := func() string {
+		s, err := f.Status(f.Nodes[0])
+		must(t, err)
+		for _, v := range s.VIPs {
+			if v.Address == lab.VIP6() {
+				return v.Responder
+			}
+		}
+		return ""
+	}
+	// Entries are stale after 1 s at most, and then probed at once.
+	for _, setting := range []string{"base_reachable_time_ms=600", "delay_first_probe_time=0", "retrans_time_ms=250"} {
+		f.run(f.Client, "sysctl", "-q", "-w", "net.ipv6.neigh.eth0."+setting)
+	}
+	use := func(d time.Duration) {
+		for end := time.Now().Add(d); time.Now().Before(end); f.Pass(50 * time.Millisecond) {
+			_, _ = f.Client.Run(f.Ctx, "ping", "-6", "-c", "1", "-W", "0.2", lab.VIP6().String())
+			if out := f.run(f.Client, "ip", "-6", "neigh", "show", lab.VIP6().String(), "dev", lab.Interface); strings.Contains(out, "FAILED") {
+				t.Fatalf("the client's entry has failed: %s", out)
+			}
+		}
+	}
+	c := f.Capture()
+	defer c.Close()
+	use(2 * time.Second)
+	was := responder()
+	// Its probes went to the VMAC, and so to every node.
+	must(t, c.Settle(f.Ctx, 300*time.Millisecond))
+	probes := 0
+	for reply, sources := range c.Answers(lab.ARPReply) {
+		if reply.VIP != lab.VIP6() {
+			continue
+		}
+		for source, times := range sources {
+			probes += times
+			if source != f.node(was).MAC {
+				t.Errorf("%v answered a probe; the responder is %s", source, was)
+			}
+		}
+	}
+	if probes < 2 {
+		t.Errorf("%d probes were answered: the client has re-checked nothing", probes)
+	}
+	f.Kill(f.node(was))
+	killed := time.Now()
+	must(t, f.Client.FlushNeighbours())
+	var out []byte
+	f.Eventually(2*time.Second, "another node advertises the VIP", func() (ok bool) {
+		var err error
+		out, err = f.Client.Run(f.Ctx, "ndisc6", "-1", "-r", "1", "-w", "100", lab.VIP6().String(), lab.Interface)
+		return err == nil && bytes.Contains(out, []byte("from"))
+	})
+	t.Logf("%s was the responder; the next one answered after %v", was, time.Since(killed).Round(time.Millisecond))
+	use(2 * time.Second)
+	mac, ok, err := f.Client.Neighbour(lab.VIP6())
+	must(t, err)
+	if !ok || mac != config.FloodMAC(lab.VIP6()) {
+		t.Errorf("the client has the VIP at %v, %t", mac, ok)
+	}
+}
+
+// node is the one of that name.
+func (f *testFarm) node(name string) *lab.Node {
+	f.T.Helper()
+	for _, n := range f.Nodes {
+		if n.Name == name {
+			return n
+		}
+	}
+	f.T.Fatalf("no node has the name %q", name)
+	return nil
+}
+
+// TestCleanStopRestoresIPv6 compares a node before the start and after the end.
+func TestCleanStopRestoresIPv6(t *testing.T) {
+	f := bothFamilies(t, lab.Config{Nodes: 1}, lab.FarmOptions{})
+	n := f.Nodes[0]
+	before := f.state(n) + f.run(n.Host, "ip", "-6", "maddr", "show", "dev", lab.Interface)
+	f.StartAll()
+	during := f.state(n)
+	for _, want := range []string{lab.VIP6().String() + "/128", "33:33:ff:12:00:6a"} {
+		if !strings.Contains(during, want) {
+			t.Errorf("while the daemon runs there is no %s:\n%s", want, during)
+		}
+	}
+	if out := f.Thresher(n, "where", "[fd00::7]:4000"); !strings.Contains(out, n.Name) {
+		t.Errorf("where: %s", out)
+	}
+	must(t, f.Daemons[n.Name].Stop(f.Ctx))
+	if after := f.state(n) + f.run(n.Host, "ip", "-6", "maddr", "show", "dev", lab.Interface); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}

@@ -1,0 +1,158 @@
+package farm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"thresher/cluster"
+	"thresher/cluster/confirm"
+	"thresher/config"
+	"thresher/console"
+)
+
+// serving is what those who look after this node's services have of the daemon:
+// they say what it can serve, and this tells the farm. It may be used on any
+// goroutine. Each method returns when the packet path has let go of what is not
+// served any more and the others have been told, or with ctx.
+//
+// A reason is a name such as "check http", under which status shows what is
+// withdrawn. Reasons add up; who has said something takes it back under the same
+// name. What was said goes on in the process that a restart in place makes.
+type serving struct{ loop *loop }
+
+// withdraw has nothing of the rules served here, of all rules if none is named.
+func (s serving) withdraw(ctx context.Context, reason string, rules ...string) error {
+	return s.scale(ctx, reason, 0, rules...)
+}
+
+// restore takes back what the reason said of the rules, of all if none is named.
+func (s serving) restore(ctx context.Context, reason string, rules ...string) error {
+	return s.scale(ctx, reason, 100, rules...)
+}
+
+// scale leaves so many percent of the weights of the rules, of all rules if none
+// is named: 0 withdraws them, 100 restores them.
+func (s serving) scale(ctx context.Context, reason string, percent uint8, rules ...string) error {
+	var err error
+	ended := s.loop.do(ctx, func() { err = s.loop.scale(reason, percent, rules) })
+	if ended != nil {
+		return ended
+	}
+	return err
+}
+
+func (l *loop) scale(reason string, percent uint8, rules []string) error {
+	if len(rules) == 0 {
+		rules = []string{everyRule}
+	}
+	for _, rule := range rules {
+		if rule != everyRule && l.weights.rule(rule) < 0 {
+			return fmt.Errorf("%s: there is no rule %q", reason, rule)
+		}
+	}
+	for _, rule := range rules {
+		l.weights.scale(reason, rule, percent)
+	}
+	return nil
+}
+
+// weigh tells the farm of this node's weights, if they are new. By heartbeat they
+// are everybody's at once; gossip has them for who is not up yet.
+func (l *loop) weigh() {
+	next := l.weights.wire()
+	if slices.Equal(next, l.weighed) {
+		return
+	}
+	for i, weight := range next {
+		if weight != l.weighed[i] {
+			l.events.weight(l.cfg.Rules[i].Name, l.weights.of(i), l.weights.withdrawn(i))
+		}
+	}
+	l.weighed = next
+	meta, err := l.meta(cluster.Up).Encode()
+	if err == nil {
+		err = l.confirmation.weigh(string(meta))
+	}
+	if err != nil {
+		l.log.Error("the other nodes are not told of this node's weights", "err", err)
+	}
+	l.spread()
+}
+
+// weigh changes what assignment depends on of this node. When it returns, nothing
+// that is given away is let in any more, and the others have been told.
+func (c *confirmation) weigh(meta string) (err error) {
+	c.do(func(now confirm.Time) confirm.Actions {
+		var a confirm.Actions
+		if a, err = c.node.Weights(now, meta); err != nil {
+			return c.node.Tick(now)
+		}
+		c.config.Meta = meta
+		return a
+	})
+	return err
+}
+
+// weight is a change of what this node serves of a rule.
+func (e *events) weight(rule string, weight uint8, withdrawn []string) {
+	fields := map[string]string{"rule": rule, "weight": fmt.Sprint(weight)}
+	if len(withdrawn) == 0 {
+		e.add(console.LevelInfo, "weight", fmt.Sprintf("rule %s has weight %d here", rule, weight), fields)
+		return
+	}
+	fields["withdrawn"] = strings.Join(withdrawn, ", ")
+	e.add(console.LevelWarn, "withdrawn", fmt.Sprintf("rule %s is withdrawn here: %s", rule, fields["withdrawn"]), fields)
+}
+
+// Weigh sets this node's weight of a rule until the node is stopped, or, if it is
+// nil, goes back to the file's.
+func (c control) Weigh(ctx context.Context, rule string, weight *uint8) error {
+	var err error
+	if ended := c.loop.do(ctx, func() { err = c.loop.put(rule, weight) }); ended != nil {
+		return ended
+	}
+	return err
+}
+
+func (l *loop) put(name string, weight *uint8) error {
+	i, err := l.ruleNumber(name)
+	switch {
+	case err != nil:
+		return err
+	case weight == nil:
+		l.weights.unset(l.cfg.Rules[i].Name)
+		return nil
+	case *weight > cluster.MaxWeight:
+		return &console.Error{Code: console.CodeBadRequest, Message: fmt.Sprintf("weight %d is out of range", *weight), Cure: "give 0 to 100"}
+	}
+	if r := l.weights.rules[i]; !r.ServedBy(l.cfg.Node) {
+		return &console.Error{
+			Code: console.CodeConflict, Message: fmt.Sprintf("rule %s is not for this node: mode %s, nodes %s", r.Name, r.Mode, listed(r.Nodes)),
+			Cure: "change the rule in the configuration and reload it",
+		}
+	}
+	l.weights.put(l.cfg.Rules[i].Name, *weight)
+	return nil
+}
+
+// listed are names; all if there are none.
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "all"
+	}
+	return strings.Join(names, ", ")
+}
+
+// strangers are nodes that rules are for and that nobody has seen.
+func (r *roster) strangers(rules []config.Rule) (warnings []string) {
+	for _, rule := range rules {
+		for _, name := range rule.Nodes {
+			if _, known := r.nodes[name]; !known {
+				warnings = append(warnings, fmt.Sprintf("rule %s is for node %s, which has not been seen in the farm", rule.Name, name))
+			}
+		}
+	}
+	return warnings
+}
