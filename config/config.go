@@ -147,9 +147,3 @@ type Datapath struct {
 	// connections that are here go on.
 	Pin bool
 }
-
-// API is where the daemon can be asked and told things.
-type API struct {
-	// Socket is the path of the unix socket.
-	Socket string
-}

@@ -39,7 +39,7 @@ func goodConfig() *Config {
 		Default:  Deny,
 		Cluster:  Cluster{Bind: port("192.0.2.11:7946"), Insecure: true, Profile: Fast, Partition: Serve, JoinTimeout: 3 * time.Second},
 		Datapath: Datapath{Offload: OffloadFull, XDP: XDPAuto, Pin: true},
-		API:      API{Socket: "/run/thresher/api.sock"},
+		API:      API{Socket: "/run/thresher/api.sock", PeerPort: 9454},
 		RunDir:   "/run/thresher",
 		StateDir: "/var/lib/thresher",
 	}

@@ -84,7 +84,16 @@ type rawDatapath struct {
 }
 
 type rawAPI struct {
-	Listen []string `mapstructure:"listen"`
+	Listen   []string `mapstructure:"listen"`
+	TLS      rawTLS   `mapstructure:"tls"`
+	Users    string   `mapstructure:"users"`
+	Hosts    []string `mapstructure:"hosts"`
+	PeerPort int64    `mapstructure:"peer_port"`
+}
+
+type rawTLS struct {
+	Cert string `mapstructure:"cert"`
+	Key  string `mapstructure:"key"`
 }
 
 // duration is the text of a duration, such as "3s".

@@ -15,9 +15,6 @@ const maxName = 63
 // maxInterfaceName is IFNAMSIZ without its terminating NUL (linux/if.h).
 const maxInterfaceName = 15
 
-// maxSocketPath is sun_path without its terminating NUL (unix(7)).
-const maxSocketPath = 107
-
 // validate converts what was decoded, in the order of the schema, and records
 // every problem. The result is only of use if there are none.
 func (p *problems) validate(raw rawConfig) *Config {
@@ -42,7 +39,7 @@ func (p *problems) validate(raw rawConfig) *Config {
 	c.Checks = p.checks(raw.Checks, c)
 	c.Notify = p.notify(raw.Notify)
 	c.HealthListen = p.healthListen("health_listen", raw.Health)
-	c.API.Socket = p.socket(raw.API.Listen, c.RunDir)
+	c.API = p.api(raw.API, c)
 	return c
 }
 
@@ -113,32 +110,4 @@ func (p *problems) queues(value any) int {
 		p.add(path, fmt.Sprintf("%d queues are out of range", n), cure)
 	}
 	return n
-}
-
-// socket reads api.listen. The key is a list since the console will listen on
-// https:// besides.
-func (p *problems) socket(listen []string, runDir string) string {
-	const path, cure = "api.listen", "use one, such as unix://" + DefaultSocket
-	if len(listen) == 0 {
-		if p.written(path) {
-			p.add(path, "names no socket", cure)
-		}
-		return defaultSocket(runDir)
-	}
-	if len(listen) > 1 {
-		p.add(path, "has more than one entry, and only one unix socket is supported", cure)
-		return ""
-	}
-	at := path + "[0]"
-	socket, ok := strings.CutPrefix(listen[0], "unix://")
-	switch {
-	case !ok:
-		p.add(at, fmt.Sprintf("%q is no unix socket, and nothing else is supported", listen[0]), cure)
-	case !filepath.IsAbs(socket) || strings.ContainsRune(socket, 0):
-		p.add(at, fmt.Sprintf("%q has no absolute path", listen[0]), cure)
-	case len(socket) > maxSocketPath:
-		p.add(at, fmt.Sprintf("the socket's path has %d characters", len(socket)),
-			fmt.Sprintf("use at most %d", maxSocketPath))
-	}
-	return socket
 }

@@ -35,8 +35,10 @@ const (
 // return the daemon's own *Error where it gave one, and an *Error with
 // CodeUnreachable where none answered.
 type Client struct {
-	http *http.Client
-	api  string
+	http         *http.Client
+	api          string
+	scheme, host string
+	behalf       string // who asks through this node; "" if nobody does
 }
 
 // NewClient returns a client of the daemon at api, which is unix:// and the
@@ -51,7 +53,7 @@ func NewClient(api string) (*Client, error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, "unix", u.Path)
 	}
-	return &Client{api: api, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+	return &Client{api: api, scheme: "http", host: "thresher", http: &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
 }
 
 // Close gives up the connections that no call is using.
@@ -181,10 +183,13 @@ func (c *Client) tell(ctx context.Context, path string, q url.Values) error {
 // send makes one request. The response is a success, and its body the caller's
 // to close.
 func (c *Client) send(ctx context.Context, method, path string, q url.Values) (*http.Response, error) {
-	target := url.URL{Scheme: "http", Host: "thresher", Path: path, RawQuery: q.Encode()}
+	target := url.URL{Scheme: c.scheme, Host: c.host, Path: path, RawQuery: q.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	if c.behalf != "" {
+		req.Header.Set(behalfHeader, c.behalf)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -84,6 +84,12 @@ func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (Where, er
 	return f.where, f.err
 }
 
+func (f *fakeFarm) Datapath() Datapath { return f.status.Datapath }
+
+func (f *fakeFarm) Buckets(rule string, cells int) (Buckets, error) {
+	return Buckets{Rule: rule, Nodes: []string{"web1", "web2"}, Step: 65536 / cells, Owners: make([]int, cells), Unsettled: []int{}}, f.err
+}
+
 func (f *fakeFarm) note(call string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

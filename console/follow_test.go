@@ -121,7 +121,7 @@ func TestFollowerThatLeaves(t *testing.T) {
 	// comes back says that the handler has noticed.
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
+	if err := s.socket.Shutdown(ctx); err != nil {
 		t.Errorf("the handler goes on without its client: %v", err)
 	}
 }

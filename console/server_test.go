@@ -88,7 +88,7 @@ func TestRefusals(t *testing.T) {
 		status         int
 		code, mentions string
 	}{
-		{"GET", "/", 404, CodeNotFound, "/v1/status"},
+		{"GET", "/nowhere", 404, CodeNotFound, "/v1/status"},
 		{"GET", "/v1/status/", 404, CodeNotFound, "/v1/status/"},
 		{"POST", "/v2/node/start", 404, CodeNotFound, "/v2/node/start"},
 		{"POST", "/v1/status", 405, CodeMethodNotAllowed, "use GET"},

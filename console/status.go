@@ -62,6 +62,19 @@ type Status struct {
 	Neighbours map[string]map[string]uint64 `json:"neighbours,omitempty"`
 	// Cluster is the condition of membership; nil while the node is no member.
 	Cluster *Cluster `json:"cluster,omitempty"`
+	// Lease is how far new flows may be let in; nil while they may not.
+	Lease *Lease `json:"lease,omitempty"`
+	// Fingerprint is the SHA-256 of the certificate that the API shows to people;
+	// empty if it shows none.
+	Fingerprint string `json:"fingerprint,omitempty"`
+}
+
+// Lease is how far new flows may be let in.
+type Lease struct {
+	// RemainingMS is how long still, if nothing is confirmed any more, in ms.
+	RemainingMS int64 `json:"remaining_ms"`
+	// ConfirmedMS is how old the oldest confirmation is that it hangs by, in ms.
+	ConfirmedMS int64 `json:"confirmed_ms"`
 }
 
 // Node is one member of the farm as the reporting node sees it.

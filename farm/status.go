@@ -60,6 +60,7 @@ func (l *loop) status() console.Status {
 			GossipBlocked:   l.roster.blocked(),
 		},
 	}
+	s.Lease, s.Fingerprint = l.leaseStatus(shown), l.api.fingerprint()
 	l.addNodes(&s, shown)
 	l.addVIPs(&s)
 	l.healthStatus(&s)

@@ -59,6 +59,10 @@ func (f *fakeFarm) Drain(context.Context, time.Duration) error {
 	return nil
 }
 
+func (f *fakeFarm) Datapath() console.Datapath { return console.Datapath{} }
+
+func (f *fakeFarm) Buckets(string, int) (console.Buckets, error) { return console.Buckets{}, nil }
+
 func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (console.Where, error) {
 	if rule != "web" {
 		return console.Where{}, &console.Error{Code: console.CodeBadRequest, Message: "there is no such rule", Cure: "the rules are: web"}

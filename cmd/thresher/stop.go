@@ -10,6 +10,7 @@ import (
 
 func newStop(api *string) *cobra.Command {
 	var force bool
+	var to target
 	cmd := &cobra.Command{
 		Use:   "stop",
 		Short: "Take this node out of the farm; the daemon goes on",
@@ -18,9 +19,15 @@ func newStop(api *string) *cobra.Command {
 			"daemon goes on, and start brings the node back.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if to.elsewhere() {
+				return to.change(cmd, *api, "stop", 0)
+			}
 			return changeNode(cmd, *api, func(c *console.Client, ctx context.Context) error { return c.Stop(ctx, force) })
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "wait for no connection, and end services without asking them")
+	to.add(cmd)
+	cmd.MarkFlagsMutuallyExclusive("force", "node")
+	cmd.MarkFlagsMutuallyExclusive("force", "all")
 	return cmd
 }
