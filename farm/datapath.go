@@ -28,6 +28,8 @@ type datapath struct {
 	deadline atomic.Int64 // of the lease, in ns of CLOCK_BOOTTIME
 	granted  atomic.Int64 // until when clients are kept in others' buckets, the same way
 	asking   chan pipeline.Opening
+	// leftovers are the SYNs that were kept for nodes that get released buckets.
+	leftovers chan pipeline.Leftover
 	// fragments are what all queues know of datagrams in parts.
 	fragments *pipeline.Fragments
 	mode      config.XDPMode
@@ -51,7 +53,10 @@ func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts) (*da
 		return nil, err
 	}
 	rules = rules.WithDefault(cfg.Default)
-	d := &datapath{rules: rules, failed: make(chan error, 1), fragments: pipeline.NewFragments(), asking: make(chan pipeline.Opening, pipeline.LotSlots)}
+	d := &datapath{
+		rules: rules, failed: make(chan error, 1), fragments: pipeline.NewFragments(),
+		asking: make(chan pipeline.Opening, pipeline.LotSlots), leftovers: make(chan pipeline.Leftover, pipeline.LotSlots),
+	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
 	d.wanted = facts.Queues
@@ -115,7 +120,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 			return err
 		}
 		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted, d.fragments)}
-		one.lot.Asks = d.asking
+		one.lot.Asks, one.lot.Leftovers = d.asking, d.leftovers
 		d.add(one)
 		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {
