@@ -84,6 +84,7 @@ func TestMutationsAreCaught(t *testing.T) {
 		{"reports of before a fence", mutNoFresh, 85},
 		{"reports of before a view", mutNotIdle, 35},
 		{"a new process has no flows", mutNoSelf, 0},
+		{"strangers have no flows", mutNoStrangers, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
