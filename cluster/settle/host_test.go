@@ -85,7 +85,7 @@ func (h *host) start() {
 	for _, o := range h.w.hosts {
 		if o != h && o.c != nil {
 			h.w.after(h.w.within(200*ms), func() { h.introduce(o) })
-			h.w.after(h.w.within(200*ms), func() { o.tell(h, Alive) })
+			h.announce(o)
 		}
 	}
 	h.feed(func() confirm.Actions { return h.c.Up(h.w.now) })
@@ -182,6 +182,20 @@ func (h *host) introduce(o *host) {
 	if o.c != nil && !o.hung {
 		h.tell(o, Alive)
 	}
+}
+
+// announce is membership's word to one who was there before. At times it is behind,
+// and says for long what became of the process before.
+func (h *host) announce(o *host) {
+	delay, boot := h.w.within(200*ms), h.boot
+	if h.w.chance(0.2) {
+		delay = h.w.within(4 * time.Second)
+	}
+	h.w.after(delay, func() {
+		if h.c != nil && h.boot == boot {
+			o.tell(h, Alive)
+		}
+	})
 }
 
 // members tells both machines who is there.

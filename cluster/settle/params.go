@@ -74,6 +74,8 @@ const (
 	mutNotIdle
 	// mutNoStrangers takes those whom a new process has not met to have no flows.
 	mutNoStrangers
+	// mutAnyGoodbye takes an old process's goodbye for the new one's.
+	mutAnyGoodbye
 )
 
 func (p *Params) broken(m mutation) bool { return p.mutation&m != 0 }

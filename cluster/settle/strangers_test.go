@@ -47,7 +47,7 @@ func TestStrangers(t *testing.T) {
 		}, 0b101},
 		{"only a report has come", 2, func(b *bench) { b.report(Report{Seq: 5, View: 1, Release: 3}) }, every},
 		{"met, and gone since", 2, func(b *bench) { b.clear(); b.members(map[string]Standing{"b": Gone}) }, 0},
-		{"said goodbye", 2, func(b *bench) { b.clear(); b.members(map[string]Standing{"b": Left}) }, 0},
+		{"said goodbye", 2, func(b *bench) { b.clear(); b.leaving(); b.members(map[string]Standing{"b": Left}) }, 0},
 		{"fenced while one is not met", 2, func(b *bench) { b.tick(hold); b.do(0, b.n.Fenced) }, every},
 		{"fenced while one is not met, for long", 2, func(b *bench) {
 			b.tick(hold)
