@@ -46,7 +46,7 @@ func newRoot() *cobra.Command {
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
-		newRun(), newCheck(), newClean(), newKey(),
+		newRun(), newCheck(), newClean(), newKey(), newConvert(),
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
 		newDemo(), newBench(), newVersion(),
 	)
