@@ -68,7 +68,7 @@ func arpMessage(p *arp.Packet, f *ethernet.Frame, nic config.MAC) (message, erro
 		return m, refusal(BadProtocolType)
 	case p.HardwareAddrLength != 6 || p.IPLength != 4:
 		return m, refusal(BadLength)
-	case !answerable(m.senderMAC) || m.sender.IsMulticast() || m.sender == limitedBroadcast():
+	case m.senderMAC == (config.MAC{}) || m.sender.IsMulticast() || m.sender == limitedBroadcast():
 		return m, refusal(BadSender)
 	}
 	return m, nil

@@ -19,6 +19,10 @@ func (t *table) judge(m message, nic config.MAC) Reason {
 	if !m.asks {
 		return NotRequest
 	}
+	// Only now, since VMACs may be group addresses.
+	if !answerable(m.senderMAC) {
+		return BadSender
+	}
 	mac, ok := t.answer[m.target]
 	switch {
 	case !ok && t.watched(m.target):

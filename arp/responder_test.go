@@ -82,6 +82,8 @@ func TestWhatBecomesOfAFrame(t *testing.T) {
 		"sender ip broadcast":                 {request(clientMAC, netip.MustParseAddr("255.255.255.255"), vip), BadSender, nil},
 		"farm's announcement":                 {request(vmac, vip, vip).with(fromClient), Announcement, nil},
 		"foreign announcement":                {request(foreignMAC, vip, vip), Conflict, nil},
+		"foreign claim with a group address":  {request(groupVMAC, vip, vip).with(fromClient), Conflict, nil},
+		"claim of a vip without an address":   {request(config.MAC{}, vip, vip).with(fromClient), BadSender, nil},
 		"foreign reply":                       {request(foreignMAC, vip, clientIP).with(func(f *frame) { f.arp.Operation = layers.ARPReply }), Conflict, nil},
 		"foreign claim of another node's vip": {request(foreignMAC, otherVIP, vip), Conflict, nil},
 	} {
@@ -232,5 +234,37 @@ func TestSetBindings(t *testing.T) {
 	}
 	if got := step(t, r, ask, now); got != NotElected {
 		t.Errorf("after another node was elected: %v", got)
+	}
+}
+
+// groupVMAC is a VMAC of mode multicast.
+var groupVMAC = config.MAC{0x03, 0xbf, 0xc0, 0x00, 0x02, 0x64}
+
+// A VMAC may be a group address: then it stands in the payload, never in the
+// Ethernet header, and the other nodes' announcements of it are no conflict.
+func TestGroupVMAC(t *testing.T) {
+	wire := newFakeConn()
+	r := responderOn(t, wire, Options{Conflict: func(netip.Addr, config.MAC) { t.Error("a conflict") }})
+	if err := r.SetBindings([]Binding{{vip, groupVMAC}}, []Binding{{vip, groupVMAC}, {otherVIP, groupVMAC}}); err != nil {
+		t.Fatal(err)
+	}
+	ask := arpFrame(request(clientMAC, clientIP, vip))
+	again := arpFrame(request(clientMAC, clientIP, vip).with(func(f *frame) { f.eth.DstMAC = groupVMAC.HardwareAddr() }))
+	for i, frame := range [][]byte{ask, again} {
+		if got := step(t, r, frame, time.Unix(int64(i), 0)); got != Answered {
+			t.Errorf("reason = %v", got)
+		}
+	}
+	if got := step(t, r, arpFrame(request(groupVMAC, otherVIP, otherVIP).with(fromClient)), time.Unix(3, 0)); got != Announcement {
+		t.Errorf("another node's announcement is %v", got)
+	}
+	sent := wire.sent()
+	if len(sent) != 2 {
+		t.Fatalf("%d replies, want 2", len(sent))
+	}
+	for _, b := range sent {
+		if source, claimed := config.MAC(b[6:12]), config.MAC(b[22:28]); source != nicMAC || claimed != groupVMAC {
+			t.Errorf("a reply from %v claims %v", source, claimed)
+		}
 	}
 }

@@ -20,15 +20,24 @@ var protocols = enum[Protocol]{"protocol", []word[Protocol]{
 // VIPMode is how every node gets to see a VIP's frames (DESIGN §4).
 type VIPMode uint8
 
-// Flood answers for the VIP with an Ethernet address that is never a source,
-// so that no switch learns it and every port gets its frames.
-const Flood VIPMode = 1
+const (
+	// Flood answers for the VIP with an Ethernet address that is never a source,
+	// so that no switch learns it and every port gets its frames.
+	Flood VIPMode = iota + 1
+	// Multicast answers with a group address, which no switch can learn.
+	Multicast
+	// IGMP answers with the Ethernet address of an IP group that the nodes join, so
+	// that switches which snoop send its frames to the nodes alone.
+	IGMP
+	// Directed answers with the address of one node, which forwards to the others.
+	Directed
+)
 
 // String returns the mode as the file spells it.
 func (m VIPMode) String() string { return vipModes.name(m) }
 
 var vipModes = enum[VIPMode]{"VIP mode", []word[VIPMode]{
-	{"flood", Flood},
+	{"flood", Flood}, {"multicast", Multicast}, {"igmp", IGMP}, {"directed", Directed},
 }}
 
 // Affinity is what of a client's identity is hashed to its bucket (DESIGN §2).
@@ -57,14 +66,20 @@ var affinities = enum[Affinity]{"affinity", []word[Affinity]{
 // Default is what happens to VIP traffic that matches no rule.
 type Default uint8
 
-// Deny drops VIP traffic that matches no rule.
-const Deny Default = 1
+const (
+	// Deny drops VIP traffic that matches no rule.
+	Deny Default = iota + 1
+	// Pass lets every node have it: each node's firewall decides.
+	Pass
+	// Single lets one node of the farm have it.
+	Single
+)
 
 // String returns the default as the file spells it.
 func (d Default) String() string { return defaults.name(d) }
 
 var defaults = enum[Default]{"default", []word[Default]{
-	{"deny", Deny},
+	{"deny", Deny}, {"pass", Pass}, {"single", Single},
 }}
 
 // Profile names a set of failure-detection timings.

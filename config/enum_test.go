@@ -9,10 +9,10 @@ import (
 // Every word of a table reads as a value that prints as the word.
 func TestEnumWords(t *testing.T) {
 	checkWords(t, protocols, "use tcp or udp", TCP, UDP)
-	checkWords(t, vipModes, "use flood", Flood)
+	checkWords(t, vipModes, "use flood, multicast, igmp or directed", Flood, Multicast, IGMP, Directed)
 	checkWords(t, affinities, "use client, session, network or packet", Client, Session, Network, Packet)
 	checkWords(t, ruleModes, "use shared, single or block", ModeShared, ModeSingle, ModeBlock)
-	checkWords(t, defaults, "use deny", Deny)
+	checkWords(t, defaults, "use deny, pass or single", Deny, Pass, Single)
 	checkWords(t, profiles, "use fast, fastest, lan or wan", Fast, Fastest, LAN, WAN)
 	checkWords(t, offloads, "use none, reject or full", OffloadNone, OffloadReject, OffloadFull)
 	checkWords(t, xdpModes, "use auto, native or generic", XDPAuto, XDPNative, XDPGeneric)

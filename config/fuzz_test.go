@@ -60,7 +60,7 @@ func checkConfig(t *testing.T, c *Config) {
 		t.Errorf("incomplete: %+v", c)
 	}
 	for _, v := range c.VIPs {
-		if !v.Address.Is4() || v.MAC[0]&1 != 0 || v.Mode != Flood {
+		if !v.Address.Is4() || v.MAC.IsGroup() != (v.Mode != Flood) || v.Mode == 0 || v.Mode == Directed {
 			t.Errorf("VIP %+v", v)
 		}
 	}

@@ -28,17 +28,26 @@ func (p *problems) vips(raw []rawVIP) []VIP {
 func (p *problems) vip(path string, raw rawVIP) VIP {
 	vip := VIP{Mode: Flood}
 	if raw.Mode != nil {
-		vip.Mode = readEnum(p, vipModes, path+".mode", *raw.Mode)
+		vip.Mode = p.vipMode(path+".mode", *raw.Mode)
 	}
 	addr, ok := p.vipAddress(path+".address", raw.Address)
 	if !ok {
 		return VIP{}
 	}
-	vip.Address, vip.MAC = addr, FloodMAC(addr)
+	vip.Address, vip.MAC = addr, vmac(vip.Mode, addr)
 	if raw.MAC != nil {
-		vip.MAC = p.vipMAC(path+".mac", *raw.MAC)
+		vip.MAC = p.vipMAC(path+".mac", *raw.MAC, vip)
 	}
 	return vip
+}
+
+// vipMode reads a mode that this version has.
+func (p *problems) vipMode(path, text string) VIPMode {
+	mode := readEnum(p, vipModes, path, text)
+	if mode == Directed {
+		p.add(path, "directed is not in this version yet", "use flood, multicast or igmp")
+	}
+	return mode
 }
 
 // vipAddress reads an address that a client can send to.
@@ -87,12 +96,27 @@ func isHost6(addr netip.Addr) bool {
 	return !addr.IsMulticast() && !compatible.Contains(addr)
 }
 
-func (p *problems) vipMAC(path, text string) MAC {
-	m, err := parseMAC(text)
+// vipMAC reads the VMAC that stands in the place of the mode's own.
+func (p *problems) vipMAC(path, text string, vip VIP) MAC {
+	if vip.Mode == Directed {
+		p.add(path, "a VIP in mode directed has no MAC of its own", "leave mac out: the director answers with the one of its interface")
+		return MAC{}
+	}
+	m, err := parseMAC(text, vip.Mode, vip.Address)
 	if err != nil {
-		p.add(path, err.Error(), "use a unicast Ethernet address such as 5a:fe:c0:00:02:64, or leave mac out")
+		p.add(path, err.Error(), macCure(vip))
 	}
 	return m
+}
+
+func macCure(vip VIP) string {
+	switch vip.Mode {
+	case Multicast:
+		return fmt.Sprintf("use a multicast Ethernet address such as %v, or leave mac out", MulticastMAC(vip.Address))
+	case IGMP:
+		return fmt.Sprintf("leave mac out, or use %v, which is the MLD group's", MLDMAC(vip.Address))
+	}
+	return "use a unicast Ethernet address such as 5a:fe:c0:00:02:64, or leave mac out"
 }
 
 // checkSame refuses an address or a MAC that an earlier VIP has.
@@ -106,8 +130,17 @@ func (p *problems) checkSame(path string, vip VIP, earlier []VIP) {
 			return
 		}
 		if vip.MAC == other.MAC && vip.MAC != (MAC{}) {
-			p.add(path+".mac", fmt.Sprintf("%v is already the MAC of %v", vip.MAC, other.Address), "give each VIP its own")
+			p.add(path+".mac", fmt.Sprintf("%v is already the MAC of %v", vip.MAC, other.Address), sameCure(vip, other))
 			return
 		}
 	}
+}
+
+// sameCure says how two VIPs come by different MACs. In igmp mode these have but
+// two bytes of the address.
+func sameCure(vip, other VIP) string {
+	if vip.Mode == IGMP && other.Mode == IGMP {
+		return "give each VIP its own: in mode igmp their addresses must differ in the last two bytes, or one has mode multicast"
+	}
+	return "give each VIP its own"
 }

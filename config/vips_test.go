@@ -8,6 +8,7 @@ import (
 func TestBadVIPs(t *testing.T) {
 	const one = "{address: 192.0.2.100}"
 	const cureMAC = ": use a unicast Ethernet address such as 5a:fe:c0:00:02:64, or leave mac out"
+	const cureGroup = ": use a multicast Ethernet address such as 03:bf:c0:00:02:64, or leave mac out"
 	checkBad(t, []badCase{
 		{"none", []string{"\n  - " + one, " []"}, "3: vips: is empty: give at least one shared address, such as `- address: 192.0.2.100`"},
 		{"no address", []string{one, "{mode: flood}"}, "4: vips[0].address: is missing: give the shared address, such as 192.0.2.100"},
@@ -44,7 +45,23 @@ func TestBadVIPs(t *testing.T) {
 		{"loopback", []string{"192.0.2.100", "127.0.0.1"},
 			"4: vips[0].address: 127.0.0.1 is no address of a host: use a free unicast address of the interface's network"},
 		{"twice", []string{one, one + "\n  - " + one}, "5: vips[1].address: 192.0.2.100 is already vips[0]: give each VIP once"},
-		{"mode", []string{one, "{address: 192.0.2.100, mode: multicast}"}, `4: vips[0].mode: "multicast" is no VIP mode: use flood`},
+		{"mode", []string{one, "{address: 192.0.2.100, mode: broadcast}"},
+			`4: vips[0].mode: "broadcast" is no VIP mode: use flood, multicast, igmp or directed`},
+		{"directed", []string{one, `{address: 192.0.2.100, mode: directed, mac: "5a:fe:c0:00:02:64"}`},
+			"4: vips[0].mode: directed is not in this version yet: use flood, multicast or igmp\n" +
+				"4: vips[0].mac: a VIP in mode directed has no MAC of its own: leave mac out: the director answers with the one of its interface"},
+		{"multicast mac of a host", []string{one, `{address: 192.0.2.100, mode: multicast, mac: "5a:fe:c0:00:02:64"}`},
+			"4: vips[0].mac: 5a:fe:c0:00:02:64 is no group address that every switch forwards" + cureGroup},
+		{"multicast mac of everybody", []string{one, `{address: 192.0.2.100, mode: multicast, mac: "ff:ff:ff:ff:ff:ff"}`},
+			"4: vips[0].mac: ff:ff:ff:ff:ff:ff is no group address that every switch forwards" + cureGroup},
+		{"multicast mac of bridges", []string{one, `{address: 192.0.2.100, mode: multicast, mac: "01:80:c2:00:00:0e"}`},
+			"4: vips[0].mac: 01:80:c2:00:00:0e is no group address that every switch forwards" + cureGroup},
+		{"igmp mac", []string{one, `{address: 192.0.2.100, mode: igmp, mac: "01:00:5e:7f:00:01"}`},
+			"4: vips[0].mac: 01:00:5e:7f:00:01 is not the address of a group that the nodes join: " +
+				"leave mac out, or use 33:33:ef:ff:02:64, which is the MLD group's"},
+		{"igmp group of another", []string{one, "{address: 192.0.2.100, mode: igmp}\n  - {address: 198.51.2.100, mode: igmp}"},
+			"5: vips[1].mac: 01:00:5e:7f:02:64 is already the MAC of 192.0.2.100: give each VIP its own: " +
+				"in mode igmp their addresses must differ in the last two bytes, or one has mode multicast"},
 		{"mac text", []string{one, "{address: 192.0.2.100, mac: 5a-fe}"}, `4: vips[0].mac: "5a-fe" is no Ethernet address` + cureMAC},
 		{"mac of 8 bytes", []string{one, `{address: 192.0.2.100, mac: "02:00:5e:10:00:00:00:01"}`},
 			`4: vips[0].mac: "02:00:5e:10:00:00:00:01" is no Ethernet address` + cureMAC},
@@ -55,6 +72,40 @@ func TestBadVIPs(t *testing.T) {
 		{"mac of another", []string{one, one + "\n  - {address: 192.0.2.101, mac: 5a:fe:c0:00:02:64}"},
 			"5: vips[1].mac: 5a:fe:c0:00:02:64 is already the MAC of 192.0.2.100: give each VIP its own"},
 	})
+}
+
+func TestVMACs(t *testing.T) {
+	type macs struct {
+		flood, multicast, igmp, mld string
+		group4, group6              string
+	}
+	for vip, want := range map[string]macs{
+		"192.168.56.20": {"5a:fe:c0:a8:38:14", "03:bf:c0:a8:38:14", "01:00:5e:7f:38:14", "33:33:ef:ff:38:14", "239.255.56.20", "ff15::efff:3814"},
+		"2001:db8::1:2:304": {"5a:fe:00:02:03:04", "03:bf:00:02:03:04", "01:00:5e:7f:03:04", "33:33:ef:ff:03:04", "239.255.3.4",
+			"ff15::efff:304"},
+	} {
+		a := netip.MustParseAddr(vip)
+		got := macs{FloodMAC(a).String(), MulticastMAC(a).String(), IGMPMAC(a).String(), MLDMAC(a).String(),
+			GroupOf4(a).String(), GroupOf6(a).String()}
+		if got != want {
+			t.Errorf("%s: %v, want %v", vip, got, want)
+		}
+	}
+}
+
+func TestVIPModes(t *testing.T) {
+	for mode, want := range map[string]string{
+		"mode: flood": "5a:fe:c0:00:02:64", "mode: multicast": "03:bf:c0:00:02:64", "mode: igmp": "01:00:5e:7f:02:64",
+		`mode: multicast, mac: "03:bf:00:00:00:01"`: "03:bf:00:00:00:01",
+		`mode: igmp, mac: "33:33:ef:ff:02:64"`:      "33:33:ef:ff:02:64",
+	} {
+		c, err := Parse("f.yaml", []byte(with(t, "{address: 192.0.2.100}", "{address: 192.0.2.100, "+mode+"}")), noEnv())
+		if err != nil {
+			t.Errorf("%s: %v", mode, err)
+		} else if got := c.VIPs[0].MAC.String(); got != want {
+			t.Errorf("%s: %s, want %s", mode, got, want)
+		}
+	}
 }
 
 func TestIPv6VIPs(t *testing.T) {

@@ -103,3 +103,21 @@ func count(n int, one, many string) string {
 	}
 	return strconv.Itoa(n) + " " + many
 }
+
+// wrapped breaks a text into lines of at most textWidth, the second and later ones
+// indented.
+func wrapped(text string) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && width(line)+1+width(word) > textWidth {
+			lines = append(lines, clip(line, textWidth))
+			line = " "
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, clip(line, textWidth))
+}

@@ -152,12 +152,7 @@ func addresses(vips []config.VIP) []netip.Addr {
 // farmKey seals heartbeats. A farm that goes without a key seals with a known
 // one: that keeps farms on one segment from hearing each other by accident only
 // as far as their nodes' names differ.
-func farmKey(cfg *config.Config) (key [32]byte) {
-	if !cfg.Cluster.Insecure {
-		key = cfg.Cluster.Keys.Gossip
-	}
-	return key
-}
+func farmKey(cfg *config.Config) [32]byte { return cfg.Cluster.SealKey() }
 
 // confirmParams are the timings of a profile.
 func confirmParams(cfg *config.Config, nodes int) confirm.Params {

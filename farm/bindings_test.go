@@ -2,6 +2,7 @@ package farm
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,5 +81,27 @@ func TestBindingsAreEqualOnlyIfNothingChanged(t *testing.T) {
 		if b.equal(other) {
 			t.Errorf("%s: taken for the same", what)
 		}
+	}
+}
+
+// Two nodes send probes for each VIP, of which its responder is one; a node that is
+// alone sends them too.
+func TestTwoNodesProbe(t *testing.T) {
+	vips := manyVIPs(20)
+	view := viewOf([]uint8{100}, []uint8{100}, []uint8{100})
+	senders := make(map[uint8][]string)
+	for _, self := range view.Names() {
+		for _, vip := range bindingsFor(view, self, vips).probes {
+			senders[vip] = append(senders[vip], self)
+		}
+	}
+	for i, vip := range vips {
+		if got := senders[uint8(i)]; len(got) != 2 || !slices.Contains(got, view.Responder(vip.Address)) {
+			t.Errorf("%v send probes for %v, whose responder is %s", got, vip.Address, view.Responder(vip.Address))
+		}
+	}
+	alone := viewOf([]uint8{100})
+	if got := bindingsFor(alone, alone.Names()[0], vips).probes; len(got) != len(vips) {
+		t.Errorf("who is alone sends probes for %v", got)
 	}
 }

@@ -34,11 +34,13 @@ type parts struct {
 	nic       netlink.Link
 	machine   *machine
 	datapath  *datapath
+	watchdog  *watchdog
 	responder *neighbours
 	conflicts conflicts // with other machines, over VIPs
 	cluster   *cluster.Cluster
 	flows     *flows.Table
-	listener  net.Listener // of the API
+	listener  net.Listener // of the API's unix socket
+	api       *api
 
 	confirmation *confirmation
 	failed       chan error // a part that the node cannot serve without gave up
@@ -122,6 +124,9 @@ func (p *parts) start() (err error) {
 	if p.responder, err = p.openResponder(); err != nil {
 		return err
 	}
+	if p.watchdog, err = openWatchdog(p); err != nil {
+		return err
+	}
 	if p.flows, err = flows.Open(addresses(p.cfg.VIPs), p.cfg.Forwarded()...); err != nil {
 		return err
 	}
@@ -132,6 +137,9 @@ func (p *parts) start() (err error) {
 		return err
 	}
 	if p.listener, err = p.listen(); err != nil {
+		return err
+	}
+	if p.api, err = openAPI(p); err != nil {
 		return err
 	}
 	p.frail = false
@@ -254,14 +262,21 @@ func (p *parts) serve(ctx context.Context, l *loop) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go control{l}.hungUp(ctx)
-	api := console.NewServer(control{l}, p.events.ring, p.log)
+	api := p.api.server(control{l})
 	answering := make(chan struct{})
 	go func() { defer close(answering); p.report(p.responder.Serve(ctx)) }()
 	go func() { p.report(api.Serve(p.listener)) }()
+	p.api.serve(ctx, api)
 
+	defer l.supervise()()
+	defer l.serveHealth()()
+	defer p.events.notifying(p.cfg)()
 	err := l.run(ctx)
 	if err != nil || !p.self.HandOver {
 		l.leave()
+	}
+	if err == nil && !p.self.HandOver {
+		l.stopServices()
 	}
 	cancel()
 	<-answering
@@ -296,6 +311,9 @@ func (p *parts) abandon() error {
 	if p.responder != nil {
 		errs = append(errs, p.responder.Close())
 	}
+	if p.watchdog != nil {
+		errs = append(errs, p.watchdog.conn.Close())
+	}
 	if p.datapath != nil {
 		errs = append(errs, p.datapath.abandon())
 	}
@@ -311,6 +329,7 @@ func (p *parts) stop() error {
 	if p.listener != nil {
 		_ = p.listener.Close() // closed already if it was served
 	}
+	p.api.close()
 	if p.cluster != nil {
 		errs = append(errs, p.cluster.Leave(shutdownPatience), p.cluster.Shutdown())
 	}
@@ -322,6 +341,9 @@ func (p *parts) stop() error {
 	}
 	if p.responder != nil {
 		errs = append(errs, p.responder.Close())
+	}
+	if p.watchdog != nil {
+		errs = append(errs, p.watchdog.conn.Close())
 	}
 	if p.datapath != nil {
 		errs = append(errs, p.datapath.close())

@@ -28,12 +28,14 @@ type datapath struct {
 	deadline atomic.Int64 // of the lease, in ns of CLOCK_BOOTTIME
 	granted  atomic.Int64 // until when clients are kept in others' buckets, the same way
 	asking   chan pipeline.Opening
-	mode     config.XDPMode
-	stack    *xsk.Stack
-	program  *xsk.Program
-	queues   []*queue
-	opened   atomic.Pointer[[]*queue] // the same, for other goroutines
-	wanted   int                      // how many queues to open at first
+	// fragments are what all queues know of datagrams in parts.
+	fragments *pipeline.Fragments
+	mode      config.XDPMode
+	stack     *xsk.Stack
+	program   *xsk.Program
+	queues    []*queue
+	opened    atomic.Pointer[[]*queue] // the same, for other goroutines
+	wanted    int                      // how many queues to open at first
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
@@ -48,7 +50,8 @@ func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts) (*da
 	if err != nil {
 		return nil, err
 	}
-	d := &datapath{rules: rules, failed: make(chan error, 1), asking: make(chan pipeline.Opening, pipeline.LotSlots)}
+	rules = rules.WithDefault(cfg.Default)
+	d := &datapath{rules: rules, failed: make(chan error, 1), fragments: pipeline.NewFragments(), asking: make(chan pipeline.Opening, pipeline.LotSlots)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
 	d.wanted = facts.Queues
@@ -111,7 +114,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 		if err != nil {
 			return err
 		}
-		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted)}
+		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted, d.fragments)}
 		one.lot.Asks = d.asking
 		d.add(one)
 		d.running.Go(func() { d.carry(one) })
@@ -214,7 +217,7 @@ func (d *datapath) counts() (sum [pipeline.ReasonLen]uint64, asked uint64, err e
 	return sum, asked, err
 }
 
-// asked is the pipeline's part of counts. A packet that was parked counts in sum
+// asked is the pipeline's part of counts. A packet that was kept counts in sum
 // twice, as that and by what became of it, but was asked about once.
 func (d *datapath) asked() (sum [pipeline.ReasonLen]uint64, asked uint64) {
 	for _, q := range d.queues {
@@ -226,6 +229,7 @@ func (d *datapath) asked() (sum [pipeline.ReasonLen]uint64, asked uint64) {
 	for _, q := range d.queues {
 		q.lot.AddTo(&sum)
 	}
+	d.fragments.AddTo(&sum)
 	return sum, asked
 }
 

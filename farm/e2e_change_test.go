@@ -34,7 +34,7 @@ func (f *testFarm) flood(from []netip.AddrPort, rate int) (wait func() int) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(from, rate))
+		sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(from, rate))
 		done <- result{sent, err}
 	}()
 	return func() int {
@@ -62,7 +62,7 @@ func TestJoinUnderLoad(t *testing.T) {
 	}
 	c.Reset()
 	const after = 5000
-	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(60_000)[55_000:], 5000))
+	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(60_000)[55_000:], 5000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	farmtest.OnePerSYN(t, c, sent)
@@ -84,7 +84,7 @@ func TestStopAndStart(t *testing.T) {
 	f.Converge(f.Nodes[0], f.Nodes[2])
 	c := f.Capture()
 	defer c.Close()
-	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(2000), 2000))
+	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(2000), 2000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	farmtest.OnePerSYN(t, c, sent)
@@ -115,7 +115,7 @@ func TestKilledNodeIsReplaced(t *testing.T) {
 	t.Logf("noticed after %v", time.Since(killed).Round(time.Millisecond))
 	c := f.Capture()
 	defer c.Close()
-	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(5000), 5000))
+	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(5000), 5000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	farmtest.OnePerSYN(t, c, sent)
@@ -164,7 +164,7 @@ func TestLinkFlap(t *testing.T) {
 	}
 	c := f.Capture()
 	defer c.Close()
-	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(3000), 3000))
+	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(3000), 3000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	farmtest.OnePerSYN(t, c, sent)
@@ -195,7 +195,7 @@ func TestMoreQueues(t *testing.T) {
 	})
 	c := f.Capture()
 	defer c.Close()
-	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(1000), 2000))
+	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(1000), 2000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	farmtest.OnePerSYN(t, c, sent)

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"testing"
 
-	"thresher/config"
 	"thresher/internal/farmtest"
 	"thresher/internal/leftout"
 	"thresher/internal/programtest"
@@ -47,7 +46,7 @@ func (f *testFarm) url() string { return "http://" + netip.AddrPortFrom(f.to(), 
 // syns are n connection attempts to the VIP's web server.
 func (f *testFarm) syns(n, rate int) lab.SYNs {
 	s := lab.SYNs{
-		To: netip.AddrPortFrom(f.to(), 80), MAC: config.FloodMAC(f.to()), From: lab.SYNSources(n), Rate: rate,
+		To: netip.AddrPortFrom(f.to(), 80), MAC: f.VMACOf(f.to()), From: lab.SYNSources(n), Rate: rate,
 	}
 	if f.to().Is6() {
 		s.From = lab.SYNSources6(n)
@@ -71,8 +70,8 @@ func newFarm(t *testing.T, c lab.Config, o lab.FarmOptions) *testFarm {
 }
 
 // synsTo80 are connection attempts to the VIP's web server.
-func synsTo80(from []netip.AddrPort, rate int) lab.SYNs {
-	return lab.SYNs{To: netip.AddrPortFrom(lab.VIP(), 80), MAC: farmtest.VMAC(), From: from, Rate: rate}
+func (f *testFarm) synsTo80(from []netip.AddrPort, rate int) lab.SYNs {
+	return lab.SYNs{To: netip.AddrPortFrom(lab.VIP(), 80), MAC: f.VMAC(), From: from, Rate: rate}
 }
 
 func must(t testing.TB, err error) {

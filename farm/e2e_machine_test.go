@@ -15,7 +15,7 @@ func (f *testFarm) state(n *lab.Node) string {
 	f.T.Helper()
 	var all []string
 	for _, command := range []string{
-		"ip -o link show", "ip -o addr show", "sysctl net.ipv4.conf.eth0.arp_ignore net.ipv4.conf.eth0.arp_announce", "ip maddr show dev eth0",
+		"ip -o link show", "ip -o addr show", "sysctl net.ipv4.conf.eth0.arp_ignore net.ipv4.conf.eth0.arp_announce net.ipv4.conf.eth0.drop_unicast_in_l2_multicast", "ip maddr show dev eth0",
 	} {
 		words := strings.Fields(command)
 		out, err := n.Run(f.Ctx, words[0], words[1:]...)
@@ -30,7 +30,14 @@ func (f *testFarm) state(n *lab.Node) string {
 // TestCleanStopRestoresMachine compares a node before the start, and after the
 // end by SIGTERM, and after a crash with a new start and end.
 func TestCleanStopRestoresMachine(t *testing.T) {
-	f := newFarm(t, lab.Config{Nodes: 1}, lab.FarmOptions{})
+	t.Run("flood", func(t *testing.T) { cleanStopRestoresMachine(t, "flood") })
+	if *long {
+		t.Run("igmp", func(t *testing.T) { cleanStopRestoresMachine(t, "igmp") })
+	}
+}
+
+func cleanStopRestoresMachine(t *testing.T, mode string) {
+	f := newFarm(t, lab.Config{Nodes: 1}, lab.FarmOptions{Mode: mode})
 	n := f.Nodes[0]
 	before := f.state(n)
 	stop := func() {
@@ -77,7 +84,7 @@ func TestAcceptedPacketsCameThroughAFXDP(t *testing.T) {
 	const syns = 1000
 	c := f.Capture()
 	defer c.Close()
-	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(syns), 2000))
+	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(syns), 2000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	farmtest.OnePerSYN(t, c, sent)
@@ -92,7 +99,7 @@ func TestAcceptedPacketsCameThroughAFXDP(t *testing.T) {
 	must(t, f.Daemons[n.Name].Kill())
 	<-f.Daemons[n.Name].Done()
 	c.Reset()
-	_, err = f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(100), 1000))
+	_, err = f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(100), 1000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	if got := len(c.Answers(lab.SYNACK)); got != 0 {

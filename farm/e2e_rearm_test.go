@@ -67,8 +67,8 @@ func (f *testFarm) rogueClaims() {
 	f.serves(1000)
 	mac, ok, err := f.Client.Neighbour(lab.VIP())
 	must(f.T, err)
-	if !ok || mac != farmtest.VMAC() {
-		f.T.Errorf("the client has the VIP at %v (%v), want the defence to have put it right: %v", mac, ok, farmtest.VMAC())
+	if !ok || mac != f.VMAC() {
+		f.T.Errorf("the client has the VIP at %v (%v), want the defence to have put it right: %v", mac, ok, f.VMAC())
 	}
 }
 

@@ -40,7 +40,7 @@ func TestLargeMTU(t *testing.T) {
 	}
 	c := f.Capture()
 	defer c.Close()
-	sent, err := f.Client.SendSYNs(f.Ctx, synsTo80(lab.SYNSources(500), 2000))
+	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(500), 2000))
 	must(t, err)
 	must(t, c.Settle(f.Ctx, time.Second))
 	farmtest.OnePerSYN(t, c, sent)

@@ -69,7 +69,7 @@ func (f *testFarm) alone(rule string, port uint16, server *lab.Node) {
 	c := f.Capture()
 	defer c.Close()
 	sent, err := f.Client.SendSYNs(f.Ctx, lab.SYNs{
-		To: netip.AddrPortFrom(lab.VIP(), port), MAC: farmtest.VMAC(), From: lab.SYNSources(300), Rate: 3000,
+		To: netip.AddrPortFrom(lab.VIP(), port), MAC: f.VMAC(), From: lab.SYNSources(300), Rate: 3000,
 	})
 	must(f.T, err)
 	must(f.T, c.Settle(f.Ctx, 300*time.Millisecond))
@@ -134,7 +134,7 @@ func (f *testFarm) checkBlocked() {
 	c := f.Capture()
 	defer c.Close()
 	sent, err := f.Client.SendSYNs(f.Ctx, lab.SYNs{
-		To: netip.AddrPortFrom(lab.VIP(), 82), MAC: farmtest.VMAC(), From: lab.SYNSources(100), Rate: 2000,
+		To: netip.AddrPortFrom(lab.VIP(), 82), MAC: f.VMAC(), From: lab.SYNSources(100), Rate: 2000,
 	})
 	must(f.T, err)
 	must(f.T, c.Settle(f.Ctx, 300*time.Millisecond))

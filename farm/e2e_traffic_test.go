@@ -51,20 +51,22 @@ func TestFarmServes(t *testing.T) {
 			t.Run("udp", f.datagramsAnsweredOnce)
 			t.Run("ping", f.pingWithoutDuplicates)
 			t.Run("arping", f.arpingOnce)
-			if ports, err := learnt.Ports(farmtest.VMAC()); err != nil || len(ports) > 0 {
+			if ports, err := learnt.Ports(f.VMAC()); err != nil || len(ports) > 0 {
 				t.Errorf("the switch learnt the VMAC on ports %v (%v)", ports, err)
 			}
 		})
 	}
 }
 
-func (f *testFarm) synsAnsweredOnce(t *testing.T) {
-	const n = 10_000
+func (f *testFarm) synsAnsweredOnce(t *testing.T) { f.synsOnce(t, 10_000, time.Second) }
+
+// synsOnce sends so many SYNs, and waits until it is quiet for so long.
+func (f *testFarm) synsOnce(t *testing.T, n int, quiet time.Duration) {
 	c := f.Capture()
 	defer c.Close()
 	sent, err := f.Client.SendSYNs(f.Ctx, f.syns(n, 5000))
 	must(t, err)
-	must(t, c.Settle(f.Ctx, time.Second))
+	must(t, c.Settle(f.Ctx, quiet))
 	farmtest.OnePerSYN(t, c, sent)
 	perNode := make(map[config.MAC]int)
 	for _, sources := range c.Answers(lab.SYNACK) {
@@ -73,7 +75,7 @@ func (f *testFarm) synsAnsweredOnce(t *testing.T) {
 		}
 	}
 	for _, node := range f.Nodes {
-		if part := float64(perNode[node.MAC]) / n; part < 0.30 || part > 0.37 {
+		if part := float64(perNode[node.MAC]) / float64(n); part < 0.30 || part > 0.37 {
 			t.Errorf("%s answered %.1f %% of the SYNs", node.Name, 100*part)
 		}
 	}
@@ -168,10 +170,11 @@ func (f *testFarm) pingWithoutDuplicates(t *testing.T) {
 }
 
 // arpingOnce asks as a machine does that does not know the VIP yet.
-func (f *testFarm) arpingOnce(t *testing.T) {
+func (f *testFarm) arpingOnce(t *testing.T) { f.arpings(t, 5) }
+
+func (f *testFarm) arpings(t *testing.T, n int) {
 	c := f.Capture()
 	defer c.Close()
-	const n = 5
 	out, err := f.Client.Run(f.Ctx, "arping", "-c", fmt.Sprint(n), "-i", lab.Interface, lab.VIP().String())
 	if err != nil {
 		t.Fatalf("arping: %v\n%s", err, out)
@@ -180,12 +183,12 @@ func (f *testFarm) arpingOnce(t *testing.T) {
 	must(t, c.Check())
 	onWire := 0
 	for reply, sources := range c.Answers(lab.ARPReply) {
-		if reply.Claimed() != farmtest.VMAC() {
-			t.Errorf("arping was told %v, want %v", reply.Claimed(), farmtest.VMAC())
+		if reply.Claimed() != f.VMAC() {
+			t.Errorf("arping was told %v, want %v", reply.Claimed(), f.VMAC())
 		}
 		for source, times := range sources {
 			onWire += times
-			if source == farmtest.VMAC() {
+			if source == f.VMAC() {
 				t.Error("an ARP reply came from the VMAC: the switch would learn it")
 			}
 		}

@@ -47,7 +47,7 @@ func TestFlushWaitsForTheQueue(t *testing.T) {
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(j.mine)
 	d.deadline.Store(math.MaxInt64)
-	s := &stuck{handler: newHandler(&d.table, &d.deadline, &atomic.Int64{}), inStep: make(chan struct{}), letGo: make(chan struct{})}
+	s := &stuck{handler: newHandler(&d.table, &d.deadline, &atomic.Int64{}, pipeline.NewFragments()), inStep: make(chan struct{}), letGo: make(chan struct{})}
 	node.Do(t, func() error { return openWith(d, s) })
 	t.Cleanup(func() { node.Do(t, d.close) })
 

@@ -18,6 +18,7 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 		Multiplier6: r.VIPs6.Multiplier,
 		Vips:        uint32(len(r.VMACs)),
 		Offload:     uint32(offload),
+		Unruled:     uint32(r.Default),
 		// Each rule, and ICMP echo, may have a part of its own.
 		MaxParts: uint32(len(r.Affinities)) + 1,
 	}

@@ -76,7 +76,7 @@ func (s *frameSource) extension(n int) (header gopacket.Payload, kind layers.IPP
 	case layers.IPProtocolIPv6Fragment:
 		header = header[:8]
 		if s.random.IntN(2) == 0 {
-			binary.BigEndian.PutUint16(header[2:], uint16(s.random.Uint32()))
+			binary.BigEndian.PutUint16(header[2:], []uint16{1, uint16(s.random.Uint32())}[s.random.IntN(2)])
 		}
 	}
 	return header, kind
@@ -115,7 +115,7 @@ func extensionLength(kind byte, b []byte) int {
 	switch {
 	case len(b) < 8:
 		return 0
-	case kind == 43 && b[3] > 0, kind == 44 && binary.BigEndian.Uint16(b[2:])&^6 != 0:
+	case kind == 43 && b[3] > 0, kind == 44 && binary.BigEndian.Uint16(b[2:])>>3 != 0:
 		return 0
 	case kind == 44:
 		return 8

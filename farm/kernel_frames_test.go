@@ -27,7 +27,7 @@ var farMAC = config.MAC{0x02, 0, 0, 0, 0, 0xc1}
 
 func newFrameSource(t testing.TB, seed uint64, vips []config.VIP, rules []config.Rule, nic config.MAC) *frameSource {
 	s := &frameSource{t: t, random: rand.New(rand.NewPCG(seed, seed)), vips: vips, rules: rules, nic: nic}
-	for range 400 {
+	for range 1000 {
 		s.bases = append(s.bases, s.whole())
 	}
 	return s
@@ -57,6 +57,23 @@ func (s *frameSource) newClient(frame []byte) {
 		address[i] = byte(s.random.Uint32())
 	}
 	frame[ports], frame[ports+1] = byte(s.random.Uint32()), byte(s.random.Uint32())
+	fixHeader(frame)
+}
+
+// fixHeader writes the checksum of an IPv4 header anew.
+func fixHeader(frame []byte) {
+	if frame[12] != 8 || frame[13] != 0 || len(frame) < 14+int(frame[14]&15)*4 || frame[14]&15 < 5 {
+		return
+	}
+	header := frame[14 : 14+int(frame[14]&15)*4]
+	header[10], header[11] = 0, 0
+	sum := uint32(0)
+	for i := 0; i < len(header); i += 2 {
+		sum += uint32(header[i])<<8 | uint32(header[i+1])
+	}
+	sum = sum>>16 + sum&0xffff
+	sum += sum >> 16
+	header[10], header[11] = ^byte(sum>>8), ^byte(sum)
 }
 
 func (s *frameSource) mutate(frame []byte) []byte {
@@ -102,7 +119,8 @@ func (s *frameSource) whole() []byte {
 	kind, chain := eth.EthernetType, []gopacket.SerializableLayer{eth}
 	for tags := s.random.IntN(12); tags > 9; tags-- { // none, one or two VLAN tags
 		eth.EthernetType = layers.EthernetTypeDot1Q
-		chain = append(chain, &layers.Dot1Q{VLANIdentifier: uint16(s.random.IntN(4096)), Type: kind})
+		vlan := uint16(s.random.IntN(4096)) * uint16(s.random.IntN(2)) // often a priority alone
+		chain = append(chain, &layers.Dot1Q{Priority: 5, VLANIdentifier: vlan, Type: kind})
 	}
 	if vip.Address.Is6() {
 		return s.serialize(append(chain, s.packet6(vip)...)...)
@@ -111,7 +129,39 @@ func (s *frameSource) whole() []byte {
 	if s.random.IntN(5) == 0 {
 		ip.Options = []layers.IPv4Option{{OptionType: 7, OptionLength: 7, OptionData: make([]byte, 5)}}
 	}
+	if s.random.IntN(6) == 0 {
+		ip.Flags, ip.Id = layers.IPv4MoreFragments, uint16(s.random.Uint32())
+		if s.random.IntN(2) == 0 {
+			ip.FragOffset = uint16(s.random.IntN(100))
+		}
+	}
 	return s.serialize(append(append(chain, ip), s.transport(ip, &ip.Protocol)...)...)
+}
+
+// quote is what an ICMP error has of a packet that the VIP, to which it goes, has
+// sent.
+func (s *frameSource) quote(to gopacket.NetworkLayer) gopacket.Payload {
+	protocol := []layers.IPProtocol{layers.IPProtocolTCP, layers.IPProtocolTCP, layers.IPProtocolUDP, layers.IPProtocolSCTP}[s.random.IntN(4)]
+	var l4 gopacket.SerializableLayer = &layers.TCP{SrcPort: layers.TCPPort(s.port()), DstPort: layers.TCPPort(s.random.Uint32())}
+	if protocol != layers.IPProtocolTCP {
+		l4 = &layers.UDP{SrcPort: layers.UDPPort(s.port()), DstPort: layers.UDPPort(s.random.Uint32())}
+	}
+	var ip gopacket.SerializableLayer
+	least := 28 // what is quoted of a packet at least (RFC 792)
+	switch outer := to.(type) {
+	case *layers.IPv4:
+		ip = &layers.IPv4{Version: 4, TTL: 60, Protocol: protocol, SrcIP: outer.DstIP, DstIP: []byte{203, 0, 113, byte(s.random.Uint32())}}
+	case *layers.IPv6:
+		client := farIPv6.As16()
+		client[15] = byte(s.random.Uint32())
+		ip = &layers.IPv6{Version: 6, HopLimit: 60, NextHeader: protocol, SrcIP: outer.DstIP, DstIP: client[:]}
+		least = 48
+	}
+	b := serialize(s.t, gopacket.SerializeOptions{FixLengths: true}, ip, l4)
+	if s.random.IntN(2) == 0 {
+		b = b[:least]
+	}
+	return b
 }
 
 func (s *frameSource) arp(eth *layers.Ethernet, vip config.VIP) []gopacket.SerializableLayer {
@@ -126,9 +176,16 @@ func (s *frameSource) arp(eth *layers.Ethernet, vip config.VIP) []gopacket.Seria
 // transport is what an IP packet carries, which is written down in protocol.
 func (s *frameSource) transport(ip gopacket.NetworkLayer, protocol *layers.IPProtocol) []gopacket.SerializableLayer {
 	payload := gopacket.Payload(make([]byte, s.random.IntN(40)))
-	switch s.random.IntN(5) {
+	switch s.random.IntN(6) {
+	case 5:
+		*protocol = 253
+		return []gopacket.SerializableLayer{payload}
 	case 0:
-		return []gopacket.SerializableLayer{s.icmp(ip, protocol), payload}
+		header := s.icmp(ip, protocol)
+		if s.random.IntN(2) == 0 {
+			payload = s.quote(ip)
+		}
+		return []gopacket.SerializableLayer{header, payload}
 	case 1:
 		*protocol = []layers.IPProtocol{layers.IPProtocolSCTP, layers.IPProtocolNoNextHeader, layers.IPProtocolICMPv4, layers.IPProtocolICMPv6}[s.random.IntN(4)]
 		return []gopacket.SerializableLayer{payload}
@@ -149,7 +206,7 @@ func (s *frameSource) transport(ip gopacket.NetworkLayer, protocol *layers.IPPro
 func (s *frameSource) icmp(ip gopacket.NetworkLayer, protocol *layers.IPProtocol) gopacket.SerializableLayer {
 	if ip.LayerType() == layers.LayerTypeIPv4 {
 		*protocol = layers.IPProtocolICMPv4
-		return &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(uint8(s.random.IntN(16)), 0)}
+		return &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode([]uint8{3, uint8(s.random.IntN(16))}[s.random.IntN(2)], 0)}
 	}
 	*protocol = layers.IPProtocolICMPv6
 	first := []int{0, 128, 132}[s.random.IntN(3)] // errors, echo, neighbour discovery
@@ -182,7 +239,9 @@ func (s *frameSource) ruled() []byte {
 		if rule.Protocol == config.UDP {
 			l4 = &layers.UDP{SrcPort: layers.UDPPort(1 + s.random.IntN(65535)), DstPort: layers.UDPPort(rule.Ports[0].First)}
 		}
-		return serialize(s.t, gopacket.SerializeOptions{FixLengths: true}, eth, ip, l4)
+		frame := serialize(s.t, gopacket.SerializeOptions{FixLengths: true}, eth, ip, l4)
+		fixHeader(frame)
+		return frame
 	}
 }
 

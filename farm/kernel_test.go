@@ -90,12 +90,14 @@ type expectation struct {
 
 // goesOn tells whether a frame is one of a flow that is here, and opens none: it
 // goes on also where nobody reads.
-func goesOn(frame []byte, facts pipeline.Facts) bool {
-	if _, protocol, ok := flowOf(frame); !ok || protocol != config.TCP {
+func (k *kernel) goesOn(frame []byte, facts pipeline.Facts) bool {
+	flow, protocol, ok := flowOf(frame)
+	if !ok || isFragment(frame) {
 		return false
 	}
-	if !isIPv6(frame) && binary.BigEndian.Uint16(frame[20:])&0x3fff != 0 {
-		return false // a fragment; over IPv6 it has no flow
+	if protocol == config.UDP {
+		_, ruled := k.table.Find(protocol, flow.VIP.Addr(), flow.VIP.Port())
+		return !ruled && facts.Flow >= pipeline.FlowKnown
 	}
 	const flags, opening, syn = 13, 0x17, 0x02
 	_, _, _, tcp := carriedIn(frame)
@@ -106,6 +108,9 @@ func goesOn(frame []byte, facts pipeline.Facts) bool {
 // the pipeline, it finds no reader here, and says so.
 func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	r := k.table.Judge(frame, facts, k.now())
+	if k.alone && r == pipeline.Fragment && !isIPv6(frame) {
+		r = k.table.JudgeFirst(frame, facts, k.now())
+	}
 	accepts := r.Verdict() == pipeline.Accept
 	if k.blocks(frame) {
 		facts.Flow = 0 // it goes on nowhere
@@ -118,7 +123,7 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	case r == pipeline.NotVIP:
 		return expectation{xdpDrop, r, r, false, false}
 	case k.offload == config.OffloadNone, r.Verdict() == pipeline.Hold, k.offload == config.OffloadReject && accepts:
-		if goesOn(frame, facts) {
+		if k.goesOn(frame, facts) {
 			return expectation{xdpPass, pipeline.AcceptedKnown, r, true, !k.alone}
 		}
 		return expectation{xdpDrop, pipeline.NoReader, r, false, !k.alone}
@@ -128,17 +133,21 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	return expectation{xdpDrop, r, r, false, false}
 }
 
-// blocks tells whether nobody serves the rule of a TCP frame.
+// blocks tells whether nobody serves the rule of a TCP or UDP frame.
 func (k *kernel) blocks(frame []byte) bool {
-	flow, _, ok := flowOf(frame)
+	flow, protocol, ok := flowOf(frame)
 	return ok && slices.ContainsFunc(k.rules, func(r config.Rule) bool {
-		return r.Mode == config.ModeBlock && r.Protocol == config.TCP && r.Holds(flow.VIP.Addr()) &&
+		return r.Mode == config.ModeBlock && r.Protocol == protocol && r.Holds(flow.VIP.Addr()) &&
 			slices.ContainsFunc(r.Ports, func(p config.PortRange) bool { return p.First <= flow.VIP.Port() && flow.VIP.Port() <= p.Last })
 	})
 }
 
 // differs runs one frame through both and says where they disagree.
 func (k *kernel) differs(frame []byte) error {
+	sent := frame
+	if k.table.Judge(frame, pipeline.Facts{}, k.now()) != pipeline.Other || k.isProbe(untagged(frame)) {
+		frame = untagged(frame)
+	}
 	facts, err := k.facts(frame)
 	if err != nil {
 		return err
@@ -147,7 +156,10 @@ func (k *kernel) differs(frame []byte) error {
 		return err
 	}
 	expected := k.expect(frame, facts)
-	run := ebpf.RunOptions{Data: frame, DataOut: k.out}
+	if tagged, plain := k.table.Judge(sent, facts, k.now()), k.table.Judge(frame, facts, k.now()); tagged != plain {
+		return fmt.Errorf("with its priority tag, a frame is %s, without it %s: %x", tagged, plain, sent)
+	}
+	run := ebpf.RunOptions{Data: sent, DataOut: k.out}
 	got, err := k.program.Run(&run)
 	if err != nil {
 		return err
@@ -167,7 +179,7 @@ func (k *kernel) differs(frame []byte) error {
 	}
 	out := run.DataOut
 	if expected.asked {
-		if out, err = k.handedOver(frame, out, expected.judged); err != nil {
+		if out, err = k.handedOver(frame, out, facts, expected.judged); err != nil {
 			return err
 		}
 	}
@@ -175,15 +187,29 @@ func (k *kernel) differs(frame []byte) error {
 	if expected.rewritten {
 		want = append(append([]byte{}, kernelNIC[:]...), frame[6:]...)
 	}
+	if expected.action == xdpPass && expected.judged == pipeline.Other && k.isProbe(frame) {
+		want = append(append(append([]byte{}, frame[:12]...), 0x88, 0xb6), frame[14:]...)
+	}
 	if !bytes.Equal(out, want) {
 		return fmt.Errorf("%s: frame is %x, want %x", expected.judged, out, want)
 	}
 	return nil
 }
 
+// isProbe tells whether a frame is one of package wire's, which goes on under
+// another EtherType.
+func (k *kernel) isProbe(frame []byte) bool {
+	four := len(frame) >= 34 && frame[12] == 0x08 && frame[13] == 0 && frame[23] == 253
+	six := len(frame) >= 54 && frame[12] == 0x86 && frame[13] == 0xdd && frame[20] == 253
+	return slices.ContainsFunc(k.vips, func(v config.VIP) bool {
+		return bytes.Equal(frame[:6], v.MAC[:]) &&
+			(four && bytes.Equal(frame[30:34], v.Address.AsSlice()) || six && bytes.Equal(frame[38:54], v.Address.AsSlice()))
+	})
+}
+
 // handedOver takes off the metadata that a frame was handed over with, and says
 // whether the pipeline comes to the same by them.
-func (k *kernel) handedOver(frame, out []byte, want pipeline.Reason) ([]byte, error) {
+func (k *kernel) handedOver(frame, out []byte, known pipeline.Facts, want pipeline.Reason) ([]byte, error) {
 	if len(out) != len(frame)+8 {
 		return nil, fmt.Errorf("%s: %d bytes handed over of a frame of %d, want 8 more", want, len(out), len(frame))
 	}
@@ -191,7 +217,13 @@ func (k *kernel) handedOver(frame, out []byte, want pipeline.Reason) ([]byte, er
 	if !facts.Stamped {
 		return nil, fmt.Errorf("%s: metadata %x are none", want, out[:8])
 	}
-	if got := k.table.Judge(frame, facts, k.now()); got != want {
+	got := k.table.Judge(frame, facts, k.now())
+	if got == pipeline.Fragment {
+		if first, want := k.table.JudgeFirst(frame, facts, k.now()), k.table.JudgeFirst(frame, known, k.now()); first != want {
+			return nil, fmt.Errorf("by the metadata %+v, a first fragment is %s, and %s by %+v: %x", facts, first, want, known, frame)
+		}
+	}
+	if got != want {
 		return nil, fmt.Errorf("by the metadata %+v, the pipeline comes to %s, want %s: %x", facts, got, want, frame)
 	}
 	return out[8:], nil
@@ -296,7 +328,9 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		if i%7 != 6 { // now and then a node that serves nothing
 			share = randomShare(random, len(rules))
 		}
-		k := newKernel(t, offload, vips, rules, share, unchanged)
+		unruled := config.Default(1 + i%4)
+		k := newKernel(t, offload, vips, rules, share, func(r *xsk.Rules) { r.Unruled = uint32(unruled) })
+		k.table = pipeline.NewTable(k.table.WithDefault(unruled), share)
 		source := newFrameSource(t, random.Uint64(), vips, rules, kernelNIC)
 		for phase := range 3 {
 			k.lease(phase != 1)
@@ -311,7 +345,7 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		}
 	}
 	for r := pipeline.Accepted; r < pipeline.ReasonLen; r++ {
-		if onlyPipeline := r == pipeline.Late || r == pipeline.ParkFull; !onlyPipeline && met[r] < 10 {
+		if onlyPipeline := r == pipeline.Late || r == pipeline.ParkFull || r == pipeline.Orphan; !onlyPipeline && met[r] < 10 {
 			t.Errorf("%s was met %d times: the frames leave it out", r, met[r])
 		} else if !onlyPipeline && r != pipeline.NoReader && met6[r] < 10 {
 			t.Errorf("%s was met %d times over IPv6: the frames leave it out", r, met6[r])
@@ -332,6 +366,7 @@ func TestMutationIsFound(t *testing.T) {
 				r.Slots6[i].Hi ^= 1
 			}
 		},
+		"unruled": func(r *xsk.Rules) { r.Unruled = uint32(config.Single) },
 		"forward": func(r *xsk.Rules) {
 			r.Forwards = 1
 			for i := range rules {

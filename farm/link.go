@@ -24,8 +24,12 @@ func (l *loop) linked(carrier bool) {
 	l.carrier = carrier
 	l.life.link(time.Now(), carrier)
 	l.events.link(l.cfg.Interface, carrier)
-	if carrier {
-		l.reannounce()
+	if !carrier {
+		return
+	}
+	l.reannounce()
+	if err := l.machine.journal.Rejoin(l.cfg.Interface); err != nil {
+		l.log.Warn("switches may not know that this node is a member of the VIPs' groups", "err", err)
 	}
 }
 

@@ -77,12 +77,15 @@ func (m *machine) keep(cfg *config.Config, nic netlink.Link, log *slog.Logger) e
 func wanted(e host.Entry, cfg *config.Config, nic string) bool {
 	switch e.Kind {
 	case host.KindSysctl:
-		return e.Name == arpIgnore(nic) || e.Name == arpAnnounce(nic)
+		return e.Name == arpIgnore(nic) || e.Name == arpAnnounce(nic) || slices.Contains(noUnicastInGroups(cfg, nic), e.Name)
 	case host.KindAddress:
+		if e.Link == nic {
+			return slices.Contains(groups(cfg), e.Prefix)
+		}
 		return e.Link == "lo" && slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return onLoopback(v) == e.Prefix })
 	case host.KindMAC:
 		return e.Link == nic && cfg.Datapath.Pin &&
-			slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return v.MAC.String() == e.MAC })
+			slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return v.MAC.String() == e.MAC && v.Mode != config.IGMP })
 	case host.KindLink:
 		return e.Link == xsk.StackIn
 	}
@@ -109,9 +112,15 @@ func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
 	if err := trackStrictly(m.journal, cfg); err != nil {
 		return err
 	}
+	if err := m.prepareGroups(cfg, name); err != nil {
+		return err
+	}
 	for _, vip := range cfg.VIPs {
 		if err := m.journal.AddAddress("lo", onLoopback(vip)); err != nil {
 			return err
+		}
+		if vip.Mode == config.IGMP {
+			continue // The kernel accepts the frames of groups that it is a member of.
 		}
 		if err := m.accept(nic, vip.MAC, cfg.Datapath.Pin); err != nil {
 			return err

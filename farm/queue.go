@@ -23,6 +23,8 @@ type handler struct {
 	grant *atomic.Int64
 	clock func() int64 // the present, on the same clock; asked once a step at most
 	lot   *pipeline.Lot
+	// fragments is the packet path's, for all queues.
+	fragments *pipeline.Fragments
 
 	table *pipeline.Table // of this step
 	lease pipeline.Lease  // of this step; Now is 0 if the clock was not asked yet
@@ -35,8 +37,11 @@ type handler struct {
 var _ xsk.Handler = (*handler)(nil)
 
 // newHandler judges by what tables and deadline hold when a step begins.
-func newHandler(tables *atomic.Pointer[pipeline.Table], deadline, grant *atomic.Int64) handler {
-	return handler{tables: tables, deadline: deadline, grant: grant, clock: bootNow, lot: pipeline.NewLot(pipeline.LotSlots)}
+func newHandler(tables *atomic.Pointer[pipeline.Table], deadline, grant *atomic.Int64, fragments *pipeline.Fragments) handler {
+	return handler{
+		tables: tables, deadline: deadline, grant: grant, clock: bootNow,
+		lot: pipeline.NewLot(pipeline.LotSlots), fragments: fragments,
+	}
 }
 
 // Begin takes the table and the lease of the step. What is parked was judged by
@@ -45,16 +50,24 @@ func (h *handler) Begin() {
 	table, deadline, grant := h.tables.Load(), h.deadline.Load(), h.grant.Load()
 	if table != h.table || deadline != h.lease.Deadline || grant != h.lease.Grant {
 		h.lot.Review()
+		h.fragments.Review()
 	}
 	h.table, h.lease = table, pipeline.Lease{Deadline: deadline, Grant: grant}
 }
 
-// Waiting tells whether packets are parked.
-func (h *handler) Waiting() bool { return h.lot.Len() > 0 }
+// Waiting tells whether packets are parked, or parts of datagrams wait, which any
+// queue may release.
+func (h *handler) Waiting() bool { return h.lot.Len() > 0 || h.fragments.Waiting() }
 
 // Release hands out the next parked packet that may go to the stack now.
 func (h *handler) Release(frame []byte) int {
-	n := h.lot.Release(h.table, h.now(), frame)
+	n := 0
+	if h.lot.Len() > 0 {
+		n = h.lot.Release(h.table, h.now(), frame)
+	}
+	if n == 0 {
+		n = h.fragments.Release(h.table, h.now(), frame)
+	}
 	if n > 0 {
 		h.table.Deliver(frame[:n])
 	}
@@ -73,14 +86,18 @@ func (h *handler) Handle(b *xsk.Batch) {
 }
 
 // act does what the reasons say, and puts into reasons what became of the
-// packets that were to be parked.
+// packets that were to be kept.
 func (h *handler) act(b *xsk.Batch, reasons []pipeline.Reason) {
 	for i, r := range reasons {
-		switch r.Verdict() {
-		case pipeline.Accept:
+		if r == pipeline.Fragment {
+			r = h.fragments.Take(h.table, b.Frames[i], h.facts[i], h.now())
+			reasons[i] = r
+		}
+		switch {
+		case r.Verdict() == pipeline.Accept:
 			h.table.Deliver(b.Frames[i])
 			b.Pass[i] = true
-		case pipeline.Hold:
+		case r == pipeline.Parked, r == pipeline.ParkedSticky:
 			reasons[i] = h.lot.Park(b.Frames[i], h.facts[i], h.now().Now)
 			if r == pipeline.ParkedSticky && reasons[i] == pipeline.Parked {
 				h.lot.Ask(b.Frames[i])

@@ -47,7 +47,7 @@ func newJudged(t *testing.T) *judged {
 	}
 	j := &judged{mine: pipeline.NewTable(rules, share(all)), others: pipeline.NewTable(rules, share(none)), time: 1e12}
 	j.tables.Store(j.others)
-	j.handler = newHandler(&j.tables, &j.deadline, &j.grant)
+	j.handler = newHandler(&j.tables, &j.deadline, &j.grant, pipeline.NewFragments())
 	j.deadline.Store(math.MaxInt64)
 	j.handler.clock = func() int64 { j.timeAsked++; return j.time }
 	return j
@@ -143,7 +143,7 @@ func TestHandlerReleasesUnderTheNewTable(t *testing.T) {
 			if n := j.Release(frame); n != 0 || j.Waiting() {
 				t.Errorf("released %d bytes more, waiting %v", n, j.Waiting())
 			}
-			d := datapath{queues: []*queue{{handler: handler{lot: j.lot}}}}
+			d := datapath{fragments: pipeline.NewFragments(), queues: []*queue{{handler: handler{lot: j.lot}}}}
 			d.queues[0].counters.Add([]pipeline.Reason{pipeline.Parked, pipeline.Parked, pipeline.Parked, pipeline.Parked})
 			sum, asked := d.asked()
 			if sum[pipeline.Parked] != 4 || sum[tt.reason] != 3 || asked != 4 {

@@ -111,6 +111,7 @@ func (l *loop) handOver() *handed {
 		Digest: l.digest, XDP: l.datapath.mode,
 		Life: handLife(l.life), View: l.division.view.ID, Responders: l.bindings.responders,
 		Roster: make(map[string]handedNode), Weights: l.weights.hand(),
+		Application: l.handApplication(),
 	}
 	for name, e := range l.roster.nodes {
 		h.Roster[name] = handedNode{Address: e.address, State: e.state, Blocked: e.blocked}

@@ -99,6 +99,8 @@ func stateOf(m cluster.Member, p peer) console.NodeState {
 		return console.Unreachable
 	case m.Meta.Phase == cluster.Draining:
 		return console.Draining
+	case m.Meta.Phase == cluster.Waiting:
+		return console.Waiting
 	case m.Meta.Phase == cluster.Up && p.ever && !p.heard:
 		return console.Unreachable
 	case m.Meta.Phase == cluster.Up:

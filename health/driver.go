@@ -12,6 +12,8 @@ type driver struct {
 	// queues is the number of receive queues in use; 0 if the driver won't say.
 	queues int
 	lro    bool
+	// rxVLAN says that the card takes VLAN tags off, groHW that it joins packets.
+	rxVLAN, groHW bool
 }
 
 // askDriver asks by ethtool. What a driver doesn't answer stays zero: many
@@ -32,7 +34,23 @@ func askDriver(ifname string) (driver, error) {
 	}
 	flags := ethtoolValue{cmd: ethtoolGetFlags}
 	if err := ethtool(fd, ifname, &flags); err == nil {
-		d.lro = flags.data&ethtoolFlagLRO != 0
+		d.lro, d.rxVLAN = flags.data&ethtoolFlagLRO != 0, flags.data&ethtoolFlagRxVLAN != 0
 	}
+	d.groHW = hasFeature(fd, ifname, "rx-gro-hw")
 	return d, nil
+}
+
+// hasFeature tells whether a feature of that name is on.
+func hasFeature(fd int, ifname, name string) bool {
+	names := ethtoolStrings{cmd: ethtoolGetStrings, set: ethtoolFeatureSet} // no count: the kernel tells it
+	features := ethtoolFeatures{cmd: ethtoolGetFeatures, size: maxFeatures / 32}
+	if ethtool(fd, ifname, &names) != nil || ethtool(fd, ifname, &features) != nil {
+		return false
+	}
+	for i := range min(names.count, maxFeatures) {
+		if unix.ByteSliceToString(names.names[i][:]) == name {
+			return features.blocks[i/32].active>>(i%32)&1 != 0
+		}
+	}
+	return false
 }

@@ -41,6 +41,11 @@ type Facts struct {
 	IPv4, LinkLocal bool
 	// LRO tells whether the card joins packets before the kernel sees them.
 	LRO bool
+	// GROHW tells whether the card joins packets so that they can be told apart again.
+	GROHW bool
+	// HiddenVLANs are devices for VLANs on top of the interface, where the card takes
+	// their tags off before the kernel program sees the frames.
+	HiddenVLANs []string
 	// MissingRights are the capabilities that the daemon needs and this process
 	// does not have.
 	MissingRights []string
@@ -98,7 +103,12 @@ func (f *Facts) inspectInterface() error {
 		f.LinkLocal = f.LinkLocal || !four && have.IP.IsLinkLocalUnicast()
 	}
 	f.Index, f.MTU, f.Up = a.Index, a.MTU, a.Flags&net.FlagUp != 0
-	f.Driver, f.LRO = d.name, d.lro
+	f.Driver, f.LRO, f.GROHW = d.name, d.lro, d.groHW
+	if d.rxVLAN {
+		if f.HiddenVLANs, err = vlansOn(a.Index); err != nil {
+			return fmt.Errorf("inspect interface %s: %w", f.Interface, err)
+		}
+	}
 	f.Queues = max(1, a.NumRxQueues)
 	if d.queues > 0 {
 		f.Queues = d.queues

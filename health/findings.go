@@ -56,7 +56,7 @@ func (f Finding) String() string {
 func (f Facts) Findings(xdp config.XDPMode) []Finding {
 	list := []Finding{f.kernel(), f.rights(), f.ethernet(), f.up(), f.sysctls()}
 	list = append(list, f.mtu(xdp)...)
-	return append(list, f.lro(xdp), f.synCookies())
+	return append(list, f.lro(xdp), f.groHW(), f.vlans(), f.synCookies())
 }
 
 func ok(format string, args ...any) Finding {

@@ -27,19 +27,36 @@ func (t *Table) Judge(frame []byte, facts Facts, lease Lease) Reason {
 	}
 	switch binary.BigEndian.Uint16(frame[12:]) {
 	case etherTypeIPv4:
-		return t.judge4(frame, facts, lease)
+		return t.judge4(frame, frame[ethernetLen:], facts, lease, false)
 	case etherTypeARP:
-		return t.judgeARP(frame)
+		return t.judgeARP(frame, ethernetLen)
 	case etherTypeIPv6:
-		return t.judge6(frame, facts, lease)
+		return t.judge6(frame, frame[ethernetLen:], facts, lease, false)
+	case etherTypeVLAN:
+		return t.judgeTagged(frame, facts, lease)
+	}
+	return Other
+}
+
+// JudgeFirst is Judge of a frame whose reason is Fragment, and which is the first
+// one of its datagram: by its ports, as if it were whole. A later one is a Fragment
+// here, too.
+func (t *Table) JudgeFirst(frame []byte, facts Facts, lease Lease) Reason {
+	if len(frame) < ethernetLen {
+		return Other
+	}
+	switch binary.BigEndian.Uint16(frame[12:]) {
+	case etherTypeIPv4:
+		return t.judge4(frame, frame[ethernetLen:], facts, lease, true)
+	case etherTypeIPv6:
+		return t.judge6(frame, frame[ethernetLen:], facts, lease, true)
 	}
 	return Other
 }
 
 // judge4 tells VIP packets from others before anything else is looked at: what
-// is not for a VIP must pass however odd it is.
-func (t *Table) judge4(frame []byte, facts Facts, lease Lease) Reason {
-	ip := frame[ethernetLen:]
+// is not for a VIP must pass however odd it is. first is packet's.
+func (t *Table) judge4(frame, ip []byte, facts Facts, lease Lease, first bool) Reason {
 	if len(ip) < ipv4MinLen {
 		return t.stray(frame)
 	}
@@ -47,24 +64,27 @@ func (t *Table) judge4(frame []byte, facts Facts, lease Lease) Reason {
 	if !ok {
 		return t.stray(frame)
 	}
-	if dst := config.MAC(frame[:6]); dst != t.VMACs[vip] && dst != t.NIC {
+	dst := config.MAC(frame[:6])
+	if dst != t.VMACs[vip] && dst != t.NIC {
 		return Other
 	}
-	var p packet
-	if reason := p.parse4(ip); reason != Accepted {
-		return reason
+	if ip[9] == protocolProbe && dst != t.NIC {
+		return Other // The kernel program has given it another EtherType.
 	}
-	return t.judgeParsed(&p, vip, facts, lease)
+	p := packet{first: first}
+	if reason := p.parse4(ip); reason != Accepted {
+		return t.judgeUnparsed(reason, lease)
+	}
+	return t.judgeParsed(&p, vip, ip, facts, lease)
 }
 
 // judge6 is the same for IPv6. Neighbour discovery comes before everything: it is
 // what ARP is to IPv4, never balanced and never dropped.
-func (t *Table) judge6(frame []byte, facts Facts, lease Lease) Reason {
-	ip := frame[ethernetLen:]
+func (t *Table) judge6(frame, ip []byte, facts Facts, lease Lease, first bool) Reason {
 	if len(ip) < ipv6Len {
 		return t.stray(frame)
 	}
-	var p packet
+	p := packet{first: first}
 	payload, reason := p.walk6(ip)
 	if reason == Accepted && p.isNeighbour(payload) {
 		return t.judgeNeighbour(frame)
@@ -73,18 +93,30 @@ func (t *Table) judge6(frame []byte, facts Facts, lease Lease) Reason {
 	if !ok {
 		return t.stray(frame)
 	}
-	if dst := config.MAC(frame[:6]); dst != t.VMACs[vip] && dst != t.NIC {
+	dst := config.MAC(frame[:6])
+	if dst != t.VMACs[vip] && dst != t.NIC {
 		return Other
 	}
-	if reason = p.parse6(ip, payload, reason); reason != Accepted {
-		return reason
+	if ip[6] == protocolProbe && dst != t.NIC {
+		return Other // The kernel program has given it another EtherType.
 	}
-	return t.judgeParsed(&p, vip, facts, lease)
+	if reason = p.parse6(ip, payload, reason); reason != Accepted {
+		return t.judgeUnparsed(reason, lease)
+	}
+	return t.judgeParsed(&p, vip, ip, facts, lease)
 }
 
-func (t *Table) judgeParsed(p *packet, vip int, facts Facts, lease Lease) Reason {
+// judgeUnparsed is the verdict on a packet that no rule can be for.
+func (t *Table) judgeUnparsed(reason Reason, lease Lease) Reason {
+	if reason == OtherProtocol {
+		return t.judgeDefault(reason, lease)
+	}
+	return reason
+}
+
+func (t *Table) judgeParsed(p *packet, vip int, ip []byte, facts Facts, lease Lease) Reason {
 	if p.protocol == protocolICMP || p.protocol == protocolICMPv6 {
-		return t.judgeICMP(p, lease)
+		return t.judgeICMP(p, vip, ip, facts, lease)
 	}
 	return t.judgeFlow(p, vip, facts, lease)
 }
@@ -108,7 +140,7 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 		if rule == RuleBlock {
 			return Blocked
 		}
-		return NoRule
+		return t.judgeNoRule(p, facts, lease)
 	}
 	if !t.Serving {
 		return NotServing
@@ -143,8 +175,8 @@ func (t *Table) bucketOf(p *packet, rule int) uint16 {
 }
 
 // judgeICMP places echo requests by the client's address, so that one node
-// answers, and lets every node have the errors.
-func (t *Table) judgeICMP(p *packet, lease Lease) Reason {
+// answers, and errors by the flow that they are about.
+func (t *Table) judgeICMP(p *packet, vip int, ip []byte, facts Facts, lease Lease) Reason {
 	switch {
 	case p.isEcho():
 		if !t.Serving {
@@ -156,15 +188,16 @@ func (t *Table) judgeICMP(p *packet, lease Lease) Reason {
 		}
 		return reason
 	case p.isICMPError():
-		return AcceptedICMPError
+		q := packet{six: p.six}
+		return t.judgeError(&q, q.quoted(ip, p.icmp), vip, facts)
 	}
-	return OtherICMP
+	return t.judgeDefault(OtherICMP, lease)
 }
 
 // judgeARP lets ARP pass: sent to a VMAC, it is a client's unicast re-check of
 // its cache (RFC 1122 §2.3.2.1), which the interface must be made to take.
-func (t *Table) judgeARP(frame []byte) Reason {
-	if len(frame) < ethernetLen+arpLen {
+func (t *Table) judgeARP(frame []byte, header int) Reason {
+	if len(frame) < header+arpLen {
 		return Other
 	}
 	return t.judgeNeighbour(frame)

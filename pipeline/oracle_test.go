@@ -21,6 +21,8 @@ func FuzzJudge(f *testing.F) {
 	for _, seed := range seeds6(f) {
 		f.Add(seed)
 	}
+	f.Add(tagged(tcpFrame(40000, 80).bytes(f), 0x8100, 0xa000))
+	f.Add(parts(f, bigUDP(40000, 4000), 1480)[0])
 	f.Add([]byte{})
 	table := testTable(f, true)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -36,6 +38,9 @@ func FuzzJudge(f *testing.F) {
 // explain lists the reasons that a gopacket reading of the frame allows for
 // accepting it: none if it should not be accepted.
 func explain(b []byte) []Reason {
+	if len(b) >= ethernetLen+vlanLen && [2]byte(b[12:]) == [2]byte{0x81, 0} && b[14]&0x0f == 0 && b[15] == 0 {
+		b = append(slices.Clone(b[:12]), b[16:]...) // a priority tag is none
+	}
 	p := gopacket.NewPacket(b, layers.LayerTypeEthernet, gopacket.NoCopy)
 	eth, ok := p.LinkLayer().(*layers.Ethernet)
 	if !ok {

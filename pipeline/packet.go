@@ -20,6 +20,7 @@ const (
 	etherTypeIPv4 = 0x0800
 	etherTypeARP  = 0x0806
 	etherTypeIPv6 = 0x86dd
+	etherTypeVLAN = 0x8100 // IEEE 802.1Q, a customer's tag
 )
 
 // IP protocol numbers. Source: IANA, Assigned Internet Protocol Numbers.
@@ -28,6 +29,9 @@ const (
 	protocolTCP    = 6
 	protocolUDP    = 17
 	protocolICMPv6 = 58
+	// protocolProbe is kept for experiments (RFC 3692 §2.1); package wire's probes
+	// have it.
+	protocolProbe = 253
 )
 
 // TCP flags: those that tell whether a packet opens a flow, ACK, RST, SYN and
@@ -49,10 +53,21 @@ type packet struct {
 	protocol uint8
 	icmpType uint8
 	six      bool // over IPv6
+	// first has a datagram's first part be taken for the whole.
+	first bool
+	// icmp is an ICMP message, from its header on.
+	icmp []byte
 	// opens says that a flow may begin with it: a SYN that is nothing else, and
 	// every UDP packet.
 	opens bool
 }
+
+// What of an IPv4 header's third word's second half tells a fragment: More
+// Fragments or an offset (RFC 791 §3.1). Of the first one, the offset is 0.
+const (
+	fragmentMask4 = 0x3fff
+	offsetMask4   = 0x1fff
+)
 
 // parse4 reads an IPv4 packet from its IP header on. It returns Accepted if the
 // packet is whole and of a kind that rules can place, else why it is not.
@@ -69,9 +84,7 @@ func (p *packet) parse4(ip []byte) Reason {
 	if martian4(ip[12], p.src, binary.LittleEndian.Uint32(ip[16:])) {
 		return Martian
 	}
-	// Flags and offset: anything but a whole datagram has More Fragments or an
-	// offset set (RFC 791 §3.1).
-	if binary.BigEndian.Uint16(ip[6:])&0x3fff != 0 {
+	if part := binary.BigEndian.Uint16(ip[6:]) & fragmentMask4; part != 0 && (!p.first || part&offsetMask4 != 0) {
 		return Fragment
 	}
 	p.protocol = ip[9]
@@ -110,7 +123,7 @@ func (p *packet) parseTransport(b []byte) Reason {
 		if len(b) < icmpLen {
 			return Malformed
 		}
-		p.icmpType = b[0]
+		p.icmpType, p.icmp = b[0], b
 		return Accepted
 	}
 	return OtherProtocol

@@ -26,6 +26,9 @@ const maxExtensions = 6
 // atomic fragment, RFC 6946).
 const fragmentPart = 0xfff9
 
+// fragmentOffset is the offset alone: that of a first part is 0.
+const fragmentOffset = 0xfff8
+
 // address6 is an IPv6 address's first eight bytes and its last, as on the wire,
 // loaded little-endian.
 func address6(b []byte) (lo, hi uint64) {
@@ -68,7 +71,7 @@ func (p *packet) extension(b []byte, n int) (length int, reason Reason) {
 	case p.protocol == extRouting && b[3] > 0:
 		// Segments are left: it is on its way to somewhere else.
 		return 0, OtherProtocol
-	case p.protocol == extFragment && binary.BigEndian.Uint16(b[2:])&fragmentPart != 0:
+	case p.protocol == extFragment && p.isPart(binary.BigEndian.Uint16(b[2:])):
 		return 0, Fragment
 	case p.protocol == extFragment:
 		length = extMinLen
@@ -79,6 +82,12 @@ func (p *packet) extension(b []byte, n int) (length int, reason Reason) {
 		return 0, Malformed
 	}
 	return length, Accepted
+}
+
+// isPart tells whether the field of a fragment header makes its packet one that is
+// not judged here.
+func (p *packet) isPart(field uint16) bool {
+	return field&fragmentPart != 0 && (!p.first || field&fragmentOffset != 0)
 }
 
 // parse6 reads a packet that walk6 has walked through, with its result. It returns

@@ -36,12 +36,17 @@ const (
 	AcceptedSticky
 	// AcceptedEcho is an ICMP echo request in a bucket that is this node's.
 	AcceptedEcho
-	// AcceptedICMPError is an ICMP error: every node takes it, none answers it
-	// (RFC 1122 §3.2.2), and the one that holds the flow it quotes needs it.
+	// AcceptedICMPError is an ICMP error about a flow that is this node's, or may be:
+	// nobody answers it (RFC 1122 §3.2.2), so that several may take it.
 	AcceptedICMPError
 	// AcceptedNeighbour is an ARP packet sent to the VMAC, a client's unicast
 	// re-check of its cache. The stack does not answer for VIPs, the responder does.
 	AcceptedNeighbour
+	// AcceptedOwn is a packet under no rule, of a connection that this machine has:
+	// one that it opened from the VIP, or that an earlier default let in.
+	AcceptedOwn
+	// AcceptedDefault is a packet under no rule, let in by the default.
+	AcceptedDefault
 
 	// Parked is a packet that would open a flow in a bucket that this node is
 	// about to get.
@@ -49,6 +54,9 @@ const (
 	// ParkedSticky is a packet that would open a flow, in a bucket that is this
 	// node's, of a client that another node may have had: that is being asked.
 	ParkedSticky
+	// Fragment is a part of a datagram, which is judged with the others
+	// (Fragments): counted where it is kept for the first one to come.
+	Fragment
 
 	// NotMine is a packet in a bucket of another node: the farm's everyday drop.
 	NotMine
@@ -62,8 +70,6 @@ const (
 	Blocked
 	// Malformed is a packet whose headers contradict themselves or the frame.
 	Malformed
-	// Fragment is a part of a fragmented datagram.
-	Fragment
 	// OtherProtocol is a packet for a VIP of a protocol that rules cannot name.
 	OtherProtocol
 	// OtherICMP is an ICMP message for a VIP that is neither echo request nor error.
@@ -90,6 +96,8 @@ const (
 	// StickyElsewhere is a packet that would open a flow, in a bucket that is this
 	// node's, of a client that another node has had and keeps.
 	StickyElsewhere
+	// Orphan is a part of a datagram whose first one did not come in time.
+	Orphan
 	// NoReader is a packet that found no socket to go to; only the kernel
 	// program meets it.
 	NoReader
@@ -110,15 +118,17 @@ var reasons = [ReasonLen]struct {
 	AcceptedEcho:      {"accepted_echo", Accept},
 	AcceptedICMPError: {"accepted_icmp_error", Accept},
 	AcceptedNeighbour: {"accepted_neighbour", Accept},
+	AcceptedOwn:       {"accepted_own", Accept},
+	AcceptedDefault:   {"accepted_default", Accept},
 	Parked:            {"parked", Hold},
 	ParkedSticky:      {"parked_sticky", Hold},
+	Fragment:          {"fragment", Hold},
 	NotMine:           {"not_mine", Drop},
 	NotServing:        {"not_serving", Drop},
 	NotVIP:            {"not_vip", Drop},
 	NoRule:            {"no_rule", Drop},
 	Blocked:           {"blocked", Drop},
 	Malformed:         {"malformed", Drop},
-	Fragment:          {"fragment", Drop},
 	OtherProtocol:     {"other_protocol", Drop},
 	OtherICMP:         {"other_icmp", Drop},
 	Martian:           {"martian", Drop},
@@ -129,6 +139,7 @@ var reasons = [ReasonLen]struct {
 	Late:              {"late", Drop},
 	ParkFull:          {"park_full", Drop},
 	StickyElsewhere:   {"sticky_elsewhere", Drop},
+	Orphan:            {"fragment_orphan", Drop},
 	NoReader:          {"no_reader", Drop},
 }
 

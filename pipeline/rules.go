@@ -27,6 +27,8 @@ type Rules struct {
 	Sticky []bool
 	// Forward says of each rule whether its flows are conntrack's.
 	Forward []bool
+	// Default is what becomes of packets under no rule; not set is config.Deny.
+	Default config.Default
 	// Key is the secret of the bucket hash.
 	Key HashKey
 	// NIC is the interface's own address.
@@ -70,6 +72,14 @@ func Compile(vips []config.VIP, rules []config.Rule, key HashKey, nic config.MAC
 		r.Forward = append(r.Forward, rules[i].Forward)
 	}
 	return r, nil
+}
+
+// WithDefault returns the rules with what becomes of packets under none of them.
+// Both share everything else.
+func (r *Rules) WithDefault(d config.Default) *Rules {
+	next := *r
+	next.Default = d
+	return &next
 }
 
 // isVMAC tells whether a frame's destination is the VMAC of any VIP.

@@ -75,27 +75,30 @@ const (
 	bpfReasonACCEPTED_ECHO       bpfReason = 4
 	bpfReasonACCEPTED_ICMP_ERROR bpfReason = 5
 	bpfReasonACCEPTED_NEIGHBOUR  bpfReason = 6
-	bpfReasonPARKED              bpfReason = 7
-	bpfReasonPARKED_STICKY       bpfReason = 8
-	bpfReasonNOT_MINE            bpfReason = 9
-	bpfReasonNOT_SERVING         bpfReason = 10
-	bpfReasonNOT_VIP             bpfReason = 11
-	bpfReasonNO_RULE             bpfReason = 12
-	bpfReasonBLOCKED             bpfReason = 13
-	bpfReasonMALFORMED           bpfReason = 14
-	bpfReasonFRAGMENT            bpfReason = 15
-	bpfReasonOTHER_PROTOCOL      bpfReason = 16
-	bpfReasonOTHER_ICMP          bpfReason = 17
-	bpfReasonMARTIAN             bpfReason = 18
-	bpfReasonPORT_ZERO           bpfReason = 19
-	bpfReasonFENCED              bpfReason = 20
-	bpfReasonUNKNOWN_FLOW        bpfReason = 21
-	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 22
-	bpfReasonLATE                bpfReason = 23
-	bpfReasonPARK_FULL           bpfReason = 24
-	bpfReasonSTICKY_ELSEWHERE    bpfReason = 25
-	bpfReasonNO_READER           bpfReason = 26
-	bpfReasonREASON_LEN          bpfReason = 27
+	bpfReasonACCEPTED_OWN        bpfReason = 7
+	bpfReasonACCEPTED_DEFAULT    bpfReason = 8
+	bpfReasonPARKED              bpfReason = 9
+	bpfReasonPARKED_STICKY       bpfReason = 10
+	bpfReasonFRAGMENT            bpfReason = 11
+	bpfReasonNOT_MINE            bpfReason = 12
+	bpfReasonNOT_SERVING         bpfReason = 13
+	bpfReasonNOT_VIP             bpfReason = 14
+	bpfReasonNO_RULE             bpfReason = 15
+	bpfReasonBLOCKED             bpfReason = 16
+	bpfReasonMALFORMED           bpfReason = 17
+	bpfReasonOTHER_PROTOCOL      bpfReason = 18
+	bpfReasonOTHER_ICMP          bpfReason = 19
+	bpfReasonMARTIAN             bpfReason = 20
+	bpfReasonPORT_ZERO           bpfReason = 21
+	bpfReasonFENCED              bpfReason = 22
+	bpfReasonUNKNOWN_FLOW        bpfReason = 23
+	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 24
+	bpfReasonLATE                bpfReason = 25
+	bpfReasonPARK_FULL           bpfReason = 26
+	bpfReasonSTICKY_ELSEWHERE    bpfReason = 27
+	bpfReasonFRAGMENT_ORPHAN     bpfReason = 28
+	bpfReasonNO_READER           bpfReason = 29
+	bpfReasonREASON_LEN          bpfReason = 30
 )
 
 type bpfRules struct {
@@ -129,10 +132,12 @@ type bpfRules struct {
 	Forward     [256]uint8
 	Forwards    uint32
 	Offload     uint32
+	Unruled     uint32
 	Multiplier  uint32
 	Vips        uint32
 	MaxParts    uint32
 	TestFlows   uint32
+	_           [4]byte
 	Multiplier6 uint64
 	Slots6      [1024]struct {
 		_      structs.HostLayout
@@ -142,6 +147,14 @@ type bpfRules struct {
 		_      [4]byte
 	}
 }
+
+type bpfUnruled uint32
+
+const (
+	bpfUnruledDEFAULT_DENY   bpfUnruled = 1
+	bpfUnruledDEFAULT_PASS   bpfUnruled = 2
+	bpfUnruledDEFAULT_SINGLE bpfUnruled = 3
+)
 
 // Names of all BPF objects in the ELF.
 //

@@ -76,12 +76,18 @@ func (s *Sealer) Seal(b []byte, hb *Heartbeat) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+	return s.SealBytes(b, plain), nil
+}
+
+// SealBytes appends sealed bytes to b, of whoever has a key of its own and speaks
+// of something else than heartbeats.
+func (s *Sealer) SealBytes(b, plain []byte) []byte {
 	s.count++
 	head := len(b)
 	b = append(b, sealVersion)
 	b = append(b, s.salt[:]...)
 	b = binary.BigEndian.AppendUint64(b, s.count)
-	return s.aead.Seal(b, nonce(s.count), plain, b[head:len(b):len(b)]), nil
+	return s.aead.Seal(b, nonce(s.count), plain, b[head:len(b):len(b)])
 }
 
 // nonce returns the nonce of message number count.
@@ -109,17 +115,23 @@ func NewOpener(keys ...[32]byte) *Opener {
 // differently. Whether a heartbeat is old or doubled Open cannot know: that is
 // told by boot and seq, in Node.Receive.
 func (o *Opener) Open(sealed []byte) (*Heartbeat, error) {
+	plain, err := o.OpenBytes(sealed)
+	if err != nil {
+		return nil, err
+	}
+	return Decode(plain)
+}
+
+// OpenBytes opens what SealBytes has sealed. The error is ErrSeal for anything
+// else.
+func (o *Opener) OpenBytes(sealed []byte) ([]byte, error) {
 	if len(sealed) < sealOverhead || len(sealed) > MaxSealed {
 		return nil, fmt.Errorf("%w: %d bytes", ErrSeal, len(sealed))
 	}
 	if sealed[0] != sealVersion {
 		return nil, fmt.Errorf("%w: version %d, this release speaks %d", ErrSeal, sealed[0], sealVersion)
 	}
-	plain, err := o.decrypt(sealed)
-	if err != nil {
-		return nil, err
-	}
-	return Decode(plain)
+	return o.decrypt(sealed)
 }
 
 // decrypt opens with the cipher of the frame's salt.

@@ -32,7 +32,7 @@ func newCheck() *cobra.Command {
 			failed := false
 			findings := append(facts.Findings(cfg.Datapath.XDP), health.OwnAddress(cfg.Cluster.Bind.Addr()))
 			findings = append(findings, facts.Addresses(cfg.VIPs)...)
-			for _, f := range slices.Concat(findings, farm.ForwardFindings(cfg), farm.RuleFindings(cfg)) {
+			for _, f := range slices.Concat(findings, farm.APIFindings(cfg), farm.ForwardFindings(cfg), farm.RuleFindings(cfg)) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 				failed = failed || f.Level == health.LevelError
 			}

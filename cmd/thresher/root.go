@@ -29,8 +29,10 @@ func newRoot() *cobra.Command {
 		Long: "Thresher makes Linux machines on one Ethernet segment a farm behind one shared\n" +
 			"address: each gets every packet for it and keeps those of its own clients.\n\n" +
 			"See it at work:   thresher demo\n" +
-			"Run a node:       thresher key, thresher check, thresher run\n" +
-			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart",
+			"Run a node:       thresher key, thresher check, thresher netcheck, thresher run\n" +
+			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart, wait,\n" +
+			"                  suspend, resume, cordon, uncordon, reset\n" +
+			"Let people in:    thresher user, token, fingerprint",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -46,9 +48,11 @@ func newRoot() *cobra.Command {
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
-		newRun(), newCheck(), newClean(), newKey(), newConvert(),
+		newRun(), newCheck(), newNetcheck(), newClean(), newKey(), newConvert(),
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
-		newDemo(), newBench(), newVersion(),
+		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
+		newUser(), newToken(), newFingerprint(api),
+		newNotify(), newDemo(), newBench(), newVersion(),
 	)
 	return root
 }

@@ -54,6 +54,7 @@ func TestConverters(t *testing.T) {
 		{"clusterip/pcs.txt", ClusterIP, with("", "")},
 		{"clusterip/crm.txt", ClusterIP, with("", "")},
 		{"keepalived/nat.conf", Keepalived, with("", "192.0.2.12")},
+		{"keepalived/nat.conf", Keepalived, with("web1", "192.0.2.11")},
 		{"keepalived/group.conf", Keepalived, with("", "198.51.100.11")},
 		{"keepalived/v6.conf", Keepalived, with("", "2001:db8::12")},
 		{"keepalived/v6.conf", Keepalived, with("other", "2001:db8::99")},

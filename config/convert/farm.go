@@ -19,7 +19,8 @@ type farm struct {
 	bind     netip.Addr
 	join     []netip.Addr
 	profile  string
-	boot     string // node.boot
+	node     nodeSection // but for its name
+	other    string      // default: what happens to traffic that no rule names
 	vips     []vip
 	rules    []rule
 	services []service

@@ -36,7 +36,8 @@ func NLB(in Input, o Options) (Result, error) {
 			return Result{}, err
 		}
 	}
-	n.note(0, "traffic that no port rule names", "is dropped here (default: deny); NLB gives it to the host of the highest priority")
+	// NLB gives what no port rule names to the host of the highest priority.
+	n.other = "single"
 	return n.finish(o)
 }
 

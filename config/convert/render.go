@@ -22,14 +22,17 @@ type document struct {
 	Interface string         `yaml:"interface"`
 	VIPs      []vip          `yaml:"vips"`
 	Rules     []rule         `yaml:"rules"`
+	Default   string         `yaml:"default,omitempty"`
 	Cluster   clusterSection `yaml:"cluster"`
 	Services  []service      `yaml:"services,omitempty"`
 	Checks    []check        `yaml:"checks,omitempty"`
 }
 
 type nodeSection struct {
-	Name string `yaml:"name,omitempty"`
-	Boot string `yaml:"boot,omitempty"`
+	Name        string `yaml:"name,omitempty"`
+	Boot        string `yaml:"boot,omitempty"`
+	BootDelay   text   `yaml:"boot_delay,omitempty"`
+	ResetOnStop *bool  `yaml:"reset_on_stop,omitempty"`
 }
 
 type clusterSection struct {
@@ -46,14 +49,17 @@ func (f *farm) finish(o Options) (Result, error) {
 		return Result{}, err
 	}
 	f.giveWay()
-	f.keepToSchema()
 	if len(f.vips) == 0 {
 		return Result{}, f.in.refuse(0, "has no shared address", "is it the right file?")
 	}
 	if len(f.rules) == 0 {
 		return Result{}, f.in.refuse(0, "has nothing to serve", "is it the right file?")
 	}
-	if err := f.check(o); err != nil {
+	err := f.check(o)
+	if f.fallBack(err) {
+		err = f.check(o)
+	}
+	if err != nil {
 		return Result{}, err
 	}
 	data, err := f.render(o, clusterSection{KeyFile: cmp.Or(o.KeyFile, "/etc/thresher/key")})
@@ -66,9 +72,11 @@ func (f *farm) finish(o Options) (Result, error) {
 
 func (f *farm) render(o Options, c clusterSection) ([]byte, error) {
 	c.Bind, c.Join, c.Profile = f.bind, f.join, f.profile
-	d := document{Interface: f.iface, VIPs: f.vips, Rules: f.rules, Cluster: c, Services: f.services, Checks: f.checks}
-	if o.Node != "" || f.boot != "" {
-		d.Node = &nodeSection{o.Node, f.boot}
+	d := document{Interface: f.iface, VIPs: f.vips, Rules: f.rules, Default: f.other, Cluster: c, Services: f.services, Checks: f.checks}
+	node := f.node
+	node.Name = o.Node
+	if node != (nodeSection{}) {
+		d.Node = &node
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Made of %s.\n", f.title)
@@ -126,30 +134,24 @@ func (f *farm) source(key string) int {
 	return line(len(f.checks), func() int { return f.checks[i].line })
 }
 
-// keepToSchema leaves out what this program's configuration has no key for, and
-// says so.
-func (f *farm) keepToSchema() {
-	modes := config.Words("vips[].mode")
-	for i, v := range f.vips {
-		if v.Mode != "" && !slices.Contains(modes, v.Mode) {
-			f.note(v.line, fmt.Sprintf("VIP %v, mode %s", v.Address, v.Mode), "this release has mode "+strings.Join(modes, " and ")+" alone")
-			f.vips[i].Mode = ""
+// fallBack gives VIPs the default mode where config refuses theirs, as it does with
+// one that this release does not have, and says so. It tells whether it did.
+func (f *farm) fallBack(err error) bool {
+	var list config.Errors
+	if !errors.As(err, &list) {
+		return false
+	}
+	changed := false
+	for _, e := range list {
+		m := listKey.FindStringSubmatch(e.Key)
+		if m == nil || m[1] != "vips" || !strings.HasSuffix(e.Key, ".mode") {
+			continue
+		}
+		if i, err := strconv.Atoi(m[2]); err == nil && i < len(f.vips) && f.vips[i].Mode != "" {
+			f.note(f.vips[i].line, fmt.Sprintf("VIP %v, mode %s", f.vips[i].Address, f.vips[i].Mode),
+				"this release does not have it: mode flood, where switches send the VIP's frames to every node")
+			f.vips[i].Mode, changed = "", true
 		}
 	}
-	if f.boot != "" && !config.Has("node.boot") {
-		f.note(0, "start at boot: "+f.boot, "is the service manager's: systemctl enable or disable thresher")
-		f.boot = ""
-	}
-	if !config.Has("services") {
-		for _, s := range f.services {
-			f.note(s.line, "service "+s.Name, "this release starts and stops no services: leave it to the service manager")
-		}
-		f.services = nil
-	}
-	if !config.Has("checks") {
-		for _, c := range f.checks {
-			f.note(c.line, fmt.Sprintf("check %s of type %s", c.Name, c.Type), "this release has no checks")
-		}
-		f.checks = nil
-	}
+	return changed
 }

@@ -164,10 +164,10 @@ func (s *safekit) mode(root *element) error {
 	}
 	switch boot := e.get("boot"); boot {
 	case "on", "off":
-		s.boot = boot
+		s.node.Boot = boot
 	case "", "ignore":
 	case "auto":
-		s.boot = "as-before"
+		s.node.Boot = "as-before"
 	default:
 		s.note(e.line, "boot="+boot, "is not known")
 	}
@@ -184,10 +184,16 @@ func (s *safekit) mode(root *element) error {
 		if err != nil {
 			return err
 		}
-		s.limits.within = durationText(d)
+		s.limits.within = durationText(min(max(d, time.Second), 31*24*time.Hour))
 	}
-	if v := e.get("boot_delay"); v != "" && v != "0" && v != "0s" {
-		s.note(e.line, "boot_delay="+v, "set it in the unit: ExecStartPre=/bin/sleep, or node.boot_delay")
+	if e.get("boot_delay") != "" {
+		d, err := s.duration(e, "boot_delay", time.Second)
+		if err != nil {
+			return err
+		}
+		if d > 0 {
+			s.node.BootDelay = durationText(min(d, time.Hour))
+		}
 	}
 	if e.get("automatic_reboot") == "on" {
 		s.note(e.line, "automatic_reboot", "a node that stops is fenced by its kernel program at once, and needs no reboot")
@@ -243,7 +249,8 @@ func (s *safekit) addresses(root *element) error {
 	}
 	v := root.first("vip")
 	if v.get("tcpreset") == "off" {
-		s.note(v.line, "tcpreset=off", "connections outlive a restart of the daemon; a node that stops ends those that did not end by themselves")
+		no := false
+		s.node.ResetOnStop = &no
 	}
 	if v.get("scriptcontrol") == "on" {
 		s.note(v.line, "scriptcontrol=on", "is always so: traffic comes in when services are ready, and goes out before they stop")

@@ -295,7 +295,7 @@ func (c *chaos) quiet(watch *lab.Handshakes) {
 	c.T.Logf("whole again after %v", time.Since(start).Round(time.Millisecond))
 	watch.Forget()
 	const probes = 4000
-	clients, err := traffic.Clients(c.Ctx, c.Client, watch, traffic.ProbeOptions{To: farmtest.Echo(), MAC: farmtest.VMAC()}, probes)
+	clients, err := traffic.Clients(c.Ctx, c.Client, watch, traffic.ProbeOptions{To: farmtest.Echo(), MAC: c.VMAC()}, probes)
 	c.Must(err)
 	c.CheckOneAnswer(watch)
 	answered := 0

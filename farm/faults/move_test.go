@@ -290,7 +290,7 @@ func TestM07Stray(t *testing.T) {
 	f := newFarm(t, lab.Config{Nodes: 3, ClientAddresses: 60}, lab.FarmOptions{Affinity: "client"})
 	mover, others := split(f)
 	watch := f.Watch()
-	strays := lab.SYNs{To: farmtest.Echo(), MAC: farmtest.VMAC()}
+	strays := lab.SYNs{To: farmtest.Echo(), MAC: f.VMAC()}
 	for _, a := range f.Client.Addresses {
 		strays.From = append(strays.From, netip.AddrPortFrom(a, 50_000))
 	}

@@ -36,7 +36,7 @@ func probeFrom(f *farmtest.Farm, client *lab.Host) (*traffic.Prober, *lab.Handsh
 			from = append(from, netip.AddrPortFrom(a, 30_000+port))
 		}
 	}
-	return traffic.Probe(f.Ctx, client, watch, traffic.ProbeOptions{To: farmtest.Echo(), MAC: farmtest.VMAC(), From: from}), watch
+	return traffic.Probe(f.Ctx, client, watch, traffic.ProbeOptions{To: farmtest.Echo(), MAC: f.VMAC(), From: from}), watch
 }
 
 // splitServes: a switch falls into two parts, with a client on each. Each side

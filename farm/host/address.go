@@ -15,7 +15,10 @@ import (
 // journal has recorded is added if it has gone since. An address that is on the machine
 // already, on any interface, is an error: removing it afterwards would take away
 // something that is not ours. An IPv6 address is added without duplicate address
-// detection (IFA_F_NODAD), since every node of the farm has it, and deprecated.
+// detection (IFA_F_NODAD), since every node of the farm has it, and deprecated. The
+// address of a group makes the interface a member of it (IFA_F_MCAUTOJOIN,
+// ip-address(8)): the kernel reports the membership and answers queries, also when
+// this process has ended.
 func (j *Journal) AddAddress(link string, prefix netip.Prefix) error {
 	e := Entry{Kind: KindAddress, Link: link, Prefix: prefix}
 	if err := e.check(); err != nil {
@@ -68,6 +71,9 @@ func netlinkAddr(prefix netip.Prefix) *netlink.Addr {
 		// connections that do not ask for it (RFC 6724, 5, rule 3), which would be
 		// answered to the whole farm.
 		a.Flags, a.ValidLft, a.PreferedLft = unix.IFA_F_NODAD, int(forever()), 0
+	}
+	if prefix.Addr().IsMulticast() {
+		a.Flags |= unix.IFA_F_MCAUTOJOIN
 	}
 	return a
 }

@@ -25,10 +25,18 @@ const convergePatience = 20 * time.Second
 // limit is how long a farm may live, unless Limit gives it more.
 const limit = 3 * time.Minute
 
-// VMAC is the VIP's shared Ethernet address: 5a:fe and the address.
-func VMAC() config.MAC {
-	a := lab.VIP().As4()
-	return config.MAC{0x5a, 0xfe, a[0], a[1], a[2], a[3]}
+// VMAC is the VIP's shared Ethernet address.
+func (f *Farm) VMAC() config.MAC { return f.VMACOf(lab.VIP()) }
+
+// VMACOf is the Ethernet address of a VIP in the farm's mode.
+func (f *Farm) VMACOf(vip netip.Addr) config.MAC {
+	switch f.Options.Mode {
+	case config.Multicast.String():
+		return config.MulticastMAC(vip)
+	case config.IGMP.String():
+		return config.IGMPMAC(vip)
+	}
+	return config.FloodMAC(vip)
 }
 
 // Farm is a farm with a client. Its methods end the test T when something fails

@@ -33,7 +33,7 @@ func (f *Farm) Flood(rate int) *Flood {
 func (d *Flood) send(ctx context.Context, rate int) error {
 	from := lab.SYNSources(200_000)
 	for {
-		n, err := d.f.Client.SendSYNs(ctx, lab.SYNs{To: Echo(), MAC: VMAC(), From: from, Rate: rate, Salt: rand.Uint32()})
+		n, err := d.f.Client.SendSYNs(ctx, lab.SYNs{To: Echo(), MAC: d.f.VMAC(), From: from, Rate: rate, Salt: rand.Uint32()})
 		d.sent += n
 		if err != nil {
 			return err

@@ -60,7 +60,7 @@ func (f *Farm) StartLoad(o LoadOptions) *Load {
 	f.T.Cleanup(func() { f.Must(l.kept.Close()) })
 	f.Must(l.Watch.Settle(f.Ctx, 100*time.Millisecond))
 	l.Server = servers(l.Watch)
-	probes := traffic.ProbeOptions{To: o.echo(), MAC: config.FloodMAC(o.VIP), Every: o.Every, Limit: o.Limit}
+	probes := traffic.ProbeOptions{To: o.echo(), MAC: f.VMACOf(o.VIP), Every: o.Every, Limit: o.Limit}
 	if o.Victim != nil {
 		probes.From = f.clientsOf(l.Watch, o.Victim, probes)
 	}
@@ -92,7 +92,7 @@ func (o *LoadOptions) setDefaults() {
 // ClientsOf are clients that the node serves now, which must be near its share.
 func (f *Farm) ClientsOf(watch *lab.Handshakes, n *lab.Node) []netip.AddrPort {
 	f.T.Helper()
-	return f.clientsOf(watch, n, traffic.ProbeOptions{To: Echo(), MAC: VMAC()})
+	return f.clientsOf(watch, n, traffic.ProbeOptions{To: Echo(), MAC: f.VMAC()})
 }
 
 // clientsOf are those that the probes find.

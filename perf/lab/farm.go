@@ -1,10 +1,13 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
 	"text/template"
+
+	"thresher/config"
 )
 
 // gossipPort is memberlist's usual port.
@@ -15,6 +18,8 @@ const gossipPort = 7946
 type FarmOptions struct {
 	// VIPs are the shared addresses. Default VIP().
 	VIPs []netip.Addr
+	// Mode of the VIP. Default flood.
+	Mode string
 	// TCPPorts are the ports of the rule web. Default 80.
 	TCPPorts []int
 	// UDPPorts are the ports of the rule udp. Default: there is no such rule.
@@ -40,7 +45,13 @@ type FarmOptions struct {
 	// Unpinned ties the kernel program to the daemon, so that a killed daemon is
 	// the loss of the node's packet path, too.
 	Unpinned bool
+	// Users is the file of who may log in to the console; empty opens none. The
+	// console is at ConsoleURL.
+	Users string
 }
+
+// ConsoleURL is where the node's console is, if it has one.
+func (n *Node) ConsoleURL() string { return fmt.Sprintf("https://%s:9453", n.Address) }
 
 // farmConfig is the configuration's template: only keys of DESIGN §8, and none
 // that the options leave to the daemon.
@@ -48,7 +59,7 @@ const farmConfig = `node: {name: {{.Node.Name}}}
 interface: {{.Interface}}
 vips:
 {{- range .Options.VIPs}}
-  - {address: {{printf "%q" .String}}, mode: flood}
+  - {address: {{printf "%q" .String}}, mode: {{$.Mode}}}
 {{- end}}
 rules:
 {{- with .Options.TCPPorts}}
@@ -76,7 +87,10 @@ cluster:
 datapath: {{"{"}}{{.}}}
 {{- end}}
 api:
-  listen: [{{printf "%q" .API}}]
+  listen: [{{printf "%q" .API}}{{if .Options.Users}}, {{printf "%q" .Node.ConsoleURL}}{{end}}]
+{{- with .Options.Users}}
+  users: {{printf "%q" .}}
+{{- end}}
 run_dir: {{printf "%q" .RunDir}}
 state_dir: {{printf "%q" .StateDir}}
 `
@@ -96,6 +110,7 @@ func (n *Node) NodeConfig(o FarmOptions) (string, error) {
 	}
 	values := map[string]any{
 		"Node": n, "Interface": Interface, "Options": o, "Port": gossipPort,
+		"Mode":     cmp.Or(o.Mode, config.Flood.String()),
 		"Join":     strings.Join(peers, ", "),
 		"Affinity": pair(", affinity: ", o.Affinity),
 		"Sticky":   pair(", sticky: ", o.Sticky),

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"thresher/perf/lab/snoop"
 )
 
 // Lab is one farm with its switch and clients. Make it with New, end it with
@@ -26,7 +28,8 @@ type Lab struct {
 	Dir string
 
 	config    Config
-	faults    atomic.Int64 // injected so far; numbers their tables
+	snooper   *snoop.Switch // of SnoopMAC
+	faults    atomic.Int64  // injected so far; numbers their tables
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -74,7 +77,7 @@ func (l *Lab) build(ctx context.Context) error {
 	if l.Switch, err = newHost("switch", l.Dir); err != nil {
 		return err
 	}
-	if err := l.buildSwitch(); err != nil {
+	if err := l.buildSwitch(ctx); err != nil {
 		return err
 	}
 	for i := range l.config.Nodes {

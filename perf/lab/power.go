@@ -71,7 +71,7 @@ func (l *Lab) bootNode(number, logs int) (*Host, error) {
 	h.Address = nodeAddress(number)
 	h.Addresses = append(h.Addresses, h.Address)
 	h.MAC = macOf(h.Address)
-	h.Port = fmt.Sprintf("sw-n%d", number)
+	h.Port = fmt.Sprintf("%s%d", nodePort, number)
 	return h, nil
 }
 

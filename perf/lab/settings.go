@@ -35,6 +35,8 @@ type Config struct {
 	// Offloads are what the veth pairs leave for later. Default: nothing, so
 	// that frames are whole, as on a wire.
 	Offloads Offloads
+	// Snooping is to whom the switch sends frames for groups. Default: everybody.
+	Snooping Snooping
 }
 
 // withDefaults fills in what is zero and checks the rest.

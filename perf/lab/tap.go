@@ -17,7 +17,7 @@ import (
 // that it holds 2 s of 20,000 frames/s. Linux doubles it.
 const tapBuffer = 32 << 20
 
-// tap is a packet socket on a host's eth0 that knows what it missed. Whoever
+// tap is a packet socket on a host's interface that knows what it missed. Whoever
 // reads it counts frames and damaged ones under its lock.
 type tap struct {
 	conn *packet.Conn
@@ -37,9 +37,14 @@ type tapOption struct{ level, name int }
 // open opens the socket inside the host. The filter says which frames come, and
 // how much of each. The caller starts the reader.
 func (t *tap) open(h *Host, filter []bpf.RawInstruction, options ...tapOption) error {
+	return t.openOn(h, Interface, filter, options...)
+}
+
+// openOn is open for any interface of the host.
+func (t *tap) openOn(h *Host, iface string, filter []bpf.RawInstruction, options ...tapOption) error {
 	t.done = make(chan struct{})
 	return h.Do(func() error {
-		ifi, err := net.InterfaceByName(Interface)
+		ifi, err := net.InterfaceByName(iface)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,6 +12,9 @@ import (
 
 // bridge is the switch's one bridge.
 const bridge = "br0"
+
+// nodePort begins the names of the switch's ports that lead to nodes.
+const nodePort = "sw-n"
 
 // setUpLoopback runs on the host's thread, before anything else uses it.
 func (h *Host) setUpLoopback() error {
@@ -25,18 +29,25 @@ func (h *Host) setUpLoopback() error {
 }
 
 // buildSwitch makes the bridge.
-func (l *Lab) buildSwitch() error {
+func (l *Lab) buildSwitch(ctx context.Context) error {
 	if err := l.Switch.set(switchSettings()); err != nil {
 		return err
 	}
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = bridge
 	attrs.MTU = l.config.MTU
-	if err := l.Switch.links.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
+	br := &netlink.Bridge{LinkAttrs: attrs}
+	if l.config.Snooping == SnoopMAC {
+		br.MulticastSnooping = new(bool) // off
+	}
+	if err := l.Switch.links.LinkAdd(br); err != nil {
 		return fmt.Errorf("make the bridge: %w (is the kernel module bridge there?)", err)
 	}
 	// The kernel makes some of the bridge's sysctls with its first bridge.
 	if err := l.Switch.set(switchSettings()); err != nil {
+		return err
+	}
+	if err := l.snoop(ctx); err != nil {
 		return err
 	}
 	return setUp(l.Switch, bridge)
@@ -62,6 +73,9 @@ func (l *Lab) plug(h *Host, queues int) error {
 	veth.PeerNamespace = netlink.NsFd(int(h.ns))
 	if err := l.Switch.links.LinkAdd(veth); err != nil {
 		return fmt.Errorf("make the veth pair of %s: %w (is the kernel module veth there?)", h.Name, err)
+	}
+	if err := l.snoopPort(h.Port); err != nil {
+		return err
 	}
 	if err := h.SetOffloads(Interface, l.config.Offloads); err != nil {
 		return err

@@ -17,9 +17,11 @@
 #define EXT_MIN_LEN    8
 #define MAX_EXTENSIONS 6      /* pipeline's maxExtensions */
 #define FRAGMENT_PART  0xfff9 /* offset and More Fragments (RFC 8200 4.5) */
+#define FRAGMENT_OFFSET 0xfff8
 
 /* Longest way to the transport header: one less than a power of two. */
 #define MAX_HEADERS 0x3fff
+#define FIRST_PART  0x8000 /* beside the offset: it is the first part of a datagram */
 #define MAX_AT	    64 /* where the IPv6 header may begin */
 
 struct extension {
@@ -41,6 +43,12 @@ static __always_inline int is_extension(__u32 protocol)
 	       protocol == IPPROTO_AH || protocol == IPPROTO_DSTOPTS;
 }
 
+/* What is behind the fragment header of a first part the pipeline looks at. */
+static __always_inline __u32 walked_short(enum reason reason, __u32 first)
+{
+	return walked(first ? FRAGMENT : reason, 0, 0);
+}
+
 /* Why a walk ends with the nth extension header; ACCEPTED if it goes on. */
 static __always_inline enum reason stops(__u32 protocol, const struct extension *e, __u32 n)
 {
@@ -49,7 +57,7 @@ static __always_inline enum reason stops(__u32 protocol, const struct extension 
 	/* Segments are left: it is on its way to somewhere else. */
 	if (protocol == IPPROTO_ROUTING && ((const __u8 *)e)[3])
 		return OTHER_PROTOCOL;
-	if (protocol == IPPROTO_FRAGMENT && e->part & bpf_htons(FRAGMENT_PART))
+	if (protocol == IPPROTO_FRAGMENT && e->part & bpf_htons(FRAGMENT_OFFSET))
 		return FRAGMENT;
 	return ACCEPTED;
 }
@@ -64,7 +72,7 @@ static __always_inline __u32 length_of(__u32 protocol, const struct extension *e
 static __always_inline __u32 walk(const void *data, const void *end, __u32 at)
 {
 	const struct ipv6hdr *ip = data + at;
-	__u32 offset = sizeof(*ip), protocol, left;
+	__u32 offset = sizeof(*ip), protocol, left, first = 0;
 
 	if ((const void *)(ip + 1) > end)
 		return walked(MALFORMED, 0, 0);
@@ -76,20 +84,22 @@ static __always_inline __u32 walk(const void *data, const void *end, __u32 at)
 		__u32 length;
 
 		if (!is_extension(protocol))
-			return walked(ACCEPTED, protocol, offset);
+			return walked(ACCEPTED, protocol, offset | first);
 		if (left < EXT_MIN_LEN || (const void *)(e + 1) > end)
-			return walked(MALFORMED, 0, 0);
+			return walked_short(MALFORMED, first);
 		reason = stops(protocol, e, n);
 		if (reason != ACCEPTED)
-			return walked(reason, 0, 0);
+			return walked_short(reason, first);
 		length = length_of(protocol, e);
 		if (length > left)
-			return walked(MALFORMED, 0, 0);
+			return walked_short(MALFORMED, first);
+		if (protocol == IPPROTO_FRAGMENT && e->part & bpf_htons(FRAGMENT_PART))
+			first = FIRST_PART;
 		left -= length;
 		offset += length;
 		protocol = e->next;
 	}
-	return is_extension(protocol) ? walked(MALFORMED, 0, 0) : walked(ACCEPTED, protocol, offset);
+	return is_extension(protocol) ? walked_short(MALFORMED, first) : walked(ACCEPTED, protocol, offset | first);
 }
 
 __attribute__((noinline)) __u32 walk_xdp(struct xdp_md *ctx, __u32 at)
@@ -121,6 +131,7 @@ static __always_inline void take_walk(struct packet *p, __u32 walk)
 	p->headers = walk >> 24;
 	p->protocol = walk >> 16 & 0xff;
 	p->l4 = p->ip + (walk & MAX_HEADERS);
+	p->first = walk & FIRST_PART;
 }
 
 static __always_inline struct packet packet6(struct xdp_md *ctx, const struct ipv6hdr *ip, const void *end)
@@ -146,5 +157,8 @@ static __always_inline struct packet packet6_of_skb(struct __sk_buff *skb, const
 /* How long what the packet carries is, in bytes; its headers are right. */
 static __always_inline __u32 payload_length(const struct packet *p)
 {
-	return sizeof(struct ipv6hdr) + bpf_ntohs(ipv6_of(p)->payload_len) - (__u32)(p->l4 - p->ip);
+	long headers = (long)p->l4 - (long)p->ip;
+
+	barrier_var(headers); /* or the compiler takes the halves of pointers */
+	return sizeof(struct ipv6hdr) + bpf_ntohs(ipv6_of(p)->payload_len) - headers;
 }

@@ -2,7 +2,7 @@
 /*
  * What the program found out about a packet that it hands to a socket: eight
  * bytes of metadata before the packet, package pipeline's Facts. Every TCP packet
- * is looked up, and UDP of rules that forward, also where the program's own verdict needed no lookup: the
+ * is looked up, UDP of rules that forward and of none, and what ICMP errors quote, also where the program's own verdict needed no lookup: the
  * reader may judge by a newer share, or when the lease is over.
  */
 #pragma once
@@ -78,20 +78,43 @@ static __always_inline void look_up_udp(const struct packet *p, struct facts *fa
 {
 	const struct ports *ports = p->l4;
 
+	__u32 rule;
+
 	facts->time = facts_time();
-	if (!has(p, sizeof(*ports)) || !forwards(rule_of(&conf.udp, p->vip, ports->dst)))
+	if (!has(p, sizeof(*ports)))
+		return;
+	rule = rule_of(&conf.udp, p->vip, ports->dst);
+	if (rule >= MAX_RULES)
+		facts->flow = flow_of_udp(p->ctx, p);
+	if (!forwards(rule))
 		return;
 	facts->flow = entry(p);
 	if (half_open_elsewhere(p))
 		facts->flags = FACTS_HALF_OPEN;
 }
 
+static __always_inline void look_up_icmp(const struct packet *p, struct facts *facts)
+{
+	struct quoted q = {};
+	__u32 length;
+
+	if (!has(p, ICMP_LEN) || !is_icmp_error(p, *(const __u8 *)p->l4))
+		return;
+	length = p->six ? payload_length(p) : (__u32)bpf_ntohs(ipv4_of(p)->tot_len) - ipv4_of(p)->ihl * 4;
+	if (quotes(p, length, &q))
+		facts->flow = flow_of_quoted(p->ctx, &q, forwards(rule_of_quoted(&q, p->vip)));
+}
+
 static __always_inline void look_up(const struct packet *p, struct facts *facts)
 {
+	if (!p->six && later_fragment(ipv4_of(p)))
+		return;
 	if (p->protocol == IPPROTO_TCP)
 		look_up_tcp(p, facts);
 	else if (p->protocol == IPPROTO_UDP)
 		look_up_udp(p, facts);
+	else if (p->protocol == (p->six ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		look_up_icmp(p, facts);
 }
 
 /* Writes the metadata. Some drivers have no room for it: the packet is handed

@@ -14,14 +14,19 @@
 
 #include "conntrack.h"
 #include "extensions.h"
+#include "fragment.h"
 #include "judge.h"
 #include "lease.h"
 #include "maps.h"
+#include "own.h"
 #include "packet.h"
 
-/* The pipeline has let none through but whole packets of three protocols. */
+/* The first part of a datagram stands for the others: without it, they are
+ * nothing. */
 static __always_inline int opens_a_flow(const struct packet *p)
 {
+	if (!p->six && later_fragment(ipv4_of(p)))
+		return 0;
 	switch (p->protocol) {
 	case IPPROTO_TCP:
 		return has(p, TCP_MIN_LEN) && opens(p->l4);
@@ -59,25 +64,31 @@ static __always_inline enum reason fence_client(const struct packet *p)
 			return FENCED;
 		if (is_sticky(part, bucket) && what_is_learnt(&key) != CLIENT_MINE)
 			return STICKY_ELSEWHERE;
-		remember(&key, BPF_ANY);
+		if (whole_header(p))
+			remember(&key, BPF_ANY);
 		return ACCEPTED;
 	}
 	if (!is_sticky(part, bucket) || !remembered(&key) || !granted())
 		return OTHER;
-	remember(&key, BPF_EXIST);
+	if (whole_header(p))
+		remember(&key, BPF_EXIST);
 	return ACCEPTED_STICKY;
 }
 
-/* Whether it is UDP of a rule that forwards, and conntrack has its flow: then it
- * opens none. */
+/* Whether it is UDP of a rule that forwards, and conntrack has its flow, or of no
+ * rule and a socket has it, or every node may have it: then it opens none. */
 static __always_inline int goes_on(struct __sk_buff *skb, const struct packet *p)
 {
 	const struct ports *ports = p->l4;
 
-	if (p->protocol != IPPROTO_UDP || !has(p, sizeof(*ports)) || p->vip >= MAX_VIPS ||
-	    !forwards(rule_of(&conf.udp, p->vip, ports->dst)))
+	__u32 rule;
+
+	if (p->protocol != IPPROTO_UDP || !has(p, sizeof(*ports)) || p->vip >= MAX_VIPS)
 		return 0;
-	return known(entry_of_skb(skb, p));
+	rule = rule_of(&conf.udp, p->vip, ports->dst);
+	if (rule >= MAX_RULES)
+		return conf.unruled == DEFAULT_PASS || known(flow_of_udp(skb, p));
+	return forwards(rule) && known(entry_of_skb(skb, p));
 }
 
 static __always_inline int fence_packet(struct __sk_buff *skb, const struct packet *p)

@@ -15,16 +15,17 @@
 #include "conntrack.h"
 #include "extensions.h"
 #include "flows.h"
+#include "fragment.h"
 #include "lease.h"
 #include "maps.h"
+#include "own.h"
 #include "packet.h"
+#include "quoted.h"
 #include "reason.h"
 #include "rules.h"
 #include "share.h"
 #include "siphash.h"
 #include "sticky.h"
-
-#define IP_FRAGMENT 0x3fff /* More Fragments, or an offset (RFC 791 3.1) */
 
 /* RFC 792; linux/icmp.h would bring the C library's headers in. */
 #define ICMP_DEST_UNREACH  3
@@ -150,10 +151,8 @@ static __always_inline void keep(const struct packet *p, __u32 rule, enum reason
 {
 	const struct client_key key = client_key(p, rule);
 
-	if (reason == ACCEPTED)
-		remember(&key, BPF_ANY);
-	else if (reason == ACCEPTED_STICKY)
-		remember(&key, BPF_EXIST);
+	if ((reason == ACCEPTED || reason == ACCEPTED_STICKY) && whole_header(p))
+		remember(&key, reason == ACCEPTED ? BPF_ANY : BPF_EXIST);
 }
 
 /* UDP of a rule that forwards: who has the flow keeps it, as with TCP. All others
@@ -190,7 +189,7 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 		return PORT_ZERO;
 	rule = rule_of(classes, p->vip, ports->dst);
 	if (rule >= MAX_RULES)
-		return rule == RULE_BLOCK ? BLOCKED : NO_RULE;
+		return rule == RULE_BLOCK ? BLOCKED : judge_no_rule(p, tcp, tcp && opens(p->l4));
 	part = part_of(rule);
 	if (!part)
 		return NOT_SERVING;
@@ -227,13 +226,39 @@ static __always_inline int is_icmp_error(const struct packet *p, __u8 type)
 	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
 }
 
-static __always_inline enum reason judge_icmp(const struct packet *p)
+/* An ICMP error belongs to the node that has the flow it is about; where that
+ * cannot be told, every node takes it, since none answers it. */
+static __always_inline enum reason judge_error(const struct packet *p, __u32 length)
+{
+	const struct part *part;
+	struct quoted q = {};
+	__u16 bucket;
+	__u32 rule;
+
+	if (!quotes(p, length, &q))
+		return ACCEPTED_ICMP_ERROR;
+	rule = rule_of_quoted(&q, p->vip);
+	/* What an answer's identification was tells nothing of that of the question. */
+	if (rule >= MAX_RULES || conf.hashed[rule].id)
+		return ACCEPTED_ICMP_ERROR;
+	part = part_of(rule);
+	if (!part)
+		return ACCEPTED_ICMP_ERROR;
+	bucket = bucket_of_quoted(&q, &conf.hashed[rule]);
+	if (!is_unsettled(part, bucket))
+		return is_mine(part, bucket) ? ACCEPTED_ICMP_ERROR : NOT_MINE;
+	if (q.protocol != IPPROTO_TCP && !forwards(rule))
+		return ACCEPTED_ICMP_ERROR;
+	return known(flow_of_quoted(p->ctx, &q, forwards(rule))) ? ACCEPTED_ICMP_ERROR : UNKNOWN_FLOW;
+}
+
+static __always_inline enum reason judge_icmp(const struct packet *p, __u32 length)
 {
 	const __u8 type = *(const __u8 *)p->l4;
 
 	if (is_echo(p, type))
 		return judge_echo(p);
-	return is_icmp_error(p, type) ? ACCEPTED_ICMP_ERROR : OTHER_ICMP;
+	return is_icmp_error(p, type) ? judge_error(p, length) : judge_default(OTHER_ICMP);
 }
 
 /* Whether an IPv6 packet is neighbour discovery's. */
@@ -241,7 +266,7 @@ static __always_inline int is_neighbour(const struct packet *p)
 {
 	const __u8 *type = p->l4;
 
-	return p->protocol == IPPROTO_ICMPV6 && has(p, ICMP_LEN) && payload_length(p) >= ICMP_LEN &&
+	return p->protocol == IPPROTO_ICMPV6 && !p->first && has(p, ICMP_LEN) && payload_length(p) >= ICMP_LEN &&
 	       *type >= ICMPV6_FIRST_NEIGHBOUR && *type <= ICMPV6_LAST_NEIGHBOUR;
 }
 
@@ -259,10 +284,10 @@ static __always_inline enum reason judge_transport(struct packet *p, __u32 lengt
 		return judge_flow(p, &conf.udp, 0);
 	}
 	if (p->protocol != (p->six ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-		return OTHER_PROTOCOL;
+		return judge_default(OTHER_PROTOCOL);
 	if (length < ICMP_LEN || p->l4 + ICMP_LEN > p->end)
 		return MALFORMED;
-	return judge_icmp(p);
+	return judge_icmp(p, length);
 }
 
 static __always_inline int martian4(__be32 src, __be32 dst)
@@ -282,7 +307,7 @@ static __always_inline enum reason judge4(struct packet *p)
 		return MALFORMED;
 	if (martian4(ip->saddr, ip->daddr))
 		return MARTIAN;
-	if (ip->frag_off & bpf_htons(IP_FRAGMENT))
+	if (is_fragment(ip))
 		return FRAGMENT;
 	return judge_transport(p, total - header);
 }
@@ -302,6 +327,10 @@ static __always_inline enum reason judge6(struct packet *p)
 		return MALFORMED;
 	if (martian6(ipv6_of(p)))
 		return MARTIAN;
+	if (p->first)
+		return FRAGMENT;
+	if (p->headers == OTHER_PROTOCOL)
+		return judge_default(OTHER_PROTOCOL);
 	if (p->headers != ACCEPTED)
 		return p->headers;
 	return judge_transport(p, payload_length(p));

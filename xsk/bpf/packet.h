@@ -28,6 +28,7 @@ struct packet {
 	__u32 protocol;
 	enum reason headers; /* why they cannot be read, if they cannot: ACCEPTED */
 	int six;
+	int first; /* of IPv6: the first part of a datagram; the others have no l4 */
 	int forwarded; /* its rule's packets; for judge.h alone */
 };
 

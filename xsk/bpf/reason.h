@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <bpf/bpf_helpers.h>
+
 enum reason {
 	OTHER,
 	ACCEPTED,
@@ -13,15 +15,17 @@ enum reason {
 	ACCEPTED_ECHO,
 	ACCEPTED_ICMP_ERROR,
 	ACCEPTED_NEIGHBOUR,
+	ACCEPTED_OWN,
+	ACCEPTED_DEFAULT,
 	PARKED,
 	PARKED_STICKY,
+	FRAGMENT,
 	NOT_MINE,
 	NOT_SERVING,
 	NOT_VIP,
 	NO_RULE,
 	BLOCKED,
 	MALFORMED,
-	FRAGMENT,
 	OTHER_PROTOCOL,
 	OTHER_ICMP,
 	MARTIAN,
@@ -32,6 +36,13 @@ enum reason {
 	LATE,
 	PARK_FULL,
 	STICKY_ELSEWHERE,
+	FRAGMENT_ORPHAN,
 	NO_READER,
 	REASON_LEN,
 };
+
+/* Whether the pipeline keeps the packet for a moment: it must be asked. */
+static __always_inline int is_held(enum reason reason)
+{
+	return reason >= PARKED && reason < NOT_MINE;
+}

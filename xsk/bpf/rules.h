@@ -35,6 +35,12 @@ struct hashed {
 	__u64 mask6[2];
 };
 
+enum unruled {
+	DEFAULT_DENY = 1,
+	DEFAULT_PASS,
+	DEFAULT_SINGLE,
+};
+
 /* An Ethernet address: its six bytes as on the wire, in the low 48 bits. */
 typedef __u64 mac_t;
 
@@ -70,6 +76,7 @@ struct rules {
 	__u8 forward[MAX_RULES]; /* whether its flows are conntrack's */
 	__u32 forwards;		 /* how many of them are */
 	__u32 offload;
+	__u32 unruled; /* what becomes of packets under no rule */
 	__u32 multiplier;
 	__u32 vips;	  /* how many there are */
 	__u32 max_parts;  /* of a share */

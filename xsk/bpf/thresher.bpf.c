@@ -14,6 +14,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "ethernet.h"
 #include "extensions.h"
 #include "facts.h"
 #include "fence.h"
@@ -21,28 +22,10 @@
 #include "lease.h"
 #include "maps.h"
 #include "packet.h"
+#include "vlan.h"
 
-#define ARP_LEN 28 /* RFC 826, Ethernet and IPv4 */
-
-/* Destination and type in one load each: struct ethhdr is packed, and its fields
- * would be read byte by byte. */
-static __always_inline mac_t destination(const struct ethhdr *eth)
-{
-	return *(const __u64 *)eth & MAC_MASK;
-}
-
-static __always_inline __be16 ethertype(const struct ethhdr *eth)
-{
-	return *(const __be16 *)((const void *)eth + 2 * ETH_ALEN);
-}
-
-static __always_inline int is_vmac(mac_t dst)
-{
-	for (__u32 i = 0; i < MAX_VIPS && i < conf.vips; i++)
-		if (dst == conf.vmacs[i])
-			return 1;
-	return 0;
-}
+#define ETH_P_WIRE 0x88b6 /* wire.EtherType */
+#define IP_PROBE   253	  /* wire.Protocol */
 
 static __always_inline void to_nic(struct ethhdr *eth)
 {
@@ -86,11 +69,23 @@ static __always_inline int tcp_goes_on(const struct packet *p)
 	const struct ports *ports = p->l4;
 	__u32 rule;
 
-	if (p->protocol != IPPROTO_TCP || !has(p, TCP_MIN_LEN) || opens(p->l4) ||
+	if (p->protocol != IPPROTO_TCP || p->first || !has(p, TCP_MIN_LEN) || opens(p->l4) ||
 	    (!p->six && ipv4_of(p)->frag_off & bpf_htons(IP_FRAGMENT)))
 		return 0;
 	rule = rule_of(&conf.tcp, p->vip, ports->dst);
 	return rule != RULE_BLOCK && known(tcp_flow(p, forwards(rule)));
+}
+
+/* The same of UDP that no rule names, and a connected socket has. */
+static __always_inline int own_udp_goes_on(const struct packet *p)
+{
+	const struct ports *ports = p->l4;
+
+	if (p->protocol != IPPROTO_UDP || p->first || !has(p, UDP_LEN) ||
+	    (!p->six && ipv4_of(p)->frag_off & bpf_htons(IP_FRAGMENT)) ||
+	    rule_of(&conf.udp, p->vip, ports->dst) != RULE_NONE)
+		return 0;
+	return known(flow_of_udp(p->ctx, p));
 }
 
 /* The packet of a frame; NULL for ip if its header is not there. */
@@ -115,7 +110,7 @@ static __always_inline int unread(struct xdp_md *ctx, int six, __u32 vip)
 	const struct packet p = packet_of(ctx, six, vip);
 	struct ethhdr *eth = (void *)(long)ctx->data;
 
-	if (!p.ip || !tcp_goes_on(&p) || (void *)(eth + 1) > (void *)(long)ctx->data_end) {
+	if (!p.ip || (!tcp_goes_on(&p) && !own_udp_goes_on(&p)) || (void *)(eth + 1) > (void *)(long)ctx->data_end) {
 		count(NO_READER);
 		return XDP_DROP;
 	}
@@ -148,21 +143,22 @@ static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
 		count(reason);
 		return XDP_DROP;
 	}
-	if (handover && (reason == PARKED || reason == PARKED_STICKY))
+	if (handover && is_held(reason))
 		return unread(p->ctx, p->six, p->vip);
-	if ((conf.offload == OFFLOAD_REJECT && !handover) || reason == PARKED || reason == PARKED_STICKY)
+	if ((conf.offload == OFFLOAD_REJECT && !handover) || is_held(reason))
 		return ask(p);
 	count(reason);
 	to_nic(eth);
 	return XDP_PASS;
 }
 
-/* Whether a frame with a VIP's packet was sent to this machine. */
-static __always_inline int is_for_us(const struct ethhdr *eth, __u32 vip)
+/* A packet like a client's that asks whether the VMAC reaches this node. Under the
+ * EtherType of such questions it passes the stack by, firewall and all, to the one
+ * socket that wants it. */
+static __always_inline int probe(struct ethhdr *eth)
 {
-	const mac_t dst = destination(eth);
-
-	return dst == conf.vmacs[vip] || dst == conf.nic;
+	*(__be16 *)((void *)eth + 2 * ETH_ALEN) = bpf_htons(ETH_P_WIRE);
+	return XDP_PASS;
 }
 
 /* Each family is a function of its own, so that what one needs of registers and of
@@ -185,6 +181,8 @@ static __noinline int ipv4(struct xdp_md *ctx)
 		return stray(eth);
 	if (!is_for_us(eth, vip))
 		return XDP_PASS;
+	if (ip->protocol == IP_PROBE && destination(eth) != conf.nic)
+		return probe(eth);
 	p = packet4(ctx, ip, end);
 	p.vip = vip;
 	return vip_packet(&p, eth);
@@ -207,7 +205,11 @@ static __noinline int ipv6(struct xdp_md *ctx)
 	p.vip = vip_of6(&ip->daddr);
 	if (p.vip >= MAX_VIPS)
 		return stray(eth);
-	return is_for_us(eth, p.vip) ? vip_packet(&p, eth) : XDP_PASS;
+	if (!is_for_us(eth, p.vip))
+		return XDP_PASS;
+	if (ip->nexthdr == IP_PROBE && destination(eth) != conf.nic)
+		return probe(eth);
+	return vip_packet(&p, eth);
 }
 
 SEC("xdp")
@@ -218,6 +220,16 @@ int thresher(struct xdp_md *ctx)
 
 	if ((void *)(eth + 1) > end || !armed)
 		return XDP_PASS;
+	if (ethertype(eth) == bpf_htons(ETH_P_8021Q)) {
+		if (!has_priority_tag(ctx))
+			return XDP_PASS;
+		if (!untag(ctx))
+			return XDP_DROP;
+		eth = (void *)(long)ctx->data;
+		end = (void *)(long)ctx->data_end;
+		if ((void *)(eth + 1) > end)
+			return XDP_DROP;
+	}
 	switch (ethertype(eth)) {
 	case bpf_htons(ETH_P_IP):
 		return ipv4(ctx);
@@ -231,15 +243,16 @@ int thresher(struct xdp_md *ctx)
 
 /*
  * A veth decides before the XDP program whom a frame is for, and does not look
- * again when the program has written the interface's own address into it. This
- * one looks again; it is attached to veths alone.
+ * again when the program has written the interface's own address into it: the
+ * frame was another host's, or a group's. This one looks again; it is attached to
+ * veths alone.
  */
 SEC("tc")
 int readdress(struct __sk_buff *skb)
 {
 	struct ethhdr *eth = (void *)(long)skb->data;
 
-	if (skb->pkt_type == PACKET_OTHERHOST && (void *)(eth + 1) <= (void *)(long)skb->data_end &&
+	if (skb->pkt_type != PACKET_HOST && (void *)(eth + 1) <= (void *)(long)skb->data_end &&
 	    destination(eth) == conf.nic)
 		bpf_skb_change_type(skb, PACKET_HOST);
 	return TC_ACT_UNSPEC;
@@ -278,6 +291,7 @@ const struct {
 	enum offload *offload;
 	enum flow *flow;
 	enum client *client;
+	enum unruled *unruled;
 } enums_in_btf __attribute__((unused));
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,101 @@
+package farm_test
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"thresher/farm/netcheck"
+	"thresher/perf/lab"
+)
+
+// netcheck runs the command on these nodes at once, and returns what each said and
+// whether it found the network good.
+func (f *testFarm) netcheck(nodes ...*lab.Node) (results []netcheck.Result, good []bool) {
+	f.T.Helper()
+	results, good = make([]netcheck.Result, len(nodes)), make([]bool, len(nodes))
+	var all sync.WaitGroup
+	for i, n := range nodes {
+		yaml, err := n.NodeConfig(f.Options)
+		must(f.T, err)
+		must(f.T, os.WriteFile(n.ConfigFile(), []byte(yaml), 0o600))
+		all.Go(func() {
+			out, err := n.Run(f.Ctx, binary, "netcheck", "--config", n.ConfigFile(), "--json", "--for", "6s")
+			good[i] = err == nil
+			if jsonErr := json.NewDecoder(strings.NewReader(string(out))).Decode(&results[i]); jsonErr != nil {
+				f.T.Errorf("%s: %v, %v: %s", n.Name, err, jsonErr, out)
+			}
+		})
+	}
+	all.Wait()
+	return results, good
+}
+
+// says tells whether a finding of that level begins with the text.
+func says(r netcheck.Result, level, what string) bool {
+	for _, f := range r.Findings {
+		if f.Level == level && strings.HasPrefix(f.What, what) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestNetcheck runs before any daemon does, but for one node's.
+func TestNetcheck(t *testing.T) {
+	t.Run("flood", func(t *testing.T) {
+		t.Parallel() // It mostly waits, as do the others.
+		f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+		f.Start(f.Nodes[2])
+		results, good := f.netcheck(f.Nodes[:2]...)
+		for i, r := range results {
+			if !good[i] || !r.OK || len(r.Peers) != 2 || !says(r, "ok", "frames for "+f.VMAC().String()) {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+	t.Run("a port that keeps back, and a rogue", func(t *testing.T) {
+		t.Parallel()
+		f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+		victim := f.Nodes[1]
+		_, err := f.Withhold(f.Ctx, f.VMAC(), victim.Host)
+		must(t, err)
+		out, err := f.Client.Run(f.Ctx, "ip", "address", "add", lab.VIP().String()+"/32", "dev", lab.Interface)
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		results, good := f.netcheck(f.Nodes...)
+		for i, r := range results {
+			if good[i] || r.OK || !says(r, "error", f.Client.MAC.String()+" says that the VIP "+lab.VIP().String()+" is its own") {
+				t.Errorf("%+v", r)
+			}
+			if named := says(r, "error", victim.Name+" gets no frames for "+f.VMAC().String()); !named {
+				t.Errorf("%s does not name %s: %+v", r.Node, victim.Name, r.Findings)
+			}
+		}
+	})
+	t.Run("igmp on a bridge that snoops", func(t *testing.T) {
+		t.Parallel()
+		f := newFarm(t, lab.Config{Nodes: 2, Clients: 2, Snooping: lab.SnoopIP}, lab.FarmOptions{Mode: "igmp"})
+		f.awaitSnooping(f.Clients[1])
+		results, good := f.netcheck(f.Nodes...)
+		for i, r := range results {
+			if good[i] || !says(r, "error", "no node gets frames for "+f.VMAC().String()) || !strings.Contains(r.Text(), "mcast_router 2") {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+	if !*long {
+		return
+	}
+	t.Run("igmp on a switch that snoops by MAC", func(t *testing.T) {
+		t.Parallel()
+		f := newFarm(t, lab.Config{Nodes: 2, Snooping: lab.SnoopMAC}, lab.FarmOptions{Mode: "igmp"})
+		results, good := f.netcheck(f.Nodes...)
+		if !good[0] || !good[1] {
+			t.Errorf("%+v", results)
+		}
+	})
+}
