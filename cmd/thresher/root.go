@@ -52,7 +52,7 @@ func newRoot() *cobra.Command {
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
 		newUser(), newToken(), newFingerprint(api),
-		newNotify(), newDemo(), newBench(), newVersion(),
+		newNotify(), newDemo(), newBench(), newVersion(), newMan(),
 	)
 	return root
 }
