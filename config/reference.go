@@ -32,13 +32,6 @@ func Schema() []Key {
 	return keys
 }
 
-// Has tells whether the file may have the key.
-func Has(path string) bool {
-	found := false
-	walk(reflect.TypeFor[rawConfig](), "", func(p string, _ reflect.Type) { found = found || p == path })
-	return found
-}
-
 // walk calls visit with every key, a list's and a mapping's before those in it.
 func walk(t reflect.Type, above string, visit func(path string, t reflect.Type)) {
 	for _, f := range fields(t) {
@@ -94,6 +87,16 @@ func Words(path string) []string {
 		return offloads.all()
 	case "datapath.xdp":
 		return xdpModes.all()
+	case "node.boot":
+		return boots.all()
+	case "node.rejoin":
+		return rejoins.all()
+	case "checks[].type":
+		return checkTypes.all()
+	case "checks[].phase":
+		return checkPhases.all()
+	case "checks[].action":
+		return actions.all()
 	}
 	return nil
 }
