@@ -3,6 +3,7 @@ package farm
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"thresher/config"
@@ -36,7 +37,7 @@ func newApplication(cfg *config.Config, e *events, span time.Duration) *applicat
 		rules[i] = r.Name
 	}
 	return &application{supervisor: supervise.New(supervise.Options{
-		Services: cfg.Services, Checks: cfg.Checks, Rules: rules, Manual: cfg.Life.Rejoin == config.RejoinManual, Event: e.health,
+		Services: cfg.Services, Checks: slices.Concat(cfg.Checks, vipChecks(cfg)), Rules: rules, Manual: cfg.Life.Rejoin == config.RejoinManual, Event: e.health,
 	}), comeback: newComeback(span)}
 }
 
