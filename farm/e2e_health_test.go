@@ -201,6 +201,9 @@ func TestZombie(t *testing.T) {
 // TestZombieRestarted: where the check restarts the service, a server that hangs is
 // another process soon.
 func TestZombieRestarted(t *testing.T) {
+	if !*long {
+		return
+	}
 	f := newHealthFarm(t, 2, "", strings.Replace(httpCheck, "ACTION", "restart", 1))
 	n := f.Nodes[0]
 	before, err := f.pid(n)
@@ -239,6 +242,9 @@ func TestStopAndStartUnderLoad(t *testing.T) {
 // TestWaits: a node whose check fails that it waits for is out, says so, and comes
 // back by itself.
 func TestWaits(t *testing.T) {
+	if !*long {
+		return
+	}
 	f := newHealthFarm(t, 2, "", `checks:
   - {name: gateway, type: exec, command: [/bin/sh, -c, "test ! -e DIR/unreachable || { echo gateway unreachable; exit 2; }"], interval: 200ms, timeout: 1s, action: wait}
 `)
@@ -265,6 +271,9 @@ func TestWaits(t *testing.T) {
 
 // TestCordon: a cordoned node stays out, also with a new daemon.
 func TestCordon(t *testing.T) {
+	if !*long {
+		return
+	}
 	f := newHealthFarm(t, 2, "", "")
 	n := f.Nodes[0]
 	f.Thresher(n, "cordon")
@@ -297,6 +306,10 @@ type visits struct {
 type failure struct {
 	begun, ended time.Time
 	err          error
+}
+
+func (f failure) String() string {
+	return fmt.Sprintf("%s for %v: %v", f.begun.Format("15:04:05.000"), f.ended.Sub(f.begun), f.err)
 }
 
 // visit makes requests of the VIP, each on a new connection, until what it returns
