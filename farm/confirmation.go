@@ -46,7 +46,7 @@ type confirmation struct {
 	heading  confirm.ViewID      // this node's target then
 	answered []confirm.PeerViews // what the others said then
 	said     []confirm.PeerViews // scratch
-	going    []string            // scratch
+	warned   []change            // scratch
 	foreseen struct {
 		target  confirm.ViewID
 		since   confirm.Time

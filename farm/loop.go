@@ -78,7 +78,7 @@ func newLoop(p *parts) *loop {
 		asks:     make(chan ask),
 		ended:    make(chan struct{}),
 
-		app: newApplication(p.cfg, p.events), withdrawn: make(map[string]string),
+		app: newApplication(p.cfg, p.events, p.confirmation.params.Lease), withdrawn: make(map[string]string),
 	}
 	l.resume(p.handed)
 	l.boot()
@@ -195,11 +195,19 @@ func (l *loop) settle() {
 	l.answer(shown.target.view)
 	l.tell()
 	l.showHealth()
-	for _, due := range []time.Time{l.life.due(now), l.app.due()} {
-		if !due.IsZero() && due.After(now) {
-			l.alarm.Reset(due.Sub(now))
+	if due := l.due(now); !due.IsZero() {
+		l.alarm.Reset(due.Sub(now))
+	}
+}
+
+// due is when time alone may change something; zero for never.
+func (l *loop) due(now time.Time) (first time.Time) {
+	for _, due := range []time.Time{l.life.due(now), l.app.closeBy, l.app.comeback.due(now)} {
+		if due.After(now) {
+			first = sooner(first, due)
 		}
 	}
+	return first
 }
 
 // inform tells the confirmation who there is by the membership. Who says that it

@@ -63,15 +63,20 @@ func (p *Program) SetShare(s *Share) error {
 		}
 		return nil
 	}
-	if p.slots.stale == shareSlots-1 {
-		if err := p.Await(); err != nil {
-			return err
-		}
-	}
 	if err := p.slots.write(s); err != nil {
 		return fmt.Errorf("give the XDP program this node's share: %w", err)
 	}
-	return nil
+	return p.keepSlotFree()
+}
+
+// keepSlotFree waits until there is a slot that no packet is judged by. It does so
+// after a change and not before the next one: that may be news of what another node
+// has let go of, and what comes in until it is in force is lost.
+func (p *Program) keepSlotFree() error {
+	if p.slots.stale < shareSlots-1 {
+		return nil
+	}
+	return p.Await()
 }
 
 // Await returns when no packet is judged by an earlier share or lease any more: to

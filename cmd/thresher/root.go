@@ -32,7 +32,8 @@ func newRoot() *cobra.Command {
 			"Run a node:       thresher key, thresher check, thresher netcheck, thresher run\n" +
 			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart, wait,\n" +
 			"                  suspend, resume, cordon, uncordon, reset\n" +
-			"Let people in:    thresher user, token, fingerprint",
+			"Let people in:    thresher user, token, fingerprint\n" +
+			"Begin with:       thresher module list",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -52,7 +53,7 @@ func newRoot() *cobra.Command {
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
 		newUser(), newToken(), newFingerprint(api),
-		newNotify(), newDemo(), newBench(), newVersion(), newMan(),
+		newNotify(), newModule(), newDemo(), newBench(), newVersion(), newMan(),
 	)
 	return root
 }
