@@ -1,5 +1,7 @@
 package pipeline
 
+import "thresher/config"
+
 // Bits is a set of buckets.
 type Bits [Buckets / 64]uint64
 
@@ -24,6 +26,9 @@ type Part struct {
 	// Sticky are the buckets, whoever's, where another node than the owner may have
 	// had clients that it keeps.
 	Sticky Bits
+	// Owners are whose the buckets are, for VIPs in mode directed; nil is AllNodes
+	// for each.
+	Owners *Owners
 }
 
 // unsettleAsked adds Ask and Sticky to Unsettled, so that a settled bucket is known
@@ -52,6 +57,9 @@ type Table struct {
 	// Clients are those of whom it was lately learnt whose they are. Only parked
 	// packets are looked up in it.
 	Clients Clients
+	// Nodes are the other nodes' Ethernet addresses, for VIPs in mode directed. What
+	// comes from one of them was handed on by it.
+	Nodes []config.MAC
 }
 
 // Share is this node's part of the farm: a part for each rule of the
@@ -60,6 +68,9 @@ type Table struct {
 type Share struct {
 	Rules []*Part
 	Echo  *Part
+	// Nodes are the other nodes' Ethernet addresses, at most MaxNodes: what Owners
+	// number. Farms without VIPs in mode directed need none.
+	Nodes []config.MAC
 }
 
 // WithHalfOpen returns the table with another set of half-open handshakes. Both
@@ -76,7 +87,7 @@ func NewTable(r *Rules, share *Share) *Table {
 	if share == nil {
 		return t
 	}
-	t.Serving = true
+	t.Serving, t.Nodes = true, share.Nodes
 	index := make(map[*Part]uint16)
 	for _, part := range append(share.Rules[:len(share.Rules):len(share.Rules)], share.Echo) {
 		i, known := index[part]

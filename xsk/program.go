@@ -60,6 +60,7 @@ func loadSpec(spec *ebpf.CollectionSpec, rules *Rules) (_ *Program, err error) {
 	p.slots = slots{
 		parts: p.objects.Parts, index: p.objects.PartOfRule, chosen: p.objects.ShareSlot,
 		room: int(rules.MaxParts), value: make([]byte, partBytes),
+		owners: p.objects.Owners, nodes: p.objects.Nodes, relays: rules.Relays > 0,
 	}
 	return p, nil
 }
@@ -71,6 +72,9 @@ func fit(spec *ebpf.CollectionSpec, rules *Rules) error {
 		return err
 	}
 	spec.Maps[bpfMapParts].MaxEntries = shareSlots * rules.MaxParts
+	if rules.Relays > 0 {
+		spec.Maps[bpfMapOwners].MaxEntries = shareSlots * rules.MaxParts
+	}
 	spec.Maps[bpfMapTestFlows].MaxEntries = max(1, rules.TestFlows)
 	tick, err := tickLength()
 	if err != nil {

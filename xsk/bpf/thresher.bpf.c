@@ -22,6 +22,7 @@
 #include "lease.h"
 #include "maps.h"
 #include "packet.h"
+#include "relay.h"
 #include "vlan.h"
 
 #define ETH_P_WIRE 0x88b6 /* wire.EtherType */
@@ -51,7 +52,9 @@ static __always_inline int stray(const struct ethhdr *eth)
  * its own address. */
 static __always_inline int neighbour(struct ethhdr *eth)
 {
-	if (is_vmac(destination(eth))) {
+	const mac_t dst = destination(eth);
+
+	if (dst != conf.nic && is_vmac(dst)) {
 		to_nic(eth);
 		count(ACCEPTED_NEIGHBOUR);
 	}
@@ -148,6 +151,10 @@ static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
 	if ((conf.offload == OFFLOAD_REJECT && !handover) || is_held(reason))
 		return ask(p);
 	count(reason);
+	if (conf.relays && reason == FORWARDED) {
+		readdress_to(eth, p->to);
+		return XDP_TX;
+	}
 	to_nic(eth);
 	return XDP_PASS;
 }
@@ -185,6 +192,7 @@ static __noinline int ipv4(struct xdp_md *ctx)
 		return probe(eth);
 	p = packet4(ctx, ip, end);
 	p.vip = vip;
+	p.relays = must_relay(eth, vip);
 	return vip_packet(&p, eth);
 }
 
@@ -209,6 +217,7 @@ static __noinline int ipv6(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (ip->nexthdr == IP_PROBE && destination(eth) != conf.nic)
 		return probe(eth);
+	p.relays = must_relay(eth, p.vip);
 	return vip_packet(&p, eth);
 }
 
