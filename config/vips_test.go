@@ -48,8 +48,7 @@ func TestBadVIPs(t *testing.T) {
 		{"mode", []string{one, "{address: 192.0.2.100, mode: broadcast}"},
 			`4: vips[0].mode: "broadcast" is no VIP mode: use flood, multicast, igmp or directed`},
 		{"directed", []string{one, `{address: 192.0.2.100, mode: directed, mac: "5a:fe:c0:00:02:64"}`},
-			"4: vips[0].mode: directed is not in this version yet: use flood, multicast or igmp\n" +
-				"4: vips[0].mac: a VIP in mode directed has no MAC of its own: leave mac out: the director answers with the one of its interface"},
+			"4: vips[0].mac: a VIP in mode directed has no MAC of its own: leave mac out: the director answers with the one of its interface"},
 		{"multicast mac of a host", []string{one, `{address: 192.0.2.100, mode: multicast, mac: "5a:fe:c0:00:02:64"}`},
 			"4: vips[0].mac: 5a:fe:c0:00:02:64 is no group address that every switch forwards" + cureGroup},
 		{"multicast mac of everybody", []string{one, `{address: 192.0.2.100, mode: multicast, mac: "ff:ff:ff:ff:ff:ff"}`},

@@ -129,6 +129,9 @@ func (c *confirmation) openFlows(p *parts) (err error) {
 		return err
 	}
 	c.settling.do = c.run1
+	if c.routing = newRouting(p.cfg, c); c.routing != nil {
+		c.settling.reported = c.routing.reaches.reported
+	}
 	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type gate struct {
 	// sticky are those in which others than the owner keep clients.
 	sticky confirm.Buckets
 	others others
+	routes *routes // nil where no VIP is in mode directed
 	// withheld are confirmed buckets whose former holders have not handed over
 	// their half-open handshakes yet: they stay on ask, until patience ends.
 	withheld  confirm.Buckets
@@ -54,6 +55,8 @@ type surroundings struct {
 	// handedOver says whether all half-open handshakes of released buckets have
 	// come. It counts only when buckets are gained or withheld.
 	handedOver bool
+	// routes are where packets go that are others'.
+	routes *routes
 }
 
 // set carries a lease out. When it returns, nothing that the lease before let in
@@ -112,7 +115,8 @@ func (g *gate) review(now confirm.Time, s surroundings) error {
 func (g *gate) look(s surroundings) bool {
 	before := g.ask()
 	moved := !s.unsettled.Equal(g.unsettled) || !s.sticky.Equal(g.sticky)
-	g.unsettled, g.sticky, g.others = s.unsettled, s.sticky, s.others
+	moved = moved || s.routes != g.routes
+	g.unsettled, g.sticky, g.others, g.routes = s.unsettled, s.sticky, s.others, s.routes
 	return moved || !g.ask().Equal(before)
 }
 
@@ -143,18 +147,30 @@ func (g *gate) apply(taken func()) error { return g.datapath.apply(g.share(), ta
 // which are on ask, which are unsettled.
 func (g *gate) share() *pipeline.Share {
 	mine, ask := g.lease.Confirmed.Minus(g.withheld), g.ask()
-	type key struct{ mine, ask, unsettled, sticky *confirm.Bitmap }
+	type key struct {
+		mine, ask, unsettled, sticky *confirm.Bitmap
+		owners                       *pipeline.Owners
+	}
 	known := make(map[key]*pipeline.Part)
 	var parts []*pipeline.Part
-	for _, id := range g.ids {
-		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id)}
+	for i, id := range g.ids {
+		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id), nil}
+		if g.routes != nil {
+			k.owners = g.routes.owners[i]
+		}
 		if known[k] == nil {
-			known[k] = &pipeline.Part{Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled), Sticky: bitsOf(k.sticky)}
+			known[k] = &pipeline.Part{
+				Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled), Sticky: bitsOf(k.sticky), Owners: k.owners,
+			}
 		}
 		parts = append(parts, known[k])
 	}
 	last := len(parts) - 1
-	return &pipeline.Share{Rules: parts[:last:last], Echo: parts[last]}
+	share := &pipeline.Share{Rules: parts[:last:last], Echo: parts[last]}
+	if g.routes != nil {
+		share.Nodes = g.routes.nodes
+	}
+	return share
 }
 
 // bitsOf is a bitmap in the pipeline's form; nil is the empty set.

@@ -61,8 +61,11 @@ func (c *confirmation) surroundings(handOver bool) surroundings {
 	if c.sticky != nil {
 		sticky = c.sticky.unsettled
 	}
+	now := bootTime()
+	others := c.around(now)
 	return surroundings{
-		unsettled: c.settling.unsettled, sticky: sticky, others: c.around(bootTime()), handedOver: handOver && c.handedOver(),
+		unsettled: c.settling.unsettled, sticky: sticky, others: others, handedOver: handOver && c.handedOver(),
+		routes: c.route(now),
 	}
 }
 
