@@ -268,3 +268,28 @@ func TestGroupVMAC(t *testing.T) {
 		}
 	}
 }
+
+// A VIP in mode directed moves from node to node: another node's claim is none of a
+// foreign machine, that of any other is, and so is a node's claim of another VIP.
+func TestNodesMayClaimDirectedVIPs(t *testing.T) {
+	wire := newFakeConn()
+	told := 0
+	r := responderOn(t, wire, Options{Conflict: func(netip.Addr, config.MAC) { told++ }})
+	watch := []Binding{{Address: vip, MAC: vmac, Directed: true}, {Address: otherVIP, MAC: otherVMAC}}
+	if err := r.SetBindings(watch[:1], watch); err != nil {
+		t.Fatal(err)
+	}
+	claim := func(address netip.Addr, mac config.MAC) Reason {
+		return step(t, r, arpFrame(request(mac, address, address)), time.Unix(1, 0))
+	}
+	if got := claim(vip, foreignMAC); got != Conflict || told != 1 {
+		t.Errorf("by a machine that is no node: %v, told %d times", got, told)
+	}
+	r.SetFarm([]config.MAC{clientMAC, foreignMAC})
+	if got := claim(vip, foreignMAC); got != Announcement || told != 1 {
+		t.Errorf("by a node: %v, told %d times", got, told)
+	}
+	if got := claim(otherVIP, foreignMAC); got != Conflict || told != 2 {
+		t.Errorf("of a VIP in another mode: %v, told %d times", got, told)
+	}
+}
