@@ -95,6 +95,7 @@ func TestVMACs(t *testing.T) {
 func TestVIPModes(t *testing.T) {
 	for mode, want := range map[string]string{
 		"mode: flood": "5a:fe:c0:00:02:64", "mode: multicast": "03:bf:c0:00:02:64", "mode: igmp": "01:00:5e:7f:02:64",
+		"mode: directed": "00:00:00:00:00:00", // the director's own, whoever that is
 		`mode: multicast, mac: "03:bf:00:00:00:01"`: "03:bf:00:00:00:01",
 		`mode: igmp, mac: "33:33:ef:ff:02:64"`:      "33:33:ef:ff:02:64",
 	} {

@@ -128,6 +128,9 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 		if k.goesOn(frame, facts) {
 			return expectation{action: xdpPass, reason: pipeline.AcceptedKnown, judged: r, rewritten: true, asked: !k.alone}
 		}
+		if to, ok := k.target(frame, r); ok {
+			return expectation{action: xdpTX, reason: pipeline.Forwarded, judged: r, asked: !k.alone, to: to}
+		}
 		return expectation{action: xdpDrop, reason: pipeline.NoReader, judged: r, rewritten: false, asked: !k.alone}
 	case r == pipeline.Forwarded:
 		node, ok := k.table.Target(frame)
@@ -140,6 +143,19 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 		return expectation{action: xdpPass, reason: r, judged: r, rewritten: true, asked: false}
 	}
 	return expectation{action: xdpDrop, reason: r, judged: r, rewritten: false, asked: false}
+}
+
+// target is where a frame goes that nobody reads, and that is another node's. At
+// offload none the program does not look whose it is.
+func (k *kernel) target(frame []byte, r pipeline.Reason) (config.MAC, bool) {
+	if k.offload == config.OffloadNone || r != pipeline.Copied && r != pipeline.Forwarded {
+		return config.MAC{}, false
+	}
+	node, ok := k.table.Target(frame)
+	if !ok {
+		return config.MAC{}, false
+	}
+	return k.table.Nodes[node], true
 }
 
 // blocks tells whether nobody serves the rule of a TCP or UDP frame.
@@ -311,7 +327,7 @@ func randomOwners(random *rand.Rand) *pipeline.Owners {
 		case 0:
 			owners[b] = pipeline.ThisNode
 		case 1:
-			owners[b] = pipeline.AllNodes
+			owners[b] = []uint8{pipeline.AllNodes, pipeline.ThisNode | pipeline.InDoubt, 0 | pipeline.InDoubt, 2 | pipeline.InDoubt}[random.IntN(4)]
 		default:
 			owners[b] = uint8(n - 2)
 		}

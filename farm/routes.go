@@ -146,7 +146,9 @@ func (c *confirmation) numbers(d *division, names []string) (numbers [256]uint8)
 		switch {
 		case node.Name == c.self:
 			numbers[i] = pipeline.ThisNode
-		case found && !slices.Contains(c.going, node.Name):
+		case found && slices.Contains(c.going, node.Name):
+			numbers[i] = uint8(number) | pipeline.InDoubt
+		case found:
 			numbers[i] = uint8(number)
 		}
 	}
@@ -159,12 +161,12 @@ func ownersOf(tables []*cluster.Table, numbers [][256]uint8, abroad pipeline.Bit
 	for b := range owners {
 		owner := numbers[0][tables[0][b]]
 		for i := 1; i < len(tables); i++ {
-			if numbers[i][tables[i][b]] != owner {
-				owner = pipeline.AllNodes
+			if numbers[i][tables[i][b]]&^pipeline.InDoubt != owner&^pipeline.InDoubt {
+				owner |= pipeline.InDoubt
 			}
 		}
 		if abroad.Has(uint16(b)) {
-			owner = pipeline.AllNodes
+			owner |= pipeline.InDoubt
 		}
 		owners[b] = owner
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // Owners say of each bucket of a rule where a client's packet goes that reaches
-// this node for a VIP in mode directed: the number of another node (Share.Nodes),
-// or one of those below.
+// this node for a VIP in mode directed: the number of another node (Share.Nodes), or
+// one of those below; with InDoubt or without.
 type Owners [Buckets]uint8
 
 const (
@@ -18,10 +18,15 @@ const (
 
 	// ThisNode judges the packet, and nobody else gets it: the bucket is this node's
 	// and settled, or nobody's.
-	ThisNode uint8 = 0xfe
-	// AllNodes get copies and judge them: more than one node has flows in the
-	// bucket, or may have them, or lets some in.
-	AllNodes uint8 = 0xff
+	ThisNode uint8 = 0x7e
+	// NoNode stands for an owner that is not known.
+	NoNode uint8 = 0x7f
+	// InDoubt is added to the owner where others may have flows in the bucket, or let
+	// some in: all nodes get copies and judge them. Where nobody reads the sockets to
+	// make copies, the owner alone gets the packet.
+	InDoubt uint8 = 0x80
+	// AllNodes get copies, and whose the bucket is is not known.
+	AllNodes = InDoubt | NoNode
 )
 
 // relays tells whether this node must hand a VIP's packet on if it is another's:
@@ -55,8 +60,8 @@ func (t *Table) owner(rule int, bucket uint16) uint8 {
 	return owners[bucket]
 }
 
-// Target is the number of the node that a frame goes on to whose reason is
-// Forwarded: its owner's, in Nodes.
+// Target is the number of the node, in Nodes, that a frame belongs to whose reason is
+// Forwarded, or Copied if it is known.
 func (t *Table) Target(frame []byte) (node int, ok bool) {
 	p := packet{}
 	ip := frame[ethernetLen:]
@@ -82,6 +87,9 @@ func (t *Table) target(p *packet, vip int, ok bool) (int, bool) {
 	rule, bucket := len(t.PartOf)-1, uint16(0)
 	switch p.protocol {
 	case protocolICMP, protocolICMPv6:
+		if !p.isEcho() {
+			return 0, false
+		}
 		bucket = p.bucket(t.hash, 0)
 	default:
 		ports := t.TCP
@@ -94,7 +102,7 @@ func (t *Table) target(p *packet, vip int, ok bool) (int, bool) {
 		}
 		rule, bucket = int(found), t.bucketOf(p, int(found))
 	}
-	owner := t.owner(rule, bucket)
+	owner := t.owner(rule, bucket) &^ InDoubt
 	return int(owner), int(owner) < len(t.Nodes)
 }
 

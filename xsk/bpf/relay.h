@@ -15,9 +15,11 @@
 #include "share.h"
 
 #define MAX_NODES 64   /* pipeline.MaxNodes */
-#define THIS_NODE 0xfe /* pipeline.ThisNode */
+#define THIS_NODE 0x7e /* pipeline.ThisNode */
+#define IN_DOUBT  0x80 /* pipeline.InDoubt */
 
-/* Whose each bucket is: a number of nodes, or THIS_NODE, or all. */
+/* Whose each bucket is: a number of nodes, or THIS_NODE, or unknown; IN_DOUBT where
+ * all nodes get copies. */
 struct owners {
 	__u8 of[BUCKETS];
 };
@@ -83,10 +85,9 @@ static __always_inline enum reason relayed(struct packet *p, __u32 rule, __u16 b
 	owner = part->of[bucket];
 	if (owner == THIS_NODE)
 		return OTHER;
-	if (owner >= MAX_NODES)
-		return COPIED;
-	p->to = nodes[slot][owner];
-	return p->to ? FORWARDED : COPIED;
+	if ((owner & ~IN_DOUBT) < MAX_NODES)
+		p->to = nodes[slot][owner & (MAX_NODES - 1)];
+	return p->to && !(owner & IN_DOUBT) ? FORWARDED : COPIED;
 }
 
 /* Sends a frame on, both addresses new: with the client's as its source, switches
