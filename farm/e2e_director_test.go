@@ -59,6 +59,27 @@ func TestDirectorLeavesAndJoins(t *testing.T) {
 	}
 }
 
+// TestDirectorRestarts in place, under load: every packet meanwhile goes on to whose
+// it is.
+func TestDirectorRestarts(t *testing.T) {
+	f, l := directedLoad(t, "full")
+	director := f.Director(lab.VIP())
+	for range 2 {
+		f.Thresher(director, "restart")
+		f.Converge(f.Nodes...)
+		time.Sleep(time.Second)
+	}
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckKept()
+	l.CheckVisits(0)
+	again := traffic.Retransmissions(l.Visits, l.Watch)
+	t.Logf("%d new connections, %v SYNs sent again; the longest wait for an echo was %v", len(l.Visits), again, l.Report.Worst)
+	if again > len(l.Visits)/20 {
+		t.Errorf("%v of %d SYNs were sent again", again, len(l.Visits))
+	}
+}
+
 // TestDirectorDies: the power of the director is cut. The others' connections go on,
 // and new ones are made as soon as after any node's end.
 func TestDirectorDies(t *testing.T) {
