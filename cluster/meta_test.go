@@ -72,7 +72,7 @@ func TestDecodeMetaRefuses(t *testing.T) {
 		{"trailing byte", append(slices.Clone(good), 0)},
 		{"version 0", set(0, 0)},
 		{"phase 0", set(1, 0)},
-		{"phase beyond the last", set(1, byte(Draining)+1)},
+		{"phase beyond the last", set(1, byte(Waiting)+1)},
 		{"weight 101", set(metaHeader, 101)},
 		{"weights cut in a later version", set(0, 2)[:len(good)-1]},
 		{"weight 101 in a later version", append(set(0, 2)[:metaHeader], 101, 0, 0)},

@@ -7,7 +7,7 @@ type Phase uint8
 
 // The phases. 0 is none of them, so that a forgotten one is noticed.
 const (
-	// Starting lets nothing in yet: it has not joined, or waits for a check.
+	// Starting lets nothing in yet: it has not joined, or is not ready.
 	Starting Phase = iota + 1
 	// Up may own buckets.
 	Up
@@ -19,6 +19,8 @@ const (
 	// Draining lets nothing new in, by an operator's wish, until its last flow
 	// has ended.
 	Draining
+	// Waiting lets nothing in until what it needs is there.
+	Waiting
 )
 
 // String returns the phase as status and logs write it. A phase of a later
@@ -35,8 +37,10 @@ func (p Phase) String() string {
 		return "stopped"
 	case Draining:
 		return "draining"
+	case Waiting:
+		return "waiting"
 	}
 	return fmt.Sprintf("phase(%d)", uint8(p))
 }
 
-func (p Phase) known() bool { return p >= Starting && p <= Draining }
+func (p Phase) known() bool { return p >= Starting && p <= Waiting }

@@ -60,7 +60,10 @@ var anew = map[string]bool{
 }
 
 // keyOf are the file's keys for what Config has under another name.
-var keyOf = map[string]string{"node": "node.name", "api.socket": "api.listen", "cluster.keys": "cluster.key_file"}
+var keyOf = map[string]string{
+	"node": "node.name", "cluster.keys": "cluster.key_file",
+	"api.socket": "api.listen", "api.listeners": "api.listen", "api.cert": "api.tls.cert", "api.key": "api.tls.key",
+}
 
 // Changes lists how next differs from c, in the order of the schema.
 func (c *Config) Changes(next *Config) []Change {

@@ -87,7 +87,7 @@ func (p *problems) keys(raw rawCluster) Keys {
 		p.add("cluster.insecure", "the farm has a key file and is insecure too", "remove one of the two")
 		return Keys{}
 	}
-	keys, err := ReadKeys(p.keyPath(path, raw.KeyFile))
+	keys, err := ReadKeys(p.filePath(path, raw.KeyFile))
 	var bad *Error
 	if errors.As(err, &bad) {
 		head := *bad
@@ -97,10 +97,10 @@ func (p *problems) keys(raw rawCluster) Keys {
 	return keys
 }
 
-// keyPath finds a relative key_file beside the file that names it. From
+// filePath finds a relative path beside the file that names it. From
 // environment and flags it is relative to the working directory, as for any
 // other program.
-func (p *problems) keyPath(path, name string) string {
+func (p *problems) filePath(path, name string) string {
 	if _, ok := p.overrides[path]; ok || filepath.IsAbs(name) {
 		return name
 	}

@@ -15,6 +15,8 @@ import (
 type Config struct {
 	// Node is this machine's name in the farm.
 	Node string
+	// Life is how the node comes up, and how it goes.
+	Life Life
 	// Interface is the network interface that the VIPs' packets arrive on.
 	Interface string
 	// VIPs are the shared addresses, in the order of the file.
@@ -28,6 +30,15 @@ type Config struct {
 	Cluster Cluster
 	// Datapath is how packets are taken from the interface.
 	Datapath Datapath
+	// Services are what must run for the node to serve, in the order of the file.
+	Services []Service
+	// Checks say whether it does, in the order of the file.
+	Checks []Check
+	// Notify are those who are told what happens.
+	Notify []Notify
+	// HealthListen is where balancers in front of the node can ask whether it is
+	// up; the zero value is nowhere.
+	HealthListen netip.AddrPort
 	// API is where the daemon can be asked and told things.
 	API API
 	// RunDir holds what must not outlive a boot: the API's socket and the
@@ -135,10 +146,4 @@ type Datapath struct {
 	// Pin keeps the kernel program in place when the daemon dies, so that the
 	// connections that are here go on.
 	Pin bool
-}
-
-// API is where the daemon can be asked and told things.
-type API struct {
-	// Socket is the path of the unix socket.
-	Socket string
 }

@@ -18,6 +18,10 @@ const (
 	DefaultStateDir = "/var/lib/thresher"
 	// DefaultSocket is the daemon's API. With another run_dir it is there.
 	DefaultSocket = DefaultRunDir + "/" + socketName
+	// DefaultAPIPort is the port of the API for people and tools, by HTTPS.
+	DefaultAPIPort = 9453
+	// DefaultPeerPort is the port on which the nodes ask and tell one another.
+	DefaultPeerPort = 9454
 	// DefaultJoinTimeout is how long a starting node waits for its peers.
 	DefaultJoinTimeout = 3 * time.Second
 	// DefaultWeight is a node's weight in a rule.
@@ -46,6 +50,7 @@ func (p *problems) defaults() map[string]any {
 		"datapath.xdp":         XDPAuto.String(),
 		"datapath.queues":      "auto",
 		"datapath.pin":         true,
+		"api.peer_port":        DefaultPeerPort,
 		"run_dir":              DefaultRunDir,
 		"state_dir":            DefaultStateDir,
 	}

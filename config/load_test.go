@@ -29,6 +29,7 @@ func port(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 func goodConfig() *Config {
 	return &Config{
 		Node:      "web1",
+		Life:      Life{Boot: BootOn, Rejoin: RejoinAuto, StopDrain: 10 * time.Second, ResetOnStop: true},
 		Interface: "eth0",
 		VIPs:      []VIP{{addr("192.0.2.100"), Flood, MAC{0x5a, 0xfe, 192, 0, 2, 100}}},
 		Rules: []Rule{
@@ -38,7 +39,7 @@ func goodConfig() *Config {
 		Default:  Deny,
 		Cluster:  Cluster{Bind: port("192.0.2.11:7946"), Insecure: true, Profile: Fast, Partition: Serve, JoinTimeout: 3 * time.Second},
 		Datapath: Datapath{Offload: OffloadFull, XDP: XDPAuto, Pin: true},
-		API:      API{Socket: "/run/thresher/api.sock"},
+		API:      API{Socket: "/run/thresher/api.sock", PeerPort: 9454},
 		RunDir:   "/run/thresher",
 		StateDir: "/var/lib/thresher",
 	}

@@ -89,6 +89,15 @@ func (p *problems) setOverride(f field, o override) {
 		if number, err := strconv.Atoi(o.text); err == nil {
 			o.value = number
 		}
+	case reflect.Int64:
+		number, err := strconv.ParseInt(o.text, 10, 64)
+		if err != nil {
+			o.value = nil
+			p.overrides[f.key] = o
+			p.addMalformed(f.key, fmt.Sprintf("%q is not a whole number", o.text), "write digits only")
+			return
+		}
+		o.value = number
 	case reflect.Bool:
 		truth := o.text == "true"
 		if !truth && o.text != "false" {

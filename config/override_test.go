@@ -49,19 +49,26 @@ func TestOverrideProcessEnvironment(t *testing.T) {
 // Every key can be set from outside, whether or not the file has its mapping.
 func TestOverrideEveryKey(t *testing.T) {
 	values := map[string]string{
-		"node.name": "n9", "interface": "eth9", "default": "deny",
+		"node.name": "n9", "node.boot": "as-before", "node.boot_delay": "1s", "node.rejoin": "manual",
+		"node.slow_start": "1m", "node.stop_drain": "0s", "node.reset_on_stop": "false", "interface": "eth9", "default": "deny",
 		"cluster.bind": "192.0.2.19:8000", "cluster.join": "192.0.2.12, 192.0.2.13:8000",
 		"cluster.key_file": keyFileIn(t, t.TempDir()), "cluster.insecure": "false",
 		"cluster.profile": "lan", "cluster.partition": "majority", "cluster.join_timeout": "1m",
 		"datapath.offload": "none", "datapath.xdp": "native", "datapath.queues": "2", "datapath.pin": "false",
-		"api.listen": "unix:///run/9.sock", "run_dir": "/run/9", "state_dir": "/var/lib/9",
+		"api.listen": "unix:///run/9.sock, https://192.0.2.19", "api.tls.cert": "/c.pem", "api.tls.key": "/k.pem",
+		"health_listen": "127.0.0.1:9010", "api.users": "/u", "api.hosts": "Farm.example", "api.peer_port": "9999", "run_dir": "/run/9", "state_dir": "/var/lib/9",
 	}
 	want := goodConfig()
 	want.Node, want.Interface = "n9", "eth9"
+	want.Life = Life{Boot: BootAsBefore, BootDelay: time.Second, Rejoin: RejoinManual, SlowStart: time.Minute}
 	want.Cluster = Cluster{port("192.0.2.19:8000"), []netip.AddrPort{port("192.0.2.12:7946"), port("192.0.2.13:8000")},
 		testKeys(), false, LAN, Majority, time.Minute}
 	want.Datapath = Datapath{OffloadNone, XDPNative, 2, false}
-	want.API.Socket, want.RunDir, want.StateDir = "/run/9.sock", "/run/9", "/var/lib/9"
+	want.HealthListen = port("127.0.0.1:9010")
+	want.API = API{
+		"/run/9.sock", []APIListener{{Address: port("192.0.2.19:9453")}}, "/c.pem", "/k.pem", "/u", []string{"farm.example"}, 9999,
+	}
+	want.RunDir, want.StateDir = "/run/9", "/var/lib/9"
 
 	env := []string{}
 	for _, f := range settings(reflect.TypeFor[rawConfig](), "") {
@@ -96,6 +103,8 @@ func TestOverrideBad(t *testing.T) {
 			"environment THRESHER_CLUSTER_JOIN_TIMEOUT: cluster.join_timeout: 5 is no duration: it needs a unit, such as 5s"},
 		{"bool", []string{"THRESHER_CLUSTER_INSECURE=1"}, nil,
 			`environment THRESHER_CLUSTER_INSECURE: cluster.insecure: "1" is neither true nor false: use true or false`},
+		{"port", []string{"THRESHER_API_PEER_PORT=many"}, nil,
+			`environment THRESHER_API_PEER_PORT: api.peer_port: "many" is not a whole number: write digits only`},
 		{"number", nil, map[string]string{"datapath.queues": "-3"},
 			"flag: datapath.queues: -3 queues are out of range: use auto or a number from 1 to 256"},
 		{"list item", nil, map[string]string{"cluster.join": "192.0.2.12,web2"},

@@ -12,20 +12,30 @@ import (
 // into a time.Duration gives 5 ns, both without an error, so numbers are int64,
 // durations are text, and validate converts and bounds them.
 type rawConfig struct {
-	Node      rawNode     `mapstructure:"node"`
-	Interface string      `mapstructure:"interface"`
-	VIPs      []rawVIP    `mapstructure:"vips"`
-	Rules     []rawRule   `mapstructure:"rules"`
-	Default   string      `mapstructure:"default"`
-	Cluster   rawCluster  `mapstructure:"cluster"`
-	Datapath  rawDatapath `mapstructure:"datapath"`
-	API       rawAPI      `mapstructure:"api"`
-	RunDir    string      `mapstructure:"run_dir"`
-	StateDir  string      `mapstructure:"state_dir"`
+	Node      rawNode      `mapstructure:"node"`
+	Interface string       `mapstructure:"interface"`
+	VIPs      []rawVIP     `mapstructure:"vips"`
+	Rules     []rawRule    `mapstructure:"rules"`
+	Default   string       `mapstructure:"default"`
+	Cluster   rawCluster   `mapstructure:"cluster"`
+	Datapath  rawDatapath  `mapstructure:"datapath"`
+	Services  []rawService `mapstructure:"services"`
+	Checks    []rawCheck   `mapstructure:"checks"`
+	Notify    []rawNotify  `mapstructure:"notify"`
+	Health    string       `mapstructure:"health_listen"`
+	API       rawAPI       `mapstructure:"api"`
+	RunDir    string       `mapstructure:"run_dir"`
+	StateDir  string       `mapstructure:"state_dir"`
 }
 
 type rawNode struct {
-	Name string `mapstructure:"name"`
+	Name        string    `mapstructure:"name"`
+	Boot        *string   `mapstructure:"boot"`
+	BootDelay   *duration `mapstructure:"boot_delay"`
+	Rejoin      *string   `mapstructure:"rejoin"`
+	SlowStart   *duration `mapstructure:"slow_start"`
+	StopDrain   *duration `mapstructure:"stop_drain"`
+	ResetOnStop *bool     `mapstructure:"reset_on_stop"`
 }
 
 type rawVIP struct {
@@ -74,7 +84,16 @@ type rawDatapath struct {
 }
 
 type rawAPI struct {
-	Listen []string `mapstructure:"listen"`
+	Listen   []string `mapstructure:"listen"`
+	TLS      rawTLS   `mapstructure:"tls"`
+	Users    string   `mapstructure:"users"`
+	Hosts    []string `mapstructure:"hosts"`
+	PeerPort int64    `mapstructure:"peer_port"`
+}
+
+type rawTLS struct {
+	Cert string `mapstructure:"cert"`
+	Key  string `mapstructure:"key"`
 }
 
 // duration is the text of a duration, such as "3s".

@@ -6,7 +6,7 @@ import (
 )
 
 func TestBadKeys(t *testing.T) {
-	const top = "the keys here are `node`, `interface`, `vips`, `rules`, `default`, `cluster`, `datapath`, `api`, `run_dir` and `state_dir`"
+	const top = "the keys here are `node`, `interface`, `vips`, `rules`, `default`, `cluster`, `datapath`, `services`, `checks`, `notify`, `health_listen`, `api`, `run_dir` and `state_dir`"
 	checkBad(t, []badCase{
 		{"misspelt", []string{"interface: eth0", "intreface: eth0"},
 			"2: intreface: unknown key `intreface`: did you mean `interface`?"},
@@ -22,8 +22,8 @@ func TestBadKeys(t *testing.T) {
 			"3: profile: unknown key `profile`: did you mean `cluster.profile`?"},
 		{"dotted", []string{"interface: eth0", "interface: eth0\ncluster.profile: fast"},
 			"3: cluster.profile: unknown key `cluster.profile`: write `profile` below `cluster`"},
-		{"not built yet", []string{"interface: eth0", "interface: eth0\nservices: []"},
-			"3: services: unknown key `services`: " + top},
+		{"not built yet", []string{"interface: eth0", "interface: eth0\ncapture: []"},
+			"3: capture: unknown key `capture`: " + top},
 		{"number", []string{"interface: eth0", "interface: eth0\n5: 1"}, "3: 5: unknown key `5`: " + top},
 		{"twice", []string{"interface: eth0", "interface: eth0\ninterface: eth1"},
 			"3: interface: duplicate key `interface`: `interface` is already on line 2"},
@@ -37,14 +37,14 @@ func TestBadKeys(t *testing.T) {
 		{"too deep", []string{"{name: web1}", strings.Repeat("[", 20) + strings.Repeat("]", 20)},
 			"1: node" + strings.Repeat("[0]", 16) + ": nested too deep"},
 		{"merge", []string{"node: {name: web1}", "node: {<<: {name: web1}}"},
-			"1: node.<<: unknown key `<<`: the keys here are `name`"},
+			"1: node.<<: unknown key `<<`: the keys here are `name`, `boot`, `boot_delay`, `rejoin`, `slow_start`, `stop_drain` and `reset_on_stop`"},
 	})
 }
 
 func TestBadTypes(t *testing.T) {
 	checkBad(t, []badCase{
 		{"value for keys", []string{"node: {name: web1}", "node: web1"},
-			"1: node: has a value where keys belong: its keys are `name`"},
+			"1: node: has a value where keys belong: its keys are `name`, `boot`, `boot_delay`, `rejoin`, `slow_start`, `stop_drain` and `reset_on_stop`"},
 		{"keys for value", []string{"interface: eth0", "interface: {name: eth0}"},
 			"2: interface: is not a single value"},
 		{"no value", []string{"interface: eth0", "interface:"},

@@ -15,14 +15,12 @@ const maxName = 63
 // maxInterfaceName is IFNAMSIZ without its terminating NUL (linux/if.h).
 const maxInterfaceName = 15
 
-// maxSocketPath is sun_path without its terminating NUL (unix(7)).
-const maxSocketPath = 107
-
 // validate converts what was decoded, in the order of the schema, and records
 // every problem. The result is only of use if there are none.
 func (p *problems) validate(raw rawConfig) *Config {
 	c := &Config{
 		Node:      p.nodeName(raw.Node.Name),
+		Life:      p.life(raw.Node),
 		Interface: p.interfaceName(raw.Interface),
 		VIPs:      p.vips(raw.VIPs),
 		Default:   readEnum(p, defaults, "default", raw.Default),
@@ -37,7 +35,11 @@ func (p *problems) validate(raw rawConfig) *Config {
 	}
 	c.Rules = p.rules(raw.Rules, c.VIPs)
 	c.Cluster = p.cluster(raw.Cluster, c.VIPs)
-	c.API.Socket = p.socket(raw.API.Listen, c.RunDir)
+	c.Services = p.services(raw.Services, c.Rules)
+	c.Checks = p.checks(raw.Checks, c)
+	c.Notify = p.notify(raw.Notify)
+	c.HealthListen = p.healthListen("health_listen", raw.Health)
+	c.API = p.api(raw.API, c)
 	return c
 }
 
@@ -108,32 +110,4 @@ func (p *problems) queues(value any) int {
 		p.add(path, fmt.Sprintf("%d queues are out of range", n), cure)
 	}
 	return n
-}
-
-// socket reads api.listen. The key is a list since the console will listen on
-// https:// besides.
-func (p *problems) socket(listen []string, runDir string) string {
-	const path, cure = "api.listen", "use one, such as unix://" + DefaultSocket
-	if len(listen) == 0 {
-		if p.written(path) {
-			p.add(path, "names no socket", cure)
-		}
-		return defaultSocket(runDir)
-	}
-	if len(listen) > 1 {
-		p.add(path, "has more than one entry, and only one unix socket is supported", cure)
-		return ""
-	}
-	at := path + "[0]"
-	socket, ok := strings.CutPrefix(listen[0], "unix://")
-	switch {
-	case !ok:
-		p.add(at, fmt.Sprintf("%q is no unix socket, and nothing else is supported", listen[0]), cure)
-	case !filepath.IsAbs(socket) || strings.ContainsRune(socket, 0):
-		p.add(at, fmt.Sprintf("%q has no absolute path", listen[0]), cure)
-	case len(socket) > maxSocketPath:
-		p.add(at, fmt.Sprintf("the socket's path has %d characters", len(socket)),
-			fmt.Sprintf("use at most %d", maxSocketPath))
-	}
-	return socket
 }

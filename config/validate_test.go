@@ -27,15 +27,5 @@ func TestBadNode(t *testing.T) {
 			`2: datapath.queues: "many" is no number of queues: use auto or a number from 1 to 256`},
 		{"queues none", []string{"interface:", "datapath: {queues: 0}\ninterface:"},
 			`2: datapath.queues: 0 queues are out of range: use auto or a number from 1 to 256`},
-		{"listen https", []string{"interface:", "api: {listen: [\"https://192.0.2.11:9453\"]}\ninterface:"},
-			`2: api.listen[0]: "https://192.0.2.11:9453" is no unix socket, and nothing else is supported: use one, such as unix:///run/thresher/api.sock`},
-		{"listen relative", []string{"interface:", "api: {listen: [\"unix://api.sock\"]}\ninterface:"},
-			`2: api.listen[0]: "unix://api.sock" has no absolute path: use one, such as unix:///run/thresher/api.sock`},
-		{"listen twice", []string{"interface:", "api: {listen: [\"unix:///a\", \"unix:///b\"]}\ninterface:"},
-			`2: api.listen: has more than one entry, and only one unix socket is supported: use one, such as unix:///run/thresher/api.sock`},
-		{"listen none", []string{"interface:", "api: {listen: []}\ninterface:"},
-			`2: api.listen: names no socket: use one, such as unix:///run/thresher/api.sock`},
-		{"listen long", []string{"interface:", "api: {listen: [\"unix:///" + strings.Repeat("s", 107) + "\"]}\ninterface:"},
-			`2: api.listen[0]: the socket's path has 108 characters: use at most 107`},
 	})
 }

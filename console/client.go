@@ -35,8 +35,10 @@ const (
 // return the daemon's own *Error where it gave one, and an *Error with
 // CodeUnreachable where none answered.
 type Client struct {
-	http *http.Client
-	api  string
+	http         *http.Client
+	api          string
+	scheme, host string
+	behalf       string // who asks through this node; "" if nobody does
 }
 
 // NewClient returns a client of the daemon at api, which is unix:// and the
@@ -51,7 +53,7 @@ func NewClient(api string) (*Client, error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, "unix", u.Path)
 	}
-	return &Client{api: api, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+	return &Client{api: api, scheme: "http", host: "thresher", http: &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
 }
 
 // Close gives up the connections that no call is using.
@@ -116,8 +118,27 @@ func (c *Client) Follow(ctx context.Context, since uint64, each func(Event) erro
 // Start brings the node up, and waits until the daemon says that it is done.
 func (c *Client) Start(ctx context.Context) error { return c.tell(ctx, "/v1/node/start", nil) }
 
-// Stop takes the node out, and waits until the daemon says that it is done.
-func (c *Client) Stop(ctx context.Context) error { return c.tell(ctx, "/v1/node/stop", nil) }
+// Stop takes the node out, and waits until the daemon says that nothing new is let
+// in. force waits for no connection, and asks no service.
+func (c *Client) Stop(ctx context.Context, force bool) error {
+	q := url.Values{}
+	if force {
+		q.Set("force", "1")
+	}
+	return c.tell(ctx, "/v1/node/stop", q)
+}
+
+// Cordon drains the node and has it stay out over boots; Uncordon brings it back.
+func (c *Client) Cordon(ctx context.Context) error   { return c.tell(ctx, "/v1/node/cordon", nil) }
+func (c *Client) Uncordon(ctx context.Context) error { return c.tell(ctx, "/v1/node/uncordon", nil) }
+
+// Suspend has the node's checks not count, Resume has them count again.
+func (c *Client) Suspend(ctx context.Context) error { return c.tell(ctx, "/v1/node/suspend", nil) }
+func (c *Client) Resume(ctx context.Context) error  { return c.tell(ctx, "/v1/node/resume", nil) }
+
+// Reset forgets the failures of services and checks, and starts a node that has
+// stopped because of them.
+func (c *Client) Reset(ctx context.Context) error { return c.tell(ctx, "/v1/node/reset", nil) }
 
 // Drain has the node let no new flow in, and waits until the daemon says that it
 // does. The node stops when its last flow has ended or, if the deadline is not 0,
@@ -162,10 +183,13 @@ func (c *Client) tell(ctx context.Context, path string, q url.Values) error {
 // send makes one request. The response is a success, and its body the caller's
 // to close.
 func (c *Client) send(ctx context.Context, method, path string, q url.Values) (*http.Response, error) {
-	target := url.URL{Scheme: "http", Host: "thresher", Path: path, RawQuery: q.Encode()}
+	target := url.URL{Scheme: c.scheme, Host: c.host, Path: path, RawQuery: q.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	if c.behalf != "" {
+		req.Header.Set(behalfHeader, c.behalf)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

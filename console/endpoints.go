@@ -2,8 +2,8 @@ package console
 
 import (
 	"context"
+	"io"
 	"net/http"
-	"time"
 )
 
 // status answers GET /v1/status.
@@ -37,14 +37,32 @@ func (s *Server) where(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// change answers a POST that changes the node's state.
-func (s *Server) change(act func(context.Context) error) endpoint {
+// nodeChange answers a POST that changes this node's state.
+func (s *Server) nodeChange(action string, act func(context.Context) error) endpoint {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if _, err := parameters(r); err != nil {
 			return err
 		}
-		return carryOut(w, r, act)
+		return s.carryOut(w, r, action, act)
 	}
+}
+
+// stop answers POST /v1/node/stop.
+func (s *Server) stop(w http.ResponseWriter, r *http.Request) error {
+	q, err := parameters(r, "force")
+	if err != nil {
+		return err
+	}
+	force, err := q.flag("force")
+	if err != nil {
+		return err
+	}
+	return s.carryOut(w, r, actionStop, func(ctx context.Context) error { return s.farm.Stop(ctx, force) })
+}
+
+// suspend has checks not count any more, or again.
+func (s *Server) suspend(yes bool) func(context.Context) error {
+	return func(ctx context.Context) error { return s.farm.Suspend(ctx, yes) }
 }
 
 // drain answers POST /v1/node/drain.
@@ -53,21 +71,21 @@ func (s *Server) drain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ms, err := q.number("deadline_ms", 42) // as many milliseconds as a Duration has
+	deadline, err := q.deadline()
 	if err != nil {
 		return err
 	}
-	return carryOut(w, r, func(ctx context.Context) error {
-		return s.farm.Drain(ctx, time.Duration(ms)*time.Millisecond)
-	})
+	return s.carryOut(w, r, actionDrain, func(ctx context.Context) error { return s.farm.Drain(ctx, deadline) })
 }
 
-// carryOut lets a command take as long as it needs.
-func carryOut(w http.ResponseWriter, r *http.Request, act func(context.Context) error) error {
+// carryOut lets a command take as long as it needs, and writes down who gave it.
+func (s *Server) carryOut(w http.ResponseWriter, r *http.Request, action string, act func(context.Context) error) error {
 	if _, err := unhurried(w); err != nil {
 		return err
 	}
-	if err := act(r.Context()); err != nil {
+	err := act(r.Context())
+	s.audit(r, callerOf(r).who(), action, "", err)
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -99,26 +117,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// follow sends events as they come, until the client leaves or the server shuts
-// down.
+// follow sends events as they come.
 func (s *Server) follow(w http.ResponseWriter, r *http.Request, since uint64) error {
-	rc, err := unhurried(w)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	stop := context.AfterFunc(s.closing, func() {
-		_ = rc.SetWriteDeadline(time.Now().Add(closingGrace))
-		cancel()
+	return s.stream(w, r, func(ctx context.Context, w io.Writer, rc *http.ResponseController) {
+		sendEvents(ctx, w, rc.Flush, s.log.Follow(since))
 	})
-	defer stop()
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	sendEvents(ctx, w, rc.Flush, s.log.Follow(since))
-	return nil
 }

@@ -12,13 +12,21 @@ const (
 	CodeMethodNotAllowed = "method_not_allowed"
 	// CodeTooLarge is a request whose body is longer than any that is needed.
 	CodeTooLarge = "too_large"
+	// CodeUnauthenticated is a request by nobody who is known.
+	CodeUnauthenticated = "unauthenticated"
+	// CodeForbidden is a request by somebody who may not make it, or from a place
+	// that it must not come from.
+	CodeForbidden = "forbidden"
+	// CodeTooMany is one request too many for now.
+	CodeTooMany = "too_many"
 	// CodeConflict is a request that the node's state rules out.
 	CodeConflict = "conflict"
 	// CodeUnavailable is something that the node can't say or do yet.
 	CodeUnavailable = "unavailable"
 	// CodeInternal is a failure of the daemon.
 	CodeInternal = "internal"
-	// CodeUnreachable is the client's own: no daemon answered.
+	// CodeUnreachable is a daemon that does not answer: the client's own, or another
+	// node's that was to be asked.
 	CodeUnreachable = "unreachable"
 )
 
@@ -52,6 +60,14 @@ func httpStatus(code string) int {
 		return http.StatusMethodNotAllowed
 	case CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
+	case CodeUnauthenticated:
+		return http.StatusUnauthorized
+	case CodeForbidden:
+		return http.StatusForbidden
+	case CodeTooMany:
+		return http.StatusTooManyRequests
+	case CodeUnreachable:
+		return http.StatusBadGateway
 	case CodeConflict:
 		return http.StatusConflict
 	case CodeUnavailable:

@@ -43,6 +43,26 @@ type Log struct {
 	last uint64
 	// wake is closed by the next Add; nil while nobody waits for one.
 	wake chan struct{}
+	// counts counts all events of this process, by kind and level.
+	counts map[Count]uint64
+}
+
+// Count is how many events of a kind and a level there were.
+type Count struct {
+	Kind, Level string
+	Count       uint64
+}
+
+// Counts is how many events there were in this process, in no order.
+func (l *Log) Counts() []Count {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]Count, 0, len(l.counts))
+	for c, n := range l.counts {
+		c.Count = n
+		list = append(list, c)
+	}
+	return list
 }
 
 // NewLog returns a log of the newest size events, or of DefaultLogSize if size
@@ -51,7 +71,7 @@ func NewLog(size int) *Log {
 	if size <= 0 {
 		size = DefaultLogSize
 	}
-	return &Log{ring: make([]Event, size)}
+	return &Log{ring: make([]Event, size), counts: make(map[Count]uint64)}
 }
 
 // Add numbers the event, dates it unless it has a time, puts it into the log in
@@ -67,6 +87,7 @@ func (l *Log) Add(e Event) Event {
 	l.last++
 	e.Seq = l.last
 	*l.at(e.Seq) = e
+	l.counts[Count{Kind: e.Kind, Level: e.Level}]++
 	if l.wake != nil {
 		close(l.wake)
 		l.wake = nil

@@ -34,7 +34,17 @@ func (f *fakeFarm) Status() Status { return f.status }
 
 func (f *fakeFarm) Start(ctx context.Context) error { return f.change(ctx, "start") }
 
-func (f *fakeFarm) Stop(ctx context.Context) error { return f.change(ctx, "stop") }
+func (f *fakeFarm) Stop(ctx context.Context, force bool) error {
+	return f.change(ctx, map[bool]string{false: "stop", true: "stop by force"}[force])
+}
+
+func (f *fakeFarm) Cordon(ctx context.Context) error   { return f.change(ctx, "cordon") }
+func (f *fakeFarm) Uncordon(ctx context.Context) error { return f.change(ctx, "uncordon") }
+func (f *fakeFarm) Reset(ctx context.Context) error    { return f.change(ctx, "reset") }
+
+func (f *fakeFarm) Suspend(ctx context.Context, suspend bool) error {
+	return f.change(ctx, map[bool]string{true: "suspend", false: "resume"}[suspend])
+}
 
 func (f *fakeFarm) Drain(ctx context.Context, deadline time.Duration) error {
 	return f.change(ctx, "drain "+deadline.String())
@@ -72,6 +82,12 @@ func (f *fakeFarm) change(ctx context.Context, call string) error {
 func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (Where, error) {
 	f.note("where " + netip.AddrPortFrom(client, port).String() + " " + rule)
 	return f.where, f.err
+}
+
+func (f *fakeFarm) Datapath() Datapath { return f.status.Datapath }
+
+func (f *fakeFarm) Buckets(rule string, cells int) (Buckets, error) {
+	return Buckets{Rule: rule, Nodes: []string{"web1", "web2"}, Step: 65536 / cells, Owners: make([]int, cells), Unsettled: []int{}}, f.err
 }
 
 func (f *fakeFarm) note(call string) {

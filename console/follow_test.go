@@ -121,7 +121,7 @@ func TestFollowerThatLeaves(t *testing.T) {
 	// comes back says that the handler has noticed.
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
+	if err := s.socket.Shutdown(ctx); err != nil {
 		t.Errorf("the handler goes on without its client: %v", err)
 	}
 }
@@ -177,7 +177,7 @@ func TestShutdownCutsOffAfterItsContext(t *testing.T) {
 	f := &fakeFarm{act: func(ctx context.Context) error { close(begun); <-ctx.Done(); return ctx.Err() }}
 	c, s := startServer(t, f, NewLog(0))
 	left := make(chan error, 1)
-	go func() { left <- c.Stop(context.Background()) }()
+	go func() { left <- c.Stop(context.Background(), false) }()
 	<-begun
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

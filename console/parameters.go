@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // query is a request's parameters: only known ones, each once.
@@ -76,6 +77,12 @@ func (q query) flag(name string) (bool, error) {
 		return false, badRequest("write 1 or 0", "%s %q is neither yes nor no", name, q.Get(name))
 	}
 	return yes, nil
+}
+
+// deadline returns the parameter deadline_ms; 0 if it is not there.
+func (q query) deadline() (time.Duration, error) {
+	ms, err := q.number("deadline_ms", 42) // as many milliseconds as a Duration has
+	return time.Duration(ms) * time.Millisecond, err
 }
 
 // badRequest returns an Error about the request itself.

@@ -49,8 +49,12 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answered := false
+	who := callerOf(r).who()
 	err = s.farm.Reload(r.Context(), check, func(done Reload) {
 		answered = true
+		if !check {
+			s.audit(r, who, "reload", "", nil)
+		}
 		status := http.StatusOK
 		if done.Action == ReloadRestart && !check {
 			status = http.StatusAccepted
@@ -64,6 +68,9 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	if answered && err != nil {
 		s.logger.Error("restart failed", "error", err)
 		return nil
+	}
+	if err != nil {
+		s.audit(r, who, "reload", "", err)
 	}
 	return err
 }
@@ -83,7 +90,7 @@ func (s *Server) weight(w http.ResponseWriter, r *http.Request) error {
 		small := uint8(n)
 		weight = &small
 	}
-	return carryOut(w, r, func(ctx context.Context) error { return s.farm.Weigh(ctx, q.Get("rule"), weight) })
+	return s.carryOut(w, r, "weight", func(ctx context.Context) error { return s.farm.Weigh(ctx, q.Get("rule"), weight) })
 }
 
 // Reload has the daemon read its configuration again, or with check only say what

@@ -33,8 +33,10 @@ func (s *Server) restart(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answered := false
+	who := callerOf(r).who()
 	err = s.farm.Restart(r.Context(), func() {
 		answered = true
+		s.audit(r, who, actionRestart, "", nil)
 		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(http.StatusAccepted)
 		_ = rc.Flush() // the client may have gone
@@ -43,6 +45,7 @@ func (s *Server) restart(w http.ResponseWriter, r *http.Request) error {
 		s.logger.Error("restart failed", "error", err)
 		return nil
 	}
+	s.audit(r, who, actionRestart, "", err)
 	return err
 }
 

@@ -7,58 +7,151 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
+
+	"thresher/console/access"
 )
 
 // endpoint answers one request, or says why it can't. It returns an error only
 // before it has written anything.
 type endpoint func(w http.ResponseWriter, r *http.Request) error
 
-// routes is the API's table of contents. Method patterns of http.ServeMux are not
-// used: its own 404 and 405 are plain text, ours are Errors.
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	handle := func(method, path string, e endpoint) {
-		mux.Handle(path, s.handler(only(method, e)))
+// route is one thing that the API does.
+type route struct {
+	method, path string
+	// needs is the least role that may; "" for everybody.
+	needs access.Role
+	// peers says that other nodes ask for it.
+	peers bool
+	// body says that the endpoint reads the request's body.
+	body bool
+	do   endpoint
+}
+
+// table is the API's table of contents.
+func (s *Server) table() []route {
+	get, post := http.MethodGet, http.MethodPost
+	return []route{
+		{get, "/v1/status", access.Monitor, true, false, s.at(s.status)},
+		{get, "/v1/where", access.Monitor, true, false, s.at(s.where)},
+		{get, "/v1/events", access.Monitor, true, false, s.at(s.events)},
+		{get, "/v1/traffic", access.Monitor, true, false, s.at(s.showTraffic)},
+		{get, "/v1/buckets", access.Monitor, true, false, s.at(s.buckets)},
+		{post, "/v1/node/start", access.Control, true, false, s.nodeChange(actionStart, s.farm.Start)},
+		{post, "/v1/node/stop", access.Control, true, false, s.stop},
+		{post, "/v1/node/cordon", access.Control, true, false, s.nodeChange("cordon", s.farm.Cordon)},
+		{post, "/v1/node/uncordon", access.Control, true, false, s.nodeChange("uncordon", s.farm.Uncordon)},
+		{post, "/v1/node/suspend", access.Control, true, false, s.nodeChange("suspend", s.suspend(true))},
+		{post, "/v1/node/resume", access.Control, true, false, s.nodeChange("resume", s.suspend(false))},
+		{post, "/v1/node/reset", access.Control, true, false, s.nodeChange("reset", s.farm.Reset)},
+		{post, "/v1/node/drain", access.Control, true, false, s.drain},
+		{post, "/v1/node/restart", access.Control, true, false, s.restart},
+		{post, "/v1/node/reload", access.Admin, true, false, s.reload},
+		{post, "/v1/node/weight", access.Control, true, false, s.weight},
+		{get, "/v1/farm", access.Monitor, false, false, s.farmStatus},
+		{post, "/v1/farm/start", access.Control, false, false, s.farmChange(actionStart)},
+		{post, "/v1/farm/stop", access.Control, false, false, s.farmChange(actionStop)},
+		{post, "/v1/farm/drain", access.Control, false, false, s.farmChange(actionDrain)},
+		{post, "/v1/farm/restart", access.Control, false, false, s.farmChange(actionRestart)},
+		{get, "/v1/session", "", false, false, s.session},
+		{post, "/v1/session", "", false, true, s.login},
+		{http.MethodDelete, "/v1/session", access.Monitor, false, false, s.logout},
+		{get, "/v1/openapi.json", "", false, false, s.document},
+		{get, "/metrics", access.Monitor, false, false, s.showMetrics},
 	}
-	handle(http.MethodGet, "/v1/status", s.status)
-	handle(http.MethodGet, "/v1/where", s.where)
-	handle(http.MethodGet, "/v1/events", s.events)
-	handle(http.MethodPost, "/v1/node/start", s.change(s.farm.Start))
-	handle(http.MethodPost, "/v1/node/stop", s.change(s.farm.Stop))
-	handle(http.MethodPost, "/v1/node/drain", s.drain)
-	handle(http.MethodPost, "/v1/node/restart", s.restart)
-	handle(http.MethodPost, "/v1/node/reload", s.reload)
-	handle(http.MethodPost, "/v1/node/weight", s.weight)
-	mux.Handle("/", s.handler(noSuchPath))
+}
+
+// routes answers those routes of the table that are wanted, and where they all are
+// the console's pages. Method patterns of http.ServeMux are not used: its own 404
+// and 405 are plain text, ours are Errors.
+func (s *Server) routes(wanted func(route) bool) http.Handler {
+	mux := http.NewServeMux()
+	paths := make(map[string][]route)
+	all := true
+	for _, r := range s.table() {
+		if wanted(r) {
+			paths[r.path] = append(paths[r.path], r)
+		} else {
+			all = false
+		}
+	}
+	for path, methods := range paths {
+		mux.Handle(path, s.handler(methods))
+	}
+	if all {
+		s.pages(mux)
+	} else {
+		mux.Handle("/", s.handler([]route{{do: noSuchPath}}))
+	}
 	return mux
 }
 
+// choose finds the route for a method. HEAD goes where GET goes.
+func choose(r *http.Request, methods []route) (route, error) {
+	if methods[0].method == "" {
+		return methods[0], nil
+	}
+	var allow []string
+	for _, one := range methods {
+		if r.Method == one.method || r.Method == http.MethodHead && one.method == http.MethodGet {
+			return one, nil
+		}
+		allow = append(allow, one.method)
+		if one.method == http.MethodGet {
+			allow = append(allow, http.MethodHead)
+		}
+	}
+	return route{}, &methodError{strings.Join(allow, ", "), &Error{
+		Code:    CodeMethodNotAllowed,
+		Message: fmt.Sprintf("%s does not take %s", r.URL.Path, clip(r.Method, 20)),
+		Cure:    "use " + methods[0].method,
+	}}
+}
+
+// methodError is an Error that comes with the methods that there are (RFC 9110, 15.5.6).
+type methodError struct {
+	allow string
+	err   *Error
+}
+
+func (e *methodError) Error() string { return e.err.Error() }
+
+func (e *methodError) Unwrap() error { return e.err }
+
 // handler limits and reads off the request's body, which no endpoint wants, and
 // renders the endpoint's error.
-func (s *Server) handler(e endpoint) http.Handler {
+func (s *Server) handler(methods []route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := discardBody(w, r)
-		if err == nil {
-			err = e(w, r)
-		}
-		if err != nil {
+		if err := answer(w, r, methods); err != nil {
 			s.fail(w, r, err)
 		}
 	})
+}
+
+func answer(w http.ResponseWriter, r *http.Request, methods []route) error {
+	one, err := choose(r, methods)
+	if err == nil {
+		err = permit(r, one.needs)
+	}
+	if err == nil && one.body {
+		return one.do(w, r)
+	}
+	if tooLong := discardBody(w, r); tooLong != nil {
+		return tooLong
+	}
+	if err != nil {
+		return err
+	}
+	return one.do(w, r)
 }
 
 // discardBody reads the body to its end. Until then net/http does not watch the
 // connection, and would not notice a client that leaves.
 func discardBody(w http.ResponseWriter, r *http.Request) error {
 	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	var tooLong *http.MaxBytesError
-	if errors.As(err, &tooLong) {
-		return &Error{
-			Code:    CodeTooLarge,
-			Message: fmt.Sprintf("the body is longer than %d bytes", tooLong.Limit),
-			Cure:    "send no body: no request of this API has one",
-		}
+	if tooLong := tooLarge(err); tooLong != nil {
+		return tooLong
 	}
 	if err != nil {
 		return &Error{Code: CodeBadRequest, Message: fmt.Sprintf("the body can't be read: %v", err)}
@@ -66,31 +159,12 @@ func discardBody(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// only refuses every method but one. HEAD goes where GET goes.
-func only(method string, e endpoint) endpoint {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if r.Method == method || r.Method == http.MethodHead && method == http.MethodGet {
-			return e(w, r)
-		}
-		allow := method
-		if method == http.MethodGet {
-			allow = "GET, HEAD"
-		}
-		w.Header().Set("Allow", allow)
-		return &Error{
-			Code:    CodeMethodNotAllowed,
-			Message: fmt.Sprintf("%s does not take %s", r.URL.Path, r.Method),
-			Cure:    "use " + method,
-		}
-	}
-}
-
 // noSuchPath answers whatever no other endpoint does.
 func noSuchPath(_ http.ResponseWriter, r *http.Request) error {
 	return &Error{
 		Code:    CodeNotFound,
 		Message: fmt.Sprintf("there is no %s in this API", r.URL.Path),
-		Cure:    "the paths are /v1/status, /v1/where, /v1/events, /v1/node/start, /v1/node/drain, /v1/node/reload, /v1/node/restart, /v1/node/stop and /v1/node/weight",
+		Cure:    "the paths are in /v1/openapi.json; /v1/status is one",
 	}
 }
 
@@ -99,6 +173,13 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
 		e = &Error{Code: CodeInternal, Message: err.Error()}
+	}
+	var wrongMethod *methodError
+	if errors.As(err, &wrongMethod) {
+		w.Header().Set("Allow", wrongMethod.allow)
+	}
+	if e.Code == CodeUnauthenticated {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="thresher"`) // RFC 9110, 11.6.1
 	}
 	status := httpStatus(e.Code)
 	// A request that its own client gave up is no failure of the daemon's.

@@ -8,7 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"thresher/console/access"
+	"thresher/console/trust"
 )
 
 // The server's limits. The API's requests are short lines from the same machine:
@@ -34,7 +39,17 @@ type Farm interface {
 	// nothing left to do. The context bounds only how long the caller waits: a
 	// change that has begun goes on when the caller leaves.
 	Start(ctx context.Context) error
-	Stop(ctx context.Context) error
+	// Stop lets connections end for a while where services are to be stopped; force
+	// neither waits nor asks these.
+	Stop(ctx context.Context, force bool) error
+	// Cordon drains the node and has it stay out over boots, Uncordon brings it back.
+	Cordon(ctx context.Context) error
+	Uncordon(ctx context.Context) error
+	// Suspend has checks not count, or count again.
+	Suspend(ctx context.Context, suspend bool) error
+	// Reset forgets the failures of services and checks, and starts a node that has
+	// stopped because of them.
+	Reset(ctx context.Context) error
 	// Drain has the node let no new flow in, and stop when its last flow has
 	// ended or, if the deadline is not 0, after so long.
 	Drain(ctx context.Context, deadline time.Duration) error
@@ -42,6 +57,10 @@ type Farm interface {
 	// only if that fails; ready is called when nothing is left to be checked, so
 	// that whoever asked can be answered before this process ends.
 	Restart(ctx context.Context, ready func()) error
+	// Datapath is what Status has of it, for who asks often.
+	Datapath() Datapath
+	// Buckets tells whose that many buckets of a rule are, evenly picked.
+	Buckets(rule string, cells int) (Buckets, error)
 	// Reload reads the configuration again, or with check only says what that would
 	// do. It calls begun once, with what it has done or is about to do; where that is
 	// a restart, it returns only if that fails, as Restart does.
@@ -53,13 +72,25 @@ type Farm interface {
 	Where(client netip.Addr, port uint16, rule string) (Where, error)
 }
 
-// Server serves the API of one daemon. It makes no listener of its own and may
-// serve several.
+// Server serves the API of one daemon: to this machine, to people and tools, and
+// to the farm's other nodes, each by listeners of their own.
 type Server struct {
 	farm   Farm
 	log    *Log
 	logger *slog.Logger
-	http   *http.Server
+	// What Open has set.
+	name    string
+	keeper  *access.Keeper
+	peers   *peers
+	traffic *traffic
+	watch   *watch
+	metrics http.Handler
+
+	streams atomic.Int64 // of people and tools, by now
+	socket  *http.Server
+	running sync.WaitGroup
+	mu      sync.Mutex
+	servers []*http.Server // that are serving
 	// closing ends when Shutdown begins, and with it every event stream.
 	closing context.Context
 	close   context.CancelFunc
@@ -71,36 +102,107 @@ func NewServer(f Farm, log *Log, logger *slog.Logger) *Server {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	closing, cancel := context.WithCancel(context.Background())
-	s := &Server{farm: f, log: log, logger: logger, closing: closing, close: cancel}
-	s.http = &http.Server{
-		Handler:           s.routes(),
+	s := &Server{farm: f, log: log, logger: logger, closing: closing, close: cancel, traffic: newTraffic()}
+	s.watch = newWatch(s)
+	s.socket = s.server(bySocket(s.routes(func(route) bool { return true })))
+	s.socket.ConnContext = socketContext
+	return s
+}
+
+// server makes an HTTP server with the API's limits.
+func (s *Server) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
-	return s
 }
 
-// Serve answers requests that come in on l, which it closes in the end. It
-// returns nil after Shutdown.
-func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+// serve serves l by one server, which Shutdown ends.
+func (s *Server) serve(one *http.Server, l net.Listener) error {
+	s.mu.Lock()
+	if s.closing.Err() != nil {
+		s.mu.Unlock()
+		return l.Close()
+	}
+	s.servers = append(s.servers, one)
+	s.mu.Unlock()
+	var err error
+	if one.TLSConfig != nil {
+		err = one.ServeTLS(l, "", "")
+	} else {
+		err = one.Serve(l)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the API on %s: %w", l.Addr(), err)
 	}
 	return nil
+}
+
+// Options are what a server needs besides to know its farm and its users.
+type Options struct {
+	// Node is this node's name.
+	Node string
+	// Keeper lets people and tools in; nil if nobody is.
+	Keeper *access.Keeper
+	// Peers is by what the nodes know one another, and PeerPort where the others
+	// listen; nil if they do not ask one another.
+	Peers    *trust.Identity
+	PeerPort uint16
+	// Metrics answers /metrics; nil for nothing.
+	Metrics http.Handler
+}
+
+// Open completes a server before anything is served, and begins to write the
+// traffic down.
+func (s *Server) Open(o Options) {
+	s.name, s.keeper, s.metrics = o.Node, o.Keeper, o.Metrics
+	if o.Peers != nil {
+		s.peers = newPeers(o.Node, o.Peers, o.PeerPort)
+	}
+	s.running.Go(func() { s.traffic.sample(s.closing, s.farm) })
+}
+
+// Serve answers requests that come in on the unix socket l, which it closes in the
+// end. It returns nil after Shutdown.
+func (s *Server) Serve(l net.Listener) error { return s.serve(s.socket, l) }
+
+// ServePeople answers people and tools on l, as the node that they know by those
+// names; without a certificate, in clear.
+func (s *Server) ServePeople(l net.Listener, c *Certificate, names []string) error {
+	people := s.server(s.newGuard(names).wrap(s.routes(func(route) bool { return true })))
+	if c != nil {
+		people.TLSConfig = c.config()
+	}
+	return s.serve(people, limit(l))
+}
+
+// ServePeers answers the farm's other nodes on l.
+func (s *Server) ServePeers(l net.Listener) error {
+	peers := s.server(byPeer(s.routes(func(r route) bool { return r.peers })))
+	peers.TLSConfig = s.peers.identity.Server()
+	return s.serve(peers, limit(l))
 }
 
 // Shutdown stops listening, sends followers what is left in the log, and waits
 // for the requests under way. When ctx ends first it cuts them off and returns
 // ctx's error. A Server is not used again afterwards.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
 	s.close()
-	err := s.http.Shutdown(ctx)
-	if err == nil {
-		return nil
+	servers := s.servers
+	s.mu.Unlock()
+	defer s.running.Wait()
+	defer s.peers.close()
+	var errs []error
+	for _, one := range servers {
+		if err := one.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("end the API's requests: %w", err), one.Close())
+		}
 	}
-	return errors.Join(fmt.Errorf("end the API's requests: %w", err), s.http.Close())
+	return errors.Join(errs...)
 }

@@ -43,7 +43,7 @@ func TestStartDrainAndStop(t *testing.T) {
 	if err := c.Start(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := c.Stop(t.Context()); err != nil {
+	if err := c.Stop(t.Context(), false); err != nil {
 		t.Error(err)
 	}
 	for _, deadline := range []time.Duration{0, 90 * time.Second} {
@@ -88,7 +88,7 @@ func TestRefusals(t *testing.T) {
 		status         int
 		code, mentions string
 	}{
-		{"GET", "/", 404, CodeNotFound, "/v1/status"},
+		{"GET", "/nowhere", 404, CodeNotFound, "/v1/status"},
 		{"GET", "/v1/status/", 404, CodeNotFound, "/v1/status/"},
 		{"POST", "/v2/node/start", 404, CodeNotFound, "/v2/node/start"},
 		{"POST", "/v1/status", 405, CodeMethodNotAllowed, "use GET"},
@@ -194,7 +194,7 @@ func TestLeavingEndsTheWaiting(t *testing.T) {
 	c, _ := startServer(t, f, NewLog(0))
 	ctx, leave := context.WithCancel(t.Context())
 	left := make(chan error, 1)
-	go func() { left <- c.Stop(ctx) }()
+	go func() { left <- c.Stop(ctx, false) }()
 	<-begun
 	leave()
 	if err := <-left; !errors.Is(err, context.Canceled) {

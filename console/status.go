@@ -25,6 +25,9 @@ const (
 	Unreachable NodeState = "unreachable"
 )
 
+// OwnStates are those that a node can have in its own eyes.
+func OwnStates() []NodeState { return []NodeState{Stopped, Starting, Waiting, Up, Draining} }
+
 // Status is what one node knows about itself and its farm at one moment. Its
 // JSON form is a contract (DESIGN §9): fields are added, never renamed.
 type Status struct {
@@ -52,11 +55,26 @@ type Status struct {
 	Checks []Check `json:"checks"`
 	// Services are the supervised services, in the configuration's order.
 	Services []Service `json:"services"`
+	// ChecksSuspended says that checks do not count, for maintenance.
+	ChecksSuspended bool `json:"checks_suspended,omitempty"`
 	// Neighbours counts, by the protocol "arp" or "ndp", what became of the messages
 	// of neighbours about the VIPs, by reason, and what this node has announced.
 	Neighbours map[string]map[string]uint64 `json:"neighbours,omitempty"`
 	// Cluster is the condition of membership; nil while the node is no member.
 	Cluster *Cluster `json:"cluster,omitempty"`
+	// Lease is how far new flows may be let in; nil while they may not.
+	Lease *Lease `json:"lease,omitempty"`
+	// Fingerprint is the SHA-256 of the certificate that the API shows to people;
+	// empty if it shows none.
+	Fingerprint string `json:"fingerprint,omitempty"`
+}
+
+// Lease is how far new flows may be let in.
+type Lease struct {
+	// RemainingMS is how long still, if nothing is confirmed any more, in ms.
+	RemainingMS int64 `json:"remaining_ms"`
+	// ConfirmedMS is how old the oldest confirmation is that it hangs by, in ms.
+	ConfirmedMS int64 `json:"confirmed_ms"`
 }
 
 // Node is one member of the farm as the reporting node sees it.
@@ -126,17 +144,23 @@ type Conflict struct {
 type Check struct {
 	// Name is the check's name.
 	Name string `json:"name"`
-	// State is "up" or "down".
+	// State is "up", "down", or "unknown" while there is no verdict.
 	State string `json:"state"`
+	// Detail is what the last run has found.
+	Detail string `json:"detail,omitempty"`
+	// Warning is what will go wrong, though all is well yet.
+	Warning string `json:"warning,omitempty"`
 }
 
 // Service is one supervised service.
 type Service struct {
 	// Name is the service's name.
 	Name string `json:"name"`
-	// State is "up" or "down".
+	// State is "stopped", "starting", "up", "stopping" or "down".
 	State string `json:"state"`
-	// Restarts counts the restarts within the service's window.
+	// Detail is its last failure.
+	Detail string `json:"detail,omitempty"`
+	// Restarts counts the failures within the service's window.
 	Restarts int `json:"restarts"`
 }
 

@@ -34,8 +34,19 @@ func headline(s Status) []string {
 		stateLine(s),
 		joinFitting(count(len(s.Nodes), "node", "nodes")+stateCounts(s.Nodes), view, settled),
 	}
+	if s.ChecksSuspended {
+		lines = append(lines, "checks are suspended: thresher resume has them count again")
+	}
+	if allWait(s.Nodes) {
+		lines = append(lines, "ALL NODES WAIT: nobody serves")
+	}
 	for _, problem := range s.Wire {
 		lines = append(lines, wrapped("wire: "+problem)...)
+	}
+	for _, r := range s.Rules {
+		if len(r.Withdrawn) > 0 {
+			lines = append(lines, clip("rule "+r.Name+" is not served here: "+strings.Join(r.Withdrawn, ", "), textWidth))
+		}
 	}
 	for _, v := range s.VIPs {
 		if v.Conflict != nil {
@@ -81,8 +92,35 @@ func StateText(s Status) string { return stateLine(s) + "\n" }
 
 func stateLine(s Status) string {
 	line := s.Node + " is " + string(s.State)
+	if share, ok := ownShare(s); ok && s.State == Up {
+		line += fmt.Sprintf(" %.0f %%", 100*share)
+	}
 	if s.Reason != "" {
-		line += ": " + s.Reason
+		line += " (" + s.Reason + ")"
 	}
 	return clip(line, textWidth)
+}
+
+// ownShare is the reporting node's part of all rules' buckets.
+func ownShare(s Status) (float64, bool) {
+	mine, all := 0, 0
+	for _, r := range s.Rules {
+		mine, all = mine+r.Mine, all+r.Buckets
+	}
+	return float64(mine) / float64(max(1, all)), all > 0
+}
+
+// allWait says that no node serves, and at least one waits.
+func allWait(nodes []Node) bool {
+	waiting := 0
+	for _, n := range nodes {
+		switch n.State {
+		case Waiting:
+			waiting++
+		case Stopped, Unreachable:
+		default:
+			return false
+		}
+	}
+	return waiting > 0
 }

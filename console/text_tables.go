@@ -102,17 +102,21 @@ func vipRows(vips []VIP) [][]string {
 }
 
 func checkRows(checks []Check) [][]string {
-	rows := [][]string{{"CHECK", "STATE"}}
+	rows := [][]string{{"CHECK", "STATE", "DETAIL"}}
 	for _, c := range checks {
-		rows = append(rows, []string{c.Name, c.State})
+		detail := c.Detail
+		if c.Warning != "" {
+			detail = "warning: " + c.Warning
+		}
+		rows = append(rows, []string{c.Name, c.State, orDash(detail)})
 	}
 	return rows
 }
 
 func serviceRows(services []Service) [][]string {
-	rows := [][]string{{"SERVICE", "STATE", "RESTARTS"}}
+	rows := [][]string{{"SERVICE", "STATE", "RESTARTS", "LAST FAILURE"}}
 	for _, s := range services {
-		rows = append(rows, []string{s.Name, s.State, strconv.Itoa(s.Restarts)})
+		rows = append(rows, []string{s.Name, s.State, strconv.Itoa(s.Restarts), orDash(s.Detail)})
 	}
 	return rows
 }

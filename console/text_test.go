@@ -73,7 +73,7 @@ func TestOneLineTexts(t *testing.T) {
 	stopped := stoppedAlone()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 60e6, time.UTC)
 	for _, tt := range []struct{ name, got, want string }{
-		{"state", StateText(stopped), "web1 is stopped: stopped by an operator\n"},
+		{"state", StateText(stopped), "web1 is stopped (stopped by an operator)\n"},
 		{"where", WhereText(Where{Node: "web2", Rule: "web", Bucket: 17}), "web2, by bucket 17 of rule web\n"},
 		{"where a client is kept", WhereText(Where{Node: "web2", Rule: "web", Bucket: 17, Sticky: true}),
 			"web2, by stickiness, which keeps it from the owner of bucket 17 of rule web\n"},

@@ -39,7 +39,8 @@ type parts struct {
 	conflicts conflicts // with other machines, over VIPs
 	cluster   *cluster.Cluster
 	flows     *flows.Table
-	listener  net.Listener // of the API
+	listener  net.Listener // of the API's unix socket
+	api       *api
 
 	confirmation *confirmation
 	failed       chan error // a part that the node cannot serve without gave up
@@ -104,7 +105,7 @@ func (p *parts) start() (err error) {
 	if err := p.takeMachine(); err != nil {
 		return err
 	}
-	if p.datapath, err = loadDatapath(p.cfg, p.nic, facts); err != nil {
+	if p.datapath, err = loadDatapath(p.cfg, p.nic, facts, p.handed.prepared(), p.log); err != nil {
 		return err
 	}
 	if p.confirmation, err = openConfirmation(p, p.handed); err != nil {
@@ -136,6 +137,9 @@ func (p *parts) start() (err error) {
 		return err
 	}
 	if p.listener, err = p.listen(); err != nil {
+		return err
+	}
+	if p.api, err = openAPI(p); err != nil {
 		return err
 	}
 	p.frail = false
@@ -258,14 +262,21 @@ func (p *parts) serve(ctx context.Context, l *loop) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go control{l}.hungUp(ctx)
-	api := console.NewServer(control{l}, p.events.ring, p.log)
+	api := p.api.server(control{l})
 	answering := make(chan struct{})
 	go func() { defer close(answering); p.report(p.responder.Serve(ctx)) }()
 	go func() { p.report(api.Serve(p.listener)) }()
+	p.api.serve(ctx, api)
 
+	defer l.supervise()()
+	defer l.serveHealth()()
+	defer p.events.notifying(p.cfg)()
 	err := l.run(ctx)
 	if err != nil || !p.self.HandOver {
 		l.leave()
+	}
+	if err == nil && !p.self.HandOver {
+		l.stopServices()
 	}
 	cancel()
 	<-answering
@@ -318,6 +329,7 @@ func (p *parts) stop() error {
 	if p.listener != nil {
 		_ = p.listener.Close() // closed already if it was served
 	}
+	p.api.close()
 	if p.cluster != nil {
 		errs = append(errs, p.cluster.Leave(shutdownPatience), p.cluster.Shutdown())
 	}

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"thresher/cluster"
 	"thresher/config"
 	"thresher/console"
 	"thresher/farm/host"
+	"thresher/health/notify"
 )
 
 // events tells what happens in the farm, once to whoever reads the log and once
@@ -18,10 +20,15 @@ import (
 type events struct {
 	ring *console.Log
 	log  *slog.Logger
+
+	self   string            // who tells
+	before console.NodeState // last told; the loop's
+	notify atomic.Pointer[notify.Dispatcher]
 }
 
 func (e *events) add(level, kind, message string, fields map[string]string) {
-	e.ring.Add(console.Event{Kind: kind, Level: level, Message: message, Fields: fields})
+	added := e.ring.Add(console.Event{Kind: kind, Level: level, Message: message, Fields: fields})
+	e.pass(added)
 	attrs := []any{"kind", kind}
 	for k, v := range fields {
 		attrs = append(attrs, k, v)
@@ -46,10 +53,11 @@ func (e *events) state(s console.NodeState, reason string) {
 		message += ": " + reason
 	}
 	level := console.LevelInfo
-	if s == console.Waiting {
+	if s == console.Waiting || s == console.Stopped && reason != reasonStop && !strings.HasPrefix(reason, reasonDrain) {
 		level = console.LevelWarn
 	}
-	e.add(level, "state", message, map[string]string{"state": string(s)})
+	e.add(level, kindState, message, map[string]string{"state": string(s), "old_state": string(e.before), "reason": reason})
+	e.before = s
 }
 
 // node is a change of another node's state.
@@ -160,4 +168,34 @@ func (e *events) changed(ifname, what string) {
 func (e *events) queues(ifname string, before, after int) {
 	e.add(console.LevelInfo, "queues", fmt.Sprintf("interface %s has %d receive queues instead of %d: all of them are read", ifname, after, before),
 		map[string]string{"interface": ifname, "queues": fmt.Sprint(after)})
+}
+
+// pass hands an event to those who are notified: changes of this node's state, and
+// whatever is worth a warning.
+func (e *events) pass(event console.Event) {
+	d := e.notify.Load()
+	if d == nil || event.Kind != kindState && event.Level == console.LevelInfo {
+		return
+	}
+	d.Post(notify.Message{
+		Time: event.Time, Node: e.self, Kind: event.Kind, Level: event.Level, Message: event.Message, Fields: event.Fields,
+	})
+}
+
+// kindState is the kind of a change of this node's own state.
+const kindState = "state"
+
+// notifying lets those be told that the configuration names, until what it returns
+// is called.
+func (e *events) notifying(cfg *config.Config) (end func()) {
+	if len(cfg.Notify) == 0 {
+		return func() {}
+	}
+	e.self = cfg.Node
+	d := notify.New(cfg.Notify, e.log)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); d.Run(ctx) }()
+	e.notify.Store(d)
+	return func() { cancel(); <-ended }
 }

@@ -20,9 +20,10 @@ type gate struct {
 	lease     confirm.Lease
 	unsettled confirm.Buckets
 	// sticky are those in which others than the owner keep clients.
-	sticky confirm.Buckets
-	others others
-	routes *routes // nil where no VIP is in mode directed
+	sticky   confirm.Buckets
+	others   others
+	released released
+	routes   *routes // nil where no VIP is in mode directed
 	// withheld are confirmed buckets whose former holders have not handed over
 	// their half-open handshakes yet: they stay on ask, until patience ends.
 	withheld  confirm.Buckets
@@ -52,6 +53,8 @@ type surroundings struct {
 	sticky confirm.Buckets
 	// others are what others hold, and what this node is about to get of that.
 	others others
+	// released is what this node has just let go of.
+	released released
 	// handedOver says whether all half-open handshakes of released buckets have
 	// come. It counts only when buckets are gained or withheld.
 	handedOver bool
@@ -111,12 +114,22 @@ func (g *gate) review(now confirm.Time, s surroundings) error {
 	return g.apply(func() {})
 }
 
+// expect makes what others have let go of parked, before this node says that it has
+// heard of it.
+func (g *gate) expect(o others) error {
+	before := g.ask()
+	g.others = o
+	if g.ask().Equal(before) {
+		return nil
+	}
+	return g.apply(func() {})
+}
+
 // look takes over what is around, and says whether the packet path must know.
 func (g *gate) look(s surroundings) bool {
 	before := g.ask()
-	moved := !s.unsettled.Equal(g.unsettled) || !s.sticky.Equal(g.sticky)
-	moved = moved || s.routes != g.routes
-	g.unsettled, g.sticky, g.others, g.routes = s.unsettled, s.sticky, s.others, s.routes
+	moved := !s.unsettled.Equal(g.unsettled) || !s.sticky.Equal(g.sticky) || s.released.number != g.released.number || s.routes != g.routes
+	g.unsettled, g.sticky, g.others, g.released, g.routes = s.unsettled, s.sticky, s.others, s.released, s.routes
 	return moved || !g.ask().Equal(before)
 }
 
@@ -144,29 +157,30 @@ func (g *gate) flush() bool {
 func (g *gate) apply(taken func()) error { return g.datapath.apply(g.share(), taken) }
 
 // share is what the packet path must know: into which buckets flows may enter,
-// which are on ask, which are unsettled.
+// which are on ask, which are unsettled, which were just released.
 func (g *gate) share() *pipeline.Share {
-	mine, ask := g.lease.Confirmed.Minus(g.withheld), g.ask()
+	mine, ask, gone := g.lease.Confirmed.Minus(g.withheld), g.ask(), g.released.buckets
 	type key struct {
-		mine, ask, unsettled, sticky *confirm.Bitmap
-		owners                       *pipeline.Owners
+		mine, ask, unsettled, sticky, gone *confirm.Bitmap
+		owners                             *pipeline.Owners
 	}
 	known := make(map[key]*pipeline.Part)
 	var parts []*pipeline.Part
 	for i, id := range g.ids {
-		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id), nil}
+		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id), gone.Of(id), nil}
 		if g.routes != nil {
 			k.owners = g.routes.owners[i]
 		}
 		if known[k] == nil {
 			known[k] = &pipeline.Part{
-				Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled), Sticky: bitsOf(k.sticky), Owners: k.owners,
+				Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled), Sticky: bitsOf(k.sticky), Released: bitsOf(k.gone),
+				Owners: k.owners,
 			}
 		}
 		parts = append(parts, known[k])
 	}
 	last := len(parts) - 1
-	share := &pipeline.Share{Rules: parts[:last:last], Echo: parts[last]}
+	share := &pipeline.Share{Rules: parts[:last:last], Echo: parts[last], Release: g.released.number}
 	if g.routes != nil {
 		share.Nodes = g.routes.nodes
 	}

@@ -16,6 +16,7 @@ import (
 	"thresher/config"
 	"thresher/console"
 	"thresher/farm/host"
+	"thresher/health/supervise"
 	"thresher/xsk"
 )
 
@@ -43,6 +44,7 @@ type handed struct {
 	Responders  map[netip.Addr]string
 	Roster      map[string]handedNode
 	Descriptors descriptors
+	Application *handedApplication // services and checks; nil where there are none
 	Weights     handedWeights
 
 	events  []byte // of the log: left encoded until there is time for it
@@ -58,6 +60,14 @@ type handedLife struct {
 	Held      time.Time
 	Comebacks []time.Time
 	DrainEnd  time.Time
+	Stopping  bool
+}
+
+// handedApplication is application, as it is handed on.
+type handedApplication struct {
+	Supervisor supervise.Handed
+	Wanted     bool
+	Withdrawn  map[string]string
 }
 
 // handedNode is a rosterEntry, as it is handed on.
@@ -72,6 +82,7 @@ type handedNode struct {
 type descriptors struct {
 	Lock, API, XDP, TCX int
 	Filters             map[string]int // by Ethernet address
+	Prepared            *xsk.Prepared  // nil if the kernel program is to be loaded
 }
 
 // encode writes what is handed on, and then the events: they are many, and not
@@ -110,6 +121,14 @@ func (h *handed) lock() *host.Lock {
 		return nil
 	}
 	return host.InheritLock(h.Descriptors.Lock)
+}
+
+// prepared is the kernel program that was loaded for this process; nil if none was.
+func (h *handed) prepared() *xsk.Prepared {
+	if h == nil {
+		return nil
+	}
+	return h.Descriptors.Prepared
 }
 
 // filters are those that go with the process.
@@ -161,13 +180,13 @@ func (h *handed) phase() cluster.Phase {
 func (h handedLife) life() life {
 	return life{
 		state: h.State, reason: h.Reason, joined: h.Joined, cut: h.Cut, held: h.Held,
-		damper: damper{comebacks: h.Comebacks}, drainEnd: h.DrainEnd,
+		damper: damper{comebacks: h.Comebacks}, drainEnd: h.DrainEnd, stopping: h.Stopping,
 	}
 }
 
 func handLife(l life) handedLife {
 	return handedLife{
 		State: l.state, Reason: l.reason, Joined: l.joined, Cut: l.cut, Held: l.held,
-		Comebacks: l.damper.comebacks, DrainEnd: l.drainEnd,
+		Comebacks: l.damper.comebacks, DrainEnd: l.drainEnd, Stopping: l.stopping,
 	}
 }

@@ -21,6 +21,11 @@ type life struct {
 	held     time.Time // until when a node that comes and goes is held back
 	damper   damper
 	drainEnd time.Time // when a drain ends at the latest; zero for never
+	stopping bool      // the drain is a stop: clients that may come back are not waited for
+
+	shut  string    // why services and checks let no traffic in; "" if they do
+	waits bool      // and that it is a check that the node waits for
+	boots time.Time // until when a node that has just booted is held back
 }
 
 // newLife is a node that has not joined yet.
@@ -41,26 +46,58 @@ func (l *life) start() {
 	if l.state == console.Stopped || l.state == console.Draining {
 		l.state, l.reason = console.Starting, "started by an operator"
 	}
+	l.stopping, l.boots = false, time.Time{}
 }
 
 func (l *life) drain(now time.Time, deadline time.Duration) {
 	if l.state == console.Stopped {
 		return
 	}
-	l.state, l.reason, l.drainEnd = console.Draining, "drained by an operator", time.Time{}
+	l.state, l.reason, l.drainEnd, l.stopping = console.Draining, reasonDrain, time.Time{}, false
 	if deadline > 0 {
 		l.drainEnd = now.Add(deadline)
 	}
 }
 
-func (l *life) stop() { l.state, l.reason = console.Stopped, "stopped by an operator" }
+func (l *life) stop() { l.state, l.reason, l.stopping = console.Stopped, reasonStop, false }
+
+// windUp is a stop that lets connections end for a while, before services are
+// stopped.
+func (l *life) windUp(now time.Time, span time.Duration) {
+	if l.state == console.Stopped || span <= 0 {
+		l.stop()
+		return
+	}
+	l.drain(now, span)
+	l.reason, l.stopping = reasonStop, true
+}
+
+// halt stops a node that can't serve, and has tried.
+func (l *life) halt(why string) {
+	if l.state != console.Stopped {
+		l.state, l.reason, l.stopping = console.Stopped, why, false
+	}
+}
+
+// The reasons that operators give.
+const (
+	reasonStop  = "stopped by an operator"
+	reasonDrain = "drained by an operator"
+)
 
 // drained ends draining.
 func (l *life) drained(why string) {
-	if l.state == console.Draining {
-		l.state, l.reason = console.Stopped, "drained by an operator: "+why
+	switch {
+	case l.state != console.Draining:
+	case l.stopping:
+		l.stop()
+	default:
+		l.state, l.reason = console.Stopped, reasonDrain+": "+why
 	}
 }
+
+// bootsLater says that the node has not waited long enough since its boot.
+func (l *life) bootsLater(now time.Time) bool { return now.Before(l.boots) }
 
 // link tells whether the interface has a carrier. A node that sees no packet must
 // not be asked to serve, nor say that it would.
@@ -83,6 +120,8 @@ func (l *life) advance(now time.Time, obstacle string, phase confirm.Phase) {
 	case console.Up:
 		if l.cut {
 			l.wait(reasonCut)
+		} else if l.shut != "" {
+			l.shutOut()
 		} else if phase == confirm.Starting {
 			// Its process was taken for an earlier one of its own: it begins anew.
 			l.state, l.reason = console.Starting, reasonConfirming
@@ -99,6 +138,10 @@ func (l *life) approach(now time.Time, obstacle string, phase confirm.Phase) {
 		l.wait(reasonCut)
 	case now.Before(l.held):
 		l.wait("the interface's carrier comes and goes: held back until " + l.held.Format(time.TimeOnly))
+	case l.bootsLater(now):
+		l.wait("held back since the boot until " + l.boots.Format(time.TimeOnly))
+	case l.shut != "":
+		l.shutOut()
 	case !l.joined:
 	case obstacle != "" && phase != confirm.Up:
 		l.wait(obstacle)
@@ -106,6 +149,14 @@ func (l *life) approach(now time.Time, obstacle string, phase confirm.Phase) {
 		l.state, l.reason = console.Up, ""
 	default:
 		l.state, l.reason = console.Starting, reasonConfirming
+	}
+}
+
+// shutOut is what services and checks that let no traffic in make of the node.
+func (l *life) shutOut() {
+	l.state, l.reason = console.Starting, l.shut
+	if l.waits {
+		l.state = console.Waiting
 	}
 }
 
@@ -118,13 +169,15 @@ func (l *life) due(now time.Time) time.Time {
 		return l.drainEnd
 	case l.state == console.Waiting && now.Before(l.held):
 		return l.held
+	case l.bootsLater(now):
+		return l.boots
 	}
 	return time.Time{}
 }
 
 // takesPart tells whether the confirmation should have the node up.
 func (l *life) takesPart() bool {
-	return l.joined && (l.state == console.Up || l.state == console.Starting)
+	return l.joined && l.shut == "" && (l.state == console.Up || l.state == console.Starting)
 }
 
 // phase is what the others are told.
@@ -134,6 +187,8 @@ func (l *life) phase() cluster.Phase {
 		return cluster.Up
 	case console.Draining:
 		return cluster.Draining
+	case console.Waiting:
+		return cluster.Waiting
 	case console.Stopped:
 		return cluster.Stopped
 	}

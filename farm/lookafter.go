@@ -26,6 +26,7 @@ func (c *confirmation) lookAfterFlows() error {
 		}
 		c.told = v
 	}
+	wakes = append(wakes, c.leaveToHeirs(now))
 	withheld := !c.gate.withheld.Empty()
 	if err := c.gate.review(now, c.surroundings(withheld)); err != nil {
 		return err
@@ -64,8 +65,8 @@ func (c *confirmation) surroundings(handOver bool) surroundings {
 	now := bootTime()
 	others := c.around(now)
 	return surroundings{
-		unsettled: c.settling.unsettled, sticky: sticky, others: others, handedOver: handOver && c.handedOver(),
-		routes: c.route(now),
+		unsettled: c.settling.unsettled, sticky: sticky, others: others,
+		released: c.releasing.released, handedOver: handOver && c.handedOver(), routes: c.route(now),
 	}
 }
 

@@ -32,6 +32,11 @@ type loop struct {
 	weighed      []uint8           // the weights that the others were last told
 	loaded       *config.Config    // the file as it was last read
 	takes        bool              // whether the confirmation was last told to take part
+	app          *application
+	health       healthPage
+	kept         kept              // over a boot
+	withdrawn    map[string]string // why this node does not serve rules, by rule
+	toldShut     string            // why the node does not serve, as last told
 	wave         chan cluster.Meta // what this node is to tell the others of itself
 
 	alarm *time.Timer // for when life is due
@@ -72,8 +77,11 @@ func newLoop(p *parts) *loop {
 		wave:     make(chan cluster.Meta, 1),
 		asks:     make(chan ask),
 		ended:    make(chan struct{}),
+
+		app: newApplication(p.cfg, p.events), withdrawn: make(map[string]string),
 	}
 	l.resume(p.handed)
+	l.boot()
 	return l
 }
 
@@ -112,6 +120,7 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.cluster.Changed():
 		case <-l.confirmation.bell:
 		case <-l.alarm.C:
+		case <-l.app.supervisor.Changed():
 		case now := <-peerTicker.C:
 			l.watchWire(now)
 		case up := <-machine.carrier:
@@ -172,8 +181,11 @@ func (l *loop) settle() {
 	if !l.rejoining {
 		l.roster.update(members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
 	}
+	l.consult(now)
 	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
 	l.take()
+	l.direct(now)
+	l.heed(now)
 	l.weigh()
 	l.keepClients()
 	if shown.observed.view.ID != l.division.view.ID {
@@ -182,8 +194,11 @@ func (l *loop) settle() {
 	l.division = *shown.observed
 	l.answer(shown.target.view, members)
 	l.tell()
-	if due := l.life.due(now); !due.IsZero() {
-		l.alarm.Reset(due.Sub(now))
+	l.showHealth()
+	for _, due := range []time.Time{l.life.due(now), l.app.due()} {
+		if !due.IsZero() && due.After(now) {
+			l.alarm.Reset(due.Sub(now))
+		}
 	}
 }
 
@@ -213,16 +228,7 @@ func (l *loop) drained() {
 	if l.life.state != console.Draining {
 		return
 	}
-	counts, err := l.flows.Count(l.datapath.rules)
-	if err != nil {
-		l.log.Warn("this machine's connections cannot be counted: the drain goes on", "err", err)
-		return
-	}
-	left := 0
-	for _, n := range counts {
-		left += n
-	}
-	if left == 0 && !l.confirmation.keepsClients() {
+	if l.flowsLeft() == 0 && (l.life.stopping || !l.confirmation.keepsClients()) {
 		l.life.drained("no connection is left")
 	}
 }
@@ -243,7 +249,7 @@ func (l *loop) take() {
 
 // keepClients has a stopped node keep no clients; one that drains keeps them.
 func (l *loop) keepClients() {
-	if keeps := l.life.state != console.Stopped; keeps == l.dropsClients {
+	if keeps := l.life.state != console.Stopped && !l.life.stopping; keeps == l.dropsClients {
 		l.dropsClients = !keeps
 		l.confirmation.keepClients(keeps)
 	}
@@ -257,17 +263,24 @@ func obstacle(refused []cluster.Refusal) string {
 	return refused[0].Name + ": " + refused[0].Reason
 }
 
-// tell gossips this node's state, if it is new.
+// tell gossips this node's state, if it is new, and says why if the reason is.
 func (l *loop) tell() {
-	if l.life.state == l.told {
+	shut := l.life.shut
+	if l.life.state == console.Up || l.life.state == console.Draining {
+		shut = ""
+	}
+	if l.life.state == l.told && (shut == "" || shut == l.toldShut) {
 		return
 	}
-	l.told = l.life.state
+	before := l.told
+	l.told, l.toldShut = l.life.state, shut
 	l.events.state(l.life.state, l.life.reason)
-	l.spread()
+	if before != l.told {
+		l.spread()
+	}
 }
 
-// spread gossips this node's state and weights.
+// spread has the others told of this node's state and weights.
 func (l *loop) spread() {
 	select {
 	case <-l.wave: // replaced before it was told

@@ -29,18 +29,6 @@ func (c control) Status() (s console.Status) {
 	return s
 }
 
-// Start brings a stopped node up again.
-func (c control) Start(ctx context.Context) error { return c.loop.do(ctx, c.loop.life.start) }
-
-// Stop takes the node out; its daemon goes on.
-func (c control) Stop(ctx context.Context) error { return c.loop.do(ctx, c.loop.life.stop) }
-
-// Drain lets no new flow in here, and stops the node when the last one has ended
-// or, if the deadline is not 0, after so long.
-func (c control) Drain(ctx context.Context, deadline time.Duration) error {
-	return c.loop.do(ctx, func() { c.loop.life.drain(time.Now(), deadline) })
-}
-
 // Where tells which node serves a client.
 func (c control) Where(client netip.Addr, port uint16, rule string) (w console.Where, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
@@ -72,8 +60,10 @@ func (l *loop) status() console.Status {
 			GossipBlocked:   l.roster.blocked(),
 		},
 	}
+	s.Lease, s.Fingerprint = l.leaseStatus(shown), l.api.fingerprint()
 	l.addNodes(&s, shown)
 	l.addVIPs(&s)
+	l.healthStatus(&s)
 	return s
 }
 

@@ -70,7 +70,7 @@ func TestBadConfigExits2(t *testing.T) {
 			`bad.yaml:2: interface: this machine has no interface "eth0-nowhere": *`}},
 		{"interface and port", "interface: lo", "interface: eth0-nowhere\ndefault: allow", []string{
 			`bad.yaml:2: interface: this machine has no interface "eth0-nowhere": *`,
-			`bad.yaml:3: default: "allow" is no default: use deny`}},
+			`bad.yaml:3: default: "allow" is no default: use deny, pass or single`}},
 		{"key missing", "key_file: key", "key_file: nokey", []string{
 			"bad.yaml:12: cluster.key_file: nokey: no such key file: make it with `thresher key nokey`, or copy it from another node"}},
 		{"key open", "key_file: key", "key_file: open-key", []string{

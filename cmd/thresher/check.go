@@ -32,14 +32,14 @@ func newCheck() *cobra.Command {
 			failed := false
 			findings := append(facts.Findings(cfg.Datapath.XDP), health.OwnAddress(cfg.Cluster.Bind.Addr()))
 			findings = append(findings, facts.Addresses(cfg.VIPs)...)
-			for _, f := range slices.Concat(findings, farm.ForwardFindings(cfg), farm.RuleFindings(cfg)) {
+			for _, f := range slices.Concat(findings, farm.APIFindings(cfg), farm.ForwardFindings(cfg), farm.RuleFindings(cfg)) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 				failed = failed || f.Level == health.LevelError
 			}
 			if failed {
 				return errors.New("this machine can't run the node as it is configured: see the errors above")
 			}
-			return nil
+			return farm.Prepare(cfg, facts)
 		},
 	}
 	file.add(cmd)

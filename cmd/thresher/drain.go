@@ -12,6 +12,7 @@ import (
 
 func newDrain(api *string) *cobra.Command {
 	var deadline time.Duration
+	var to target
 	cmd := &cobra.Command{
 		Use:   "drain",
 		Short: "Let no new connection in here, and keep those that are",
@@ -23,9 +24,13 @@ func newDrain(api *string) *cobra.Command {
 			if deadline < 0 {
 				return &usageError{fmt.Errorf("--deadline %v: give a time from now, or leave it out to wait for the last connection", deadline)}
 			}
+			if to.elsewhere() {
+				return to.change(cmd, *api, "drain", deadline)
+			}
 			return changeNode(cmd, *api, func(c *console.Client, ctx context.Context) error { return c.Drain(ctx, deadline) })
 		},
 	}
 	cmd.Flags().DurationVar(&deadline, "deadline", 0, "stop after so long, whatever is left; such as 10m")
+	to.add(cmd)
 	return cmd
 }

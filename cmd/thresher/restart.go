@@ -9,7 +9,8 @@ import (
 )
 
 func newRestart(api *string) *cobra.Command {
-	return &cobra.Command{
+	var to target
+	cmd := &cobra.Command{
 		Use:   "restart",
 		Short: "Run the daemon's program anew, without a connection lost",
 		Long: "Run the daemon's program anew in the place of the running process: with another\n" +
@@ -18,6 +19,9 @@ func newRestart(api *string) *cobra.Command {
 			"notice nothing, and no connection is lost.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if to.elsewhere() {
+				return to.change(cmd, *api, "restart", 0)
+			}
 			return withClient(*api, func(c *console.Client) error {
 				done, err := c.Restart(cmd.Context())
 				if err != nil {
@@ -28,4 +32,6 @@ func newRestart(api *string) *cobra.Command {
 			})
 		},
 	}
+	to.add(cmd)
+	return cmd
 }

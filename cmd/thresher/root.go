@@ -30,7 +30,9 @@ func newRoot() *cobra.Command {
 			"address: each gets every packet for it and keeps those of its own clients.\n\n" +
 			"See it at work:   thresher demo\n" +
 			"Run a node:       thresher key, thresher check, thresher netcheck, thresher run\n" +
-			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart",
+			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart, wait,\n" +
+			"                  suspend, resume, cordon, uncordon, reset\n" +
+			"Let people in:    thresher user, token, fingerprint",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -48,7 +50,9 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newRun(), newCheck(), newNetcheck(), newClean(), newKey(),
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
-		newDemo(), newBench(), newVersion(),
+		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
+		newUser(), newToken(), newFingerprint(api),
+		newNotify(), newDemo(), newBench(), newVersion(),
 	)
 	return root
 }

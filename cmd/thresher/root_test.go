@@ -18,7 +18,10 @@ import (
 )
 
 // fakeFarm is a daemon's farm of one node that does as it is told.
-type fakeFarm struct{ state console.NodeState }
+type fakeFarm struct {
+	state     console.NodeState
+	suspended bool
+}
 
 var _ console.Farm = (*fakeFarm)(nil)
 
@@ -29,6 +32,15 @@ func (f *fakeFarm) Status() console.Status {
 func (f *fakeFarm) Start(context.Context) error { f.state = console.Up; return nil }
 
 func (f *fakeFarm) Restart(_ context.Context, ready func()) error { ready(); return nil }
+
+func (f *fakeFarm) Stop(context.Context, bool) error { f.state = console.Stopped; return nil }
+func (f *fakeFarm) Cordon(context.Context) error     { f.state = console.Stopped; return nil }
+func (f *fakeFarm) Uncordon(context.Context) error   { f.state = console.Up; return nil }
+func (f *fakeFarm) Reset(context.Context) error      { return nil }
+func (f *fakeFarm) Suspend(_ context.Context, suspend bool) error {
+	f.suspended = suspend
+	return nil
+}
 
 func (f *fakeFarm) Reload(_ context.Context, check bool, begun func(console.Reload)) error {
 	begun(console.Reload{Action: console.ReloadWeights, Changes: []string{"rules.web.weight: 50, was 100"}})
@@ -42,12 +54,14 @@ func (f *fakeFarm) Weigh(_ context.Context, rule string, weight *uint8) error {
 	return nil
 }
 
-func (f *fakeFarm) Stop(context.Context) error { f.state = console.Stopped; return nil }
-
 func (f *fakeFarm) Drain(context.Context, time.Duration) error {
 	f.state = console.Draining
 	return nil
 }
+
+func (f *fakeFarm) Datapath() console.Datapath { return console.Datapath{} }
+
+func (f *fakeFarm) Buckets(string, int) (console.Buckets, error) { return console.Buckets{}, nil }
 
 func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (console.Where, error) {
 	if rule != "web" {

@@ -10,15 +10,21 @@ import (
 )
 
 func newStart(api *string) *cobra.Command {
-	return &cobra.Command{
+	var to target
+	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Bring this node up",
 		Long:  "Bring a stopped node up: it takes its share of the clients back.",
 		Args:  args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if to.elsewhere() {
+				return to.change(cmd, *api, "start", 0)
+			}
 			return changeNode(cmd, *api, (*console.Client).Start)
 		},
 	}
+	to.add(cmd)
+	return cmd
 }
 
 // changeNode has the daemon change its state, and says what came of it.

@@ -15,7 +15,8 @@ import (
 const watchInterval = time.Second
 
 func newStatus(api *string) *cobra.Command {
-	var asJSON, watch bool
+	var asJSON, watch, farm bool
+	var node string
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show this node and its farm",
@@ -23,28 +24,57 @@ func newStatus(api *string) *cobra.Command {
 			"answers for the VIPs, and what became of the packets that came for them.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			screen := console.NewScreen(cmd.OutOrStdout())
-			show := func(s console.Status) error { return screen.Show(console.StatusText(s, screen.Rows())) }
+			look := func(ctx context.Context, c *console.Client) (any, error) { return c.Status(ctx) }
+			switch {
+			case farm:
+				look = func(ctx context.Context, c *console.Client) (any, error) { return c.Farm(ctx) }
+			case node != "":
+				look = func(ctx context.Context, c *console.Client) (any, error) { return c.StatusOf(ctx, node) }
+			}
+			show := showText(cmd.OutOrStdout(), watch)
 			if asJSON {
-				out := json.NewEncoder(cmd.OutOrStdout())
-				show = func(s console.Status) error { return out.Encode(s) }
-			} else if !watch {
-				show = func(s console.Status) error {
-					_, err := io.WriteString(cmd.OutOrStdout(), console.StatusText(s, 0))
-					return err
-				}
+				show = json.NewEncoder(cmd.OutOrStdout()).Encode
 			}
 			return withClient(*api, func(c *console.Client) error {
 				if watch {
-					return watchStatus(cmd.Context(), c, show)
+					return watchStatus(cmd.Context(), c, look, show)
 				}
-				return showStatus(cmd.Context(), c, show)
+				return showLook(cmd.Context(), c, look, show)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&farm, "farm", false, "show what every node says of itself")
+	cmd.Flags().StringVar(&node, "node", "", "show what that node says of itself, through this one")
+	cmd.MarkFlagsMutuallyExclusive("farm", "node")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object, a line each time with --watch")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it every second until interrupted")
 	return cmd
+}
+
+// look is what status asks a daemon for.
+type look func(context.Context, *console.Client) (any, error)
+
+// showText shows a status as text: in place if it is watched.
+func showText(out io.Writer, watch bool) func(any) error {
+	screen, write := console.NewScreen(out), func(text string) error { _, err := io.WriteString(out, text); return err }
+	rows := 0
+	return func(v any) error {
+		if watch {
+			rows, write = screen.Rows(), screen.Show
+		}
+		if f, ok := v.(console.FarmStatus); ok {
+			return write(console.FarmText(f, rows))
+		}
+		return write(console.StatusText(v.(console.Status), rows))
+	}
+}
+
+func showLook(ctx context.Context, c *console.Client, look look, show func(any) error) error {
+	v, err := look(ctx, c)
+	if err != nil {
+		return err
+	}
+	return show(v)
 }
 
 func showStatus(ctx context.Context, c *console.Client, show func(console.Status) error) error {
@@ -56,11 +86,11 @@ func showStatus(ctx context.Context, c *console.Client, show func(console.Status
 }
 
 // watchStatus shows the status every second. An interrupt is how it ends well.
-func watchStatus(ctx context.Context, c *console.Client, show func(console.Status) error) error {
+func watchStatus(ctx context.Context, c *console.Client, look look, show func(any) error) error {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {
-		if err := showStatus(ctx, c, show); err != nil && ctx.Err() == nil {
+		if err := showLook(ctx, c, look, show); err != nil && ctx.Err() == nil {
 			return err
 		}
 		select {

@@ -45,7 +45,13 @@ type FarmOptions struct {
 	// Unpinned ties the kernel program to the daemon, so that a killed daemon is
 	// the loss of the node's packet path, too.
 	Unpinned bool
+	// Users is the file of who may log in to the console; empty opens none. The
+	// console is at ConsoleURL.
+	Users string
 }
+
+// ConsoleURL is where the node's console is, if it has one.
+func (n *Node) ConsoleURL() string { return fmt.Sprintf("https://%s:9453", n.Address) }
 
 // farmConfig is the configuration's template: only keys of DESIGN §8, and none
 // that the options leave to the daemon.
@@ -81,7 +87,10 @@ cluster:
 datapath: {{"{"}}{{.}}}
 {{- end}}
 api:
-  listen: [{{printf "%q" .API}}]
+  listen: [{{printf "%q" .API}}{{if .Options.Users}}, {{printf "%q" .Node.ConsoleURL}}{{end}}]
+{{- with .Options.Users}}
+  users: {{printf "%q" .}}
+{{- end}}
 run_dir: {{printf "%q" .RunDir}}
 state_dir: {{printf "%q" .StateDir}}
 `

@@ -11,13 +11,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // nginxConfig runs nginx in one process, with every path below its prefix.
-const nginxConfig = `daemon off;
+const nginxConfig = `daemon DAEMON;
 master_process off;
 pid nginx.pid;
 error_log error.log;
@@ -62,7 +63,7 @@ func (n *Node) StartNginx() (*Process, error) {
 		return nil, fmt.Errorf("lab: nginx is not installed (Debian: apt-get install nginx-light): %w", err)
 	}
 	dir := filepath.Join(n.Dir, "nginx")
-	if err := n.writeNginx(dir); err != nil {
+	if err := n.writeNginx(dir, "off"); err != nil {
 		return nil, fmt.Errorf("lab: prepare nginx on %s: %w", n.Name, err)
 	}
 	p, err := n.Start(binary, "-p", dir, "-c", "nginx.conf", "-e", "error.log")
@@ -78,7 +79,29 @@ func (n *Node) StartNginx() (*Process, error) {
 // UploadDir is where StartNginx puts files that are PUT below /upload/.
 func (n *Node) UploadDir() string { return filepath.Join(n.Dir, "nginx", "files", "upload") }
 
-func (n *Node) writeNginx(dir string) error {
+// Commands start and stop a server that puts itself into the background.
+type Commands struct {
+	Start, Stop []string
+	// PidFile has the number of the process.
+	PidFile string
+}
+
+// PrepareNginx prepares what StartNginx runs, for others to start and stop: the
+// node's daemon, as a service. Who has it started has to end it.
+func (n *Node) PrepareNginx() (Commands, error) {
+	binary, err := exec.LookPath("nginx")
+	if err != nil {
+		return Commands{}, fmt.Errorf("lab: nginx is not installed (Debian: apt-get install nginx-light): %w", err)
+	}
+	dir := filepath.Join(n.Dir, "nginx")
+	if err := n.writeNginx(dir, "on"); err != nil {
+		return Commands{}, fmt.Errorf("lab: prepare nginx on %s: %w", n.Name, err)
+	}
+	start := []string{binary, "-p", dir, "-c", "nginx.conf", "-e", "error.log"}
+	return Commands{Start: start, Stop: append(slices.Clone(start), "-s", "quit"), PidFile: filepath.Join(dir, "nginx.pid")}, nil
+}
+
+func (n *Node) writeNginx(dir, daemon string) error {
 	if err := os.MkdirAll(n.UploadDir(), 0o700); err != nil {
 		return err
 	}
@@ -90,7 +113,7 @@ func (n *Node) writeNginx(dir string) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	conf := strings.ReplaceAll(nginxConfig, "NAME", n.Name)
+	conf := strings.NewReplacer("NAME", n.Name, "DAEMON", daemon).Replace(nginxConfig)
 	return os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(conf), 0o600)
 }
 

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"thresher/console"
+)
+
+// target names the node that a command is for.
+type target struct {
+	node string
+	all  bool
+}
+
+func (t *target) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.node, "node", "", "do it on that node, through this one")
+	cmd.Flags().BoolVar(&t.all, "all", false, "do it on every node of the farm, one after the other")
+	cmd.MarkFlagsMutuallyExclusive("node", "all")
+}
+
+// elsewhere tells whether the command is not, or not only, for this node.
+func (t *target) elsewhere() bool { return t.all || t.node != "" }
+
+// change has the nodes change, and says what came of it.
+func (t *target) change(cmd *cobra.Command, api, action string, deadline time.Duration) error {
+	return withClient(api, func(c *console.Client) error {
+		out, err := c.Change(cmd.Context(), console.Change{Action: action, Node: t.node, Deadline: deadline})
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(cmd.OutOrStdout(), console.OutcomesText(action, out))
+		if n := out.Failed(); n > 0 {
+			err = errors.Join(err, fmt.Errorf("%s failed on %d of %d nodes", action, n, len(out.Nodes)))
+		}
+		return err
+	})
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"thresher/console"
+)
+
+// waitLook is how often wait asks.
+const waitLook = 100 * time.Millisecond
+
+func newWait(api *string) *cobra.Command {
+	var state string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "wait",
+		Short: "Wait until this node has a state",
+		Long: "Wait until this node has a state, and for stopped until its services are stopped,\n" +
+			"too. Exits 1 if that does not come in time; also while no daemon answers.",
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			wanted := console.NodeState(state)
+			if !slices.Contains(console.OwnStates(), wanted) {
+				return &usageError{fmt.Errorf("--state %q: give one of %s", state, stateNames())}
+			}
+			if timeout <= 0 {
+				return &usageError{fmt.Errorf("--timeout %v: give a time to wait, such as 60s", timeout)}
+			}
+			return withClient(*api, func(c *console.Client) error {
+				s, err := waitFor(cmd.Context(), c, wanted, timeout)
+				if err != nil {
+					return err
+				}
+				_, err = io.WriteString(cmd.OutOrStdout(), console.StateText(s))
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&state, "state", string(console.Up), "the state to wait for: "+stateNames())
+	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "for how long")
+	return cmd
+}
+
+func stateNames() string {
+	names := make([]string, 0, 5)
+	for _, s := range console.OwnStates() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
+}
+
+// waitFor asks until the node has the state. A daemon that does not answer may
+// only be starting.
+func waitFor(ctx context.Context, c *console.Client, wanted console.NodeState, timeout time.Duration) (console.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	tick := time.NewTicker(waitLook)
+	defer tick.Stop()
+	var last error
+	for {
+		s, err := c.Status(ctx)
+		switch {
+		case err == nil && has(s, wanted):
+			return s, nil
+		case err == nil:
+			last = fmt.Errorf("%s", strings.TrimSpace(console.StateText(s)))
+		case ctx.Err() == nil:
+			last = err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return s, fmt.Errorf("not %s within %v: %w", wanted, timeout, last)
+		}
+	}
+}
+
+func has(s console.Status, wanted console.NodeState) bool {
+	running := func(one console.Service) bool { return one.State != "stopped" }
+	return s.State == wanted && (wanted != console.Stopped || !slices.ContainsFunc(s.Services, running))
+}

@@ -1,0 +1,209 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+// fileCheck is how often a changed file is noticed at most.
+const fileCheck = time.Second
+
+// maxWaiting is how many may wait for their password to be checked.
+const maxWaiting = 8
+
+// ErrRefused is a wrong name or password, session or token: which, is not said.
+var ErrRefused = errors.New("refused")
+
+// ErrBusy is too many passwords to check at a time.
+var ErrBusy = errors.New("too many are logging in at a time")
+
+// LockedError is somebody who must wait after too many wrong passwords.
+type LockedError struct{ For time.Duration }
+
+// Error says for how long.
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("too many wrong passwords: locked for %v", e.For.Round(time.Second))
+}
+
+// Keeper lets people in. It may be used by many goroutines.
+type Keeper struct {
+	path    string
+	now     func() time.Time
+	waiting chan struct{} // who waits for checking
+	one     chan struct{} // who checks
+
+	mu       sync.Mutex
+	looked   time.Time
+	stamp    stamp
+	file     *File
+	fileErr  error
+	lockout  lockout
+	sessions sessions
+}
+
+// stamp tells one state of a file from another.
+type stamp struct {
+	time time.Time
+	size int64
+	mode os.FileMode
+}
+
+// Options say what a Keeper works with.
+type Options struct {
+	// File is the file of users and tokens. It is read again when it changes.
+	File string
+	// Sessions is where sessions are written down; empty for nowhere.
+	Sessions string
+	// Now is the time; nil for time.Now.
+	Now func() time.Time
+}
+
+// NewKeeper returns a keeper. A file that can't be read lets nobody in until it
+// can; Problem says why.
+func NewKeeper(o Options) *Keeper {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Keeper{
+		path: o.File, now: o.Now,
+		waiting: make(chan struct{}, maxWaiting), one: make(chan struct{}, 1),
+		lockout: newLockout(), sessions: openSessions(o.Sessions, o.Now()),
+	}
+}
+
+// Problem is why nobody can come in; nil if somebody can.
+func (k *Keeper) Problem() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f, err := k.current()
+	if err == nil && len(f.Users) == 0 && len(f.Tokens) == 0 {
+		err = fmt.Errorf("%s has no user", k.path)
+	}
+	return err
+}
+
+// current is the file as it is now. The caller holds the lock.
+func (k *Keeper) current() (*File, error) {
+	now := k.now()
+	if !k.looked.IsZero() && now.Sub(k.looked) < fileCheck {
+		return k.file, k.fileErr
+	}
+	k.looked = now
+	info, err := os.Stat(k.path)
+	if err != nil {
+		k.file, k.fileErr, k.stamp = new(File), err, stamp{}
+		return k.file, k.fileErr
+	}
+	if s := (stamp{info.ModTime(), info.Size(), info.Mode()}); s != k.stamp {
+		k.stamp = s
+		if k.file, k.fileErr = Read(k.path); k.fileErr != nil {
+			k.file = new(File)
+		}
+	}
+	return k.file, k.fileErr
+}
+
+// Login begins a session for who knows the user's password.
+func (k *Keeper) Login(ctx context.Context, from netip.Addr, name, password string) (Session, error) {
+	byUser, byAddress := "user "+from.String()+" "+name, "address "+from.String()
+	user, known, err := k.beginLogin(byUser, byAddress, name)
+	if err != nil {
+		return Session{}, err
+	}
+	right, err := k.check(ctx, known, password)
+	if err != nil {
+		return Session{}, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	if !right || user == nil {
+		k.lockout.fail(now, byUser, failsPerUser)
+		k.lockout.fail(now, byAddress, failsPerAddress)
+		return Session{}, ErrRefused
+	}
+	k.lockout.forget(byUser)
+	k.lockout.forget(byAddress)
+	return k.sessions.add(now, *user)
+}
+
+// beginLogin finds whom the password is of. A user that there is not is nil, with
+// a hash all the same.
+func (k *Keeper) beginLogin(byUser, byAddress, name string) (*User, hash, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	if wait := max(k.lockout.locked(now, byUser), k.lockout.locked(now, byAddress)); wait > 0 {
+		return nil, hash{}, &LockedError{wait}
+	}
+	f, _ := k.current() // one that can't be read has nobody in it
+	found := f.User(name)
+	if found == nil {
+		return nil, nobody(), nil
+	}
+	user := *found
+	h, err := parseHash(user.Password)
+	return &user, h, err
+}
+
+// check compares one password at a time.
+func (k *Keeper) check(ctx context.Context, h hash, password string) (bool, error) {
+	select {
+	case k.waiting <- struct{}{}:
+	default:
+		return false, ErrBusy
+	}
+	defer func() { <-k.waiting }()
+	select {
+	case k.one <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	defer func() { <-k.one }()
+	return len(password) <= maxPassword && h.matches(password), nil
+}
+
+// Session returns the session with that id, with the user's role of now.
+func (k *Keeper) Session(id string) (Session, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	one := k.sessions.find(k.now(), id)
+	if one == nil {
+		return Session{}, ErrRefused
+	}
+	f, _ := k.current()
+	user := f.User(one.User)
+	if user == nil || !sameText(hashSecret(user.Password), one.Password) {
+		return Session{}, ErrRefused
+	}
+	return Session{ID: id, CSRF: one.CSRF, Identity: Identity{user.Name, user.Role}, Ends: one.Ends}, nil
+}
+
+// Logout ends a session.
+func (k *Keeper) Logout(id string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sessions.end(id)
+}
+
+// Token returns whose token it is.
+func (k *Keeper) Token(token string) (Identity, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f, _ := k.current()
+	sum := hashSecret(token)
+	for _, t := range f.Tokens {
+		if sameText(t.Hash, sum) && k.now().Before(t.Expires) {
+			return Identity{"token " + t.Name, t.Role}, nil
+		}
+	}
+	return Identity{}, ErrRefused
+}
+
+// SameText compares secrets in a time that says nothing of them.
+func SameText(a, b string) bool { return sameText(a, b) }

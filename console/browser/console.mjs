@@ -1,0 +1,171 @@
+// What TestConsoleInABrowser does in the browser. It exits with 0 if all is as it
+// should be, and else says on its last lines what is not.
+import { createRequire } from 'node:module';
+import { mkdirSync, readFileSync } from 'node:fs';
+
+const require = createRequire(process.env.NODE_PATH + '/');
+const { chromium } = require('playwright-core');
+const plan = JSON.parse(process.env.PLAN);
+const [first, second, third] = plan.nodes;
+const say = (text) => console.log(text);
+
+let axe = '';
+try { axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'); } catch { say('axe-core is not installed: accessibility is not looked at'); }
+
+const context = await chromium.launchPersistentContext(plan.profile, {
+  executablePath: plan.browser, headless: true, ignoreHTTPSErrors: true, bypassCSP: false, viewport: { width: 1360, height: 900 },
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+const page = context.pages()[0] ?? await context.newPage();
+page.setDefaultTimeout(30000);
+const complaints = [];
+page.on('pageerror', (e) => complaints.push(`script: ${e.message}`));
+page.on('console', (m) => { if (m.type() === 'error' && !/status of (401|403|502)|ERR_/.test(m.text())) complaints.push(`console: ${m.text()}`); });
+const outside = [];
+page.on('request', (r) => { if (!plan.urls.some((u) => r.url().startsWith(u)) && !/^(blob|data):/.test(r.url())) outside.push(r.url()); });
+
+function check(ok, text) { if (!ok) throw new Error(text); }
+
+async function timed(name, f) {
+  const begun = Date.now();
+  const result = await f();
+  say(`${name}: ${Date.now() - begun} ms`);
+  return result;
+}
+
+async function login(url, user) {
+  await page.goto(url + '/');
+  await page.getByLabel('Name').fill(user);
+  await page.getByLabel('Password').fill(plan.password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.locator('.node').nth(2).waitFor();
+}
+
+/** Waits until the nodes have about these shares, in %. */
+const shares = (want) => page.waitForFunction((want) => Object.entries(want).every(([name, share]) => {
+  const text = document.querySelector(`.node[data-key="${name}"] .share`)?.textContent;
+  return text && Math.abs(parseFloat(text) - share) < 3;
+}), want);
+
+const state = (node, text) => page.locator(`.node[data-key="${node}"] .state`, { hasText: new RegExp(`^${text}$`) }).waitFor();
+
+async function press(action, node) {
+  await page.getByRole('button', { name: `${action} ${node}`, exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  const text = await dialog.innerText();
+  await dialog.getByRole('button', { name: action, exact: true }).click();
+  return text;
+}
+
+async function accessible(what) {
+  if (!axe) return;
+  await page.evaluate(axe); // by the devtools protocol, which the page's policy does not bind
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa'] }));
+  const bad = violations.filter((v) => ['serious', 'critical'].includes(v.impact));
+  check(!bad.length, `${what}: ${bad.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + ' ' + (n.any[0]?.message ?? '')).join(' | ')}`).join('\n')}`);
+}
+
+async function pictures() {
+  if (!plan.shots) return;
+  mkdirSync(plan.shots, { recursive: true });
+  for (const scheme of ['light', 'dark']) {
+    for (const [size, viewport] of Object.entries({ desktop: { width: 1360, height: 900 }, phone: { width: 390, height: 844 } })) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize(viewport);
+      for (const name of ['farm', 'rules', 'health', 'events', 'traffic']) {
+        await page.goto(`${plan.urls[0]}/#${name}`);
+        await page.waitForTimeout(name === 'traffic' ? 1500 : 1200);
+        await page.screenshot({ path: `${plan.shots}/${name}-${size}-${scheme}.png`, fullPage: true });
+        await accessible(`${name} ${size} ${scheme}`);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        check(wide <= 0, `${name} is ${wide} pixels wider than a ${size}`);
+      }
+    }
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1360, height: 900 });
+  await page.goto(`${plan.urls[0]}/#farm`);
+}
+
+async function steps() {
+  await timed('first page', () => page.goto(plan.urls[0] + '/'));
+  const paint = await page.evaluate(() => new Promise((done) => new PerformanceObserver((l) => l.getEntriesByName('first-contentful-paint').forEach((e) => done(e.startTime))).observe({ type: 'paint', buffered: true })));
+  say(`first contentful paint: ${Math.round(paint)} ms`);
+  await accessible('login');
+  if (plan.shots) { mkdirSync(plan.shots, { recursive: true }); await page.screenshot({ path: `${plan.shots}/login-desktop-light.png` }); }
+  await page.getByLabel('Name').fill('control');
+  await page.getByLabel('Password').fill('wrong');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('the name or the password is wrong').waitFor();
+
+  await login(plan.urls[0], 'control');
+  await shares({ [first]: 33.3, [second]: 33.3, [third]: 33.3 });
+  for (const n of plan.nodes) await state(n, 'up');
+  await accessible('farm');
+
+  const told = await press('Drain', second);
+  check(told.includes(`${first} (then`) && told.includes('50'), `the question does not say who takes over: ${told}`);
+  await timed(`${second} drained and seen`, () => shares({ [first]: 50, [second]: 0, [third]: 50 }));
+  await state(second, 'stopped');
+  await page.getByText(`${second}: drains`).waitFor();
+  await press('Start', second);
+  await timed(`${second} started and seen`, () => shares({ [first]: 33.3, [second]: 33.3, [third]: 33.3 }));
+
+  // The keyboard alone opens and leaves the question.
+  await page.getByRole('button', { name: `Stop ${third}`, exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  await shares({ [third]: 33.3 });
+
+  await page.goto(plan.urls[0] + '/#rules');
+  await page.getByLabel('Client address').fill(plan.client);
+  await page.getByRole('button', { name: 'Find out' }).click();
+  await page.getByText(/serves it, by bucket \d+ of rule web/).waitFor();
+  await page.goto(plan.urls[0] + '/#events');
+  await page.getByRole('cell', { name: new RegExp(`control \\(control\\): drain ${second}`) }).first().waitFor();
+  await page.getByLabel('Search').fill('nothing has this text');
+  await page.getByText('No event matches.').waitFor();
+  await page.locator('select[name=node]').selectOption(second);
+  await page.getByLabel('Search').fill('by node');
+  await page.getByRole('cell', { name: /by node/ }).first().waitFor();
+  await page.goto(plan.urls[0] + '/#traffic');
+  await page.locator('#chart-fate canvas').waitFor();
+  await pictures();
+
+  await page.goto(plan.urls[0] + '/#farm');
+  await state(third, 'up');
+  say('please kill the last node');
+  await timed(`${third} killed and seen`, () => state(third, 'unreachable'));
+  await shares({ [first]: 50, [second]: 50 });
+
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByLabel('Password').waitFor();
+  await login(plan.urls[1], 'monitor');
+  check(await page.getByRole('button', { name: /Drain|Stop|Start|Restart/ }).count() === 0, 'who may only look is shown buttons');
+  const answer = await page.evaluate(async () => {
+    const { csrf } = await (await fetch('/v1/session')).json();
+    const r = await fetch('/v1/farm/stop?all=1', { method: 'POST', headers: { 'X-CSRF-Token': csrf } });
+    return [r.status, (await r.json()).code];
+  });
+  check(answer[0] === 403 && answer[1] === 'forbidden', `a monitor's stop is answered by ${answer}`);
+  await context.clearCookies();
+  await page.reload();
+  await page.getByLabel('Password').waitFor(); // the session is gone
+  check(!complaints.length, complaints.join('\n'));
+  check(!outside.length, `asked for from elsewhere: ${outside}`);
+}
+
+let failed = null;
+try { await steps(); } catch (e) {
+  failed = e;
+  console.log(complaints.join('\n'));
+  if (plan.shots) await page.screenshot({ path: `${plan.shots}/failed.png` }).catch(() => {});
+}
+await context.close();
+if (failed) {
+  console.log(failed.stack);
+  process.exit(1);
+}
+say('all as it should be');

@@ -1,0 +1,313 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// farmTimeout is how long another node may take to say how it is.
+const farmTimeout = time.Second
+
+// FarmStatus is what all nodes know about themselves, as one of them gathered it.
+type FarmStatus struct {
+	// Node is the node that asked the others.
+	Node string `json:"node"`
+	// Time is when it did.
+	Time time.Time `json:"time"`
+	// Nodes are the members of the farm, by name.
+	Nodes []FarmNode `json:"nodes"`
+}
+
+// FarmNode is one node of a farm.
+type FarmNode struct {
+	Name string `json:"name"`
+	// State is the node's own, or Unreachable if it does not answer and the node
+	// that asked takes it for lost.
+	State NodeState `json:"state"`
+	// Address is where its gossip comes from.
+	Address netip.Addr `json:"address"`
+	// Shares are its parts of the rules, in the eyes of the node that asked.
+	Shares map[string]float64 `json:"shares"`
+	// Problem is why Status is missing.
+	Problem string `json:"problem,omitempty"`
+	// Status is what the node says of itself; nil if it does not answer. Only the
+	// asking node's own has the farm's nodes in it.
+	Status *Status `json:"status"`
+	// Time is when the node said so.
+	Time time.Time `json:"time"`
+}
+
+// gather asks every node at once.
+func (s *Server) gather(ctx context.Context) FarmStatus {
+	ctx, cancel := context.WithTimeout(ctx, farmTimeout)
+	defer cancel()
+	own := s.farm.Status()
+	out := FarmStatus{Node: own.Node, Time: time.Now(), Nodes: make([]FarmNode, len(own.Nodes))}
+	var asking sync.WaitGroup
+	for i, n := range own.Nodes {
+		at := &out.Nodes[i]
+		*at = FarmNode{Name: n.Name, State: n.State, Address: n.Address, Shares: n.Shares, Time: out.Time}
+		switch {
+		case n.Name == own.Node:
+			at.Status = &own
+		case n.State == Unreachable:
+			at.Problem = "the other nodes do not hear it"
+		default:
+			asking.Go(func() { s.askPeer(ctx, n, at) })
+		}
+	}
+	asking.Wait()
+	return out
+}
+
+// askPeer fills in what another node says of itself.
+func (s *Server) askPeer(ctx context.Context, n Node, into *FarmNode) {
+	c, err := s.peers.client(n, "")
+	if err == nil {
+		var status Status
+		if status, err = c.Status(ctx); err == nil {
+			status.Nodes = nil // each would repeat the whole farm
+			into.Status, into.State, into.Time = &status, status.State, time.Now()
+			return
+		}
+	}
+	into.Problem = err.Error()
+}
+
+// farmStatus answers GET /v1/farm.
+func (s *Server) farmStatus(w http.ResponseWriter, r *http.Request) error {
+	q, err := parameters(r, "follow")
+	if err != nil {
+		return err
+	}
+	follow, err := q.flag("follow")
+	if err != nil {
+		return err
+	}
+	if follow {
+		return s.stream(w, r, s.watch.send)
+	}
+	s.reply(w, r, http.StatusOK, s.gather(r.Context()))
+	return nil
+}
+
+// Outcome is what came of a change of one node.
+type Outcome struct {
+	Name string `json:"name"`
+	// Error is why it was not made; nil if it was.
+	Error *Error `json:"error,omitempty"`
+}
+
+// Outcomes is what came of a change.
+type Outcomes struct {
+	Nodes []Outcome `json:"nodes"`
+}
+
+// The changes of a node.
+const (
+	actionStart   = "start"
+	actionStop    = "stop"
+	actionDrain   = "drain"
+	actionRestart = "restart"
+)
+
+// farmChange answers POST /v1/farm/ACTION: for one node, or one after the other
+// for all.
+func (s *Server) farmChange(action string) endpoint {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		known := []string{"node", "all"}
+		if action == actionDrain {
+			known = append(known, "deadline_ms")
+		}
+		q, err := parameters(r, known...)
+		if err != nil {
+			return err
+		}
+		nodes, err := s.chosen(q)
+		if err != nil {
+			return err
+		}
+		deadline, err := q.deadline()
+		if err != nil {
+			return err
+		}
+		if _, err := unhurried(w); err != nil {
+			return err
+		}
+		return s.changeAll(w, r, nodes, action, deadline)
+	}
+}
+
+// chosen are the nodes that a request names, this one last: after a restart of its
+// own nobody is left to answer.
+func (s *Server) chosen(q query) ([]Node, error) {
+	const cure = "add node=NAME, or all=1 for every node"
+	all, err := q.flag("all")
+	if err != nil {
+		return nil, err
+	}
+	name := q.Get("node")
+	if all == (name != "") {
+		return nil, badRequest(cure, "the request names no node, or one and all of them")
+	}
+	status := s.farm.Status()
+	var nodes []Node
+	for _, n := range status.Nodes {
+		if all || n.Name == name {
+			nodes = append(nodes, n)
+		}
+	}
+	if len(nodes) == 0 {
+		return nil, s.noSuchNode(name, status)
+	}
+	slices.SortStableFunc(nodes, func(a, b Node) int {
+		switch status.Node {
+		case a.Name:
+			return 1
+		case b.Name:
+			return -1
+		}
+		return 0
+	})
+	return nodes, nil
+}
+
+func (s *Server) noSuchNode(name string, status Status) error {
+	names := make([]string, len(status.Nodes))
+	for i, n := range status.Nodes {
+		names[i] = n.Name
+	}
+	return &Error{Code: CodeNotFound, Message: fmt.Sprintf("there is no node %q", clip(name, 80)), Cure: fmt.Sprintf("the nodes are %q", names)}
+}
+
+// changeAll makes a change on each of the nodes. A restart goes on only as long as
+// it succeeds: a program that is bad on one node is bad on all.
+func (s *Server) changeAll(w http.ResponseWriter, r *http.Request, nodes []Node, action string, deadline time.Duration) error {
+	out := Outcomes{Nodes: []Outcome{}}
+	answered := false
+	answer := func() {
+		if !answered {
+			answered = true
+			s.reply(w, r, http.StatusOK, out)
+			_ = http.NewResponseController(w).Flush()
+		}
+	}
+	var first error
+	for _, n := range nodes {
+		if action == actionRestart && first != nil {
+			out.Nodes = append(out.Nodes, Outcome{n.Name, &Error{Code: CodeConflict, Message: "not restarted, since another node's restart failed"}})
+			continue
+		}
+		at := len(out.Nodes)
+		out.Nodes = append(out.Nodes, Outcome{Name: n.Name})
+		err := s.changeOne(r, n, action, deadline, answer)
+		if err != nil {
+			out.Nodes[at].Error = asError(err)
+			first = errors.Join(first, err)
+		}
+	}
+	if answered {
+		return nil
+	}
+	if len(nodes) == 1 && first != nil {
+		return first
+	}
+	answer()
+	return nil
+}
+
+// changeOne makes a change here or has another node make it. ready is called when
+// this process is about to be replaced.
+func (s *Server) changeOne(r *http.Request, n Node, action string, deadline time.Duration, ready func()) (err error) {
+	who := callerOf(r).who()
+	defer func() { s.audit(r, who, action, n.Name, err) }()
+	ctx := r.Context()
+	if n.Name == s.farm.Status().Node {
+		switch action {
+		case actionStart:
+			return s.farm.Start(ctx)
+		case actionStop:
+			return s.farm.Stop(ctx, false)
+		case actionDrain:
+			return s.farm.Drain(ctx, deadline)
+		default:
+			return s.farm.Restart(ctx, ready)
+		}
+	}
+	c, err := s.peers.client(n, who)
+	if err != nil {
+		return err
+	}
+	switch action {
+	case actionStart:
+		return c.Start(ctx)
+	case actionStop:
+		return c.Stop(ctx, false)
+	case actionDrain:
+		return c.Drain(ctx, deadline)
+	default:
+		_, err := c.Restart(ctx)
+		return err
+	}
+}
+
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: CodeInternal, Message: err.Error()}
+}
+
+// at has an endpoint answer for the node that the parameter node names, if that is
+// another one.
+func (s *Server) at(e endpoint) endpoint {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		q := r.URL.Query()
+		if len(q["node"]) != 1 || callerOf(r).peer != "" {
+			return e(w, r)
+		}
+		name := q.Get("node")
+		q.Del("node")
+		status := s.farm.Status()
+		if name == status.Node {
+			r = r.Clone(r.Context())
+			r.URL.RawQuery = q.Encode()
+			return e(w, r)
+		}
+		i := slices.IndexFunc(status.Nodes, func(n Node) bool { return n.Name == name })
+		if i < 0 {
+			return s.noSuchNode(name, status)
+		}
+		if q.Get("follow") != "" {
+			return badRequest("ask that node itself", "another node's events can't be followed from here")
+		}
+		return s.relay(w, r, status.Nodes[i], q)
+	}
+}
+
+// relay passes another node's answer on.
+func (s *Server) relay(w http.ResponseWriter, r *http.Request, n Node, q map[string][]string) error {
+	c, err := s.peers.client(n, callerOf(r).who())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
+	defer cancel()
+	resp, err := c.send(ctx, http.MethodGet, r.URL.Path, q)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.Copy(w, io.LimitReader(resp.Body, maxReply)) // who asked may have gone
+	return nil
+}

@@ -1,0 +1,89 @@
+package console
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"thresher/console/trust"
+)
+
+// The limits of talking to another node.
+const (
+	peerDialTimeout = time.Second
+	peerIdle        = 30 * time.Second
+	maxPeerIdle     = 4
+)
+
+// peers are the ways to the other nodes. A nil one has none.
+type peers struct {
+	self     string
+	identity *trust.Identity
+	port     uint16
+
+	mu    sync.Mutex
+	known map[peer]*http.Client
+}
+
+// peer is another node, at an address that it may change.
+type peer struct {
+	name    string
+	address netip.Addr
+}
+
+func newPeers(self string, i *trust.Identity, port uint16) *peers {
+	return &peers{self: self, identity: i, port: port, known: make(map[peer]*http.Client)}
+}
+
+// client returns a client of another node, for somebody who asks here.
+func (p *peers) client(n Node, behalf string) (*Client, error) {
+	unknown := &Error{Code: CodeUnreachable, Message: fmt.Sprintf("node %s can't be asked from here", n.Name)}
+	switch {
+	case p == nil:
+		unknown.Cure = "a farm without a key does not let its nodes ask one another: give it one by cluster.key_file"
+	case p.port == 0:
+		unknown.Cure = "set api.peer_port, the same on all nodes"
+	case !n.Address.IsValid():
+		unknown.Cure = "its address is not known: wait until it has joined"
+	default:
+		at := net.JoinHostPort(n.Address.String(), strconv.Itoa(int(p.port)))
+		return &Client{api: n.Name + " at " + at, scheme: "https", host: at, behalf: behalf, http: p.transport(peer{n.Name, n.Address})}, nil
+	}
+	return nil, unknown
+}
+
+func (p *peers) transport(to peer) *http.Client {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.known[to]; c != nil {
+		return c
+	}
+	for other, c := range p.known { // at another address by now
+		if other.name == to.name {
+			c.CloseIdleConnections()
+			delete(p.known, other)
+		}
+	}
+	c := &http.Client{Transport: &http.Transport{
+		DialContext:     (&net.Dialer{Timeout: peerDialTimeout}).DialContext,
+		TLSClientConfig: p.identity.Client(to.name), TLSHandshakeTimeout: peerDialTimeout,
+		IdleConnTimeout: peerIdle, MaxIdleConnsPerHost: maxPeerIdle,
+	}}
+	p.known[to] = c
+	return c
+}
+
+func (p *peers) close() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.known {
+		c.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,146 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"thresher/console/access"
+)
+
+// maxLoginBytes is the longest login that is read.
+const maxLoginBytes = 4 << 10
+
+// Login is what a browser sends to log in.
+type Login struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
+}
+
+// Session is who is logged in.
+type Session struct {
+	// User and Role are empty if nobody is.
+	User string      `json:"user"`
+	Role access.Role `json:"role"`
+	// CSRF is what changes must send along as X-CSRF-Token; for browsers only.
+	CSRF string `json:"csrf,omitempty"`
+	// Ends is when the session does at the latest.
+	Ends *time.Time `json:"ends,omitempty"`
+	// Node is the node that answers, so that a login page can say where one is.
+	Node string `json:"node"`
+}
+
+func (s *Server) sessionOf(c caller) Session {
+	out := Session{User: c.Name, Role: c.Role, Node: s.name}
+	if c.session != nil {
+		out.CSRF, out.Ends = c.session.CSRF, &c.session.Ends
+	}
+	return out
+}
+
+// session answers GET /v1/session.
+func (s *Server) session(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, s.sessionOf(callerOf(r)))
+	return nil
+}
+
+// login answers POST /v1/session.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
+	in, err := readLogin(w, r)
+	if err != nil {
+		return err
+	}
+	if s.keeper == nil {
+		return &Error{Code: CodeConflict, Message: "nobody logs in here: who reaches the socket may do all"}
+	}
+	session, err := s.keeper.Login(r.Context(), remoteAddr(r), in.User, in.Password)
+	if session.ID == "" {
+		// Not those that are not even looked at: they would crowd out all other events.
+		if errors.Is(err, access.ErrRefused) {
+			s.audit(r, in.User, "login", "", err)
+		}
+		return refusedLogin(err)
+	}
+	if err != nil {
+		s.logger.Warn("the session will not survive a restart", "error", err)
+	}
+	s.audit(r, session.Identity.String(), "login", "", nil)
+	cookie := sessionCookie(r)
+	cookie.Value, cookie.Expires = session.ID, session.Ends
+	http.SetCookie(w, cookie)
+	s.reply(w, r, http.StatusOK, s.sessionOf(caller{Identity: session.Identity, session: &session}))
+	return nil
+}
+
+// logout answers DELETE /v1/session.
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
+	c := callerOf(r)
+	if c.session == nil {
+		return &Error{Code: CodeConflict, Message: "there is no session to end"}
+	}
+	if err := s.keeper.Logout(c.session.ID); err != nil {
+		return err
+	}
+	s.audit(r, c.Identity.String(), "logout", "", nil)
+	cookie := sessionCookie(r)
+	cookie.MaxAge = -1
+	http.SetCookie(w, cookie)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// sessionCookie is the cookie, but for its value.
+func sessionCookie(r *http.Request) *http.Cookie {
+	return &http.Cookie{Name: cookieNameFor(r), Path: "/", HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode}
+}
+
+func readLogin(w http.ResponseWriter, r *http.Request) (in Login, err error) {
+	const cure = `send {"user": NAME, "password": PASSWORD} as application/json`
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return in, badRequest(cure, "the body is %q", clip(r.Header.Get("Content-Type"), 80))
+	}
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxLoginBytes))
+	dec.DisallowUnknownFields()
+	err = dec.Decode(&in)
+	if err == nil {
+		err = endOf(dec)
+	}
+	if tooLong := tooLarge(err); tooLong != nil {
+		return in, tooLong
+	}
+	if err != nil {
+		return in, badRequest(cure, "the body can't be read: %v", err)
+	}
+	if in.User == "" || in.Password == "" {
+		return in, badRequest(cure, "the name or the password is empty")
+	}
+	return in, nil
+}
+
+// endOf refuses what stands behind a value.
+func endOf(dec *json.Decoder) error {
+	_, err := dec.Token()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("something stands behind the end")
+	}
+	return err
+}
+
+// tooLarge is the Error for a body that is too long; nil for other errors.
+func tooLarge(err error) error {
+	var tooLong *http.MaxBytesError
+	if !errors.As(err, &tooLong) {
+		return nil
+	}
+	return &Error{Code: CodeTooLarge, Message: fmt.Sprintf("the body is longer than %d bytes", tooLong.Limit), Cure: "send less"}
+}

@@ -1,0 +1,108 @@
+package console
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// FarmText renders what all nodes say for people: at most 80 columns, and at most
+// rows lines, as StatusText does.
+func FarmText(f FarmStatus, rows int) string {
+	sections := []section{{head: farmHead(f)}}
+	for _, list := range [][][]string{farmRows(f), farmTraffic(f)} {
+		sections = appendList(sections, list)
+	}
+	for _, n := range f.Nodes {
+		if n.Problem != "" {
+			sections = append(sections, section{head: []string{clip(n.Name+" does not answer: "+n.Problem, textWidth)}})
+		}
+	}
+	return layout(sections, rows)
+}
+
+func farmHead(f FarmStatus) []string {
+	nodes := make([]Node, len(f.Nodes))
+	views := make(map[ViewID]bool)
+	for i, n := range f.Nodes {
+		nodes[i] = Node{State: n.State}
+		if n.Status != nil && n.State == Up {
+			views[n.Status.View] = true
+		}
+	}
+	agree := "they agree on one view"
+	if len(views) > 1 {
+		agree = fmt.Sprintf("they are in %d views", len(views))
+	}
+	return []string{
+		clip("the farm as "+f.Node+" gathered it", textWidth),
+		joinFitting(count(len(nodes), "node", "nodes")+stateCounts(nodes), agree),
+	}
+}
+
+// farmRows has a row per node, and a column per rule, as many as fit.
+func farmRows(f FarmStatus) [][]string {
+	rows := [][]string{{"NODE", "STATE", "ADDRESS", "SETTLED"}}
+	var rules []string
+	for _, n := range f.Nodes {
+		address, settled := "", "-"
+		if n.Address.IsValid() {
+			address = n.Address.String()
+		}
+		if n.Status != nil {
+			settled = map[bool]string{true: "yes", false: "no"}[n.Status.Settled]
+			for _, r := range n.Status.Rules {
+				if !slices.Contains(rules, r.Name) {
+					rules = append(rules, r.Name)
+				}
+			}
+		}
+		rows = append(rows, []string{n.Name, string(n.State), orDash(address), settled})
+	}
+	for i, rule := range rules {
+		column := []string{rule}
+		for _, n := range f.Nodes {
+			cell := "-"
+			if share, ok := n.Shares[rule]; ok {
+				cell = percent(share)
+			}
+			column = append(column, cell)
+		}
+		wider := appendColumn(rows, column)
+		if i > 0 && tableWidth(wider) > textWidth {
+			break
+		}
+		rows = wider
+	}
+	return rows
+}
+
+func farmTraffic(f FarmStatus) [][]string {
+	rows := [][]string{{"PACKETS", "ACCEPTED", "REJECTED", "ASKED", "FENCED", "CONNECTIONS"}}
+	for _, n := range f.Nodes {
+		if n.Status == nil {
+			continue
+		}
+		flows := 0
+		for _, r := range n.Status.Rules {
+			flows += r.Flows
+		}
+		d := n.Status.Datapath
+		rows = append(rows, []string{n.Name, grouped(d.Accepted), grouped(d.Rejected), grouped(d.Asked), grouped(d.Fenced), grouped(uint64(flows))})
+	}
+	return rows
+}
+
+// OutcomesText renders what came of a change, a line a node.
+func OutcomesText(action string, o Outcomes) string {
+	past := map[string]string{actionStart: "started", actionStop: "stopped", actionDrain: "drains", actionRestart: "restarted"}[action]
+	var b strings.Builder
+	for _, n := range o.Nodes {
+		line := n.Name + ": " + past
+		if n.Error != nil {
+			line = n.Name + ": not done: " + n.Error.Error()
+		}
+		b.WriteString(clip(line, 400) + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,177 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// watchInterval is how often the farm is asked while somebody watches.
+	watchInterval = time.Second
+	// watchGap is the least time between two looks, when much happens at once.
+	watchGap = 100 * time.Millisecond
+	// watchWrite is how long a watcher may take to take one picture of the farm.
+	watchWrite = 10 * time.Second
+)
+
+// maxStreams is how many streams people and tools may have open.
+const maxStreams = 128
+
+// watch asks the farm for all who watch it together, and only while somebody does.
+type watch struct {
+	server *Server
+
+	mu       sync.Mutex
+	watchers int
+	stop     context.CancelFunc // of the asking; nil while nobody watches
+	picture  []byte             // the newest, as it is sent
+	next     chan struct{}      // closed when there is a newer one
+}
+
+func newWatch(s *Server) *watch { return &watch{server: s, next: make(chan struct{})} }
+
+// send sends pictures of the farm as they come, until ctx is done or the reader
+// has gone. One that is too slow misses some.
+func (f *watch) send(ctx context.Context, w io.Writer, rc *http.ResponseController) {
+	f.enter()
+	defer f.leave()
+	for {
+		picture, next := f.look()
+		if picture != nil {
+			_ = rc.SetWriteDeadline(time.Now().Add(watchWrite))
+			if _, err := w.Write(picture); err != nil || rc.Flush() != nil {
+				return
+			}
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *watch) look() ([]byte, <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.picture, f.next
+}
+
+// enter begins the asking with the first watcher, leave ends it with the last.
+func (f *watch) enter() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.watchers++; f.watchers > 1 {
+		return
+	}
+	ctx, stop := context.WithCancel(f.server.closing)
+	f.stop, f.picture = stop, nil
+	f.server.running.Go(func() { f.run(ctx) })
+}
+
+func (f *watch) leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.watchers--; f.watchers == 0 {
+		f.stop()
+	}
+}
+
+// run asks at once, every interval, and as soon as something has happened here:
+// whatever moves in the farm is an event on every node.
+func (f *watch) run(ctx context.Context) {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	happened := f.server.log.Follow(0)
+	for ctx.Err() == nil {
+		wake := happened.wait()
+		f.publish(ctx, f.server.gather(ctx))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(watchGap):
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-tick.C:
+		}
+	}
+}
+
+func (f *watch) publish(ctx context.Context, s FarmStatus) {
+	data, err := json.Marshal(s)
+	if err != nil {
+		f.server.logger.Error("the farm's state can't be shown", "error", err)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if ctx.Err() != nil {
+		return // another run has begun
+	}
+	f.picture = fmt.Appendf(nil, "event: farm\ndata: %s\n\n", bytes.TrimSpace(data))
+	close(f.next)
+	f.next = make(chan struct{})
+}
+
+// wait passes over all events that there are, and returns what is closed when
+// there is a new one.
+func (f *Follower) wait() <-chan struct{} {
+	for {
+		if events, wake := f.take(); len(events) == 0 {
+			return wake
+		}
+	}
+}
+
+// stream sends by send until the client leaves or the server shuts down.
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, send func(context.Context, io.Writer, *http.ResponseController)) error {
+	if callerOf(r).remote {
+		if s.streams.Add(1) > maxStreams {
+			s.streams.Add(-1)
+			return &Error{Code: CodeTooMany, Message: fmt.Sprintf("%d streams are open already", maxStreams), Cure: "close some, or ask again from time to time"}
+		}
+		defer s.streams.Add(-1)
+	}
+	rc, err := unhurried(w)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	stop := context.AfterFunc(s.closing, func() {
+		_ = rc.SetWriteDeadline(time.Now().Add(closingGrace))
+		cancel()
+	})
+	defer stop()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	// The reader must learn that it is connected before the first event comes.
+	if rc.Flush() != nil {
+		return nil
+	}
+	ctx, expire := expiring(ctx, callerOf(r))
+	defer expire()
+	send(ctx, w, rc)
+	return nil
+}
+
+// expiring ends a stream with the session that it was opened in.
+func expiring(ctx context.Context, c caller) (context.Context, context.CancelFunc) {
+	if c.session == nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, c.session.Ends)
+}

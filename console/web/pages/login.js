@@ -1,0 +1,33 @@
+import { T } from '/texts.js';
+import { h } from '/dom.js';
+import * as api from '/api.js';
+
+export function show(app, main, ended) {
+  document.title = `${T.login.title} · ${T.product}`;
+  const problem = h('p', { class: 'problem', role: 'alert' }, ended ? T.login.ended : '');
+  const user = h('input', { name: 'user', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true });
+  const password = h('input', { name: 'password', type: 'password', autocomplete: 'current-password', required: true });
+  const go = h('button', { class: 'primary strong' }, T.login.go);
+  const submit = async (e) => {
+    e.preventDefault();
+    go.disabled = true;
+    problem.textContent = '';
+    try {
+      app.loggedIn(await api.login(user.value, password.value));
+    } catch (error) {
+      problem.textContent = error.message;
+      password.value = '';
+      password.focus();
+    } finally {
+      go.disabled = false;
+    }
+  };
+  main.replaceChildren(h('form', { class: 'login card', on: { submit } },
+    h('h1', {}, h('img', { src: '/icon.svg', alt: '', width: 34, height: 34 }), T.product),
+    h('p', { class: 'quiet' }, app.session?.node ? T.login.at(app.session.node) : ''),
+    h('label', { class: 'field' }, T.login.user, user),
+    h('label', { class: 'field' }, T.login.password, password),
+    problem, go,
+    h('p', { class: 'quiet small' }, T.login.hint, ' ', h('code', {}, T.login.command))));
+  user.focus();
+}

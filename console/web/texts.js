@@ -1,0 +1,108 @@
+// Every text that people read, in one place for translation. What the daemon says
+// (reasons, events, errors) comes in its own words.
+
+export const T = {
+  skip: 'To the content',
+  product: 'Thresher',
+  pages: { farm: 'Farm', rules: 'Rules and VIPs', health: 'Checks and services', events: 'Events', traffic: 'Traffic' },
+  nav: 'Pages',
+  theme: { label: 'Theme', auto: 'Theme: system', dark: 'Theme: dark', light: 'Theme: light' },
+  logout: 'Log out',
+  asRole: (user, role) => `${user}, ${role}`,
+  live: 'live',
+  lost: (node, since) => `${node} has not answered for ${since} s. What you see is old. Trying again.`,
+  others: 'Or open the console of',
+  loading: 'Asking the farm …',
+  never: 'never',
+  none: '–',
+
+  login: {
+    title: 'Log in', user: 'Name', password: 'Password', go: 'Log in', at: (node) => `to node ${node}`,
+    hint: 'An admin lets people in with', command: 'thresher user add NAME --role admin',
+    ended: 'The session has ended.',
+  },
+
+  states: {
+    stopped: 'stopped', starting: 'starting', waiting: 'waiting', up: 'up', draining: 'draining', unreachable: 'unreachable',
+  },
+
+  farm: {
+    title: 'Farm', summary: 'Summary', ring: 'Buckets', ringOf: 'of rule', nodes: 'Nodes',
+    nodesUp: 'nodes up', of: (a, b) => `${a} of ${b}`, accepted: 'packets/s accepted', connections: 'connections',
+    views: 'agreement', agree: 'one view', differ: (n) => `${n} views`, settled: 'settled', moving: 'buckets move', asks: 'buckets',
+    ringLabel: (rule, parts) => `Buckets of rule ${rule}: ${parts}.`,
+    unsettled: (n) => `${n} unsettled`,
+    share: 'Share', perSecond: '/s', acceptedShort: 'accepted', rejectedShort: 'rejected', flows: 'connections', lease: 'lease', ms: 'ms', newFlows: 'no new connections',
+    sameView: 'settled', notSettled: 'unsettled', serving: 'this page',
+    problem: 'No status', packets: 'packets/s in the last minute and a half',
+    allNodes: 'All nodes',
+  },
+
+  actions: { start: 'Start', drain: 'Drain', stop: 'Stop', restart: 'Restart' },
+  confirm: {
+    title: { start: (n) => `Start ${n}?`, drain: (n) => `Drain ${n}?`, stop: (n) => `Stop ${n}?`, restart: (n) => `Restart ${n}?` },
+    all: 'all nodes',
+    cancel: 'Cancel',
+    start: (n) => [`${n} takes its share of new connections back as soon as the others have confirmed it.`, 'Connections that are open stay where they are.'],
+    drain: (n, flows, others) => [
+      `New connections go to ${others} at once.`,
+      flows > 0 ? `The ${flows} connections that are open on ${n} go on; it stops when the last has ended.` : `No connection is open on ${n}, so it stops at once.`,
+    ],
+    stop: (n, flows, others) => [
+      `New connections go to ${others} at once.`,
+      flows > 0 ? `The ${flows} connections that are open on ${n} are no longer known to the farm and may break. Drain it instead to let them end.` : `No connection is open on ${n}.`,
+    ],
+    restart: (n) => [`The daemon of ${n} is run anew with the program and the configuration that are there by now.`, 'No connection is lost and no bucket moves. If the new program refuses the configuration, nothing happens.'],
+    alone: 'No other node is up: the VIPs are not served meanwhile.',
+    allStart: ['Every node that is stopped or draining takes its share back.'],
+    allDrain: ['No node lets new connections in: the VIPs are not served to new clients.', 'Connections that are open go on.'],
+    allStop: ['The whole farm stops serving. Connections that are open may break.'],
+    allRestart: ['The nodes are restarted one after the other; the first that fails ends it.', 'No connection is lost.'],
+    deadline: 'Stop at the latest', deadlines: { 0: 'when the last connection has ended', 60000: 'after 1 minute', 600000: 'after 10 minutes', 3600000: 'after 1 hour' },
+  },
+  done: { start: (n) => `${n}: started`, drain: (n) => `${n}: drains`, stop: (n) => `${n}: stopped`, restart: (n) => `${n}: restarted` },
+  failed: (n, why) => `${n}: not done. ${why}`,
+
+  rules: {
+    rules: 'Rules', rule: 'Rule', shares: 'Shares', connections: 'Connections', unsettled: 'Unsettled', sticky: 'Sticky', buckets: 'Buckets',
+    vips: 'VIPs', vip: 'VIP', mac: 'Shared MAC', mode: 'Mode', responder: 'Answers ARP', nobody: 'nobody', conflicts: 'Conflicts',
+    noConflict: 'none', conflict: (mac, when) => `${mac} claimed it ${when}`,
+    where: 'Where does a client go?', client: 'Client address', port: 'Port', any: 'any', ask: 'Find out',
+    whereAnswer: (node, bucket, rule) => `${node} serves it, by bucket ${bucket} of rule ${rule}.`,
+    whereSticky: (node, bucket, rule) => `${node} keeps it by stickiness, though bucket ${bucket} of rule ${rule} is another node's.`,
+    whereNobody: (bucket, rule) => `No node serves bucket ${bucket} of rule ${rule} now.`,
+    empty: 'The configuration has no rules.',
+  },
+
+  health: {
+    checks: 'Checks', check: 'Check', services: 'Services', service: 'Service', restarts: 'restarts', up: 'up', down: 'down',
+    noChecks: 'The configuration has no checks: a node counts as healthy as long as its daemon runs.',
+    noServices: 'The configuration has no services: what serves the clients is started by something else.',
+    history: 'What happened', noHistory: 'No check and no service has changed since the daemon started.',
+  },
+
+  events: {
+    node: 'Node', level: 'Level', kind: 'Kind', search: 'Search', time: 'Time', message: 'Message', all: 'all',
+    levels: { info: 'info and worse', warn: 'warnings and worse', error: 'errors' },
+    follow: 'Follow', export: 'Export', empty: 'No event matches.', count: (n, all) => `${n} of ${all} events`,
+  },
+
+  traffic: {
+    node: 'Node', fate: 'Packets for the VIPs, per second', reasons: 'Why packets were dropped or parked, per second', top: 'Top reasons', reason: 'Reason', meaning: 'Meaning', rate: 'Now', peak: 'Peak', share: 'Part',
+    empty: 'The node writes the traffic down every 5 s since its daemon started. Come back in a moment.',
+    series: { accepted: 'accepted', rejected: 'rejected', asked: 'seen by the pipeline' },
+  },
+
+  // What became of a packet, by the counter's name.
+  reasons: {
+    accepted: 'of a rule, in a bucket of this node', accepted_known: 'of a connection that this node has', accepted_sticky: 'of a client that this node keeps',
+    accepted_echo: 'a ping in a bucket of this node', accepted_icmp_error: 'an ICMP error', accepted_neighbour: 'ARP sent to the shared address',
+    parked: 'held until its bucket was confirmed', parked_sticky: 'held until it was known who keeps its client',
+    not_mine: 'in a bucket of another node, which takes it: the everyday drop', not_serving: 'came while this node serves nothing',
+    not_vip: 'sent to the shared MAC for another address', no_rule: 'for a VIP, but no rule has its port', malformed: 'its headers contradict themselves',
+    fragment: 'a part of a fragmented packet', other_protocol: 'of a protocol that rules cannot name', other_icmp: 'an ICMP message that is neither ping nor error',
+    martian: 'from an address that no client can have', port_zero: 'from or to port 0', fenced: 'came while the lease was over',
+    unknown_flow: 'of a connection that another node may have', half_open_elsewhere: 'another node has answered it already',
+    late: 'waited too long to be judged', park_full: 'there was no room to hold it', sticky_elsewhere: 'of a client that another node keeps', no_reader: 'nobody read the socket',
+  },
+};

@@ -1,0 +1,164 @@
+package farm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"thresher/config"
+	"thresher/console"
+	"thresher/console/access"
+	"thresher/console/metrics"
+	"thresher/console/trust"
+)
+
+// peerRetry is how often a node tries to listen for the others where it could not.
+const peerRetry = 5 * time.Second
+
+// api is where the daemon is asked and told things besides its unix socket.
+type api struct {
+	*parts
+	keeper      *access.Keeper
+	certificate *console.Certificate
+	peers       *trust.Identity
+	listeners   []net.Listener // in the order of the configuration
+}
+
+// openAPI listens for people and tools, and makes what the other nodes know this
+// one by.
+func openAPI(p *parts) (a *api, err error) {
+	a = &api{parts: p}
+	if c := p.cfg.Cluster; !c.Insecure && p.cfg.API.PeerPort != 0 {
+		if a.peers, err = trust.New(c.Keys.Gossip, p.cfg.Node); err != nil {
+			return a, err
+		}
+	}
+	if len(p.cfg.API.Listeners) == 0 {
+		return a, nil
+	}
+	dir := filepath.Join(p.cfg.StateDir, "api")
+	a.keeper = access.NewKeeper(access.Options{File: p.cfg.API.Users, Sessions: filepath.Join(dir, "sessions")})
+	if err := a.keeper.Problem(); err != nil {
+		p.log.Warn("nobody can log in to the console", "why", err, "cure", usersCure(p.cfg))
+	}
+	if a.certificate, err = a.openCertificate(dir); err != nil {
+		return a, err
+	}
+	for _, l := range p.cfg.API.Listeners {
+		one, err := net.Listen("tcp", l.Address.String())
+		if err != nil {
+			return a, fmt.Errorf("listen on %s: %w; give an address of this machine that nothing else uses in api.listen", l, bareNetError(err))
+		}
+		a.listeners = append(a.listeners, one)
+		p.log.Info("the console is there", "address", l, "fingerprint", a.fingerprint())
+	}
+	return a, nil
+}
+
+// bareNetError leaves out what the message around it says already.
+func bareNetError(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+// openCertificate reads the certificate that is configured, or has one of its own.
+func (a *api) openCertificate(dir string) (*console.Certificate, error) {
+	c := a.cfg.API
+	if !slices.ContainsFunc(c.Listeners, func(l config.APIListener) bool { return !l.Plain }) {
+		return nil, nil
+	}
+	if c.Cert != "" {
+		return console.LoadCertificate(c.Cert, c.Key)
+	}
+	var addresses []netip.Addr
+	for _, l := range c.Listeners {
+		if addr := l.Address.Addr(); !addr.IsUnspecified() {
+			addresses = append(addresses, addr)
+		}
+	}
+	return console.SelfSigned(dir, a.names(), addresses)
+}
+
+// names are those that browsers may know this node by.
+func (a *api) names() []string {
+	names := append([]string{strings.ToLower(a.cfg.Node), "localhost"}, a.cfg.API.Hosts...)
+	if host, err := os.Hostname(); err == nil {
+		names = append(names, strings.ToLower(host))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// fingerprint is that of the certificate that people are shown; "" if none is.
+func (a *api) fingerprint() string {
+	if a == nil || a.certificate == nil {
+		return ""
+	}
+	return a.certificate.Fingerprint()
+}
+
+// server makes the server of it all.
+func (a *api) server(f console.Farm) *console.Server {
+	s := console.NewServer(f, a.events.ring, a.log)
+	s.Open(console.Options{
+		Node: a.cfg.Node, Keeper: a.keeper, Peers: a.peers, PeerPort: a.cfg.API.PeerPort,
+		Metrics: metrics.Handler(f, a.events.ring),
+	})
+	return s
+}
+
+// serve answers until the server is shut down.
+func (a *api) serve(ctx context.Context, s *console.Server) {
+	for i, l := range a.listeners {
+		c := a.certificate
+		if a.cfg.API.Listeners[i].Plain {
+			c = nil
+		}
+		go func() { a.report(s.ServePeople(l, c, a.names())) }()
+	}
+	go func() { a.report(a.servePeers(ctx, s)) }()
+}
+
+// servePeers answers the other nodes. A node that can't listen for them serves its
+// clients all the same, and tries again.
+func (a *api) servePeers(ctx context.Context, s *console.Server) error {
+	if a.peers == nil {
+		return nil
+	}
+	at := netip.AddrPortFrom(a.cfg.Cluster.Bind.Addr(), a.cfg.API.PeerPort).String()
+	for told := false; ; told = true {
+		l, err := net.Listen("tcp", at)
+		if err == nil {
+			return s.ServePeers(l)
+		}
+		if !told {
+			a.events.add(console.LevelWarn, "peers_blocked",
+				fmt.Sprintf("the other nodes can't ask this one: listen on %s: %v; free the port or set another api.peer_port on all nodes", at, bareNetError(err)), nil)
+		}
+		select {
+		case <-time.After(peerRetry):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// close ends the listening. What was served is closed already.
+func (a *api) close() {
+	if a == nil {
+		return
+	}
+	for _, l := range a.listeners {
+		_ = l.Close()
+	}
+}

@@ -1,0 +1,42 @@
+package farm
+
+import (
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"thresher/config"
+	"thresher/console/access"
+	"thresher/health"
+)
+
+func TestAPIFindings(t *testing.T) {
+	users := filepath.Join(t.TempDir(), "users")
+	cfg := &config.Config{API: config.API{
+		Listeners: []config.APIListener{{Address: netip.MustParseAddrPort("127.0.0.1:9453")}},
+		Users:     users, Cert: "/nowhere/cert.pem", Key: "/nowhere/key.pem",
+	}}
+	found := func() (levels []health.Level, text string) {
+		for _, f := range APIFindings(cfg) {
+			levels, text = append(levels, f.Level), text+f.String()+"\n"
+		}
+		return levels, text
+	}
+	levels, text := found()
+	if len(levels) != 3 || levels[1] != health.LevelError || levels[2] != health.LevelWarn ||
+		!strings.Contains(text, "api.tls") || !strings.Contains(text, "thresher user add NAME --role admin --users "+users) {
+		t.Errorf("found:\n%s", text)
+	}
+	cfg.API.Cert, cfg.API.Key = "", ""
+	err := access.Update(users, func(f *access.File) error {
+		f.Users = []access.User{{Name: "alice", Role: access.Admin, Password: access.HashPassword("correct horse")}}
+		return nil
+	})
+	if levels, text := found(); err != nil || len(levels) != 1 || levels[0] != health.LevelOK {
+		t.Errorf("%v; found:\n%s", err, text)
+	}
+	if none := APIFindings(&config.Config{}); none != nil {
+		t.Errorf("without a console: %v", none)
+	}
+}

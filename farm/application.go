@@ -1,0 +1,199 @@
+package farm
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"thresher/config"
+	"thresher/console"
+	health "thresher/health/life"
+	"thresher/health/supervise"
+)
+
+// application is what runs behind the VIPs, as the loop sees it: services and
+// checks, and what they want of the node.
+type application struct {
+	supervisor *supervise.Supervisor
+	wanted     bool      // whether the supervisor was last told to have it run
+	closeBy    time.Time // until when connections may end before services are stopped
+	rising     time.Time // since when the node's weight grows; zero if it does not
+}
+
+// The reasons by which rules have less than their weight.
+const (
+	reasonAgent = "agent"
+	reasonSlow  = "slow start"
+)
+
+func newApplication(cfg *config.Config, e *events) *application {
+	rules := make([]string, len(cfg.Rules))
+	for i, r := range cfg.Rules {
+		rules[i] = r.Name
+	}
+	return &application{supervisor: supervise.New(supervise.Options{
+		Services: cfg.Services, Checks: cfg.Checks, Rules: rules, Manual: cfg.Life.Rejoin == config.RejoinManual, Event: e.health,
+	})}
+}
+
+// consult has life know what the application says.
+func (l *loop) consult(now time.Time) {
+	p := l.app.supervisor.Picture()
+	switch {
+	case !l.app.wanted: // what it says is about the time before
+		if l.life.state != console.Stopped && len(l.cfg.Services)+len(l.cfg.Checks) > 0 {
+			l.life.shut, l.life.waits = "starting services and checks", false
+		}
+	case p.Halted != "":
+		l.life.halt(p.Halted)
+	case p.Ready():
+		l.life.shut, l.life.waits = "", false
+	default:
+		l.life.shut, l.life.waits = orReason(p.Reason, "starting services and checks"), p.Waits
+	}
+}
+
+func orReason(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// direct tells the supervisor what the node's life has come to: services run unless
+// the node is stopped, and are stopped when traffic is out.
+func (l *loop) direct(now time.Time) {
+	s := l.app.supervisor
+	wanted := l.life.state != console.Stopped && !l.life.bootsLater(now)
+	if wanted != l.app.wanted {
+		l.app.wanted = wanted
+		if wanted {
+			s.Start()
+			l.consult(now)
+		} else {
+			s.Stop(false)
+		}
+	}
+	p := s.Picture()
+	if p.Phase != health.Closing {
+		l.app.closeBy = time.Time{}
+		return
+	}
+	// What has failed is no use to those that are connected. What has not, but has
+	// to wait, lets them end.
+	if l.app.closeBy.IsZero() {
+		l.app.closeBy = now
+		if p.Waits {
+			l.app.closeBy = now.Add(l.cfg.Life.StopDrain)
+		}
+	}
+	if !l.takes && (!now.Before(l.app.closeBy) || l.flowsLeft() == 0) {
+		s.TrafficOut()
+	}
+}
+
+// flowsLeft is how many connections this node has; more than any if it is not known.
+func (l *loop) flowsLeft() int {
+	counts, err := l.flows.Count(l.datapath.rules)
+	if err != nil {
+		l.log.Warn("this machine's connections cannot be counted", "err", err)
+		return math.MaxInt
+	}
+	left := 0
+	for _, n := range counts {
+		left += n
+	}
+	return left
+}
+
+// heed has services, checks, agents and a slow start leave as much of each rule's
+// weight as they say.
+func (l *loop) heed(now time.Time) {
+	p := l.app.supervisor.Picture()
+	l.slowStart(now)
+	for _, r := range l.cfg.Rules {
+		l.withdraw(r.Name, p.Withdrawn[r.Name])
+		percent, has := p.Weights[r.Name]
+		if !has {
+			percent = 100
+		}
+		l.weights.scale(reasonAgent, r.Name, uint8(percent))
+	}
+}
+
+// withdraw takes a rule from this node, or gives it back if why is empty, and says so.
+func (l *loop) withdraw(rule, why string) {
+	before := l.withdrawn[rule]
+	if before == why {
+		return
+	}
+	if before != "" {
+		l.weights.scale(before, rule, 100)
+		delete(l.withdrawn, rule)
+	}
+	if why != "" {
+		l.weights.scale(why, rule, 0)
+		l.withdrawn[rule] = why
+	}
+	if before == "" || why == "" {
+		l.events.withdrawn(rule, why)
+	}
+}
+
+// slowSteps is in how many steps a weight grows: each moves buckets.
+const slowSteps = 10
+
+// slowStart lets the weight grow since the node came up.
+func (l *loop) slowStart(now time.Time) {
+	span := l.cfg.Life.SlowStart
+	if span == 0 {
+		return
+	}
+	if l.life.state != console.Up && l.life.state != console.Starting {
+		l.app.rising = time.Time{}
+	} else if l.life.state == console.Starting || l.app.rising.IsZero() {
+		l.app.rising = now // grows from when it is up
+	}
+	percent := 100
+	if !l.app.rising.IsZero() {
+		step := int(now.Sub(l.app.rising) * slowSteps / span)
+		percent = min(100, (step+1)*100/slowSteps)
+	}
+	for _, r := range l.cfg.Rules {
+		l.weights.scale(reasonSlow, r.Name, uint8(percent))
+	}
+}
+
+// due is when time alone may change something about the application; zero for never.
+func (a *application) due() time.Time { return a.closeBy }
+
+// healthStatus fills in checks and services.
+func (l *loop) healthStatus(s *console.Status) {
+	p := l.app.supervisor.Picture()
+	s.ChecksSuspended = p.Suspended
+	for _, c := range p.Checks {
+		s.Checks = append(s.Checks, console.Check{Name: c.Name, State: c.Verdict.String(), Detail: c.Detail, Warning: c.Warning})
+	}
+	for _, one := range p.Services {
+		s.Services = append(s.Services, console.Service{Name: one.Name, State: one.State, Restarts: one.Restarts, Detail: one.Detail})
+	}
+}
+
+// health is what an operator wants to know of services and checks.
+func (e *events) health(h supervise.Event) {
+	level := console.LevelInfo
+	if h.Bad {
+		level = console.LevelWarn
+	}
+	e.add(level, h.Kind, h.Message, map[string]string{"name": h.Name})
+}
+
+// withdrawn is a rule that this node serves no more, or again if why is empty.
+func (e *events) withdrawn(rule, why string) {
+	if why == "" {
+		e.add(console.LevelInfo, "rule_restored", fmt.Sprintf("rule %s is served here again", rule), map[string]string{"rule": rule})
+		return
+	}
+	e.add(console.LevelWarn, "rule_withdrawn", fmt.Sprintf("rule %s is not served here: %s", rule, why),
+		map[string]string{"rule": rule, "reason": why})
+}

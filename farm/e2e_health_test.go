@@ -1,0 +1,331 @@
+package farm_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"thresher/console"
+	"thresher/internal/leftout"
+	"thresher/perf/lab"
+)
+
+// healthFarm is a farm whose nodes run nginx as a service.
+type healthFarm struct {
+	*testFarm
+	nginx map[string]lab.Commands
+}
+
+// newHealthFarm starts a farm of so many nodes, whose daemons start nginx and check
+// it; more is added to each configuration.
+func newHealthFarm(t *testing.T, nodes int, node, more string) *healthFarm {
+	t.Helper()
+	if _, err := os.Stat("/usr/sbin/nginx"); err != nil {
+		leftout.Skip(t, "nginx is not installed")
+	}
+	f := &healthFarm{newFarm(t, lab.Config{Nodes: nodes}, lab.FarmOptions{TCPPorts: []int{80}, Affinity: "session"}), make(map[string]lab.Commands)}
+	for _, n := range f.Nodes {
+		c, err := n.PrepareNginx()
+		must(t, err)
+		f.nginx[n.Name] = c
+		t.Cleanup(func() { _ = f.signal(n, syscall.SIGKILL) }) // it may have ended
+		yaml, err := n.NodeConfig(f.Options)
+		must(t, err)
+		yaml = strings.Replace(yaml, "node: {name: "+n.Name+"}", "node: {name: "+n.Name+node+"}", 1)
+		f.StartWith(n, yaml+fmt.Sprintf(`services:
+  - {name: nginx, start: [%s], stop: [%s], process: {pid_file: %s}, start_timeout: 10s, stop_timeout: 5s}
+`, list(c.Start), list(c.Stop), c.PidFile)+strings.ReplaceAll(more, "DIR", n.Dir))
+	}
+	f.Converge(f.Nodes...)
+	return f
+}
+
+func list(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = strconv.Quote(w)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// pid is of a node's nginx.
+func (f *healthFarm) pid(n *lab.Node) (int, error) {
+	text, err := os.ReadFile(f.nginx[n.Name].PidFile)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}
+
+func (f *healthFarm) signal(n *lab.Node, s syscall.Signal) error {
+	pid, err := f.pid(n)
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, s)
+}
+
+// until waits until a node's status is as it should be, and returns it with how
+// long that took.
+func (f *healthFarm) until(n *lab.Node, what string, holds func(console.Status) bool) (s console.Status, took time.Duration) {
+	f.T.Helper()
+	begun := time.Now()
+	f.Eventually(30*time.Second, what, func() bool {
+		var err error
+		s, err = f.Status(n)
+		return err == nil && holds(s)
+	})
+	return s, time.Since(begun)
+}
+
+// share is a node's part of the first rule, in its own eyes.
+func share(s console.Status) float64 {
+	for _, n := range s.Nodes {
+		if n.Name == s.Node {
+			return n.Shares["web"]
+		}
+	}
+	return -1
+}
+
+const httpCheck = `checks:
+  - {name: http, type: http, target: "http://127.0.0.1/", interval: 200ms, timeout: 300ms, rise: 2, fall: 2, action: ACTION, rules: [web]}
+`
+
+// TestServiceKilled: a process that is killed is started again here, as often as it
+// may be; then the node stops and says why, and reset brings it back. Meanwhile the
+// other node serves.
+func TestServiceKilled(t *testing.T) {
+	f := newHealthFarm(t, 2, "", "")
+	n := f.Nodes[0]
+	stop := f.visit(t)
+	for i := 1; i <= 2; i++ {
+		before, err := f.pid(n)
+		must(t, err)
+		must(t, f.signal(n, syscall.SIGKILL))
+		f.until(n, "nginx runs again", func(s console.Status) bool {
+			now, err := f.pid(n)
+			return err == nil && now != before && s.State == console.Up && s.Services[0].State == "up" && s.Services[0].Restarts == i && share(s) > 0.4
+		})
+	}
+	must(t, f.signal(n, syscall.SIGKILL))
+	s, _ := f.until(n, "the node stops", func(s console.Status) bool { return s.State == console.Stopped })
+	if want := "nginx failed 3 times in 24 h"; s.Reason != want {
+		t.Errorf("stopped for %q, want %q", s.Reason, want)
+	}
+	f.Converge(f.Nodes[1])
+	if out := f.Thresher(n, "status"); !strings.HasPrefix(out, n.Name+" is stopped (nginx failed 3 times in 24 h)\n") {
+		t.Errorf("status says:\n%s", out)
+	}
+	f.Thresher(n, "reset")
+	f.Thresher(n, "wait", "--state", "up", "--timeout", "20s")
+	f.Converge(f.Nodes...)
+	got := stop()
+	t.Logf("%d requests, %d failed, those of the node that was hit", got.done, got.failed)
+	// Each death may cost each client the request under way, and one that is refused
+	// before the rule is withdrawn.
+	if got.done == 0 || got.failed > 3*2*clients {
+		t.Errorf("%d of %d requests failed", got.failed, got.done)
+	}
+}
+
+// TestZombie: a server that accepts but does not answer loses its rule, and gets it
+// back when it answers again.
+func TestZombie(t *testing.T) {
+	f := newHealthFarm(t, 2, "", strings.Replace(httpCheck, "ACTION", "none", 1))
+	n := f.Nodes[0]
+	must(t, f.signal(n, syscall.SIGSTOP))
+	s, took := f.until(n, "the rule is withdrawn", func(s console.Status) bool { return share(s) == 0 })
+	t.Logf("withdrawn after %v: %v", took, s.Rules[0].Withdrawn)
+	// Two runs, each up to an interval and its jitter apart, and the second one's
+	// timeout; five times that on a busy machine.
+	if limit := 5 * (2*210 + 300) * time.Millisecond; took > limit {
+		t.Errorf("withdrawn after %v, want at most %v", took, limit)
+	}
+	if s.State != console.Up || !strings.Contains(strings.Join(s.Rules[0].Withdrawn, " "), "check http") || s.Checks[0].State != "down" {
+		t.Errorf("state %s, rule withdrawn for %v, check %s", s.State, s.Rules[0].Withdrawn, s.Checks[0].State)
+	}
+	must(t, f.signal(n, syscall.SIGCONT))
+	s, took = f.until(n, "the rule is back", func(s console.Status) bool { return share(s) > 0.4 })
+	t.Logf("back after %v", took)
+	if len(s.Rules[0].Withdrawn) > 0 || s.Checks[0].State != "up" {
+		t.Errorf("rule withdrawn for %v, check %s", s.Rules[0].Withdrawn, s.Checks[0].State)
+	}
+}
+
+// TestZombieRestarted: where the check restarts the service, a server that hangs is
+// another process soon.
+func TestZombieRestarted(t *testing.T) {
+	f := newHealthFarm(t, 2, "", strings.Replace(httpCheck, "ACTION", "restart", 1))
+	n := f.Nodes[0]
+	before, err := f.pid(n)
+	must(t, err)
+	must(t, f.signal(n, syscall.SIGSTOP))
+	f.until(n, "nginx is another process", func(s console.Status) bool {
+		now, err := f.pid(n)
+		return err == nil && now != before && s.Services[0].Restarts == 1 && s.Checks[0].State == "up" && share(s) > 0.4
+	})
+}
+
+// TestStopAndStartUnderLoad: traffic is out before the service stops and in after
+// it is ready, so that no request of anybody fails.
+func TestStopAndStartUnderLoad(t *testing.T) {
+	f := newHealthFarm(t, 2, "", strings.Replace(httpCheck, "ACTION", "restart", 1))
+	n := f.Nodes[0]
+	stop := f.visit(t)
+	for range 2 {
+		f.Thresher(n, "stop")
+		f.Thresher(n, "wait", "--state", "stopped", "--timeout", "30s")
+		if pid, err := f.pid(n); err == nil && syscall.Kill(pid, 0) == nil {
+			t.Errorf("nginx runs on a stopped node, as process %d", pid)
+		}
+		f.Pass(200 * time.Millisecond)
+		f.Thresher(n, "start")
+		f.Thresher(n, "wait", "--state", "up", "--timeout", "30s")
+		f.Converge(f.Nodes...)
+	}
+	got := stop()
+	t.Logf("%d requests, %d failed", got.done, got.failed)
+	if got.failed > 0 || got.done < 100 {
+		t.Errorf("%d of %d requests failed: %v", got.failed, got.done, got.first)
+	}
+}
+
+// TestWaits: a node whose check fails that it waits for is out, says so, and comes
+// back by itself.
+func TestWaits(t *testing.T) {
+	f := newHealthFarm(t, 2, "", `checks:
+  - {name: gateway, type: exec, command: [/bin/sh, -c, "test ! -e DIR/unreachable || { echo gateway unreachable; exit 2; }"], interval: 200ms, timeout: 1s, action: wait}
+`)
+	n := f.Nodes[0]
+	flag := filepath.Join(n.Dir, "unreachable")
+	must(t, os.WriteFile(flag, nil, 0o600))
+	s, _ := f.until(n, "the node waits", func(s console.Status) bool { return s.State == console.Waiting && s.Services[0].State == "stopped" })
+	if want := "check gateway: gateway unreachable"; s.Reason != want {
+		t.Errorf("waits for %q, want %q", s.Reason, want)
+	}
+	f.Converge(f.Nodes[1])
+	other := filepath.Join(f.Nodes[1].Dir, "unreachable")
+	must(t, os.WriteFile(other, nil, 0o600))
+	f.until(n, "all nodes are seen to wait", func(s console.Status) bool {
+		return len(s.Nodes) == 2 && s.Nodes[0].State == console.Waiting && s.Nodes[1].State == console.Waiting
+	})
+	if out := f.Thresher(n, "status"); !strings.Contains(out, "ALL NODES WAIT: nobody serves\n") {
+		t.Errorf("status says:\n%s", out)
+	}
+	must(t, os.Remove(flag))
+	must(t, os.Remove(other))
+	f.Converge(f.Nodes...)
+}
+
+// TestCordon: a cordoned node stays out, also with a new daemon.
+func TestCordon(t *testing.T) {
+	f := newHealthFarm(t, 2, "", "")
+	n := f.Nodes[0]
+	f.Thresher(n, "cordon")
+	f.Thresher(n, "wait", "--state", "stopped", "--timeout", "30s")
+	if out, err := n.CLI(f.Ctx, binary, "start"); err == nil {
+		t.Errorf("start of a cordoned node: %s", out)
+	}
+	yaml, err := os.ReadFile(n.ConfigFile())
+	must(t, err)
+	must(t, f.Daemons[n.Name].Stop(context.Background()))
+	f.StartWith(n, string(yaml))
+	s, _ := f.until(n, "the daemon answers", func(s console.Status) bool { return s.Node == n.Name })
+	if s.State != console.Stopped || !strings.Contains(s.Reason, "cordoned") {
+		t.Errorf("after another start of the daemon: %s, %q", s.State, s.Reason)
+	}
+	f.Thresher(n, "uncordon")
+	f.Converge(f.Nodes...)
+}
+
+// clients make requests at once.
+const clients = 4
+
+// visits are what came of requests.
+type visits struct {
+	done, failed int
+	first        error
+}
+
+// visit makes requests of the VIP, each on a new connection, until what it returns
+// is called.
+func (f *healthFarm) visit(t *testing.T) func() visits {
+	t.Helper()
+	ctx, cancel := context.WithCancel(f.Ctx)
+	results := make(chan visits)
+	for range clients {
+		go func() {
+			var v visits
+			c := f.Client.HTTPClient(netip.Addr{})
+			for ctx.Err() == nil {
+				err := get(c, "http://"+lab.VIP().String()+"/")
+				v.done++
+				if err != nil {
+					if v.failed++; v.first == nil {
+						v.first = err
+					}
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			results <- v
+		}()
+	}
+	return func() (all visits) {
+		cancel()
+		for range clients {
+			v := <-results
+			all.done, all.failed = all.done+v.done, all.failed+v.failed
+			if all.first == nil {
+				all.first = v.first
+			}
+		}
+		return all
+	}
+}
+
+// get makes one request, whose answer must be whole.
+func get(c *http.Client, url string) error {
+	resp, err := c.Get(url)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.ReadAll(resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d", resp.StatusCode)
+	}
+	return nil
+}
+
+// TestRestartKeepsServices: a daemon that goes on in another process leaves its
+// services and its share as they are.
+func TestRestartKeepsServices(t *testing.T) {
+	f := newHealthFarm(t, 2, "", strings.Replace(httpCheck, "ACTION", "restart", 1))
+	n := f.Nodes[0]
+	before, err := f.pid(n)
+	must(t, err)
+	stop := f.visit(t)
+	f.Thresher(n, "restart")
+	s, _ := f.until(n, "the check is up again", func(s console.Status) bool { return s.Checks[0].State == "up" })
+	if s.State != console.Up || share(s) < 0.4 || s.Services[0].State != "up" {
+		t.Errorf("%s with a share of %v, service %s", s.State, share(s), s.Services[0].State)
+	}
+	if now, err := f.pid(n); err != nil || now != before {
+		t.Errorf("nginx is process %d, was %d: %v", now, before, err)
+	}
+	if got := stop(); got.failed > 0 {
+		t.Errorf("%d of %d requests failed: %v", got.failed, got.done, got.first)
+	}
+}

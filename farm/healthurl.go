@@ -1,0 +1,95 @@
+package farm
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"thresher/console"
+)
+
+// healthPage answers balancers that stand in front of the node: 200 while it is up,
+// 503 with the reason else. It answers from memory, whatever the loop does.
+//
+// GET /health is about the node, GET /health/RULE about one rule of it.
+type healthPage struct{ shown atomic.Pointer[healthView] }
+
+// healthView is what the page says. It is never changed after it was published.
+type healthView struct {
+	state     console.NodeState
+	reason    string
+	withdrawn map[string]string // by rule
+	rules     map[string]bool
+}
+
+func (h *healthPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v := h.shown.Load()
+	rule, about := strings.CutPrefix(r.URL.Path, "/health/")
+	switch {
+	case !about && r.URL.Path != "/health", about && v != nil && !v.rules[rule]:
+		http.NotFound(w, r)
+		return
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "use GET", http.StatusMethodNotAllowed)
+		return
+	}
+	status, text := http.StatusServiceUnavailable, "starting"
+	if v != nil {
+		status, text = v.about(rule, about)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, text)
+}
+
+func (v *healthView) about(rule string, one bool) (int, string) {
+	switch {
+	case v.state != console.Up && v.reason != "":
+		return http.StatusServiceUnavailable, string(v.state) + ": " + v.reason
+	case v.state != console.Up:
+		return http.StatusServiceUnavailable, string(v.state)
+	case one && v.withdrawn[rule] != "":
+		return http.StatusServiceUnavailable, "withdrawn: " + v.withdrawn[rule]
+	case !one && len(v.rules) > 0 && len(v.withdrawn) == len(v.rules):
+		return http.StatusServiceUnavailable, "all rules are withdrawn"
+	}
+	return http.StatusOK, "up"
+}
+
+// serveHealth serves the page until what it returns is called.
+func (l *loop) serveHealth() (end func()) {
+	if !l.cfg.HealthListen.IsValid() {
+		return func() {}
+	}
+	s := &http.Server{
+		Addr: l.cfg.HealthListen.String(), Handler: &l.health, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	go func() {
+		if err := s.ListenAndServe(); err != nil && err != http.ErrServerClosed {
+			l.log.Error("the health URL is not served", "address", s.Addr, "err", err)
+		}
+	}()
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = s.Shutdown(ctx) // who is being answered gets no more than that
+	}
+}
+
+// showHealth publishes how the node stands.
+func (l *loop) showHealth() {
+	v := &healthView{state: l.life.state, reason: l.life.reason, withdrawn: make(map[string]string), rules: make(map[string]bool)}
+	for _, r := range l.cfg.Rules {
+		v.rules[r.Name] = true
+		if why := l.withdrawn[r.Name]; why != "" {
+			v.withdrawn[r.Name] = why
+		}
+	}
+	l.health.shown.Store(v)
+}

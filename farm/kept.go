@@ -1,0 +1,82 @@
+package farm
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"thresher/config"
+	"thresher/console"
+)
+
+// kept is what of a node's life outlives a boot.
+type kept struct {
+	// Stopped says that an operator had stopped the node.
+	Stopped bool `json:"stopped"`
+	// Cordoned says that neither a boot nor a start may bring it up.
+	Cordoned bool `json:"cordoned"`
+}
+
+func keptFile(cfg *config.Config) string {
+	return filepath.Join(cfg.StateDir, "life-"+cfg.Node+".json")
+}
+
+// recall reads what was kept. Nothing kept is a node that nobody has stopped.
+func recall(cfg *config.Config) (k kept, err error) {
+	b, err := os.ReadFile(keptFile(cfg))
+	if errors.Is(err, fs.ErrNotExist) {
+		return kept{}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &k)
+	}
+	if err != nil {
+		return kept{}, fmt.Errorf("read what was kept of this node's life: %w", err)
+	}
+	return k, nil
+}
+
+// remember changes what is kept. It is written beside and renamed, so that a crash
+// leaves the old or the new.
+func (l *loop) remember(change func(*kept)) error {
+	k := l.kept
+	change(&k)
+	if k == l.kept {
+		return nil
+	}
+	if err := k.write(keptFile(l.cfg)); err != nil {
+		l.log.Error("this node's state will not outlive a boot", "err", err)
+		return err
+	}
+	l.kept = k
+	return nil
+}
+
+func (k kept) write(path string) error {
+	b, err := json.Marshal(k)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", append(b, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// boot is how the node comes up with its daemon.
+func (l *life) boot(cfg config.Life, k kept) {
+	switch {
+	case k.Cordoned:
+		l.state, l.reason = console.Stopped, "cordoned; thresher uncordon brings it back"
+	case cfg.Boot == config.BootOff:
+		l.state, l.reason = console.Stopped, "boot is off; thresher start brings it up"
+	case cfg.Boot == config.BootAsBefore && k.Stopped:
+		l.state, l.reason = console.Stopped, "stopped by an operator before the daemon was started"
+	}
+}

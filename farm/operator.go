@@ -1,0 +1,114 @@
+package farm
+
+import (
+	"context"
+	"time"
+
+	"thresher/console"
+)
+
+// Start brings a stopped node up again, and forgets why it had stopped.
+func (c control) Start(ctx context.Context) error {
+	return c.change(ctx, func() error {
+		if c.loop.kept.Cordoned {
+			return &console.Error{Code: console.CodeConflict, Message: "this node is cordoned", Cure: "thresher uncordon brings it back"}
+		}
+		c.loop.life.start()
+		c.loop.remember(func(k *kept) { k.Stopped = false })
+		return nil
+	})
+}
+
+// Stop takes the node out; its daemon goes on. Where services run, connections get
+// a while to end before these are stopped; force does not wait, nor ask them.
+func (c control) Stop(ctx context.Context, force bool) error {
+	return c.change(ctx, func() error {
+		l := c.loop
+		switch {
+		case force:
+			l.life.stop()
+			l.take()
+			l.app.wanted = false
+			l.app.supervisor.Stop(true)
+		case len(l.cfg.Services) == 0:
+			l.life.stop()
+		default:
+			l.life.windUp(time.Now(), l.cfg.Life.StopDrain)
+		}
+		if l.cfg.Life.ResetOnStop {
+			l.app.supervisor.Forget()
+		}
+		l.remember(func(k *kept) { k.Stopped = true })
+		return nil
+	})
+}
+
+// Drain lets no new flow in here, and stops the node when the last one has ended
+// or, if the deadline is not 0, after so long.
+func (c control) Drain(ctx context.Context, deadline time.Duration) error {
+	return c.change(ctx, func() error {
+		c.loop.life.drain(time.Now(), deadline)
+		c.loop.remember(func(k *kept) { k.Stopped = true })
+		return nil
+	})
+}
+
+// Cordon drains the node for good: neither a boot nor a start brings it back, but
+// only Uncordon.
+func (c control) Cordon(ctx context.Context) error {
+	return c.change(ctx, func() error {
+		c.loop.life.drain(time.Now(), 0)
+		return c.loop.remember(func(k *kept) { k.Cordoned = true })
+	})
+}
+
+// Uncordon ends that, and brings the node up.
+func (c control) Uncordon(ctx context.Context) error {
+	return c.change(ctx, func() error {
+		if err := c.loop.remember(func(k *kept) { k.Cordoned, k.Stopped = false, false }); err != nil {
+			return err
+		}
+		c.loop.life.start()
+		return nil
+	})
+}
+
+// Suspend has checks and the ends of services not count, or count again.
+func (c control) Suspend(ctx context.Context, suspend bool) error {
+	return c.change(ctx, func() error {
+		l := c.loop
+		if l.app.supervisor.Picture().Suspended == suspend {
+			return nil
+		}
+		l.app.supervisor.Suspend(suspend)
+		if suspend {
+			l.events.add(console.LevelWarn, "checks_suspended", "checks do not count until an operator resumes them", nil)
+		} else {
+			l.events.add(console.LevelInfo, "checks_resumed", "checks count again", nil)
+		}
+		return nil
+	})
+}
+
+// Reset forgets the failures of services and checks. A node that has stopped
+// because of them starts.
+func (c control) Reset(ctx context.Context) error {
+	return c.change(ctx, func() error {
+		l := c.loop
+		halted := l.app.supervisor.Picture().Halted != ""
+		l.app.supervisor.Forget()
+		if halted && l.life.state == console.Stopped {
+			l.life.start()
+		}
+		return nil
+	})
+}
+
+// change has something done on the loop's goroutine, and waits until it has taken
+// effect.
+func (c control) change(ctx context.Context, f func() error) (err error) {
+	if ended := c.loop.do(ctx, func() { err = f() }); ended != nil {
+		return ended
+	}
+	return err
+}

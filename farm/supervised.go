@@ -1,0 +1,59 @@
+package farm
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"thresher/console"
+)
+
+// boot reads what was kept, and has the node come up or not. A process that goes on
+// in another one's place does as that one did.
+func (l *loop) boot() {
+	var err error
+	if l.kept, err = recall(l.cfg); err != nil {
+		l.log.Error("whether this node was stopped or cordoned is not known: it comes up", "err", err)
+	}
+	if l.handed != nil && l.handed.resumed {
+		return
+	}
+	l.life.boot(l.cfg.Life, l.kept)
+	if l.cfg.Life.BootDelay > 0 && l.life.state != console.Stopped {
+		l.life.boots = time.Now().Add(l.cfg.Life.BootDelay)
+	}
+}
+
+// supervise lets services and checks live; the function that it returns ends that,
+// and leaves services as they are.
+func (l *loop) supervise() (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.app.supervisor.Run(ctx) }()
+	if h := l.handed; h != nil && h.resumed && h.Application != nil {
+		ready := l.app.supervisor.Adopt(h.Application.Supervisor)
+		l.app.wanted = h.Application.Wanted && ready
+		maps.Copy(l.withdrawn, h.Application.Withdrawn)
+	}
+	return func() { cancel(); <-ended }
+}
+
+// handApplication is what the next process has to know of services and checks.
+func (l *loop) handApplication() *handedApplication {
+	return &handedApplication{Supervisor: l.app.supervisor.HandOver(), Wanted: l.app.wanted, Withdrawn: l.withdrawn}
+}
+
+// stopServices stops services when the node goes for good; traffic is out.
+func (l *loop) stopServices() {
+	if len(l.cfg.Services) == 0 {
+		return
+	}
+	patience := time.Second
+	for _, s := range l.cfg.Services {
+		patience += 2 * s.StopTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	l.app.supervisor.Stop(false)
+	l.app.supervisor.Settle(ctx)
+}

@@ -1,0 +1,67 @@
+package farm
+
+import (
+	"context"
+	"time"
+
+	"thresher/console"
+	"thresher/pipeline"
+)
+
+// Datapath reports the packet path alone, which costs little.
+func (c control) Datapath() (d console.Datapath) {
+	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
+	defer cancel()
+	_ = c.loop.do(ctx, func() { d = c.loop.datapathStatus() }) // nothing, of a daemon that ends
+	return d
+}
+
+// Buckets tells whose the buckets of a rule are.
+func (c control) Buckets(rule string, cells int) (b console.Buckets, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
+	defer cancel()
+	if ended := c.loop.do(ctx, func() { b, err = c.loop.buckets(rule, cells) }); ended != nil {
+		return b, ended
+	}
+	return b, err
+}
+
+// buckets picks every so many of a rule's buckets.
+func (l *loop) buckets(rule string, cells int) (console.Buckets, error) {
+	i, err := l.ruleNumber(rule)
+	if err != nil {
+		return console.Buckets{}, err
+	}
+	b := console.Buckets{
+		Rule: l.cfg.Rules[i].Name, View: console.ViewID(l.division.view.ID), Nodes: l.division.view.Names(),
+		Step: pipeline.Buckets / cells, Owners: make([]int, cells), Unsettled: []int{},
+	}
+	unsettled := l.confirmation.shown().unsettled.Of(l.confirmation.ids[i])
+	known := make(map[string]int, len(b.Nodes))
+	for n, name := range b.Nodes {
+		known[name] = n
+	}
+	for cell := range cells {
+		bucket := cell * b.Step
+		b.Owners[cell] = -1
+		if n, ok := known[l.division.owner(i, uint16(bucket))]; ok {
+			b.Owners[cell] = n
+		}
+		if unsettled != nil && unsettled.Has(bucket) {
+			b.Unsettled = append(b.Unsettled, cell)
+		}
+	}
+	return b, nil
+}
+
+// leaseStatus is how far new flows may be let in; nil while they may not.
+func (l *loop) leaseStatus(shown *picture) *console.Lease {
+	remaining := time.Duration(int64(shown.lease.Deadline) - bootNow())
+	if shown.lease.Deadline == 0 || remaining <= 0 {
+		return nil
+	}
+	return &console.Lease{
+		RemainingMS: remaining.Milliseconds(),
+		ConfirmedMS: max(0, l.confirmation.params.Lease-remaining).Milliseconds(),
+	}
+}

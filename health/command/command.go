@@ -1,0 +1,140 @@
+// Package command runs an operator's command lines: without a shell, in a process
+// group of their own that is killed when they take too long, with bounded output.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// maxOutput is how much of a command's output is kept: enough for an error
+// message, or the first lines of a plug-in (Nagios plug-in API: 4 KB).
+const maxOutput = 4096
+
+// afterwards is how long output is waited for after the command's end. Daemons
+// that it has started may keep its output open for ever.
+const afterwards = 20 * time.Millisecond
+
+// Command is what is to be run.
+type Command struct {
+	// Argv is the program's absolute path and its arguments.
+	Argv []string
+	// Env is added to this process's environment, as KEY=VALUE.
+	Env []string
+}
+
+// Result is how a command has ended.
+type Result struct {
+	// Code is the exit code; -1 if it was ended by a signal or not begun.
+	Code int
+	// Output is the beginning of standard output and standard error, together.
+	Output string
+	// Err is nil if the exit code is 0.
+	Err error
+}
+
+// Run runs the command until it ends or ctx is done; then its whole process group
+// is killed.
+func Run(ctx context.Context, c Command) Result {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return Result{Code: -1, Err: fmt.Errorf("make a pipe: %w", err)}
+	}
+	out := newOutput()
+	// It lives as long as anything writes to the pipe: closing it would kill a
+	// daemon that the command has started and that writes later, by SIGPIPE.
+	go func() { out.drain(r) }()
+	// A process without ctx: exec.CommandContext would kill the command alone, and
+	// not what it has started.
+	cmd := exec.Command(c.Argv[0], c.Argv[1:]...)
+	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Stdout, cmd.Stderr = w, w
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		return Result{Code: -1, Err: err}
+	}
+	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	err = cmd.Wait()
+	stop()
+	res := Result{Code: cmd.ProcessState.ExitCode(), Output: out.text(afterwards), Err: err}
+	if ctx.Err() != nil {
+		res.Code, res.Err = -1, ctx.Err()
+	}
+	return res
+}
+
+// Reason says in one line why the command has failed.
+func (r Result) Reason() string {
+	var exit *exec.ExitError
+	why := ""
+	switch {
+	case r.Err == nil:
+		return ""
+	case errors.Is(r.Err, context.DeadlineExceeded):
+		why = "took too long and was killed"
+	case errors.Is(r.Err, context.Canceled):
+		why = "was given up and killed"
+	case errors.As(r.Err, &exit) && exit.Exited():
+		why = fmt.Sprintf("exit code %d", r.Code)
+	default:
+		why = r.Err.Error()
+	}
+	if line := r.Line(); line != "" {
+		why += ": " + line
+	}
+	return why
+}
+
+// Line is the first line of the output that is not empty.
+func (r Result) Line() string {
+	for line := range strings.Lines(r.Output) {
+		if line = strings.TrimSpace(line); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+// output keeps the beginning of what is written.
+type output struct {
+	mu   sync.Mutex
+	kept []byte
+	done chan struct{}
+}
+
+func newOutput() *output { return &output{done: make(chan struct{})} }
+
+func (o *output) drain(r *os.File) {
+	defer close(o.done)
+	defer r.Close()
+	_, _ = io.Copy(o, r) // its end is the writers' end
+}
+
+// Write keeps what still fits, and takes the rest.
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.kept = append(o.kept, b[:min(len(b), maxOutput-len(o.kept))]...)
+	return len(b), nil
+}
+
+// text is the output, after a moment for it to come.
+func (o *output) text(patience time.Duration) string {
+	select {
+	case <-o.done:
+	case <-time.After(patience):
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.ToValidUTF8(string(o.kept), "?")
+}

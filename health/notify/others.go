@@ -1,0 +1,64 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"thresher/health/command"
+)
+
+// webhook posts each message as a JSON object.
+type webhook struct{ url string }
+
+func (w webhook) Group() time.Duration { return 0 }
+func (w webhook) String() string       { return "webhook " + w.url }
+
+func (w webhook) Send(ctx context.Context, messages []Message) error {
+	for _, m := range messages {
+		b, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(b))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // what it says is of no use
+		resp.Body.Close()
+		if resp.StatusCode/100 != 2 {
+			return fmt.Errorf("the server says %s", resp.Status)
+		}
+	}
+	return nil
+}
+
+// program runs a program for each message, which finds it in its environment.
+type program struct{ argv []string }
+
+func (p program) Group() time.Duration { return 0 }
+func (p program) String() string       { return "exec " + strings.Join(p.argv, " ") }
+
+func (p program) Send(ctx context.Context, messages []Message) error {
+	for _, m := range messages {
+		env := []string{"THRESHER_NODE=" + m.Node, "THRESHER_KIND=" + m.Kind, "THRESHER_LEVEL=" + m.Level, "THRESHER_MESSAGE=" + m.Message}
+		for name, value := range m.Fields {
+			env = append(env, "THRESHER_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"="+value)
+		}
+		if r := command.Run(ctx, command.Command{Argv: p.argv, Env: env}); r.Err != nil {
+			return errors.New(r.Reason())
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"thresher/config"
+)
+
+// maxBody is how much of an answer is looked through.
+const maxBody = 64 << 10
+
+// httpProbe asks a web server, on a new connection each time: a server that only
+// keeps old ones alive is not well. Redirections are answers, and not followed.
+func httpProbe(c config.HTTPCheck) Func {
+	return func(ctx context.Context) Result {
+		client, err := httpClient(c)
+		if err != nil {
+			return failed("%v", err)
+		}
+		defer client.CloseIdleConnections()
+		req, err := http.NewRequestWithContext(ctx, c.Method, c.URL, nil)
+		if err != nil {
+			return failed("%v", err)
+		}
+		req.Header.Set("User-Agent", "thresher-check")
+		req.Host = c.Host
+		resp, err := client.Do(req)
+		if err != nil {
+			return failed("%s", because(errors.Unwrap(err)))
+		}
+		defer resp.Body.Close()
+		return judgeAnswer(c, resp)
+	}
+}
+
+func httpClient(c config.HTTPCheck) (*http.Client, error) {
+	secure := &tls.Config{InsecureSkipVerify: c.SkipVerify, ServerName: hostOnly(c.Host)}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		secure.RootCAs = x509.NewCertPool()
+		if !secure.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s has no certificate in PEM", c.CAFile)
+		}
+	}
+	var dialer net.Dialer
+	transport := &http.Transport{
+		TLSClientConfig: secure, DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxBody,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if c.Connect != "" {
+				address = c.Connect
+			}
+			return dialer.DialContext(ctx, network, address)
+		},
+	}
+	refuse := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &http.Client{Transport: transport, CheckRedirect: refuse}, nil
+}
+
+func hostOnly(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	return host
+}
+
+func judgeAnswer(c config.HTTPCheck, resp *http.Response) Result {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	fits := func(r config.PortRange) bool {
+		return resp.StatusCode >= int(r.First) && resp.StatusCode <= int(r.Last)
+	}
+	switch {
+	case !slices.ContainsFunc(c.Status, fits):
+		return failed("status %d%s", resp.StatusCode, firstWords(body))
+	case err != nil:
+		return failed("the answer breaks off: %s", because(err))
+	case c.Body != nil && !c.Body.Match(body):
+		return failed("status %d, but %q is not in the answer", resp.StatusCode, c.Body)
+	}
+	for _, header := range c.Headers {
+		if !hasHeader(resp.Header, header) {
+			return failed("status %d, but the answer has no header %q", resp.StatusCode, header)
+		}
+	}
+	r := ok("status %d", resp.StatusCode)
+	r.Warning = expiry(c, resp.TLS, time.Now())
+	return r
+}
+
+// firstWords is what a health page says of itself, for module checks above all.
+func firstWords(body []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	if line == "" || strings.HasPrefix(line, "<") {
+		return ""
+	}
+	return ": " + line
+}
+
+// hasHeader looks for "Name: value", or for a name with any value.
+func hasHeader(h http.Header, want string) bool {
+	name, value, hasValue := strings.Cut(want, ":")
+	values := h.Values(strings.TrimSpace(name))
+	if !hasValue {
+		return len(values) > 0
+	}
+	return slices.Contains(values, strings.TrimSpace(value))
+}
+
+// expiry warns of a certificate that ends soon. One that has ended fails the
+// connection, unless nobody verifies it.
+func expiry(c config.HTTPCheck, state *tls.ConnectionState, now time.Time) string {
+	if c.ExpiryWarning == 0 || state == nil || len(state.PeerCertificates) == 0 {
+		return ""
+	}
+	end := state.PeerCertificates[0].NotAfter
+	if left := end.Sub(now); left < c.ExpiryWarning {
+		return fmt.Sprintf("the certificate ends on %s, in %d days", end.UTC().Format(time.DateOnly), int(left.Hours()/24))
+	}
+	return ""
+}

@@ -1,0 +1,177 @@
+// Package process finds processes and notices their end.
+package process
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Pattern finds processes: by a pid file, or by the name of the program's file and
+// its arguments.
+type Pattern struct {
+	PidFile string
+	Name    string
+	Args    *regexp.Regexp
+}
+
+// maxPidFile is far longer than any number.
+const maxPidFile = 64
+
+// Find returns the processes of this machine that fit, dead ones that nobody has
+// waited for left out.
+func (p Pattern) Find() ([]int, error) {
+	if p.PidFile != "" {
+		return p.fromFile()
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && p.fits(pid) && alive(pid) {
+			pids = append(pids, pid)
+		}
+	}
+	// The oldest first: the others are its children.
+	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(started(a), started(b)) })
+	return pids, nil
+}
+
+// started is when a process began, in ticks since boot (proc(5): stat, field 22);
+// one that has ended meanwhile comes last.
+func started(pid int) uint64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return math.MaxUint64
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 20 {
+		return math.MaxUint64
+	}
+	n, err := strconv.ParseUint(fields[19], 10, 64)
+	if err != nil {
+		return math.MaxUint64
+	}
+	return n
+}
+
+func (p Pattern) fromFile() ([]int, error) {
+	text, err := os.ReadFile(p.PidFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	pid, err := parsePid(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.PidFile, err)
+	}
+	if !alive(pid) {
+		return nil, nil
+	}
+	return []int{pid}, nil
+}
+
+// parsePid reads the number in the first line of a pid file.
+func parsePid(text []byte) (int, error) {
+	line, _, _ := bytes.Cut(text[:min(len(text), maxPidFile)], []byte("\n"))
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(line)))
+	if err != nil || pid < 1 {
+		return 0, fmt.Errorf("%q is no number of a process", line)
+	}
+	return pid, nil
+}
+
+// fits compares the process's program and arguments. A process that has ended
+// meanwhile fits nothing.
+func (p Pattern) fits(pid int) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || len(line) == 0 {
+		return false // a kernel thread has none
+	}
+	words := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
+	return p.named(pid, words[0]) && (p.Args == nil || p.Args.MatchString(strings.Join(words[1:], " ")))
+}
+
+// named compares the name with that of the program's file, with the command's own
+// (proc(5): comm, cut at 15 bytes), and with what the process says of itself, such
+// as "nginx: master process".
+func (p Pattern) named(pid int, zeroth string) bool {
+	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && filepath.Base(strings.TrimSuffix(exe, " (deleted)")) == p.Name {
+		return true
+	}
+	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err == nil && strings.TrimSpace(string(comm)) == p.Name {
+		return true
+	}
+	first, _, _ := strings.Cut(zeroth, ":")
+	return filepath.Base(first) == p.Name
+}
+
+// alive tells a process from one that has ended and waits for its parent (proc(5):
+// stat, the third field, after the name in parentheses).
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, after, ok := strings.Cut(string(stat[max(0, bytes.LastIndexByte(stat, ')')):]), ") ")
+	return ok && !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
+}
+
+// Await returns when the process has ended, or ctx's error. It does not poll: a
+// pidfd becomes readable then (pidfd_open(2), Linux 5.3).
+func Await(ctx context.Context, pid int) error {
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if errors.Is(err, unix.ESRCH) || err == nil && !alive(pid) {
+		if err == nil {
+			_ = unix.Close(fd)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("pidfd_open: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "pidfd")
+	defer f.Close()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = f.Close() })
+	defer stop()
+	err = raw.Read(func(fd uintptr) bool {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, 0)
+		return err == nil && n > 0
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// Kill ends processes without asking.
+func Kill(pids []int) error {
+	var errs []error
+	for _, pid := range pids {
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			errs = append(errs, fmt.Errorf("kill %d: %w", pid, err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,72 @@
+package supervise
+
+import (
+	"context"
+	"time"
+
+	"thresher/config"
+	"thresher/health/check"
+	"thresher/health/probe"
+)
+
+// checkRun is a check with what runs it.
+type checkRun struct {
+	config  config.Check
+	machine *check.Machine
+	probe   probe.Func
+
+	end     context.CancelFunc // of the run under way; nil if there is none
+	weight  int                // what an agent wants, -1 if nothing
+	warning string
+	since   time.Time
+}
+
+// begin begins a run on a goroutine of its own.
+func (s *Supervisor) begin(r *checkRun, run check.Run) {
+	if run == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, r.config.Timeout)
+	r.end = cancel
+	s.work.Go(func() {
+		defer cancel()
+		found := r.probe(ctx)
+		s.post(func(now time.Time) { s.finished(now, r, run, found) })
+	})
+}
+
+// finished takes what a run has found.
+func (s *Supervisor) finished(now time.Time, r *checkRun, run check.Run, found probe.Result) {
+	change := r.machine.Ended(run, check.Result{OK: found.OK, Detail: found.Detail})
+	if r.machine.Running() {
+		r.weight = found.Weight
+		if found.Warning != "" && found.Warning != r.warning {
+			s.event("check_warning", true, r.config.Name, "check "+r.config.Name+": "+found.Warning)
+		}
+		r.warning = found.Warning
+	}
+	s.verdict(now, r, change)
+}
+
+func (s *Supervisor) endCheck(now time.Time, r *checkRun) {
+	if r.end != nil {
+		r.end()
+		r.end = nil
+	}
+	r.machine.Stop()
+	r.weight, r.warning, r.since = -1, "", now
+}
+
+// verdict passes a new verdict on.
+func (s *Supervisor) verdict(now time.Time, r *checkRun, c *check.Change) {
+	if c == nil {
+		return
+	}
+	r.since = now
+	message := "check " + r.config.Name + " is " + c.To.String()
+	if c.Detail != "" {
+		message += ": " + c.Detail
+	}
+	s.event("check_"+c.To.String(), c.To == check.Down, r.config.Name, message)
+	s.carryOut(now, s.life.Check(now, r.config.Name, c.To, c.Detail))
+}

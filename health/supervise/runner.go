@@ -1,0 +1,171 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"thresher/config"
+	"thresher/health/command"
+	"thresher/health/process"
+	"thresher/health/unit"
+)
+
+// NewRunner makes what runs a service.
+func NewRunner(c config.Service) Runner {
+	own := commands{c}
+	if c.Systemd != "" {
+		return &units{commands: own, unit: unit.Unit{Name: c.Systemd}}
+	}
+	return own
+}
+
+// readyLook is how often a service that has started is asked whether it is ready.
+const readyLook = 100 * time.Millisecond
+
+// commands run a service by command lines.
+type commands struct{ config config.Service }
+
+func (c commands) run(ctx context.Context, what string, argv []string) error {
+	r := command.Run(ctx, command.Command{Argv: argv, Env: append([]string{"THRESHER_SERVICE=" + c.config.Name}, c.config.Environment...)})
+	if r.Err != nil {
+		return fmt.Errorf("%s: %s", what, r.Reason())
+	}
+	return nil
+}
+
+// Start starts the service, unless its process is there already, and waits until
+// it is ready.
+func (c commands) Start(ctx context.Context) error {
+	if !c.runs() {
+		if err := c.run(ctx, "start", c.config.Start); err != nil {
+			return err
+		}
+	}
+	return c.ready(ctx)
+}
+
+// ready waits until the service's process is there and it says that it is ready.
+func (c commands) ready(ctx context.Context) error {
+	for {
+		err := c.ask(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w within %v", err, c.config.StartTimeout)
+		case <-time.After(readyLook):
+		}
+	}
+}
+
+func (c commands) ask(ctx context.Context) error {
+	if c.config.Process != nil {
+		if pids, err := c.pattern().Find(); err != nil || len(pids) == 0 {
+			return errors.Join(errors.New("its process has not come up"), err)
+		}
+	}
+	if len(c.config.Ready) == 0 {
+		return nil
+	}
+	return c.run(ctx, "not ready", c.config.Ready)
+}
+
+func (c commands) pattern() process.Pattern {
+	p := c.config.Process
+	return process.Pattern{PidFile: p.PidFile, Name: p.Name, Args: p.Args}
+}
+
+// Stop stops the service, and waits until its process is gone.
+func (c commands) Stop(ctx context.Context) error {
+	pids := c.pids()
+	if c.config.Process != nil && len(pids) == 0 {
+		return nil // it has ended by itself
+	}
+	if err := c.run(ctx, "stop", c.config.Stop); err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if err := process.Await(ctx, pid); err != nil {
+			return fmt.Errorf("stop: process %d has not ended: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+// pids are the service's processes, as far as the configuration tells how to find
+// them.
+func (c commands) pids() []int {
+	if c.config.Process == nil {
+		return nil
+	}
+	pids, err := c.pattern().Find()
+	if err != nil {
+		return nil
+	}
+	return pids
+}
+
+// Force kills the service's processes. Without a way to find them it has nothing
+// but the stop command.
+func (c commands) Force(ctx context.Context) error {
+	if c.config.Process == nil {
+		return c.run(ctx, "stop", c.config.Stop)
+	}
+	pids := c.pids()
+	if err := process.Kill(pids); err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if err := process.Await(ctx, pid); err != nil {
+			return fmt.Errorf("process %d does not end: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+// AwaitEnd waits for the end of the service's oldest process, which the others
+// are children of.
+func (c commands) AwaitEnd(ctx context.Context) (string, error) {
+	if c.config.Process == nil {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	pids, err := c.pattern().Find()
+	if err != nil {
+		return "", err
+	}
+	if len(pids) == 0 {
+		return "its process has ended", nil
+	}
+	if err := process.Await(ctx, pids[0]); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("its process %d has ended", pids[0]), nil
+}
+
+// runs says whether the service's process is there.
+func (c commands) runs() bool { return len(c.pids()) > 0 }
+
+// units run a service by systemd.
+type units struct {
+	commands
+	unit unit.Unit
+}
+
+func (u *units) Start(ctx context.Context) error {
+	if err := u.unit.Start(ctx); err != nil {
+		return err
+	}
+	return u.ready(ctx)
+}
+
+func (u *units) Stop(ctx context.Context) error { return u.unit.Stop(ctx) }
+
+func (u *units) Force(ctx context.Context) error {
+	return errors.Join(u.unit.Kill(ctx), u.unit.Stop(ctx))
+}
+
+func (u *units) AwaitEnd(ctx context.Context) (string, error) { return u.unit.AwaitEnd(ctx) }
