@@ -48,11 +48,11 @@ func newRoot() *cobra.Command {
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
-		newRun(), newCheck(), newNetcheck(), newClean(), newKey(),
+		newRun(), newCheck(), newNetcheck(), newClean(), newKey(), newConvert(),
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
 		newUser(), newToken(), newFingerprint(api),
-		newNotify(), newDemo(), newBench(), newVersion(),
+		newNotify(), newDemo(), newBench(), newVersion(), newMan(),
 	)
 	return root
 }
