@@ -192,7 +192,7 @@ func (l *loop) settle() {
 		l.events.view(shown.observed.view)
 	}
 	l.division = *shown.observed
-	l.answer(shown.target.view)
+	l.answer(shown.target.view, members)
 	l.tell()
 	l.showHealth()
 	if due := l.due(now); !due.IsZero() {
@@ -309,11 +309,13 @@ func (l *loop) gossip() {
 
 // answer takes up and gives up answering for VIPs as the view says that the node heads
 // for: two answers for a moment do no harm, for they are the same.
-func (l *loop) answer(v cluster.View) {
+func (l *loop) answer(v cluster.View, members []cluster.Member) {
 	next := bindingsFor(v, l.cfg.Node, l.cfg.VIPs)
+	next.farm = stations(members)
 	if next.equal(l.bindings) {
 		return
 	}
+	l.responder.SetFarm(next.farm)
 	if err := l.responder.SetBindings(next.mine, next.all); err != nil {
 		l.log.Error("neighbours are not answered as they should be", "err", err)
 	}
