@@ -108,6 +108,11 @@ type change struct {
 	leaves     bool
 }
 
+// hasWarned tells whether a node is about to let go of buckets, by its notice.
+func (c *confirmation) hasWarned(name string) bool {
+	return slices.ContainsFunc(c.warned, func(w change) bool { return w.name == name })
+}
+
 // expected returns what this node will head for when what others have given notice
 // of has come to pass: that they have gone, or have other weights.
 func (c *confirmation) expected(warned []change) confirm.Buckets {

@@ -145,10 +145,10 @@ func TestOwnersOf(t *testing.T) {
 		before[b], after[b] = uint8(b%3), uint8(b%3)
 	}
 	after[4], before[9], after[9] = 2, cluster.NoOwner, cluster.NoOwner
-	c := &confirmation{self: "web1", going: []string{"web3"}}
+	c := &confirmation{self: "web1", warned: []change{{name: "web3", leaves: true}}}
 	d := &division{view: cluster.View{Nodes: []cluster.Node{{Name: "web1"}, {Name: "web2"}, {Name: "web3"}}}}
 	numbers := c.numbers(d, []string{"web2", "web3"})
-	c.going = nil
+	c.warned = nil
 	calm := c.numbers(d, []string{"web2", "web3"})
 	var abroad pipeline.Bits
 	abroad.Set(7)

@@ -27,7 +27,7 @@ type routing struct {
 	version   uint64
 	views     [2]confirm.ViewID
 	said      []confirm.PeerViews
-	going     []string
+	warned    []change
 	unsettled confirm.Buckets
 }
 
@@ -46,7 +46,7 @@ func newRouting(cfg *config.Config, c *confirmation) *routing {
 }
 
 // route returns the routes by what is known now: the same ones for as long as that
-// is the same. said and going must be up to date (around).
+// is the same. said and warned must be up to date (around).
 func (c *confirmation) route(now confirm.Time) *routes {
 	r := c.routing
 	if r == nil {
@@ -55,11 +55,11 @@ func (c *confirmation) route(now confirm.Time) *routes {
 	r.reaches.expire(now)
 	views := [2]confirm.ViewID{c.node.Stated().ID, c.node.Target().ID}
 	if r.now != nil && r.version == r.reaches.version && r.views == views && slices.Equal(r.said, c.said) &&
-		slices.Equal(r.going, c.going) && r.unsettled.Equal(c.settling.unsettled) {
+		slices.Equal(r.warned, c.warned) && r.unsettled.Equal(c.settling.unsettled) {
 		return r.now
 	}
 	r.version, r.views, r.unsettled = r.reaches.version, views, c.settling.unsettled
-	r.said, r.going = append(r.said[:0], c.said...), append(r.going[:0], c.going...)
+	r.said, r.warned = append(r.said[:0], c.said...), append(r.warned[:0], c.warned...)
 	if next := c.makeRoutes(); r.now == nil || !next.equal(r.now) {
 		r.now = next
 	}
@@ -146,7 +146,7 @@ func (c *confirmation) numbers(d *division, names []string) (numbers [256]uint8)
 		switch {
 		case node.Name == c.self:
 			numbers[i] = pipeline.ThisNode
-		case found && slices.Contains(c.going, node.Name):
+		case found && c.hasWarned(node.Name):
 			numbers[i] = uint8(number) | pipeline.InDoubt
 		case found:
 			numbers[i] = uint8(number)
