@@ -152,21 +152,6 @@ func withPeers(list []string, more ...netip.AddrPort) []string {
 	return list
 }
 
-// WithPeer adds a peer to those that a configuration names, so that a restart of
-// this node alone finds it.
-func WithPeer(text []byte, peer netip.AddrPort) ([]byte, error) {
-	d, err := ReadDocument(text)
-	if err != nil {
-		return nil, err
-	}
-	var join []string
-	d.Get(&join, "cluster", "join")
-	if err := d.Set(withPeers(join, peer), "cluster", "join"); err != nil {
-		return nil, err
-	}
-	return d.Text()
-}
-
 // CheckNode tells whether a node may have that name; nil if it may.
 func CheckNode(name string) error {
 	p := newProblems("node")

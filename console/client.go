@@ -213,6 +213,15 @@ func refusal(resp *http.Response) error {
 	return &e
 }
 
+// bareURLError leaves out the address, which the message around it says already.
+func bareURLError(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
 // unreached says why no daemon answered.
 func (c *Client) unreached(path string, err error) error {
 	e := &Error{Code: CodeUnreachable, Cure: unreachableCure}

@@ -51,17 +51,19 @@ func (f *fakeFarm) Drain(ctx context.Context, deadline time.Duration) error {
 }
 
 func (f *fakeFarm) Restart(ctx context.Context, ready func()) error {
-	if f.err == nil {
+	err := f.change(ctx, "restart")
+	if err == nil {
 		ready()
 	}
-	return f.change(ctx, "restart")
+	return err
 }
 
 func (f *fakeFarm) Reload(ctx context.Context, check bool, begun func(Reload)) error {
-	if f.err == nil {
+	err := f.change(ctx, fmt.Sprintf("reload %v", check))
+	if err == nil {
 		begun(f.reload)
 	}
-	return f.change(ctx, fmt.Sprintf("reload %v", check))
+	return err
 }
 
 func (f *fakeFarm) Weigh(ctx context.Context, rule string, weight *uint8) error {
@@ -82,6 +84,10 @@ func (f *fakeFarm) change(ctx context.Context, call string) error {
 func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (Where, error) {
 	f.note("where " + netip.AddrPortFrom(client, port).String() + " " + rule)
 	return f.where, f.err
+}
+
+func (f *fakeFarm) Admit(ctx context.Context, in Newcomer) (Admission, error) {
+	return Admission{Node: f.status.Node, Config: []byte("node: {}"), Keys: []byte("secret")}, f.change(ctx, "admit "+in.Node)
 }
 
 func (f *fakeFarm) Datapath() Datapath { return f.status.Datapath }

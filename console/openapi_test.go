@@ -73,7 +73,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 	for name, value := range map[string]any{
 		"Status": Status{}, "Node": Node{}, "Rule": Rule{}, "VIP": VIP{}, "Conflict": Conflict{}, "Reload": Reload{}, "Datapath": Datapath{}, "Check": Check{}, "Service": Service{},
 		"Cluster": Cluster{}, "Lease": Lease{}, "Error": Error{}, "Event": Event{}, "Where": Where{}, "Session": Session{}, "Login": Login{},
-		"FarmStatus": FarmStatus{}, "FarmNode": FarmNode{}, "Outcome": Outcome{}, "Outcomes": Outcomes{}, "Buckets": Buckets{}, "Traffic": Traffic{},
+		"Invitation": Invitation{}, "FarmStatus": FarmStatus{}, "FarmNode": FarmNode{}, "Outcome": Outcome{}, "Outcomes": Outcomes{}, "Buckets": Buckets{}, "Traffic": Traffic{},
 	} {
 		var fields, required []string
 		for f := range reflect.TypeOf(value).Fields() {
@@ -99,7 +99,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 // Every path, with every role and with none.
 func TestEveryPathWithEveryRole(t *testing.T) {
 	d := readDocument(t)
-	p := openPeople(t, &fakeFarm{status: Status{Node: "web1", Nodes: []Node{{Name: "web1", State: Up}}}, where: Where{Node: "web1", Rule: "web"}})
+	p := openPeople(t, &fakeFarm{status: Status{Node: "web1", Nodes: []Node{{Name: "web1", State: Up, Address: loopback(0)}}}, where: Where{Node: "web1", Rule: "web"}})
 	for path, methods := range d.Paths {
 		for method, op := range methods {
 			if path == "/v1/session" {

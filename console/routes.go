@@ -54,6 +54,7 @@ func (s *Server) table() []route {
 		{post, "/v1/farm/stop", access.Control, false, false, s.farmChange(actionStop)},
 		{post, "/v1/farm/drain", access.Control, false, false, s.farmChange(actionDrain)},
 		{post, "/v1/farm/restart", access.Control, false, false, s.farmChange(actionRestart)},
+		{post, "/v1/invitations", access.Admin, false, false, s.invite},
 		{get, "/v1/session", "", false, false, s.session},
 		{post, "/v1/session", "", false, true, s.login},
 		{http.MethodDelete, "/v1/session", access.Monitor, false, false, s.logout},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"thresher/console/access"
+	"thresher/console/invite"
 	"thresher/console/trust"
 )
 
@@ -67,6 +68,8 @@ type Farm interface {
 	Reload(ctx context.Context, check bool, begun func(Reload)) error
 	// Weigh sets the node's weight of a rule; nil sets the configured one.
 	Weigh(ctx context.Context, rule string, weight *uint8) error
+	// Admit gives a newcomer what it needs, and remembers where it will be.
+	Admit(ctx context.Context, in Newcomer) (Admission, error)
 	// Where tells which node serves a client. Port 0 is no port given, an empty
 	// rule is the only one that fits.
 	Where(client netip.Addr, port uint16, rule string) (Where, error)
@@ -85,6 +88,8 @@ type Server struct {
 	traffic *traffic
 	watch   *watch
 	metrics http.Handler
+
+	invitations invite.Book
 
 	streams atomic.Int64 // of people and tools, by now
 	socket  *http.Server
@@ -183,7 +188,7 @@ func (s *Server) ServePeople(l net.Listener, c *Certificate, names []string) err
 
 // ServePeers answers the farm's other nodes on l.
 func (s *Server) ServePeers(l net.Listener) error {
-	peers := s.server(byPeer(s.routes(func(r route) bool { return r.peers })))
+	peers := s.server(s.byNodesAndNewcomers(byPeer(s.routes(func(r route) bool { return r.peers }))))
 	peers.TLSConfig = s.peers.identity.Server()
 	return s.serve(peers, limit(l))
 }

@@ -29,6 +29,7 @@ func newRoot() *cobra.Command {
 		Long: "Thresher makes Linux machines on one Ethernet segment a farm behind one shared\n" +
 			"address: each gets every packet for it and keeps those of its own clients.\n\n" +
 			"See it at work:   thresher demo\n" +
+			"Set a farm up:    thresher init, thresher invite, thresher join\n" +
 			"Run a node:       thresher key, thresher check, thresher netcheck, thresher run\n" +
 			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart, wait,\n" +
 			"                  suspend, resume, cordon, uncordon, reset\n" +
@@ -48,6 +49,7 @@ func newRoot() *cobra.Command {
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
+		newInit(), newInvite(api), newJoin(),
 		newRun(), newCheck(), newNetcheck(), newClean(), newKey(),
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
