@@ -20,6 +20,8 @@ type fakeFarm struct {
 	status Status
 	where  Where
 	reload Reload
+	text   string
+	trial  Trial
 	err    error
 	// act, if set, is run by Start and Stop.
 	act func(ctx context.Context) error
@@ -84,6 +86,39 @@ func (f *fakeFarm) change(ctx context.Context, call string) error {
 func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (Where, error) {
 	f.note("where " + netip.AddrPortFrom(client, port).String() + " " + rule)
 	return f.where, f.err
+}
+
+func (f *fakeFarm) Configuration() (Configuration, error) {
+	return Configuration{Node: f.status.Node, File: "/thresher.yaml", Text: f.text, ETag: ETagOf([]byte(f.text))}, nil
+}
+
+func (f *fakeFarm) Plan(context.Context, []byte) (Reload, error) { return f.reload, f.err }
+
+func (f *fakeFarm) Try(ctx context.Context, text []byte, etag string, t Trial, begun func(Reload)) error {
+	if etag != ETagOf([]byte(f.text)) {
+		return changedMeanwhile(f.status.Node)
+	}
+	err := f.change(ctx, "try "+string(text))
+	if err == nil {
+		f.mu.Lock()
+		f.trial = t
+		f.mu.Unlock()
+		begun(f.reload)
+	}
+	return err
+}
+
+func (f *fakeFarm) Trial() Trial {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.trial
+}
+
+func (f *fakeFarm) EndTrial(_ context.Context, t Trial) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trial = t
+	return nil
 }
 
 func (f *fakeFarm) Admit(ctx context.Context, in Newcomer) (Admission, error) {

@@ -68,6 +68,19 @@ type Farm interface {
 	Reload(ctx context.Context, check bool, begun func(Reload)) error
 	// Weigh sets the node's weight of a rule; nil sets the configured one.
 	Weigh(ctx context.Context, rule string, weight *uint8) error
+	// Configuration is the file's text.
+	Configuration() (Configuration, error)
+	// Plan says what another text would do. Rules may differ in it: all nodes are
+	// given theirs.
+	Plan(ctx context.Context, text []byte) (Reload, error)
+	// Try puts a text into the place of the one with that ETag, on trial. It calls
+	// begun as Reload does.
+	Try(ctx context.Context, text []byte, etag string, t Trial, begun func(Reload)) error
+	// Trial is the last trial, over restarts too.
+	Trial() Trial
+	// EndTrial keeps the text on trial or puts the one before in force again, as t
+	// says.
+	EndTrial(ctx context.Context, t Trial) error
 	// Admit gives a newcomer what it needs, and remembers where it will be.
 	Admit(ctx context.Context, in Newcomer) (Admission, error)
 	// Where tells which node serves a client. Port 0 is no port given, an empty
@@ -90,6 +103,7 @@ type Server struct {
 	metrics http.Handler
 
 	invitations invite.Book
+	trial       atomic.Pointer[Trial] // as this node sees it; nil if none is undecided
 
 	streams atomic.Int64 // of people and tools, by now
 	socket  *http.Server
@@ -170,6 +184,7 @@ func (s *Server) Open(o Options) {
 		s.peers = newPeers(o.Node, o.Peers, o.PeerPort)
 	}
 	s.running.Go(func() { s.traffic.sample(s.closing, s.farm) })
+	s.running.Go(func() { s.tryOut(s.closing) })
 }
 
 // Serve answers requests that come in on the unix socket l, which it closes in the

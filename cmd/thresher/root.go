@@ -51,7 +51,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newInit(), newInvite(api), newJoin(),
 		newRun(), newCheck(), newNetcheck(), newClean(), newKey(),
-		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
+		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
 		newUser(), newToken(), newFingerprint(api),
 		newNotify(), newDemo(), newBench(), newVersion(),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -35,6 +36,19 @@ func newRun() *cobra.Command {
 // run runs the daemon. args is the command line by which it can be run anew.
 func (f *configFlags) run(cmd *cobra.Command, args []string, handOver bool) error {
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	err := f.runOnce(cmd, log, args, handOver)
+	if err == nil || cmd.Context().Err() != nil {
+		return err
+	}
+	back, failure := farm.FallBack(f.path, err)
+	if !back || failure != nil {
+		return errors.Join(err, failure)
+	}
+	log.Error("this node goes back to the configuration before", "why", err)
+	return f.runOnce(cmd, log, args, handOver)
+}
+
+func (f *configFlags) runOnce(cmd *cobra.Command, log *slog.Logger, args []string, handOver bool) error {
 	cfg, err := f.loadForThisMachine()
 	if err != nil {
 		return err
