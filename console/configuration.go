@@ -99,6 +99,15 @@ func (s *Server) configuration(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// configSchema answers GET /v1/config/schema.
+func (s *Server) configSchema(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, config.Schema())
+	return nil
+}
+
 // configChange is a request to change a configuration.
 type configChange struct {
 	text    []byte

@@ -55,6 +55,7 @@ func (s *Server) table() []route {
 		{post, "/v1/farm/drain", access.Control, false, false, s.farmChange(actionDrain)},
 		{post, "/v1/farm/restart", access.Control, false, false, s.farmChange(actionRestart)},
 		{get, "/v1/config", access.Admin, true, false, s.at(s.configuration)},
+		{get, "/v1/config/schema", access.Monitor, false, false, s.configSchema},
 		{http.MethodPut, "/v1/config", access.Admin, false, true, s.changeConfig},
 		{http.MethodPut, "/v1/node/config", access.Admin, true, true, s.nodeConfig},
 		{get, "/v1/trial", access.Monitor, true, false, s.at(s.showTrial)},
