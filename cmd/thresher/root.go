@@ -33,6 +33,7 @@ func newRoot() *cobra.Command {
 			"Run a node:       thresher key, thresher check, thresher netcheck, thresher run\n" +
 			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart, wait,\n" +
 			"                  suspend, resume, cordon, uncordon, reset\n" +
+			"Get help:         thresher report\n" +
 			"Let people in:    thresher user, token, fingerprint",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
@@ -53,7 +54,7 @@ func newRoot() *cobra.Command {
 		newRun(), newCheck(), newNetcheck(), newClean(), newKey(),
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
-		newUser(), newToken(), newFingerprint(api),
+		newUser(), newToken(), newFingerprint(api), newReport(api),
 		newNotify(), newDemo(), newBench(), newVersion(),
 	)
 	return root

@@ -165,7 +165,7 @@ async function steps() {
 const decided = (text) => page.locator('.trial', { hasText: text }).waitFor({ timeout: 60000 });
 
 async function edit(change) {
-  const area = page.getByLabel('Text', { exact: true });
+  const area = page.locator('#text');
   await page.waitForFunction(() => document.getElementById('text')?.value.includes('rules:'));
   await area.fill(change(await area.inputValue()));
 }

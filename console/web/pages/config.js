@@ -58,7 +58,7 @@ export function view(app) {
       h('button', { type: 'button', class: 'primary', 'data-action': 'apply', disabled: busy || !changed || running() }, C().apply),
       h('button', { type: 'button', 'data-action': 'reload-text', disabled: busy }, C().again)),
     h('p', { class: 'quiet small' }, base ? C().file(base.node, base.file) : T.loading),
-    h('label', { class: 'field', 'data-key': 'editor' }, C().text,
+    h('div', { class: 'field', 'data-key': 'editor' }, h('label', { for: 'text' }, C().text),
       h('textarea', { id: 'text', name: 'text', rows: 22, spellcheck: 'false', autocomplete: 'off', wrap: 'off', class: 'mono', 'data-keep': true }, text ?? '')),
     h('p', { class: 'quiet small' }, all ? C().allHelp : C().oneHelp)),
   h('section', { class: 'card wide', 'aria-live': 'polite' }, h('h2', {}, C().outcome),
