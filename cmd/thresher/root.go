@@ -57,6 +57,7 @@ func newRoot() *cobra.Command {
 		newUser(), newToken(), newFingerprint(api), newReport(api),
 		newNotify(), newDemo(), newBench(), newVersion(),
 	)
+	completeNames(root, api)
 	return root
 }
 
