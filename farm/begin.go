@@ -31,6 +31,10 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 		asks: make(chan event, 1), ended: make(chan struct{}),
 		bell: make(chan struct{}, 1), parting: make(chan parting, 1),
 	}
+	c.rules, c.leftovers = p.datapath.rules, p.datapath.leftovers
+	if c.sender, err = openSender(p.ifi()); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
 	if c.apart, err = apart(p.nic, p.cfg.Cluster.Bind.Addr()); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
@@ -96,6 +100,7 @@ func (c *confirmation) begin(failed func(error)) error {
 	c.draw(c.self) // while nobody else does
 	go func() { failed(c.run(ctx)) }()
 	go c.compute(ctx)
+	go c.passOn(ctx)
 	if c.sticky != nil {
 		go c.sticky.serve(ctx)
 	}
@@ -176,6 +181,9 @@ func confirmParams(cfg *config.Config, nodes int) confirm.Params {
 func (c *confirmation) close() error {
 	c.halt()
 	errs := []error{c.wire.Close()}
+	if c.sender != nil {
+		errs = append(errs, c.sender.close())
+	}
 	if c.settling != nil {
 		errs = append(errs, c.settling.close())
 	}

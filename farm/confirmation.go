@@ -11,6 +11,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/cluster/segment"
 	"thresher/cluster/settle"
+	"thresher/pipeline"
 )
 
 // confirmation runs this node's side of the confirmation protocol: it feeds the
@@ -32,6 +33,13 @@ type confirmation struct {
 	reachable []string                        // the other nodes that gossip reaches
 	onWire    map[string]confirm.Time         // when each was last heard on the VIPs' interface
 	told      uint64                          // the version of half-open handshakes that the packet path knows
+
+	releasing releasing             // what others must hear of before they can park it
+	aim       confirm.View          // the last view that this node headed for
+	heirs     atomic.Pointer[heirs] // of the last release
+	leftovers <-chan pipeline.Leftover
+	rules     *pipeline.Rules
+	sender    *sender
 
 	notices  notices
 	others   others              // as of heading and answered
@@ -59,7 +67,8 @@ type confirmation struct {
 	// behind is set while the node reads what came while it stood still: what it
 	// knows of the others is old.
 	behind   bool
-	listened confirm.Time // when it had last read everything
+	listened confirm.Time    // when it had last read everything
+	unsaid   confirm.Actions // the last heartbeat from while it was behind
 
 	silent bool // nothing is sent: the farm may refuse this node its name
 
@@ -140,7 +149,6 @@ func (c *confirmation) run(ctx context.Context) error {
 // time pass in any case.
 func (c *confirmation) listen() (err error) {
 	c.behind = c.listened != 0 && bootTime().Sub(c.listened) > 2*c.params.Heartbeat
-	defer func() { c.behind, c.listened = false, bootTime() }()
 	heard := c.wire.Receive(func(hb *confirm.Heartbeat, kind segment.Kind) {
 		now := bootTime()
 		switch {
@@ -157,11 +165,16 @@ func (c *confirmation) listen() (err error) {
 	if heard == 0 && err == nil {
 		err = c.carryOut(c.node.Tick(bootTime()))
 	}
-	return err
+	c.behind, c.listened = false, bootTime()
+	if err != nil {
+		return err
+	}
+	return c.say(c.unsaid)
 }
 
 // heard tells what knows of flows and clients of a peer's heartbeat.
 func (c *confirmation) heard(now confirm.Time, hb *confirm.Heartbeat) {
+	c.releasing.heard(hb, c.node.Boot())
 	c.settling.carryOut(c.settling.node.Heard(now, hb))
 	if c.sticky != nil {
 		c.sticky.carryOut(c.sticky.node.Heard(now, hb))
@@ -191,6 +204,7 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 		lease = *a.Lease
 	}
 	c.follow(now, a.Events, lease)
+	c.letGo(now, lease, a.Lease != nil)
 	if a.Lease != nil {
 		if err := c.gate.set(now, lease, c.surroundings(lease.Moved), c.giveNotice); err != nil {
 			return err
@@ -199,23 +213,47 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 			c.halfOpen.released(lease.Released, lease.Release)
 		}
 	}
-	if a.Broadcast != nil {
-		kind := segment.News
-		if c.lazy && !a.News && !c.missesSome() {
-			kind = segment.Renewal
-		}
-		c.send(a.Broadcast, kind)
+	if err := c.say(a); err != nil {
+		return err
 	}
 	for _, r := range a.Relays {
 		c.send(r.Heartbeat, segment.News)
 	}
-	if a.Broadcast != nil {
+	if a.Broadcast != nil && !c.behind {
 		c.part()
 	}
 	c.wake = time.Now().Add(a.Wake.Sub(bootTime()))
 	if len(a.Events) > 0 || a.Lease != nil && a.Lease.Moved || a.Broadcast != nil && c.looksOn() {
 		c.publish(a.Events)
 	}
+	return nil
+}
+
+// say sends the heartbeat for everybody, if there is one. While this node reads what
+// came while it stood still, the last one waits: it would say that this node has
+// heard what it does not act on yet (around). To the others it is a heartbeat that
+// was a little longer on its way.
+func (c *confirmation) say(a confirm.Actions) error {
+	if a.Broadcast == nil {
+		return nil
+	}
+	if c.behind {
+		a.News = a.News || c.unsaid.News
+		c.unsaid = a
+		return nil
+	}
+	c.unsaid = confirm.Actions{}
+	if a.News {
+		if err := c.gate.expect(c.around(bootTime())); err != nil {
+			return err
+		}
+	}
+	c.releasing.said(a.Broadcast.Seq)
+	kind := segment.News
+	if c.lazy && !a.News && !c.missesSome() {
+		kind = segment.Renewal
+	}
+	c.send(a.Broadcast, kind)
 	return nil
 }
 

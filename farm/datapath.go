@@ -28,6 +28,8 @@ type datapath struct {
 	deadline atomic.Int64 // of the lease, in ns of CLOCK_BOOTTIME
 	granted  atomic.Int64 // until when clients are kept in others' buckets, the same way
 	asking   chan pipeline.Opening
+	// leftovers are the SYNs that were kept for nodes that get released buckets.
+	leftovers chan pipeline.Leftover
 	// fragments are what all queues know of datagrams in parts.
 	fragments *pipeline.Fragments
 	mode      config.XDPMode
@@ -45,13 +47,15 @@ type datapath struct {
 
 // loadDatapath makes the way to the stack and loads the program. No packet is
 // judged by it before enter, and none reaches a queue before open.
-func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts) (*datapath, error) {
-	rules, err := pipeline.Compile(cfg.VIPs, cfg.Rules, pipeline.HashKey(cfg.Cluster.Keys.Hash), facts.MAC)
+func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, prepared *xsk.Prepared, log *slog.Logger) (*datapath, error) {
+	rules, err := compile(cfg, facts)
 	if err != nil {
 		return nil, err
 	}
-	rules = rules.WithDefault(cfg.Default)
-	d := &datapath{rules: rules, failed: make(chan error, 1), fragments: pipeline.NewFragments(), asking: make(chan pipeline.Opening, pipeline.LotSlots)}
+	d := &datapath{
+		rules: rules, failed: make(chan error, 1), fragments: pipeline.NewFragments(),
+		asking: make(chan pipeline.Opening, pipeline.LotSlots), leftovers: make(chan pipeline.Leftover, pipeline.LotSlots),
+	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
 	d.wanted = facts.Queues
@@ -61,10 +65,32 @@ func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts) (*da
 	if d.stack, err = xsk.OpenStack(nic, max(d.wanted, nic.Attrs().NumRxQueues)); err != nil {
 		return d, err
 	}
-	if d.program, err = xsk.LoadProgram(kernelRules(d.rules, cfg.Datapath.Offload)); err != nil {
+	if d.program, err = program(kernelRules(d.rules, cfg.Datapath.Offload), prepared, log); err != nil {
 		return d, err
 	}
 	return d, d.stack.Fence(d.program)
+}
+
+// compile is the configuration as packets are judged by it.
+func compile(cfg *config.Config, facts health.Facts) (*pipeline.Rules, error) {
+	rules, err := pipeline.Compile(cfg.VIPs, cfg.Rules, pipeline.HashKey(cfg.Cluster.Keys.Hash), facts.MAC)
+	if err != nil {
+		return nil, err
+	}
+	return rules.WithDefault(cfg.Default), nil
+}
+
+// program is the kernel program: one that was prepared, if it is the one that is
+// wanted, else a new one.
+func program(rules *xsk.Rules, prepared *xsk.Prepared, log *slog.Logger) (*xsk.Program, error) {
+	if prepared != nil {
+		p, err := xsk.AdoptProgram(rules, *prepared)
+		if err == nil {
+			return p, nil
+		}
+		log.Warn("the kernel program that was prepared is not used", "why", err)
+	}
+	return xsk.LoadProgram(rules)
 }
 
 // enter puts the program onto the interface, with the share and the lease that
@@ -115,7 +141,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 			return err
 		}
 		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted, d.fragments)}
-		one.lot.Asks = d.asking
+		one.lot.Asks, one.lot.Leftovers = d.asking, d.leftovers
 		d.add(one)
 		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {

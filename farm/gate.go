@@ -20,8 +20,9 @@ type gate struct {
 	lease     confirm.Lease
 	unsettled confirm.Buckets
 	// sticky are those in which others than the owner keep clients.
-	sticky confirm.Buckets
-	others others
+	sticky   confirm.Buckets
+	others   others
+	released released
 	// withheld are confirmed buckets whose former holders have not handed over
 	// their half-open handshakes yet: they stay on ask, until patience ends.
 	withheld  confirm.Buckets
@@ -51,6 +52,8 @@ type surroundings struct {
 	sticky confirm.Buckets
 	// others are what others hold, and what this node is about to get of that.
 	others others
+	// released is what this node has just let go of.
+	released released
 	// handedOver says whether all half-open handshakes of released buckets have
 	// come. It counts only when buckets are gained or withheld.
 	handedOver bool
@@ -108,11 +111,22 @@ func (g *gate) review(now confirm.Time, s surroundings) error {
 	return g.apply(func() {})
 }
 
+// expect makes what others have let go of parked, before this node says that it has
+// heard of it.
+func (g *gate) expect(o others) error {
+	before := g.ask()
+	g.others = o
+	if g.ask().Equal(before) {
+		return nil
+	}
+	return g.apply(func() {})
+}
+
 // look takes over what is around, and says whether the packet path must know.
 func (g *gate) look(s surroundings) bool {
 	before := g.ask()
-	moved := !s.unsettled.Equal(g.unsettled) || !s.sticky.Equal(g.sticky)
-	g.unsettled, g.sticky, g.others = s.unsettled, s.sticky, s.others
+	moved := !s.unsettled.Equal(g.unsettled) || !s.sticky.Equal(g.sticky) || s.released.number != g.released.number
+	g.unsettled, g.sticky, g.others, g.released = s.unsettled, s.sticky, s.others, s.released
 	return moved || !g.ask().Equal(before)
 }
 
@@ -140,21 +154,23 @@ func (g *gate) flush() bool {
 func (g *gate) apply(taken func()) error { return g.datapath.apply(g.share(), taken) }
 
 // share is what the packet path must know: into which buckets flows may enter,
-// which are on ask, which are unsettled.
+// which are on ask, which are unsettled, which were just released.
 func (g *gate) share() *pipeline.Share {
-	mine, ask := g.lease.Confirmed.Minus(g.withheld), g.ask()
-	type key struct{ mine, ask, unsettled, sticky *confirm.Bitmap }
+	mine, ask, gone := g.lease.Confirmed.Minus(g.withheld), g.ask(), g.released.buckets
+	type key struct{ mine, ask, unsettled, sticky, gone *confirm.Bitmap }
 	known := make(map[key]*pipeline.Part)
 	var parts []*pipeline.Part
 	for _, id := range g.ids {
-		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id)}
+		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id), gone.Of(id)}
 		if known[k] == nil {
-			known[k] = &pipeline.Part{Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled), Sticky: bitsOf(k.sticky)}
+			known[k] = &pipeline.Part{
+				Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled), Sticky: bitsOf(k.sticky), Released: bitsOf(k.gone),
+			}
 		}
 		parts = append(parts, known[k])
 	}
 	last := len(parts) - 1
-	return &pipeline.Share{Rules: parts[:last:last], Echo: parts[last]}
+	return &pipeline.Share{Rules: parts[:last:last], Echo: parts[last], Release: g.released.number}
 }
 
 // bitsOf is a bitmap in the pipeline's form; nil is the empty set.

@@ -178,3 +178,47 @@ func TestGateParks(t *testing.T) {
 	}
 	g.mine(1, 2)
 }
+
+// What is released is kept, by the very share that takes it away, and until that is
+// over. Ending it takes nothing away.
+func TestGateKeepsForOthers(t *testing.T) {
+	g := newGateTest(t)
+	done := surroundings{handedOver: true}
+	g.lets(2000, g.buckets(1, 2, 3), g.buckets(1, 2, 3), done)
+	kept := surroundings{handedOver: true, released: released{5, g.buckets(2, 3)}}
+	g.want("loss", g.lets(2100, g.buckets(1), g.buckets(1), kept), "share", "notice", "rest", "flush", "lease 2100")
+	g.mine(1)
+	g.asked()
+	g.same("kept", g.path.share.Rules[0].Released, []int{2, 3})
+	if g.path.share.Release != 5 {
+		t.Errorf("release %d, want 5", g.path.share.Release)
+	}
+	g.want("renewal", g.lets(2200, g.buckets(1), g.buckets(1), kept), "lease 2200")
+	g.path.did = nil
+	if err := g.review(g.now, done); err != nil {
+		t.Fatal(err)
+	}
+	g.want("end", g.path.did, "share")
+	g.same("kept", g.path.share.Rules[0].Released, nil)
+	if g.path.share.Release != 0 {
+		t.Errorf("release %d, want none", g.path.share.Release)
+	}
+}
+
+// Before a node says that it has heard of a release, it parks.
+func TestGateParksBeforeItAnswers(t *testing.T) {
+	g := newGateTest(t)
+	around := surroundings{others: others{hold: g.buckets(1, 2)}, handedOver: true}
+	g.lets(0, confirm.Buckets{}, g.buckets(1, 2), around)
+	g.asked()
+	g.path.did = nil
+	if err := g.expect(others{hold: g.buckets(2)}); err != nil {
+		t.Fatal(err)
+	}
+	g.want("release of 1", g.path.did, "share")
+	g.asked(1)
+	if err := g.expect(others{hold: g.buckets(2, 3)}); err != nil {
+		t.Fatal(err)
+	}
+	g.want("nothing of this node's", g.path.did, "share")
+}

@@ -82,6 +82,7 @@ type handedNode struct {
 type descriptors struct {
 	Lock, API, XDP, TCX int
 	Filters             map[string]int // by Ethernet address
+	Prepared            *xsk.Prepared  // nil if the kernel program is to be loaded
 }
 
 // encode writes what is handed on, and then the events: they are many, and not
@@ -120,6 +121,14 @@ func (h *handed) lock() *host.Lock {
 		return nil
 	}
 	return host.InheritLock(h.Descriptors.Lock)
+}
+
+// prepared is the kernel program that was loaded for this process; nil if none was.
+func (h *handed) prepared() *xsk.Prepared {
+	if h == nil {
+		return nil
+	}
+	return h.Descriptors.Prepared
 }
 
 // filters are those that go with the process.

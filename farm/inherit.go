@@ -95,6 +95,9 @@ func (d descriptors) list() (fds []int) {
 	for _, fd := range d.Filters {
 		fds = append(fds, fd)
 	}
+	if d.Prepared != nil {
+		fds = append(fds, d.Prepared.Descriptors()...)
+	}
 	return fds
 }
 

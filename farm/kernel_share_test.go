@@ -25,6 +25,7 @@ func TestTakesWhatWasAccepted(t *testing.T) {
 	}
 	one := []uint16{77}
 	nothing, mine, ask := part(nil, nil, nil), part(one, nil, nil), part(nil, one, nil)
+	released := &pipeline.Part{Released: mine.Mine}
 	unsettled, mineUnsettled := part(nil, nil, one), part(one, nil, one)
 	for _, tt := range []struct {
 		name      string
@@ -39,6 +40,9 @@ func TestTakesWhatWasAccepted(t *testing.T) {
 		{"kept", mine, mine, false},
 		{"lost", mine, nothing, true},
 		{"lost, with flows", mine, unsettled, true},
+		{"released", mine, released, true},
+		{"released while unsettled", mineUnsettled, released, true},
+		{"its new owner knows", released, unsettled, false},
 		{"lost while unsettled", mineUnsettled, unsettled, true},
 		{"others have flows now", mine, mineUnsettled, true},
 		{"others' flows in others' buckets", nothing, unsettled, false},

@@ -273,7 +273,11 @@ func randomShare(random *rand.Rand, rules int) *pipeline.Share {
 			if random.IntN(3) == i {
 				parts[i].Mine.Set(uint16(b))
 			} else if random.IntN(4) == 0 {
-				parts[i].Ask.Set(uint16(b))
+				if random.IntN(2) == 0 {
+					parts[i].Ask.Set(uint16(b))
+				} else {
+					parts[i].Released.Set(uint16(b))
+				}
 			}
 			if random.IntN(3) == 0 {
 				parts[i].Unsettled.Set(uint16(b))

@@ -50,7 +50,7 @@ func (l *loop) look() {
 	if what := changed(l.nic.Attrs(), nic.Attrs()); what != "" && what != l.tried {
 		l.tried = what
 		l.events.changed(l.cfg.Interface, what)
-		_ = l.restart() // it returns if that fails, and has told of it
+		_ = l.restart(nil) // it returns if that fails, and has told of it
 	}
 	if err := l.machine.prepare(l.cfg, l.nic); err != nil {
 		l.log.Warn("this machine may not be as the node needs it", "err", err)

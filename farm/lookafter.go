@@ -26,6 +26,7 @@ func (c *confirmation) lookAfterFlows() error {
 		}
 		c.told = v
 	}
+	wakes = append(wakes, c.leaveToHeirs(now))
 	withheld := !c.gate.withheld.Empty()
 	if err := c.gate.review(now, c.surroundings(withheld)); err != nil {
 		return err
@@ -62,7 +63,8 @@ func (c *confirmation) surroundings(handOver bool) surroundings {
 		sticky = c.sticky.unsettled
 	}
 	return surroundings{
-		unsettled: c.settling.unsettled, sticky: sticky, others: c.around(bootTime()), handedOver: handOver && c.handedOver(),
+		unsettled: c.settling.unsettled, sticky: sticky, others: c.around(bootTime()),
+		released: c.releasing.released, handedOver: handOver && c.handedOver(),
 	}
 }
 

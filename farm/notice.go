@@ -106,16 +106,10 @@ func (c *confirmation) held(said []confirm.PeerViews) (all confirm.Buckets) {
 // expected returns what this node will head for when those have gone that have
 // given notice.
 func (c *confirmation) expected(going []string) confirm.Buckets {
-	var left []confirm.Member
-	for _, m := range c.node.Target().Members {
-		if !slices.Contains(going, m.Name) {
-			left = append(left, m)
-		}
-	}
-	if len(left) == len(c.node.Target().Members) || len(left) == 0 {
+	v := viewWithout(c.node.Target(), going...)
+	if len(v.Members) == len(c.node.Target().Members) || v.None() {
 		return confirm.Buckets{}
 	}
-	v := confirm.NewView(left)
 	c.division(v)
 	return c.given(v.ID, c.self)
 }

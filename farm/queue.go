@@ -98,13 +98,23 @@ func (h *handler) act(b *xsk.Batch, reasons []pipeline.Reason) {
 			h.table.Deliver(b.Frames[i])
 			b.Pass[i] = true
 		case r == pipeline.Parked, r == pipeline.ParkedSticky:
-			reasons[i] = h.lot.Park(b.Frames[i], h.facts[i], h.now().Now)
-			if r == pipeline.ParkedSticky && reasons[i] == pipeline.Parked {
-				h.lot.Ask(b.Frames[i])
-				reasons[i] = r
-			}
+			reasons[i] = h.hold(b.Frames[i], h.facts[i], r)
 		}
 	}
+}
+
+// hold parks a packet, or keeps it for another node, and returns what became of it.
+func (h *handler) hold(frame []byte, facts pipeline.Facts, reason pipeline.Reason) pipeline.Reason {
+	now := h.now().Now
+	if h.table.Leaves(frame, facts) {
+		return h.lot.Keep(h.table, frame, facts, now)
+	}
+	parked := h.lot.Park(frame, facts, now)
+	if reason == pipeline.ParkedSticky && parked == pipeline.Parked {
+		h.lot.Ask(frame)
+		return reason
+	}
+	return parked
 }
 
 // now is the lease with the time of the step. Asking for that is a system call,

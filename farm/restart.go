@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/xsk"
 )
 
 // Self says how this process can run its program anew.
@@ -50,50 +49,39 @@ const emptying = 10 * time.Millisecond
 // Restart has the program that is at this one's path by now go on in the place of
 // this process.
 func (c control) Restart(ctx context.Context, ready func()) error {
-	if err := c.loop.self.check(ctx); err != nil {
+	prepared, err := c.loop.self.check(ctx)
+	if err != nil {
 		return err
 	}
 	ready()
-	var err error
-	if ended := c.loop.do(context.WithoutCancel(ctx), func() { err = c.loop.restart() }); ended != nil {
+	if ended := c.loop.do(context.WithoutCancel(ctx), func() { err = c.loop.restart(prepared) }); ended != nil {
 		return ended
 	}
 	return err
 }
 
-// check has the program check the configuration with its own eyes: another
-// version may see it differently, and when it runs it is too late.
-func (s Self) check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, checkPatience)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, s.Program, s.Check...).CombinedOutput()
-	if err == nil {
-		return nil
-	}
-	return &console.Error{
-		Code:    console.CodeConflict,
-		Message: fmt.Sprintf("not restarted: %s %s: %v: %s", s.Program, strings.Join(s.Check, " "), err, strings.TrimSpace(string(out))),
-		Cure:    "put it right and try again; the daemon goes on as it was",
-	}
-}
-
-// restart runs the program anew. It returns only if that fails, and then the node
+// restart runs the program anew, with the kernel program that it has prepared, if
+// there is one. It returns only if that fails, and then the node
 // goes on as if nothing had been asked. It blocks the loop meanwhile, so that
 // what is handed over stays true.
-func (l *loop) restart() error {
-	err := l.runAnew()
+func (l *loop) restart(prepared *xsk.Prepared) error {
+	err := l.runAnew(prepared)
+	if prepared != nil {
+		closeAll(prepared.Descriptors())
+	}
 	if err != nil {
 		l.events.add(console.LevelError, console.KindRestartFailed, "the daemon could not be restarted and goes on: "+err.Error(), nil)
 	}
 	return err
 }
 
-func (l *loop) runAnew() error {
+func (l *loop) runAnew(prepared *xsk.Prepared) error {
 	h := l.handOver()
 	var err error
 	if h.Descriptors, err = l.descriptors(); err != nil {
 		return err
 	}
+	h.Descriptors.Prepared = prepared
 	if err := l.datapath.program.SetHandOver(true); err != nil {
 		return err
 	}

@@ -88,9 +88,12 @@ func (r *roster) note(name string, entry rosterEntry, events *events) {
 
 // stateOf is a node's state by what it last said of itself, in gossip or, where
 // that does not come through, in its heartbeats. A node says that it leaves before
-// it goes; one that has not, is lost.
+// it goes; one that has not, is lost. That it is up, its heartbeats say first:
+// gossip may lose that for half a minute (memberlist's push and pull).
 func stateOf(m cluster.Member, p peer) console.NodeState {
 	switch {
+	case p.heard && p.phase == confirm.Up:
+		return console.Up
 	case !m.Alive && p.heard:
 		return heardState(p.phase)
 	case m.Meta.Phase == cluster.Leaving, m.Meta.Phase == cluster.Stopped:

@@ -101,6 +101,8 @@ func TestStateByHeartbeats(t *testing.T) {
 		{cluster.Up, false, peer{ever: true, heard: true, phase: confirm.Up}, console.Up},
 		{cluster.Up, false, peer{ever: true, heard: true, phase: confirm.Leaving}, console.Stopped},
 		{cluster.Up, false, peer{ever: true, heard: true, phase: confirm.Starting}, console.Starting},
+		{cluster.Starting, true, peer{ever: true, heard: true, phase: confirm.Up}, console.Up}, // gossip is behind
+		{cluster.Draining, true, peer{ever: true, heard: true, phase: confirm.Leaving}, console.Draining},
 		{cluster.Up, false, peer{ever: true, phase: confirm.Up}, console.Unreachable},
 	} {
 		if got := stateOf(member("web2", tt.phase, tt.alive), tt.peer); got != tt.want {

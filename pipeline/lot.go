@@ -38,6 +38,9 @@ type Lot struct {
 
 	// Asks gets whoever must be asked about, if it has room; may be nil.
 	Asks chan<- Opening
+	// Leftovers gets what was kept for other nodes, once it is kept no longer, if it
+	// has room; may be nil.
+	Leftovers chan<- Leftover
 
 	// judge is judgeParked but in tests, which need every verdict.
 	judge func(t *Table, frame []byte, facts Facts, lease Lease) Reason
@@ -69,6 +72,10 @@ func (l *Lot) Len() int { return l.slots.used }
 // flow only the first packet is kept: the others are its retransmissions or the
 // network's duplicates, and one is enough.
 func (l *Lot) Park(frame []byte, facts Facts, now int64) Reason {
+	return l.park(frame, facts, now, 0)
+}
+
+func (l *Lot) park(frame []byte, facts Facts, now int64, release uint64) Reason {
 	if len(frame) > LotPacketLen {
 		return ParkFull
 	}
@@ -80,7 +87,7 @@ func (l *Lot) Park(frame []byte, facts Facts, now int64) Reason {
 	if s == nil {
 		return ParkFull
 	}
-	s.since, s.facts, s.length = now, facts, uint16(copy(s.data[:], frame))
+	s.since, s.facts, s.release, s.length = now, facts, release, uint16(copy(s.data[:], frame))
 	if isTCP {
 		l.slots.index(flow)
 	}
@@ -123,6 +130,10 @@ func (l *Lot) Release(t *Table, lease Lease, dst []byte) int {
 		i := l.cursor
 		s := l.slots.at(i)
 		l.cursor = s.next
+		if s.release != 0 {
+			l.lookAfterKept(i, t)
+			continue
+		}
 		reason := l.judge(t, s.packet(), s.facts, lease)
 		switch {
 		case reason == ParkedSticky:

@@ -14,6 +14,7 @@ type slot struct {
 	chain      int32 // the next slot whose flow has the same hash
 	indexed    bool  // flow is set, and the slot is in the index
 	flow       flow
+	release    uint64 // of a packet that is kept for another node; else 0
 	length     uint16
 	since      int64
 	facts      Facts

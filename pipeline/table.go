@@ -24,13 +24,18 @@ type Part struct {
 	// Sticky are the buckets, whoever's, where another node than the owner may have
 	// had clients that it keeps.
 	Sticky Bits
+	// Released are those that the node has just let go of, and whose new owner may
+	// not know it yet: SYNs are kept for that one (Leftover). None of them is in
+	// Mine.
+	Released Bits
 }
 
-// unsettleAsked adds Ask and Sticky to Unsettled, so that a settled bucket is known
-// by one look.
+// unsettleAsked adds Released to Ask, and Ask and Sticky to Unsettled, so that a
+// settled bucket is known by one look.
 func (p *Part) unsettleAsked() {
-	for i, ask := range p.Ask {
-		p.Unsettled[i] |= ask | p.Sticky[i]
+	for i := range p.Ask {
+		p.Ask[i] |= p.Released[i]
+		p.Unsettled[i] |= p.Ask[i] | p.Sticky[i]
 	}
 }
 
@@ -41,8 +46,12 @@ type Table struct {
 	*Rules
 	// Serving is false on a node that serves nothing.
 	Serving bool
-	// Parts are the distinct parts of rules. In them, buckets to ask about are
-	// unsettled, too: their flows are still another node's.
+	// Release is the number of the release that parts' Released buckets are of; 0 if
+	// there are none.
+	Release uint64
+	// Parts are the distinct parts of rules. In them, released buckets are on ask,
+	// too, and buckets to ask about are unsettled: their flows are still another
+	// node's.
 	Parts []Part
 	// PartOf is the index into Parts by rule number; the last one is ICMP echo's.
 	PartOf []uint16
@@ -60,6 +69,8 @@ type Table struct {
 type Share struct {
 	Rules []*Part
 	Echo  *Part
+	// Release numbers the release of the parts' Released buckets; 0 for none.
+	Release uint64
 }
 
 // WithHalfOpen returns the table with another set of half-open handshakes. Both
@@ -76,7 +87,7 @@ func NewTable(r *Rules, share *Share) *Table {
 	if share == nil {
 		return t
 	}
-	t.Serving = true
+	t.Serving, t.Release = true, share.Release
 	index := make(map[*Part]uint16)
 	for _, part := range append(share.Rules[:len(share.Rules):len(share.Rules)], share.Echo) {
 		i, known := index[part]

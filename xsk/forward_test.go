@@ -258,10 +258,10 @@ func withoutConntrack(t *testing.T) *ebpf.CollectionSpec {
 // long as no rule forwards.
 func TestProgramWithoutConntrack(t *testing.T) {
 	newWire(t, 1)
-	p, err := loadSpec(withoutConntrack(t), rulesFor(ownMAC))
+	p, err := loadFitted(withoutConntrack(t), rulesFor(ownMAC))
 	must(t, err)
 	must(t, p.Close())
-	if p, err := loadSpec(withoutConntrack(t), forwarding(rulesFor(ownMAC))); err == nil {
+	if p, err := loadFitted(withoutConntrack(t), forwarding(rulesFor(ownMAC))); err == nil {
 		p.Close()
 		t.Error("with rules that forward, the kernel took the program: the look-up is not reached")
 	}
@@ -304,4 +304,12 @@ func BenchmarkKernelKnows(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// loadFitted is LoadProgram for another object.
+func loadFitted(spec *ebpf.CollectionSpec, rules *Rules) (*Program, error) {
+	if err := fit(spec, rules); err != nil {
+		return nil, err
+	}
+	return loadSpec(spec, rules)
 }

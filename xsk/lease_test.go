@@ -26,6 +26,15 @@ func boottime(t testing.TB) int64 {
 // ownAll is a program that has every bucket of TCP port 80, at offload full.
 func ownAll(t testing.TB, change ...func(*Rules)) *Program {
 	t.Helper()
+	p, err := LoadProgram(ownAllRules(change...))
+	must(t, err)
+	t.Cleanup(func() { must(t, p.Close()) })
+	must(t, p.SetShare(wholeShare()))
+	must(t, p.Arm())
+	return p
+}
+
+func ownAllRules(change ...func(*Rules)) *Rules {
 	rules := rulesFor(ownMAC)
 	rules.Offload = uint32(config.OffloadFull)
 	rules.Tcp.OfPort[80] = 1
@@ -39,12 +48,7 @@ func ownAll(t testing.TB, change ...func(*Rules)) *Program {
 	for _, c := range change {
 		c(rules)
 	}
-	p, err := LoadProgram(rules)
-	must(t, err)
-	t.Cleanup(func() { must(t, p.Close()) })
-	must(t, p.SetShare(wholeShare()))
-	must(t, p.Arm())
-	return p
+	return rules
 }
 
 func wholeShare() *Share {

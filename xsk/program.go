@@ -31,6 +31,15 @@ type Program struct {
 // traffic before Arm. rules may be changed afterwards. The error is
 // ErrNoConntrack if rules forward and the kernel cannot tell of their flows.
 func LoadProgram(rules *Rules) (*Program, error) {
+	spec, err := specFor(rules)
+	if err != nil {
+		return nil, err
+	}
+	return loadSpec(spec, rules)
+}
+
+// specFor is the program with a configuration.
+func specFor(rules *Rules) (*ebpf.CollectionSpec, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("lift the memory lock limit (RLIMIT_MEMLOCK): run as root or with CAP_SYS_RESOURCE: %w", err)
 	}
@@ -43,25 +52,31 @@ func LoadProgram(rules *Rules) (*Program, error) {
 			return nil, fmt.Errorf("load the XDP program: %w", err)
 		}
 	}
-	return loadSpec(spec, rules)
-}
-
-func loadSpec(spec *ebpf.CollectionSpec, rules *Rules) (_ *Program, err error) {
 	if err := fit(spec, rules); err != nil {
 		return nil, fmt.Errorf("configure the XDP program: %w", err)
 	}
-	p := &Program{halfOpen: make(map[Flow]struct{}), learnt: make(map[Client]struct{})}
+	return spec, nil
+}
+
+func loadSpec(spec *ebpf.CollectionSpec, rules *Rules) (*Program, error) {
+	p := &Program{}
 	if err := spec.LoadAndAssign(&p.objects, nil); err != nil {
 		return nil, loadError(err)
 	}
+	return p, p.finish(spec, rules)
+}
+
+// finish makes what belongs to a loaded program, and closes that on an error.
+func (p *Program) finish(spec *ebpf.CollectionSpec, rules *Rules) (err error) {
+	p.halfOpen, p.learnt = make(map[Flow]struct{}), make(map[Client]struct{})
 	if p.nothing, err = ebpf.NewMap(spec.Maps[bpfMapBarrier].InnerMap); err != nil {
-		return nil, errors.Join(fmt.Errorf("make the XDP program's barrier: %w", err), p.objects.Close())
+		return errors.Join(fmt.Errorf("make the XDP program's barrier: %w", err), p.objects.Close())
 	}
 	p.slots = slots{
 		parts: p.objects.Parts, index: p.objects.PartOfRule, chosen: p.objects.ShareSlot,
 		room: int(rules.MaxParts), value: make([]byte, partBytes),
 	}
-	return p, nil
+	return nil
 }
 
 // fit gives the program's maps the configuration's size, and its clocks this

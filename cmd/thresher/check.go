@@ -39,7 +39,7 @@ func newCheck() *cobra.Command {
 			if failed {
 				return errors.New("this machine can't run the node as it is configured: see the errors above")
 			}
-			return nil
+			return farm.Prepare(cfg, facts)
 		},
 	}
 	file.add(cmd)
