@@ -120,7 +120,7 @@ func TestEveryPathWithEveryRole(t *testing.T) {
 				q.Set("check", "1")
 				body, change = "node: {}", func(r *http.Request) { r.Header.Set("If-Match", ETagOf(nil)) }
 			case "/v1/node/undo":
-				p.farm.trial = Trial{ID: "x", State: TrialRunning, Deadline: time.Now().Add(time.Hour)}
+				must(t, p.farm.EndTrial(t.Context(), Trial{ID: "x", State: TrialRunning, Deadline: time.Now().Add(time.Hour)}))
 			}
 			if method == "GET" {
 				q.Del("check")
