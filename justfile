@@ -67,3 +67,23 @@ generate:
 # Check that the committed kernel programs are those of the source.
 generated: generate
     git diff --exit-code -- '*_bpfel.go' '*_bpfel.o'
+
+# Write docs/configuration.md anew out of the schema.
+reference:
+    go test ./config -run TestReferenceIsCurrent -update
+
+# Build deb and rpm for one architecture into dist/packages; nfpm comes from the module proxy.
+package arch="amd64":
+    deploy/package/build {{arch}} dist/packages
+
+# Build the packages twice and compare them byte by byte.
+reproducible arch="amd64":
+    deploy/package/reproducible {{arch}}
+
+# Install, upgrade, remove and purge the deb in a fresh Debian; needs root, debootstrap and a mirror.
+test-package: package
+    deploy/package/try dist/packages/thresher_*_amd64.deb
+
+# Look for known vulnerabilities in what is called; needs vuln.go.dev.
+vulnerabilities:
+    go run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...

@@ -41,12 +41,15 @@ func (e enum[T]) name(value T) string {
 }
 
 // cure lists the words to use.
-func (e enum[T]) cure() string {
+func (e enum[T]) cure() string { return "use " + alternatives(e.all()) }
+
+// all returns the words in the order of the table.
+func (e enum[T]) all() []string {
 	names := make([]string, len(e.words))
 	for i, w := range e.words {
 		names[i] = w.name
 	}
-	return "use " + alternatives(names)
+	return names
 }
 
 // alternatives joins words as "a", "a or b", "a, b or c".

@@ -10,8 +10,8 @@ type SchemaKey struct {
 	Type string `json:"type"`
 }
 
-// Schema lists every key that the file may have, in the order of the schema.
-func Schema() []SchemaKey { return schemaKeys(reflect.TypeFor[rawConfig](), "") }
+// SchemaKeys lists every key that the file may have, in the order of the schema.
+func SchemaKeys() []SchemaKey { return schemaKeys(reflect.TypeFor[rawConfig](), "") }
 
 func schemaKeys(t reflect.Type, path string) (list []SchemaKey) {
 	for _, f := range fields(t) {

@@ -267,6 +267,8 @@ func (p *parts) serve(ctx context.Context, l *loop) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go control{l}.hungUp(ctx)
+	managing := make(chan struct{})
+	go func() { defer close(managing); p.manage(ctx, l) }()
 	api := p.api.server(control{l})
 	answering := make(chan struct{})
 	go func() { defer close(answering); p.report(p.responder.Serve(ctx)) }()
@@ -284,6 +286,7 @@ func (p *parts) serve(ctx context.Context, l *loop) error {
 		l.stopServices()
 	}
 	cancel()
+	<-managing
 	<-answering
 	// The others hear that this node leaves for as long as the API's clients are
 	// told.

@@ -103,11 +103,12 @@ func TestMissingRights(t *testing.T) {
 		effective uint64
 		want      []string
 	}{
-		"none":       {0, []string{"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF"}},
-		"all":        {both | 1<<unix.CAP_BPF, nil},
+		"none":       {0, []string{"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF", "CAP_PERFMON"}},
+		"all":        {both | 1<<unix.CAP_BPF | 1<<unix.CAP_PERFMON, nil},
 		"sys admin":  {both | 1<<unix.CAP_SYS_ADMIN, nil},
-		"no bpf":     {both, []string{"CAP_BPF"}},
-		"only admin": {1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_BPF, []string{"CAP_NET_RAW"}},
+		"no bpf":     {both | 1<<unix.CAP_PERFMON, []string{"CAP_BPF"}},
+		"no perfmon": {both | 1<<unix.CAP_BPF, []string{"CAP_PERFMON"}},
+		"only admin": {1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_BPF | 1<<unix.CAP_PERFMON, []string{"CAP_NET_RAW"}},
 	} {
 		if diff := cmp.Diff(tc.want, missingFrom(tc.effective)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -37,5 +37,10 @@ func missingFrom(effective uint64) (missing []string) {
 	if !has(unix.CAP_BPF, unix.CAP_SYS_ADMIN) {
 		missing = append(missing, "CAP_BPF")
 	}
+	// Without it, the verifier refuses to subtract packet pointers, as the fence on
+	// the way to the stack does (allow_ptr_leaks in kernel/bpf/verifier.c).
+	if !has(unix.CAP_PERFMON, unix.CAP_SYS_ADMIN) {
+		missing = append(missing, "CAP_PERFMON")
+	}
 	return missing
 }

@@ -32,7 +32,7 @@ func newBench() *cobra.Command {
 				return fmt.Errorf("find this program's file: %w", err)
 			}
 			info, _ := debug.ReadBuildInfo()
-			o.Version, o.Progress = versionText(info), cmd.ErrOrStderr()
+			o.Version, o.Progress = versionText(release, info), cmd.ErrOrStderr()
 			measured, err := bench.Run(cmd.Context(), o)
 			if err != nil {
 				return err

@@ -75,7 +75,7 @@ func (r *support) gather(ctx context.Context, c *console.Client) {
 	host, _ := os.Hostname()
 	r.names = []string{host}
 	info, _ := debug.ReadBuildInfo()
-	r.files = append(r.files, bundle.File{Name: "version.txt", Text: []byte(versionText(info) + "\n")})
+	r.files = append(r.files, bundle.File{Name: "version.txt", Text: []byte(versionText(release, info) + "\n")})
 	farm, err := c.Farm(ctx)
 	r.add("farm.json", farm, err)
 	own, err := c.Status(ctx)

@@ -232,14 +232,16 @@ func TestVersionText(t *testing.T) {
 		{Key: "vcs.modified", Value: "true"}, {Key: "vcs.revision", Value: "abc123"},
 	}}
 	for _, tt := range []struct {
+		release    string
 		info       *debug.BuildInfo
 		begin, end string
 	}{
-		{info, "thresher v1.2.3 go", "commit abc123 with local changes"},
-		{&debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}, "thresher (devel) go", ""},
-		{nil, "thresher (unknown) go", ""},
+		{"1.2.4", info, "thresher 1.2.4 go", "commit abc123 with local changes"},
+		{"", info, "thresher v1.2.3 go", "commit abc123 with local changes"},
+		{"", &debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}, "thresher (devel) go", ""},
+		{"", nil, "thresher (unknown) go", ""},
 	} {
-		got := versionText(tt.info)
+		got := versionText(tt.release, tt.info)
 		if !strings.HasPrefix(got, tt.begin) || !strings.HasSuffix(got, tt.end) || strings.HasSuffix(got, " ") {
 			t.Errorf("versionText = %q", got)
 		}

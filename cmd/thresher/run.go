@@ -21,7 +21,8 @@ func newRun() *cobra.Command {
 		Use:   "run",
 		Short: "Run this machine's node of the farm",
 		Long: "Run this machine's node of the farm until SIGTERM or SIGINT, and leave the\n" +
-			"machine as it was. Needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF.",
+			"machine as it was. Needs root, or CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and\n" +
+			"CAP_PERFMON.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return file.run(cmd, os.Args, handOver)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -9,6 +10,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// release is the version of the package that the program is part of; its build sets
+// it by -ldflags. Empty where the program was built by itself.
+var release string
+
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -16,18 +21,18 @@ func newVersion() *cobra.Command {
 		Args:  args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, _ := debug.ReadBuildInfo()
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText(info))
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText(release, info))
 			return err
 		},
 	}
 }
 
-// versionText says what the build recorded of itself. A program built outside a
-// module has no info.
-func versionText(info *debug.BuildInfo) string {
-	version, revision := "(unknown)", ""
+// versionText says what the build recorded of itself, under the package's version if
+// there is one. A program built outside a module has no info.
+func versionText(release string, info *debug.BuildInfo) string {
+	version, revision := cmp.Or(release, "(unknown)"), ""
 	if info != nil {
-		version = info.Main.Version
+		version = cmp.Or(release, info.Main.Version)
 		revision = commit(info.Settings)
 	}
 	words := []string{"thresher", version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}

@@ -1,0 +1,116 @@
+package farm
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"thresher/console"
+)
+
+// manager tells the service manager of the daemon, as sd_notify(3) has it: that it
+// runs, in one line how it is, and again and again that it is not stuck.
+type manager struct {
+	// send passes on a message; nothing listens where the daemon runs by itself.
+	send func(message string) error
+	// feed is how often the watchdog must be fed; 0 if there is none.
+	feed time.Duration
+	log  *slog.Logger
+
+	ready bool
+	shown string
+}
+
+// usualReport is how often the status line is looked at without a watchdog.
+const usualReport = 2 * time.Second
+
+func newManager(log *slog.Logger) *manager {
+	m := &manager{log: log, send: func(message string) error {
+		_, err := daemon.SdNotify(false, message)
+		return err
+	}}
+	// A third, so that two reports may be late (sd_watchdog_enabled(3) says half).
+	if limit, err := daemon.SdWatchdogEnabled(false); err != nil {
+		log.Warn("the watchdog of the service manager is not fed", "err", err)
+	} else {
+		m.feed = limit / 3
+	}
+	return m
+}
+
+// run reports until ctx is done. pulse goes through every goroutine that the node
+// cannot serve without, and returns the node's state: a daemon in which one of them
+// is stuck is not reported, so that the service manager ends and restarts it. The
+// confirmation's goroutine is one of them: as long as it turns, the lease is renewed
+// whenever the protocol allows it. A lease that the other nodes withhold is theirs
+// to give, and no restart here would bring it back.
+func (m *manager) run(ctx context.Context, pulse func(context.Context) (console.Status, error)) {
+	every := usualReport
+	if m.feed > 0 {
+		every = min(every, m.feed)
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if status, err := pulse(ctx); err == nil {
+			m.report(status)
+		}
+		select {
+		case <-ctx.Done():
+			m.tell(daemon.SdNotifyStopping)
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// report sends what is new, and feeds the watchdog.
+func (m *manager) report(s console.Status) {
+	if line := statusLine(s); line != m.shown {
+		m.shown = line
+		m.tell("STATUS=" + line)
+	}
+	if !m.ready {
+		m.ready = true
+		m.tell(daemon.SdNotifyReady)
+	}
+	if m.feed > 0 {
+		m.tell(daemon.SdNotifyWatchdog)
+	}
+}
+
+func (m *manager) tell(message string) {
+	if err := m.send(message); err != nil {
+		m.log.Warn("the service manager was not told", "message", message, "err", err)
+	}
+}
+
+// statusLine says in one line how the node is.
+func statusLine(s console.Status) string {
+	up := 0
+	for _, n := range s.Nodes {
+		if n.State == console.Up {
+			up++
+		}
+	}
+	line := fmt.Sprintf("%s is %s, %d of %d nodes up", s.Node, s.State, up, len(s.Nodes))
+	if s.Reason != "" {
+		line += ": " + s.Reason
+	}
+	return line
+}
+
+// manage reports to the service manager until ctx is done.
+func (p *parts) manage(ctx context.Context, l *loop) {
+	newManager(p.log).run(ctx, func(ctx context.Context) (console.Status, error) {
+		// The loop settles after what it was asked for, and asks the confirmation
+		// there: when do returns, both have turned.
+		if err := l.do(ctx, func() {}); err != nil {
+			return console.Status{}, err
+		}
+		return control{l}.Status(), nil
+	})
+}
