@@ -74,11 +74,11 @@ func (r *reaches) beat(now confirm.Time, hb *confirm.Heartbeat) {
 	switch {
 	case hb.Boot > n.boot:
 		n.left = false
-		r.set(n, r.everything)
+		r.put(n, r.everything)
 	case moved && hb.Seq != n.seq+1:
-		r.set(n, r.everything)
+		r.put(n, r.everything)
 	case moved:
-		r.set(n, n.flows.Union(r.given(n.stated, hb.Name)).Union(r.given(hb.Stated, hb.Name)))
+		r.put(n, n.flows.Union(r.given(n.stated, hb.Name)).Union(r.given(hb.Stated, hb.Name)))
 	}
 	moved = moved || hb.Boot > n.boot || hb.Target != n.target
 	n.boot, n.seq, n.release, n.heard = hb.Boot, hb.Seq, hb.Release, now
@@ -122,10 +122,10 @@ func (r *reaches) absorb(name string, n *reach) {
 	if rep == nil || rep.Boot != n.boot || rep.Release < n.release || rep.View != n.stated || rep.View == 0 && n.target != 0 {
 		return
 	}
-	r.set(n, r.given(rep.View, name).Union(rep.Flows))
+	r.put(n, r.given(rep.View, name).Union(rep.Flows))
 }
 
-func (r *reaches) set(n *reach, flows confirm.Buckets) {
+func (r *reaches) put(n *reach, flows confirm.Buckets) {
 	if !flows.Equal(n.flows) {
 		n.flows = flows
 		r.version++
