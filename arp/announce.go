@@ -27,7 +27,7 @@ func (r *Responder) defend(t *table, m message) {
 		return
 	}
 	// An error is counted, and the next conflict or refresh tries again.
-	if r.Announce(Binding{m.sender, mac}) == nil {
+	if r.Announce(Binding{Address: m.sender, MAC: mac}) == nil {
 		r.counts.defences.Add(1)
 	}
 }

@@ -13,7 +13,7 @@ import (
 func TestAnnounceSendsBothForms(t *testing.T) {
 	wire := newFakeConn()
 	r := responderOn(t, wire, Options{})
-	if err := r.Announce(Binding{vip, vmac}); err != nil {
+	if err := r.Announce(Binding{Address: vip, MAC: vmac}); err != nil {
 		t.Fatal(err)
 	}
 	form := seen{
@@ -38,11 +38,11 @@ func TestAnnounceSendsBothForms(t *testing.T) {
 func TestAnnounceErrors(t *testing.T) {
 	wire := newFakeConn()
 	r := responderOn(t, wire, Options{})
-	if err := r.Announce(Binding{netip.MustParseAddr("2001:db8::1"), vmac}); err == nil {
+	if err := r.Announce(Binding{Address: netip.MustParseAddr("2001:db8::1"), MAC: vmac}); err == nil {
 		t.Error("an IPv6 address was announced")
 	}
 	wire.writeErr = unix.ENETDOWN
-	if err := r.Announce(Binding{vip, vmac}); !errors.Is(err, unix.ENETDOWN) {
+	if err := r.Announce(Binding{Address: vip, MAC: vmac}); !errors.Is(err, unix.ENETDOWN) {
 		t.Errorf("error = %v, want ENETDOWN in it", err)
 	}
 	if c := r.Counters(); c.Announcements != 0 || c.AnnounceErrors != 1 {

@@ -74,7 +74,7 @@ func TestAnnouncerFollowsTheScheduleOfEachBinding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := runAnnouncer(t)
 		check(t, "without bindings", r.after(time.Second), nil)
-		one, two := Binding{vip, vmac}, Binding{otherVIP, vmac}
+		one, two := Binding{Address: vip, MAC: vmac}, Binding{Address: otherVIP, MAC: vmac}
 		r.Set([]Binding{one})
 		check(t, "a new binding", r.after(ms(1500)), []announced{{100, ms(1000)}, {100, ms(2100)}})
 		r.Set([]Binding{one, two})
@@ -91,9 +91,9 @@ func TestAnnouncerFollowsTheScheduleOfEachBinding(t *testing.T) {
 func TestAnnouncerBeginsAnewWhenTheAddressMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := runAnnouncer(t)
-		r.Set([]Binding{{vip, vmac}})
+		r.Set([]Binding{{Address: vip, MAC: vmac}})
 		r.after(10 * time.Second)
-		r.Set([]Binding{{vip, foreignMAC}})
+		r.Set([]Binding{{Address: vip, MAC: foreignMAC}})
 		check(t, "another address for it", r.after(ms(500)), []announced{{100, ms(10000)}})
 		r.after(10 * time.Second)
 		r.Restart()
@@ -105,7 +105,7 @@ func TestAnnouncerTriesAgainAndThenSendsAWholeBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := runAnnouncer(t)
 		r.fail(errors.New("link down"))
-		r.Set([]Binding{{vip, vmac}})
+		r.Set([]Binding{{Address: vip, MAC: vmac}})
 		if got := r.after(11 * time.Second); len(got) != 11 {
 			t.Errorf("%d tries in 11 s, want one every 1.1 s: %v", len(got), got)
 		}

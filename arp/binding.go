@@ -13,8 +13,11 @@ import (
 type Binding struct {
 	// Address is the VIP. An IPv4 address inside IPv6 is taken as IPv4.
 	Address netip.Addr
-	// MAC is the VMAC.
+	// MAC is the VMAC, or in mode directed the own address of the node that answers.
 	MAC config.MAC
+	// Directed says that any node of the farm may come to answer for the address, with
+	// its own (Responder.SetFarm): its claim is no conflict.
+	Directed bool
 }
 
 // table is what the responder goes by at one moment. It is never changed after
@@ -24,12 +27,14 @@ type table struct {
 	answer map[netip.Addr]config.MAC
 	// watch holds these and the ones that other nodes answer for.
 	watch map[netip.Addr]config.MAC
+	// directed are those that may move from node to node.
+	directed map[netip.Addr]bool
 }
 
 // newTable checks the bindings and copies them. An address may stand in both
 // lists; answer's are watched without being listed again.
 func newTable(answer, watch []Binding, takes func(netip.Addr) bool) (*table, error) {
-	t := &table{answer: map[netip.Addr]config.MAC{}, watch: map[netip.Addr]config.MAC{}}
+	t := &table{answer: map[netip.Addr]config.MAC{}, watch: map[netip.Addr]config.MAC{}, directed: map[netip.Addr]bool{}}
 	for _, b := range answer {
 		if err := put(t.answer, b, takes); err != nil {
 			return nil, err
@@ -39,6 +44,9 @@ func newTable(answer, watch []Binding, takes func(netip.Addr) bool) (*table, err
 		for _, b := range list {
 			if err := put(t.watch, b, takes); err != nil {
 				return nil, err
+			}
+			if b.Directed {
+				t.directed[b.Address.Unmap()] = true
 			}
 		}
 	}
@@ -70,7 +78,7 @@ func (t *table) watches() []netip.Addr {
 func (t *table) answers() []Binding {
 	list := make([]Binding, 0, len(t.answer))
 	for a, m := range t.answer {
-		list = append(list, Binding{a, m})
+		list = append(list, Binding{Address: a, MAC: m, Directed: t.directed[a]})
 	}
 	return list
 }

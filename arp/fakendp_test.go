@@ -176,7 +176,7 @@ func responder6On(conn *fakeConn, o Options) *Responder {
 
 func bind6(t testing.TB, r *Responder) {
 	t.Helper()
-	if err := r.SetBindings([]Binding{{vip6, vmac6}}, []Binding{{vip6, vmac6}, {otherVIP6, otherVMAC6}}); err != nil {
+	if err := r.SetBindings([]Binding{{Address: vip6, MAC: vmac6}}, []Binding{{Address: vip6, MAC: vmac6}, {Address: otherVIP6, MAC: otherVMAC6}}); err != nil {
 		t.Fatal(err)
 	}
 }

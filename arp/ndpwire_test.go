@@ -99,7 +99,7 @@ func from6(n *neighbour) { n.eth.SrcMAC = clientMAC.HardwareAddr() }
 func TestAnnouncementsOfIPv6(t *testing.T) {
 	wire := newFakeConn()
 	r := responder6On(wire, Options{})
-	if err := r.Announce(Binding{vip6, vmac6}); err != nil {
+	if err := r.Announce(Binding{Address: vip6, MAC: vmac6}); err != nil {
 		t.Fatal(err)
 	}
 	if len(wire.sent()) != 1 {
@@ -122,7 +122,7 @@ func TestGroupsFollowTheBindings(t *testing.T) {
 	if err := r.Reannounce(); err != nil || g.anew != 1 {
 		t.Errorf("after the link came back: %v, groups joined anew %d times", err, g.anew)
 	}
-	if err := r.SetBindings([]Binding{{vip, vmac}}, nil); err == nil {
+	if err := r.SetBindings([]Binding{{Address: vip, MAC: vmac}}, nil); err == nil {
 		t.Error("an IPv4 VIP for a responder to IPv6: no error")
 	}
 }

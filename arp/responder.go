@@ -2,6 +2,7 @@ package arp
 
 import (
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,7 @@ type Responder struct {
 	gone func() bool
 
 	table     atomic.Pointer[table]
+	farm      atomic.Pointer[[]config.MAC] // the nodes' own addresses; nil for unknown
 	announcer *Announcer
 
 	// limit and conflicts belong to Serve's goroutine.
@@ -68,6 +70,19 @@ func (r *Responder) SetBindings(answer, watch []Binding) error {
 	return nil
 }
 
+// SetFarm tells which Ethernet addresses are the farm's own nodes'. When a VIP in mode
+// directed moves, the new node announces itself before this one may know of it.
+func (r *Responder) SetFarm(macs []config.MAC) {
+	own := slices.Clone(macs)
+	r.farm.Store(&own)
+}
+
+// ofFarm tells whether a claim is that of a node which may answer for the address.
+func (r *Responder) ofFarm(t *table, m message) bool {
+	farm := r.farm.Load()
+	return t.directed[m.sender] && farm != nil && slices.Contains(*farm, m.senderMAC)
+}
+
 // Reannounce begins the announcements anew, as is right after a link came back,
 // and says to the switches again which groups the interface is in.
 func (r *Responder) Reannounce() error {
@@ -86,6 +101,9 @@ func (r *Responder) Close() error {
 func (r *Responder) handle(m message, now time.Time) Reason {
 	t := r.table.Load()
 	reason := t.judge(m, r.nic)
+	if reason == Conflict && r.ofFarm(t, m) {
+		reason = Announcement
+	}
 	switch reason {
 	case Conflict:
 		if r.conflicts.seen(m.sender, m.senderMAC, now) {

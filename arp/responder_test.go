@@ -116,7 +116,7 @@ func fromClient(f *frame) { f.eth.SrcMAC = clientMAC.HardwareAddr() }
 
 func bind(t testing.TB, r *Responder) {
 	t.Helper()
-	if err := r.SetBindings([]Binding{{vip, vmac}}, []Binding{{vip, vmac}, {otherVIP, otherVMAC}}); err != nil {
+	if err := r.SetBindings([]Binding{{Address: vip, MAC: vmac}}, []Binding{{Address: vip, MAC: vmac}, {Address: otherVIP, MAC: otherVMAC}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -204,17 +204,17 @@ func TestSetBindings(t *testing.T) {
 		t.Errorf("before any bindings: %v", got)
 	}
 	mapped := netip.AddrFrom16(vip.As16()) // as a dual-stack socket would give it
-	if err := r.SetBindings([]Binding{{mapped, vmac}}, nil); err != nil {
+	if err := r.SetBindings([]Binding{{Address: mapped, MAC: vmac}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := step(t, r, ask, now); got != Answered {
 		t.Errorf("4-in-6 address: %v", got)
 	}
 	for name, wrong := range map[string][]Binding{
-		"ipv6":         {{netip.MustParseAddr("2001:db8::1"), vmac}},
-		"no address":   {{netip.Addr{}, vmac}},
-		"no mac":       {{vip, config.MAC{}}},
-		"contradicted": {{vip, vmac}, {vip, otherVMAC}},
+		"ipv6":         {{Address: netip.MustParseAddr("2001:db8::1"), MAC: vmac}},
+		"no address":   {{Address: netip.Addr{}, MAC: vmac}},
+		"no mac":       {{Address: vip, MAC: config.MAC{}}},
+		"contradicted": {{Address: vip, MAC: vmac}, {Address: vip, MAC: otherVMAC}},
 	} {
 		if err := r.SetBindings(wrong, nil); err == nil {
 			t.Errorf("%s: no error", name)
@@ -223,13 +223,13 @@ func TestSetBindings(t *testing.T) {
 			t.Errorf("%s, watched: no error", name)
 		}
 	}
-	if err := r.SetBindings([]Binding{{vip, vmac}}, []Binding{{vip, otherVMAC}}); err == nil {
+	if err := r.SetBindings([]Binding{{Address: vip, MAC: vmac}}, []Binding{{Address: vip, MAC: otherVMAC}}); err == nil {
 		t.Error("answer and watch contradict one another: no error")
 	}
 	if got := step(t, r, ask, now); got != Answered {
 		t.Errorf("after refused bindings: %v, want the old ones to hold", got)
 	}
-	if err := r.SetBindings(nil, []Binding{{vip, vmac}}); err != nil {
+	if err := r.SetBindings(nil, []Binding{{Address: vip, MAC: vmac}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := step(t, r, ask, now); got != NotElected {
@@ -245,7 +245,7 @@ var groupVMAC = config.MAC{0x03, 0xbf, 0xc0, 0x00, 0x02, 0x64}
 func TestGroupVMAC(t *testing.T) {
 	wire := newFakeConn()
 	r := responderOn(t, wire, Options{Conflict: func(netip.Addr, config.MAC) { t.Error("a conflict") }})
-	if err := r.SetBindings([]Binding{{vip, groupVMAC}}, []Binding{{vip, groupVMAC}, {otherVIP, groupVMAC}}); err != nil {
+	if err := r.SetBindings([]Binding{{Address: vip, MAC: groupVMAC}}, []Binding{{Address: vip, MAC: groupVMAC}, {Address: otherVIP, MAC: groupVMAC}}); err != nil {
 		t.Fatal(err)
 	}
 	ask := arpFrame(request(clientMAC, clientIP, vip))
@@ -266,5 +266,30 @@ func TestGroupVMAC(t *testing.T) {
 		if source, claimed := config.MAC(b[6:12]), config.MAC(b[22:28]); source != nicMAC || claimed != groupVMAC {
 			t.Errorf("a reply from %v claims %v", source, claimed)
 		}
+	}
+}
+
+// A VIP in mode directed moves from node to node: another node's claim is none of a
+// foreign machine, that of any other is, and so is a node's claim of another VIP.
+func TestNodesMayClaimDirectedVIPs(t *testing.T) {
+	wire := newFakeConn()
+	told := 0
+	r := responderOn(t, wire, Options{Conflict: func(netip.Addr, config.MAC) { told++ }})
+	watch := []Binding{{Address: vip, MAC: vmac, Directed: true}, {Address: otherVIP, MAC: otherVMAC}}
+	if err := r.SetBindings(watch[:1], watch); err != nil {
+		t.Fatal(err)
+	}
+	claim := func(address netip.Addr, mac config.MAC) Reason {
+		return step(t, r, arpFrame(request(mac, address, address)), time.Unix(1, 0))
+	}
+	if got := claim(vip, foreignMAC); got != Conflict || told != 1 {
+		t.Errorf("by a machine that is no node: %v, told %d times", got, told)
+	}
+	r.SetFarm([]config.MAC{clientMAC, foreignMAC})
+	if got := claim(vip, foreignMAC); got != Announcement || told != 1 {
+		t.Errorf("by a node: %v, told %d times", got, told)
+	}
+	if got := claim(otherVIP, foreignMAC); got != Conflict || told != 2 {
+		t.Errorf("of a VIP in another mode: %v, told %d times", got, told)
 	}
 }

@@ -131,7 +131,7 @@ func (s *segment) clientRuns(t *testing.T, program string, args ...string) strin
 func TestAnotherNodesVIPIsNotAnswered(t *testing.T) {
 	s := newSegment6(t)
 	r := s.openNode6(t, Options{})
-	if err := r.SetBindings(nil, []Binding{{vip6, vmac6}}); err != nil {
+	if err := r.SetBindings(nil, []Binding{{Address: vip6, MAC: vmac6}}); err != nil {
 		t.Fatal(err)
 	}
 	wire := s.sniff6(t)

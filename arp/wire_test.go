@@ -142,7 +142,7 @@ func TestCloseEndsServeOnARealSocket(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("Serve goes on after Close")
 	}
-	if err := r.Announce(Binding{vip, vmac}); err == nil {
+	if err := r.Announce(Binding{Address: vip, MAC: vmac}); err == nil {
 		t.Error("announced through a closed socket")
 	}
 }

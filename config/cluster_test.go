@@ -37,7 +37,7 @@ func TestBadCluster(t *testing.T) {
 
 func TestBadKeyFile(t *testing.T) {
 	dir := t.TempDir()
-	good := string(formatKeys(testKeys()))
+	good := string(FormatKeys(testKeys()))
 	writeFile(t, filepath.Join(dir, "open"), good, 0o640)
 	writeFile(t, filepath.Join(dir, "cut"), good[:100], 0o600)
 	tests := []struct{ file, want string }{

@@ -8,6 +8,7 @@ func descriptions() map[string]string {
 		"node.boot":          "Whether the node takes part when the daemon starts: `on` (default), `off`, or `as-before` as it was.",
 		"node.boot_delay":    "How long the node waits after the daemon has started. Default: not at all.",
 		"node.rejoin":        "Whether a node that waits comes back by itself: `auto` (default) or `manual`.",
+		"node.vip_checks":    "Whether the interface and each VIP are watched: without them this node waits. Default: true.",
 		"node.slow_start":    "Over how long the weights of a node that comes up grow to what they are. Default: at once.",
 		"node.stop_drain":    "How long connections get to end before a stop takes the services. Default: 10s.",
 		"node.reset_on_stop": "Whether connections that are left at a stop are reset. Default: true.",

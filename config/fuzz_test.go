@@ -60,7 +60,7 @@ func checkConfig(t *testing.T, c *Config) {
 		t.Errorf("incomplete: %+v", c)
 	}
 	for _, v := range c.VIPs {
-		if !v.Address.Is4() || v.MAC.IsGroup() != (v.Mode != Flood) || v.Mode == 0 || v.Mode == Directed {
+		if !v.Address.Is4() || v.Mode == 0 || v.MAC.IsGroup() != (v.Mode == Multicast || v.Mode == IGMP) || v.MAC.IsZero() != (v.Mode == Directed) {
 			t.Errorf("VIP %+v", v)
 		}
 	}

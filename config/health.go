@@ -23,6 +23,9 @@ type Life struct {
 	StopDrain time.Duration
 	// ResetOnStop has an operator's stop forget earlier failures.
 	ResetOnStop bool
+	// NoVIPChecks switches off the checks that every VIP has: its interface's and its
+	// address's.
+	NoVIPChecks bool
 }
 
 // Service is something that must run for the node to serve: a systemd unit, or

@@ -30,7 +30,7 @@ func WriteKeys(path string, k Keys) error {
 	} else if err != nil {
 		return keyError(path, err)
 	}
-	_, err = f.Write(formatKeys(k))
+	_, err = f.Write(FormatKeys(k))
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = syncDir(filepath.Dir(path))
@@ -51,7 +51,8 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func formatKeys(k Keys) []byte {
+// FormatKeys is the text of a key file.
+func FormatKeys(k Keys) []byte {
 	enc := base64.StdEncoding
 	return fmt.Appendf(nil, "%sgossip: %s\nhash: %s\n", keyHeader,
 		enc.EncodeToString(k.Gossip[:]), enc.EncodeToString(k.Hash[:]))

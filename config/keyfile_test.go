@@ -170,7 +170,7 @@ func FuzzReadKeys(f *testing.F) {
 			}
 			return
 		}
-		again, err := parseKeys("k", formatKeys(k))
+		again, err := parseKeys("k", FormatKeys(k))
 		if err != nil || again != k {
 			t.Fatalf("written and read again: %v, equal: %v", err, again == k)
 		}

@@ -33,6 +33,9 @@ func FloodMAC(vip netip.Addr) MAC {
 // wire is set (IEEE 802, 8.2.2).
 func (m MAC) IsGroup() bool { return m[0]&1 != 0 }
 
+// IsZero tells whether it is none.
+func (m MAC) IsZero() bool { return m == MAC{} }
+
 // MulticastMAC returns the VMAC of a VIP in multicast mode: 03:bf and the
 // address's last four bytes (DESIGN §4). It is a group address, and no maker's,
 // since the locally-administered bit is set.

@@ -36,6 +36,7 @@ type rawNode struct {
 	SlowStart   *duration `mapstructure:"slow_start"`
 	StopDrain   *duration `mapstructure:"stop_drain"`
 	ResetOnStop *bool     `mapstructure:"reset_on_stop"`
+	VIPChecks   *bool     `mapstructure:"vip_checks"`
 }
 
 type rawVIP struct {

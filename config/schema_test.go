@@ -37,14 +37,14 @@ func TestBadKeys(t *testing.T) {
 		{"too deep", []string{"{name: web1}", strings.Repeat("[", 20) + strings.Repeat("]", 20)},
 			"1: node" + strings.Repeat("[0]", 16) + ": nested too deep"},
 		{"merge", []string{"node: {name: web1}", "node: {<<: {name: web1}}"},
-			"1: node.<<: unknown key `<<`: the keys here are `name`, `boot`, `boot_delay`, `rejoin`, `slow_start`, `stop_drain` and `reset_on_stop`"},
+			"1: node.<<: unknown key `<<`: the keys here are `name`, `boot`, `boot_delay`, `rejoin`, `slow_start`, `stop_drain`, `reset_on_stop` and `vip_checks`"},
 	})
 }
 
 func TestBadTypes(t *testing.T) {
 	checkBad(t, []badCase{
 		{"value for keys", []string{"node: {name: web1}", "node: web1"},
-			"1: node: has a value where keys belong: its keys are `name`, `boot`, `boot_delay`, `rejoin`, `slow_start`, `stop_drain` and `reset_on_stop`"},
+			"1: node: has a value where keys belong: its keys are `name`, `boot`, `boot_delay`, `rejoin`, `slow_start`, `stop_drain`, `reset_on_stop` and `vip_checks`"},
 		{"keys for value", []string{"interface: eth0", "interface: {name: eth0}"},
 			"2: interface: is not a single value"},
 		{"no value", []string{"interface: eth0", "interface:"},

@@ -28,9 +28,10 @@ const (
 func (p *problems) life(raw rawNode) Life {
 	l := Life{
 		Boot: BootOn, Rejoin: RejoinAuto, ResetOnStop: raw.ResetOnStop == nil || *raw.ResetOnStop,
-		StopDrain: p.durationOr("node.stop_drain", raw.StopDrain, DefaultStopDrain, 0, 24*time.Hour),
-		BootDelay: p.durationOr("node.boot_delay", raw.BootDelay, 0, 0, time.Hour),
-		SlowStart: p.durationOr("node.slow_start", raw.SlowStart, 0, 0, time.Hour),
+		NoVIPChecks: raw.VIPChecks != nil && !*raw.VIPChecks,
+		StopDrain:   p.durationOr("node.stop_drain", raw.StopDrain, DefaultStopDrain, 0, 24*time.Hour),
+		BootDelay:   p.durationOr("node.boot_delay", raw.BootDelay, 0, 0, time.Hour),
+		SlowStart:   p.durationOr("node.slow_start", raw.SlowStart, 0, 0, time.Hour),
 	}
 	if raw.Boot != nil {
 		l.Boot = readEnum(p, boots, "node.boot", *raw.Boot)

@@ -28,7 +28,7 @@ func (p *problems) vips(raw []rawVIP) []VIP {
 func (p *problems) vip(path string, raw rawVIP) VIP {
 	vip := VIP{Mode: Flood}
 	if raw.Mode != nil {
-		vip.Mode = p.vipMode(path+".mode", *raw.Mode)
+		vip.Mode = readEnum(p, vipModes, path+".mode", *raw.Mode)
 	}
 	addr, ok := p.vipAddress(path+".address", raw.Address)
 	if !ok {
@@ -39,15 +39,6 @@ func (p *problems) vip(path string, raw rawVIP) VIP {
 		vip.MAC = p.vipMAC(path+".mac", *raw.MAC, vip)
 	}
 	return vip
-}
-
-// vipMode reads a mode that this version has.
-func (p *problems) vipMode(path, text string) VIPMode {
-	mode := readEnum(p, vipModes, path, text)
-	if mode == Directed {
-		p.add(path, "directed is not in this version yet", "use flood, multicast or igmp")
-	}
-	return mode
 }
 
 // vipAddress reads an address that a client can send to.

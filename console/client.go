@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -183,10 +184,18 @@ func (c *Client) tell(ctx context.Context, path string, q url.Values) error {
 // send makes one request. The response is a success, and its body the caller's
 // to close.
 func (c *Client) send(ctx context.Context, method, path string, q url.Values) (*http.Response, error) {
+	return c.request(ctx, method, path, q, nil, "")
+}
+
+// request is send with a body, and with the ETag of what it changes.
+func (c *Client) request(ctx context.Context, method, path string, q url.Values, body []byte, match string) (*http.Response, error) {
 	target := url.URL{Scheme: c.scheme, Host: c.host, Path: path, RawQuery: q.Encode()}
-	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	if match != "" {
+		req.Header.Set("If-Match", match)
 	}
 	if c.behalf != "" {
 		req.Header.Set(behalfHeader, c.behalf)
@@ -211,6 +220,15 @@ func refusal(resp *http.Response) error {
 			Cure: "see that --api names a thresher daemon of this version"}
 	}
 	return &e
+}
+
+// bareURLError leaves out the address, which the message around it says already.
+func bareURLError(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 // unreached says why no daemon answered.

@@ -21,6 +21,8 @@ const (
 	CodeTooMany = "too_many"
 	// CodeConflict is a request that the node's state rules out.
 	CodeConflict = "conflict"
+	// CodePrecondition is a change of something that has changed since it was read.
+	CodePrecondition = "precondition_failed"
 	// CodeUnavailable is something that the node can't say or do yet.
 	CodeUnavailable = "unavailable"
 	// CodeInternal is a failure of the daemon.
@@ -70,6 +72,8 @@ func httpStatus(code string) int {
 		return http.StatusBadGateway
 	case CodeConflict:
 		return http.StatusConflict
+	case CodePrecondition:
+		return http.StatusPreconditionFailed
 	case CodeUnavailable:
 		return http.StatusServiceUnavailable
 	default:

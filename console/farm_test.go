@@ -20,6 +20,8 @@ type fakeFarm struct {
 	status Status
 	where  Where
 	reload Reload
+	text   string
+	trial  Trial
 	err    error
 	// act, if set, is run by Start and Stop.
 	act func(ctx context.Context) error
@@ -51,17 +53,19 @@ func (f *fakeFarm) Drain(ctx context.Context, deadline time.Duration) error {
 }
 
 func (f *fakeFarm) Restart(ctx context.Context, ready func()) error {
-	if f.err == nil {
+	err := f.change(ctx, "restart")
+	if err == nil {
 		ready()
 	}
-	return f.change(ctx, "restart")
+	return err
 }
 
 func (f *fakeFarm) Reload(ctx context.Context, check bool, begun func(Reload)) error {
-	if f.err == nil {
+	err := f.change(ctx, fmt.Sprintf("reload %v", check))
+	if err == nil {
 		begun(f.reload)
 	}
-	return f.change(ctx, fmt.Sprintf("reload %v", check))
+	return err
 }
 
 func (f *fakeFarm) Weigh(ctx context.Context, rule string, weight *uint8) error {
@@ -82,6 +86,43 @@ func (f *fakeFarm) change(ctx context.Context, call string) error {
 func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (Where, error) {
 	f.note("where " + netip.AddrPortFrom(client, port).String() + " " + rule)
 	return f.where, f.err
+}
+
+func (f *fakeFarm) Configuration() (Configuration, error) {
+	return Configuration{Node: f.status.Node, File: "/thresher.yaml", Text: f.text, ETag: ETagOf([]byte(f.text))}, nil
+}
+
+func (f *fakeFarm) Plan(context.Context, []byte) (Reload, error) { return f.reload, f.err }
+
+func (f *fakeFarm) Try(ctx context.Context, text []byte, etag string, t Trial, begun func(Reload)) error {
+	if etag != ETagOf([]byte(f.text)) {
+		return changedMeanwhile(f.status.Node)
+	}
+	err := f.change(ctx, "try "+string(text))
+	if err == nil {
+		f.mu.Lock()
+		f.trial = t
+		f.mu.Unlock()
+		begun(f.reload)
+	}
+	return err
+}
+
+func (f *fakeFarm) Trial() Trial {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.trial
+}
+
+func (f *fakeFarm) EndTrial(_ context.Context, t Trial) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trial = t
+	return nil
+}
+
+func (f *fakeFarm) Admit(ctx context.Context, in Newcomer) (Admission, error) {
+	return Admission{Node: f.status.Node, Config: []byte("node: {}"), Keys: []byte("secret")}, f.change(ctx, "admit "+in.Node)
 }
 
 func (f *fakeFarm) Datapath() Datapath { return f.status.Datapath }

@@ -25,6 +25,20 @@ func (c *Client) StatusOf(ctx context.Context, node string) (Status, error) {
 	return s, err
 }
 
+// EventsOf asks for another node's events, through this one.
+func (c *Client) EventsOf(ctx context.Context, node string) ([]Event, error) {
+	var events []Event
+	err := c.ask(ctx, "/v1/events", url.Values{"node": {node}}, &events)
+	return events, err
+}
+
+// TrafficOf asks for another node's traffic, through this one.
+func (c *Client) TrafficOf(ctx context.Context, node string) (Traffic, error) {
+	var t Traffic
+	err := c.ask(ctx, "/v1/traffic", url.Values{"node": {node}}, &t)
+	return t, err
+}
+
 // Change is a change of one node or of all.
 type Change struct {
 	// Action is start, stop, drain or restart.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"thresher/console/access"
 )
@@ -73,7 +74,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 	for name, value := range map[string]any{
 		"Status": Status{}, "Node": Node{}, "Rule": Rule{}, "VIP": VIP{}, "Conflict": Conflict{}, "Reload": Reload{}, "Datapath": Datapath{}, "Check": Check{}, "Service": Service{},
 		"Cluster": Cluster{}, "Lease": Lease{}, "Error": Error{}, "Event": Event{}, "Where": Where{}, "Session": Session{}, "Login": Login{},
-		"FarmStatus": FarmStatus{}, "FarmNode": FarmNode{}, "Outcome": Outcome{}, "Outcomes": Outcomes{}, "Buckets": Buckets{}, "Traffic": Traffic{},
+		"Invitation": Invitation{}, "Configuration": Configuration{}, "ConfigOutcome": ConfigOutcome{}, "ConfigOutcomes": ConfigOutcomes{}, "Health": Health{}, "Trial": Trial{}, "FarmStatus": FarmStatus{}, "FarmNode": FarmNode{}, "Outcome": Outcome{}, "Outcomes": Outcomes{}, "Buckets": Buckets{}, "Traffic": Traffic{},
 	} {
 		var fields, required []string
 		for f := range reflect.TypeOf(value).Fields() {
@@ -99,7 +100,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 // Every path, with every role and with none.
 func TestEveryPathWithEveryRole(t *testing.T) {
 	d := readDocument(t)
-	p := openPeople(t, &fakeFarm{status: Status{Node: "web1", Nodes: []Node{{Name: "web1", State: Up}}}, where: Where{Node: "web1", Rule: "web"}})
+	p := openPeople(t, &fakeFarm{status: Status{Node: "web1", Nodes: []Node{{Name: "web1", State: Up, Address: loopback(0)}}}, where: Where{Node: "web1", Rule: "web"}})
 	for path, methods := range d.Paths {
 		for method, op := range methods {
 			if path == "/v1/session" {
@@ -113,9 +114,21 @@ func TestEveryPathWithEveryRole(t *testing.T) {
 			if strings.HasPrefix(path, "/v1/farm/") {
 				q.Set("node", "web1")
 			}
+			body, change := "", func(*http.Request) {}
+			switch path {
+			case "/v1/config", "/v1/node/config":
+				q.Set("check", "1")
+				body, change = "node: {}", func(r *http.Request) { r.Header.Set("If-Match", ETagOf(nil)) }
+			case "/v1/node/undo":
+				must(t, p.farm.EndTrial(t.Context(), Trial{ID: "x", State: TrialRunning, Deadline: time.Now().Add(time.Hour)}))
+			}
+			if method == "GET" {
+				q.Del("check")
+			}
 			for _, role := range append(access.Roles(), "") {
 				before := len(p.farm.called())
-				resp, body := p.ask(method, path+"?"+q.Encode(), "", func(r *http.Request) {
+				resp, body := p.ask(method, path+"?"+q.Encode(), body, func(r *http.Request) {
+					change(r)
 					if role != "" {
 						bearer(p.tokens[role])(r)
 					}

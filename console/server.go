@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"thresher/console/access"
+	"thresher/console/invite"
 	"thresher/console/trust"
 )
 
@@ -67,6 +68,21 @@ type Farm interface {
 	Reload(ctx context.Context, check bool, begun func(Reload)) error
 	// Weigh sets the node's weight of a rule; nil sets the configured one.
 	Weigh(ctx context.Context, rule string, weight *uint8) error
+	// Configuration is the file's text.
+	Configuration() (Configuration, error)
+	// Plan says what another text would do. Rules may differ in it: all nodes are
+	// given theirs.
+	Plan(ctx context.Context, text []byte) (Reload, error)
+	// Try puts a text into the place of the one with that ETag, on trial. It calls
+	// begun as Reload does.
+	Try(ctx context.Context, text []byte, etag string, t Trial, begun func(Reload)) error
+	// Trial is the last trial, over restarts too.
+	Trial() Trial
+	// EndTrial keeps the text on trial or puts the one before in force again, as t
+	// says.
+	EndTrial(ctx context.Context, t Trial) error
+	// Admit gives a newcomer what it needs, and remembers where it will be.
+	Admit(ctx context.Context, in Newcomer) (Admission, error)
 	// Where tells which node serves a client. Port 0 is no port given, an empty
 	// rule is the only one that fits.
 	Where(client netip.Addr, port uint16, rule string) (Where, error)
@@ -85,6 +101,9 @@ type Server struct {
 	traffic *traffic
 	watch   *watch
 	metrics http.Handler
+
+	invitations invite.Book
+	trial       atomic.Pointer[Trial] // as this node sees it; nil if none is undecided
 
 	streams atomic.Int64 // of people and tools, by now
 	socket  *http.Server
@@ -165,6 +184,7 @@ func (s *Server) Open(o Options) {
 		s.peers = newPeers(o.Node, o.Peers, o.PeerPort)
 	}
 	s.running.Go(func() { s.traffic.sample(s.closing, s.farm) })
+	s.running.Go(func() { s.tryOut(s.closing) })
 }
 
 // Serve answers requests that come in on the unix socket l, which it closes in the
@@ -183,7 +203,7 @@ func (s *Server) ServePeople(l net.Listener, c *Certificate, names []string) err
 
 // ServePeers answers the farm's other nodes on l.
 func (s *Server) ServePeers(l net.Listener) error {
-	peers := s.server(byPeer(s.routes(func(r route) bool { return r.peers })))
+	peers := s.server(s.byNodesAndNewcomers(byPeer(s.routes(func(r route) bool { return r.peers }))))
 	peers.TLSConfig = s.peers.identity.Server()
 	return s.serve(peers, limit(l))
 }

@@ -3,6 +3,7 @@ package farm
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"thresher/config"
@@ -18,22 +19,26 @@ type application struct {
 	wanted     bool      // whether the supervisor was last told to have it run
 	closeBy    time.Time // until when connections may end before services are stopped
 	rising     time.Time // since when the node's weight grows; zero if it does not
+	comeback   *comeback
 }
 
 // The reasons by which rules have less than their weight.
 const (
 	reasonAgent = "agent"
 	reasonSlow  = "slow start"
+	// reasonComeback is shown when nothing else speaks against the rule any more.
+	reasonComeback = "held back for a moment"
 )
 
-func newApplication(cfg *config.Config, e *events) *application {
+// newApplication holds a rule back for span after it was withdrawn.
+func newApplication(cfg *config.Config, e *events, span time.Duration) *application {
 	rules := make([]string, len(cfg.Rules))
 	for i, r := range cfg.Rules {
 		rules[i] = r.Name
 	}
 	return &application{supervisor: supervise.New(supervise.Options{
-		Services: cfg.Services, Checks: cfg.Checks, Rules: rules, Manual: cfg.Life.Rejoin == config.RejoinManual, Event: e.health,
-	})}
+		Services: cfg.Services, Checks: slices.Concat(cfg.Checks, vipChecks(cfg)), Rules: rules, Manual: cfg.Life.Rejoin == config.RejoinManual, Event: e.health,
+	}), comeback: newComeback(span)}
 }
 
 // consult has life know what the application says.
@@ -111,8 +116,11 @@ func (l *loop) flowsLeft() int {
 func (l *loop) heed(now time.Time) {
 	p := l.app.supervisor.Picture()
 	l.slowStart(now)
+	if l.life.state != console.Up {
+		l.app.comeback.forget() // nothing comes from here, nothing comes back
+	}
 	for _, r := range l.cfg.Rules {
-		l.withdraw(r.Name, p.Withdrawn[r.Name])
+		l.withdraw(now, r.Name, p.Withdrawn[r.Name])
 		percent, has := p.Weights[r.Name]
 		if !has {
 			percent = 100
@@ -121,11 +129,18 @@ func (l *loop) heed(now time.Time) {
 	}
 }
 
-// withdraw takes a rule from this node, or gives it back if why is empty, and says so.
-func (l *loop) withdraw(rule, why string) {
+// withdraw takes a rule from this node, or gives it back if why is empty and it may
+// come back, and says so.
+func (l *loop) withdraw(now time.Time, rule, why string) {
 	before := l.withdrawn[rule]
+	if why == "" && before != "" && !l.app.comeback.may(now, rule) {
+		why = reasonComeback
+	}
 	if before == why {
 		return
+	}
+	if before == "" && l.life.state == console.Up {
+		l.app.comeback.withdrawn(now, rule)
 	}
 	if before != "" {
 		l.weights.scale(before, rule, 100)
@@ -163,9 +178,6 @@ func (l *loop) slowStart(now time.Time) {
 		l.weights.scale(reasonSlow, r.Name, uint8(percent))
 	}
 }
-
-// due is when time alone may change something about the application; zero for never.
-func (a *application) due() time.Time { return a.closeBy }
 
 // healthStatus fills in checks and services.
 func (l *loop) healthStatus(s *console.Status) {

@@ -59,6 +59,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 		c.since = p.handed.Taken
 		c.silent = false // The name is this node's already.
 		c.resumeSettling()
+		c.resumeRouting()
 		c.resumeSticky()
 	}
 	if c.first.Lease == nil {
@@ -83,6 +84,26 @@ func (c *confirmation) resumeSettling() {
 		}
 	}
 	c.settling.carryOut(c.settling.node.Members(bootTime(), before))
+}
+
+// resumeRouting tells who the others are that the process before this one knew, so
+// that packets reach them before their next heartbeats have come. Where they have
+// flows it has to hear anew.
+func (c *confirmation) resumeRouting() {
+	if c.routing == nil {
+		return
+	}
+	seqs := make(map[string]uint64)
+	for _, p := range c.node.Peers() {
+		seqs[p.Name] = p.Seq
+	}
+	for _, p := range c.node.Status().Peers {
+		if p.Heard >= 0 {
+			c.routing.reaches.beat(bootTime(), &confirm.Heartbeat{
+				Name: p.Name, Boot: p.Boot, Seq: seqs[p.Name], Stated: p.Stated, Target: p.Target, Release: p.Release, Meta: p.Meta,
+			})
+		}
+	}
 }
 
 // begin says what the node has to say first, and lets it live. failed is told why
@@ -134,6 +155,9 @@ func (c *confirmation) openFlows(p *parts) (err error) {
 		return err
 	}
 	c.settling.do = c.run1
+	if c.routing = newRouting(p.cfg, c); c.routing != nil {
+		c.settling.reported = c.routing.reaches.reported
+	}
 	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
 		return err
 	}

@@ -105,3 +105,47 @@ func TestTwoNodesProbe(t *testing.T) {
 		t.Errorf("who is alone sends probes for %v", got)
 	}
 }
+
+// A VIP in mode directed is answered for with the responder's own address, and moves
+// with it; nobody probes whether its frames reach everybody.
+func TestBindingsOfDirected(t *testing.T) {
+	vips := manyVIPs(20)
+	for i := range vips {
+		vips[i].Mode, vips[i].MAC = config.Directed, config.MAC{}
+	}
+	view := viewOf([]uint8{100}, []uint8{100}, []uint8{100})
+	for i := range view.Nodes {
+		view.Nodes[i].MAC = config.MAC{0x02, 0, 0, 0, 0, byte(i + 1)}
+	}
+	directors := make(map[config.MAC]int)
+	for i, self := range view.Names() {
+		b := bindingsFor(view, self, vips)
+		if len(b.all) != len(vips) || len(b.probes) != 0 {
+			t.Errorf("%s watches %d VIPs, and probes for %v", self, len(b.all), b.probes)
+		}
+		for _, m := range b.mine {
+			directors[m.MAC]++
+			if m.MAC != view.Nodes[i].MAC || !m.Directed {
+				t.Errorf("%s answers for %v with %v, directed: %v", self, m.Address, m.MAC, m.Directed)
+			}
+		}
+	}
+	if len(directors) != 3 {
+		t.Errorf("20 VIPs have %d directors of 3", len(directors))
+	}
+	nobody := bindingsFor(cluster.View{}, "web1", vips)
+	if len(nobody.all) != 0 || nobody.macOf(vips[0]) != "" {
+		t.Errorf("in an empty farm %d are watched, the first is at %q", len(nobody.all), nobody.macOf(vips[0]))
+	}
+	if got := bindingsFor(view, "web1", vips).macOf(vips[0]); got != addressOf(view, view.Responder(vips[0].Address)).String() {
+		t.Errorf("the status has %s", got)
+	}
+}
+
+func TestStations(t *testing.T) {
+	a, b := config.MAC{2, 0, 0, 0, 0, 1}, config.MAC{2, 0, 0, 0, 0, 2}
+	got := stations([]cluster.Member{{Meta: cluster.Meta{MAC: b}}, {}, {Meta: cluster.Meta{MAC: a}}, {Meta: cluster.Meta{MAC: b}}})
+	if !slices.Equal(got, []config.MAC{a, b}) {
+		t.Errorf("%v", got)
+	}
+}

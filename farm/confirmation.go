@@ -27,6 +27,7 @@ type confirmation struct {
 	settling *settling
 	halfOpen *halfOpen
 	sticky   *stickiness
+	routing  *routing // nil where no VIP is in mode directed
 
 	gossip    atomic.Pointer[cluster.Cluster] // nil until connect
 	apart     bool                            // gossip has a network of its own
@@ -46,7 +47,7 @@ type confirmation struct {
 	heading  confirm.ViewID      // this node's target then
 	answered []confirm.PeerViews // what the others said then
 	said     []confirm.PeerViews // scratch
-	going    []string            // scratch
+	warned   []change            // scratch
 	foreseen struct {
 		target  confirm.ViewID
 		since   confirm.Time
@@ -176,6 +177,9 @@ func (c *confirmation) listen() (err error) {
 func (c *confirmation) heard(now confirm.Time, hb *confirm.Heartbeat) {
 	c.releasing.heard(hb, c.node.Boot())
 	c.settling.carryOut(c.settling.node.Heard(now, hb))
+	if c.routing != nil {
+		c.routing.reaches.beat(now, hb)
+	}
 	if c.sticky != nil {
 		c.sticky.carryOut(c.sticky.node.Heard(now, hb))
 	}
@@ -349,6 +353,9 @@ func (c *confirmation) members(members []settle.Member) {
 	c.do(func(now confirm.Time) confirm.Actions {
 		c.reachable = slices.DeleteFunc(slices.Clone(alive), func(name string) bool { return name == c.self })
 		c.settling.carryOut(c.settling.node.Members(now, members))
+		if c.routing != nil {
+			c.routing.reaches.members(members)
+		}
 		return c.node.Members(now, alive)
 	})
 }

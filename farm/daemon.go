@@ -30,6 +30,7 @@ type parts struct {
 	events    *events
 	digest    uint64
 	weights   *weights
+	trials    *trials
 	hangup    chan os.Signal // SIGHUP, which asks for a reload
 	nic       netlink.Link
 	machine   *machine
@@ -66,6 +67,10 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger, self Self) e
 		failed: make(chan error, 4), hangup: make(chan os.Signal, 1),
 		weights: newWeights(cfg.Node, cfg.Rules),
 	}
+	var err error
+	if p.trials, err = openTrials(self.File); err != nil {
+		log.Warn("a trial that was under way is not gone on with", "err", err)
+	}
 	p.listenToHangup()
 	defer signal.Stop(p.hangup)
 	if err := p.start(); err != nil {
@@ -75,7 +80,7 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger, self Self) e
 		return errors.Join(err, p.stop())
 	}
 	l := newLoop(p)
-	err := p.serve(ctx, l)
+	err = p.serve(ctx, l)
 	if err == nil && self.HandOver {
 		if err = p.leaveBehind(l); err == nil {
 			return p.abandon()

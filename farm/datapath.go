@@ -142,12 +142,29 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 		}
 		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted, d.fragments)}
 		one.lot.Asks, one.lot.Leftovers = d.asking, d.leftovers
+		if err := d.equip(one, a.Index); err != nil {
+			return errors.Join(err, q.Close())
+		}
 		d.add(one)
 		d.running.Go(func() { d.carry(one) })
 		if err := d.program.Register(q); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// equip gives a queue what it hands packets on with, where some VIP is in mode
+// directed.
+func (d *datapath) equip(q *queue, nic int) error {
+	if !slices.Contains(d.rules.Directed, true) {
+		return nil
+	}
+	port, err := xsk.OpenPort(nic)
+	if err != nil {
+		return err
+	}
+	q.relay = &relay{port: port}
 	return nil
 }
 
@@ -243,8 +260,8 @@ func (d *datapath) counts() (sum [pipeline.ReasonLen]uint64, asked uint64, err e
 	return sum, asked, err
 }
 
-// asked is the pipeline's part of counts. A packet that was kept counts in sum
-// twice, as that and by what became of it, but was asked about once.
+// asked is the pipeline's part of counts. A packet that was kept, or that
+// others got copies of, counts in sum twice, as that and by what became of it, but was asked about once.
 func (d *datapath) asked() (sum [pipeline.ReasonLen]uint64, asked uint64) {
 	for _, q := range d.queues {
 		q.counters.AddTo(&sum)
@@ -254,6 +271,9 @@ func (d *datapath) asked() (sum [pipeline.ReasonLen]uint64, asked uint64) {
 	}
 	for _, q := range d.queues {
 		q.lot.AddTo(&sum)
+		if q.relay != nil {
+			q.relay.counters.AddTo(&sum)
+		}
 	}
 	d.fragments.AddTo(&sum)
 	return sum, asked
@@ -308,6 +328,9 @@ func (d *datapath) closeQueues() error {
 	var errs []error
 	for _, q := range d.queues {
 		errs = append(errs, q.Close())
+		if q.relay != nil {
+			errs = append(errs, q.relay.port.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

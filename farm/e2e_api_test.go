@@ -43,6 +43,7 @@ func TestAnyNodeSteersTheFarm(t *testing.T) {
 		t.Errorf("start --all: %s", out)
 	}
 	f.Converge(n...)
+	f.checkReport(n[0])
 	// One after the other, and who asks last of all.
 	if out := f.Thresher(n[0], "restart", "--all"); strings.Count(out, ": restarted\n") != 3 {
 		t.Errorf("restart --all: %s", out)

@@ -18,22 +18,27 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"thresher/config"
+	"thresher/internal/farmtest"
 	"thresher/perf/lab"
 )
 
 // TestPacketsAsTheyCome sends a farm what is no plain packet: datagrams in parts,
 // IP options, priority tags, ICMP errors, and answers to what a node asked.
 func TestPacketsAsTheyCome(t *testing.T) {
-	for i, o := range []struct{ xdp, offload string }{
-		{"native", "full"}, {"generic", "none"}, {"native", "reject"}, {"native", "none"}, {"generic", "full"},
+	for i, o := range []struct{ xdp, offload, mode string }{
+		{"native", "full", "flood"}, {"generic", "none", "flood"}, {"native", "full", "directed"}, {"generic", "reject", "directed"},
+		{"native", "reject", "flood"}, {"native", "none", "flood"}, {"generic", "full", "flood"},
 	} {
 		if i > 1 && !*long {
 			break
 		}
-		t.Run(o.xdp+", offload "+o.offload, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s, offload %s, mode %s", o.xdp, o.offload, o.mode), func(t *testing.T) {
 			f := newFarm(t, lab.Config{Nodes: 3, Queues: 2}, lab.FarmOptions{
-				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: o.xdp, Offload: o.offload,
+				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: o.xdp, Offload: o.offload, Mode: o.mode,
 			})
+			if o.mode == config.Directed.String() {
+				must(t, f.TakeXDP(farmtest.Hosts(f.Nodes...)...))
+			}
 			for _, n := range f.Nodes {
 				_, err := n.StartNginx()
 				must(t, err)

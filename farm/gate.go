@@ -23,6 +23,7 @@ type gate struct {
 	sticky   confirm.Buckets
 	others   others
 	released released
+	routes   *routes // nil where no VIP is in mode directed
 	// withheld are confirmed buckets whose former holders have not handed over
 	// their half-open handshakes yet: they stay on ask, until patience ends.
 	withheld  confirm.Buckets
@@ -57,6 +58,8 @@ type surroundings struct {
 	// handedOver says whether all half-open handshakes of released buckets have
 	// come. It counts only when buckets are gained or withheld.
 	handedOver bool
+	// routes are where packets go that are others'.
+	routes *routes
 }
 
 // set carries a lease out. When it returns, nothing that the lease before let in
@@ -125,8 +128,8 @@ func (g *gate) expect(o others) error {
 // look takes over what is around, and says whether the packet path must know.
 func (g *gate) look(s surroundings) bool {
 	before := g.ask()
-	moved := !s.unsettled.Equal(g.unsettled) || !s.sticky.Equal(g.sticky) || s.released.number != g.released.number
-	g.unsettled, g.sticky, g.others, g.released = s.unsettled, s.sticky, s.others, s.released
+	moved := !s.unsettled.Equal(g.unsettled) || !s.sticky.Equal(g.sticky) || s.released.number != g.released.number || s.routes != g.routes
+	g.unsettled, g.sticky, g.others, g.released, g.routes = s.unsettled, s.sticky, s.others, s.released, s.routes
 	return moved || !g.ask().Equal(before)
 }
 
@@ -157,20 +160,31 @@ func (g *gate) apply(taken func()) error { return g.datapath.apply(g.share(), ta
 // which are on ask, which are unsettled, which were just released.
 func (g *gate) share() *pipeline.Share {
 	mine, ask, gone := g.lease.Confirmed.Minus(g.withheld), g.ask(), g.released.buckets
-	type key struct{ mine, ask, unsettled, sticky, gone *confirm.Bitmap }
+	type key struct {
+		mine, ask, unsettled, sticky, gone *confirm.Bitmap
+		owners                             *pipeline.Owners
+	}
 	known := make(map[key]*pipeline.Part)
 	var parts []*pipeline.Part
-	for _, id := range g.ids {
-		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id), gone.Of(id)}
+	for i, id := range g.ids {
+		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id), gone.Of(id), nil}
+		if g.routes != nil {
+			k.owners = g.routes.owners[i]
+		}
 		if known[k] == nil {
 			known[k] = &pipeline.Part{
 				Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled), Sticky: bitsOf(k.sticky), Released: bitsOf(k.gone),
+				Owners: k.owners,
 			}
 		}
 		parts = append(parts, known[k])
 	}
 	last := len(parts) - 1
-	return &pipeline.Share{Rules: parts[:last:last], Echo: parts[last], Release: g.released.number}
+	share := &pipeline.Share{Rules: parts[:last:last], Echo: parts[last], Release: g.released.number}
+	if g.routes != nil {
+		share.Nodes = g.routes.nodes
+	}
+	return share
 }
 
 // bitsOf is a bitmap in the pipeline's form; nil is the empty set.

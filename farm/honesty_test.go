@@ -24,7 +24,7 @@ func TestOnlyTheConfirmationLetsIn(t *testing.T) {
 		"SetShare":       {"datapath.go"},                 // xsk.Program
 		"SetLease":       {"datapath.go"},                 // xsk.Program
 		"NewTable":       {"datapath.go"},                 // pipeline
-		"NewView":        {"notice.go"},                   // confirm: for what is parked, not let in
+		"NewView":        {"notice.go", "releasing.go"},   // confirm: for what is parked and passed on, not let in
 		"pipeline.Share": {"gate.go"},                     // made
 		"confirm.Lease":  nil,                             // made
 	}

@@ -34,6 +34,12 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 	for i, mac := range r.VMACs {
 		k.Vmacs[i] = kernelMAC(mac)
 	}
+	for i, directed := range r.Directed {
+		if directed {
+			k.Directed[i] = 1
+			k.Relays++
+		}
+	}
 	for i, h := range r.Hashed {
 		k.Hashed[i].Mask4, k.Hashed[i].Port, k.Hashed[i].Id, k.Hashed[i].Mask6 = h.Mask4, h.Port, h.ID, h.Mask6
 		if r.Sticky[i] {
@@ -67,8 +73,11 @@ func kernelShare(t *pipeline.Table) *xsk.Share {
 		part := &t.Parts[i]
 		s.Parts = append(s.Parts, xsk.Part{
 			Mine: xsk.BucketSet(part.Mine), Ask: xsk.BucketSet(part.Ask), Unsettled: xsk.BucketSet(part.Unsettled),
-			Sticky: xsk.BucketSet(part.Sticky),
+			Sticky: xsk.BucketSet(part.Sticky), Owners: (*[pipeline.Buckets]uint8)(part.Owners),
 		})
+	}
+	for _, mac := range t.Nodes {
+		s.Nodes = append(s.Nodes, kernelMAC(mac))
 	}
 	return s
 }

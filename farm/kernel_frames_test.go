@@ -107,10 +107,24 @@ func (s *frameSource) mac() []byte {
 	return all[s.random.IntN(len(all))]
 }
 
+// otherNodes are those of the farm, kernelNIC's own apart.
+var otherNodes = []config.MAC{{0x02, 0, 0, 0, 1, 1}, {0x02, 0, 0, 0, 1, 2}, {0x02, 0, 0, 0, 1, 3}}
+
+// source is a client's router most of the time, and else a node's.
+func (s *frameSource) source() config.MAC {
+	switch s.random.IntN(8) {
+	case 0:
+		return s.nic
+	case 1, 2:
+		return otherNodes[s.random.IntN(len(otherNodes))]
+	}
+	return farMAC
+}
+
 // whole builds a frame as a client sends it.
 func (s *frameSource) whole() []byte {
 	vip := s.vips[s.random.IntN(len(s.vips))]
-	eth := &layers.Ethernet{SrcMAC: farMAC.HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
+	eth := &layers.Ethernet{SrcMAC: s.source().HardwareAddr(), DstMAC: vip.MAC.HardwareAddr(), EthernetType: layers.EthernetTypeIPv4}
 	if vip.Address.Is6() {
 		eth.EthernetType = layers.EthernetTypeIPv6
 	} else if s.random.IntN(10) == 0 {
@@ -295,6 +309,15 @@ func randomFarm(random *rand.Rand, vips, rules int) (v []config.VIP, r []config.
 
 func ipv4VIP(random *rand.Rand, i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{198, 51, 100, byte(random.IntN(4) + 4*i)})
+}
+
+// directed puts some VIPs into that mode; their frames are sent to this node.
+func directed(random *rand.Rand, vips []config.VIP) {
+	for i := range vips {
+		if random.IntN(2) == 0 {
+			vips[i].Mode, vips[i].MAC = config.Directed, kernelNIC
+		}
+	}
 }
 
 // farmOf is one whose VIPs have the addresses that address gives them.

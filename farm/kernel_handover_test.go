@@ -14,6 +14,7 @@ func TestProgramDecidesAlone(t *testing.T) {
 	random := rand.New(rand.NewPCG(21, 22))
 	for _, offload := range []config.Offload{config.OffloadNone, config.OffloadReject, config.OffloadFull} {
 		vips, rules := randomFarm(random, 3, 20)
+		vips[0].Mode, vips[0].MAC = config.Directed, kernelNIC
 		k := newKernel(t, offload, vips, rules, randomShare(random, len(rules)), unchanged)
 		source := newFrameSource(t, random.Uint64(), vips, rules, kernelNIC)
 		if err := k.program.SetHandOver(true); err != nil {

@@ -20,6 +20,7 @@ import (
 const (
 	xdpDrop = 1 // XDP_DROP and XDP_PASS, include/uapi/linux/bpf.h
 	xdpPass = 2
+	xdpTX   = 3
 )
 
 // kernel is the real program with a table, beside the pipeline with the same.
@@ -86,6 +87,7 @@ type expectation struct {
 	judged    pipeline.Reason // the pipeline's
 	rewritten bool
 	asked     bool
+	to        config.MAC // whom a frame that goes on to another node is sent to
 }
 
 // goesOn tells whether a frame is one of a flow that is here, and opens none: it
@@ -117,20 +119,43 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	}
 	switch {
 	case r.Verdict() == pipeline.Untouched:
-		return expectation{xdpPass, r, r, false, false}
+		return expectation{action: xdpPass, reason: r, judged: r, rewritten: false, asked: false}
 	case r == pipeline.AcceptedNeighbour:
-		return expectation{xdpPass, r, r, true, false}
+		return expectation{action: xdpPass, reason: r, judged: r, rewritten: true, asked: false}
 	case r == pipeline.NotVIP:
-		return expectation{xdpDrop, r, r, false, false}
-	case k.offload == config.OffloadNone, r.Verdict() == pipeline.Hold, k.offload == config.OffloadReject && accepts:
+		return expectation{action: xdpDrop, reason: r, judged: r, rewritten: false, asked: false}
+	case k.offload == config.OffloadNone, r.Verdict() == pipeline.Hold, k.offload == config.OffloadReject && (accepts || r == pipeline.Forwarded && !k.alone):
 		if k.goesOn(frame, facts) {
-			return expectation{xdpPass, pipeline.AcceptedKnown, r, true, !k.alone}
+			return expectation{action: xdpPass, reason: pipeline.AcceptedKnown, judged: r, rewritten: true, asked: !k.alone}
 		}
-		return expectation{xdpDrop, pipeline.NoReader, r, false, !k.alone}
+		if to, ok := k.target(frame, r); ok {
+			return expectation{action: xdpTX, reason: pipeline.Forwarded, judged: r, asked: !k.alone, to: to}
+		}
+		return expectation{action: xdpDrop, reason: pipeline.NoReader, judged: r, rewritten: false, asked: !k.alone}
+	case r == pipeline.Forwarded:
+		node, ok := k.table.Target(frame)
+		if !ok {
+			k.t.Errorf("nobody to hand on to: %x", frame)
+			return expectation{}
+		}
+		return expectation{action: xdpTX, reason: r, judged: r, to: k.table.Nodes[node]}
 	case accepts:
-		return expectation{xdpPass, r, r, true, false}
+		return expectation{action: xdpPass, reason: r, judged: r, rewritten: true, asked: false}
 	}
-	return expectation{xdpDrop, r, r, false, false}
+	return expectation{action: xdpDrop, reason: r, judged: r, rewritten: false, asked: false}
+}
+
+// target is where a frame goes that nobody reads, and that is another node's. At
+// offload none the program does not look whose it is.
+func (k *kernel) target(frame []byte, r pipeline.Reason) (config.MAC, bool) {
+	if k.offload == config.OffloadNone || r != pipeline.Copied && r != pipeline.Forwarded {
+		return config.MAC{}, false
+	}
+	node, ok := k.table.Target(frame)
+	if !ok {
+		return config.MAC{}, false
+	}
+	return k.table.Nodes[node], true
 }
 
 // blocks tells whether nobody serves the rule of a TCP or UDP frame.
@@ -187,6 +212,9 @@ func (k *kernel) differs(frame []byte) error {
 	if expected.rewritten {
 		want = append(append([]byte{}, kernelNIC[:]...), frame[6:]...)
 	}
+	if expected.action == xdpTX {
+		want = append(append(append([]byte{}, expected.to[:]...), kernelNIC[:]...), frame[12:]...)
+	}
 	if expected.action == xdpPass && expected.judged == pipeline.Other && k.isProbe(frame) {
 		want = append(append(append([]byte{}, frame[:12]...), 0x88, 0xb6), frame[14:]...)
 	}
@@ -202,7 +230,7 @@ func (k *kernel) isProbe(frame []byte) bool {
 	four := len(frame) >= 34 && frame[12] == 0x08 && frame[13] == 0 && frame[23] == 253
 	six := len(frame) >= 54 && frame[12] == 0x86 && frame[13] == 0xdd && frame[20] == 253
 	return slices.ContainsFunc(k.vips, func(v config.VIP) bool {
-		return bytes.Equal(frame[:6], v.MAC[:]) &&
+		return v.Mode != config.Directed && bytes.Equal(frame[:6], v.MAC[:]) &&
 			(four && bytes.Equal(frame[30:34], v.Address.AsSlice()) || six && bytes.Equal(frame[38:54], v.Address.AsSlice()))
 	})
 }
@@ -287,7 +315,28 @@ func randomShare(random *rand.Rand, rules int) *pipeline.Share {
 			}
 		}
 	}
-	return shareOf(random, rules, parts)
+	for _, part := range parts[1:] {
+		part.Owners = randomOwners(random)
+	}
+	share := shareOf(random, rules, parts)
+	share.Nodes = otherNodes
+	return share
+}
+
+// randomOwners are this node, other nodes, and all of them.
+func randomOwners(random *rand.Rand) *pipeline.Owners {
+	owners := &pipeline.Owners{}
+	for b := range owners {
+		switch n := random.IntN(2 + len(otherNodes)); n {
+		case 0:
+			owners[b] = pipeline.ThisNode
+		case 1:
+			owners[b] = []uint8{pipeline.AllNodes, pipeline.ThisNode | pipeline.InDoubt, 0 | pipeline.InDoubt, 2 | pipeline.InDoubt}[random.IntN(4)]
+		default:
+			owners[b] = uint8(n - 2)
+		}
+	}
+	return owners
 }
 
 // settledShare has a third of the buckets, and nobody else has flows in them.
@@ -328,6 +377,9 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 	for i := range farms {
 		offload := []config.Offload{config.OffloadFull, config.OffloadReject, config.OffloadNone}[i%3]
 		vips, rules := randomFarm(random, 1+random.IntN(8), random.IntN(40))
+		if i%2 == 0 {
+			directed(random, vips)
+		}
 		var share *pipeline.Share
 		if i%7 != 6 { // now and then a node that serves nothing
 			share = randomShare(random, len(rules))
@@ -360,6 +412,7 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 // TestMutationIsFound: a program that is off in one constant must not pass.
 func TestMutationIsFound(t *testing.T) {
 	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 3, 20)
+	vips[2].Mode, vips[2].MAC = config.Directed, kernelNIC
 	share := randomShare(rand.New(rand.NewPCG(3, 4)), len(rules))
 	for name, mutate := range map[string]func(*xsk.Rules){
 		"hash key":        func(r *xsk.Rules) { r.Key[0]++ },
@@ -415,9 +468,11 @@ func TestMutationIsFound(t *testing.T) {
 				r.Tcp.OfPort[rule.Ports[0].First], r.Udp.OfPort[rule.Ports[0].First] = 0, 0
 			}
 		},
-		"vmac":    func(r *xsk.Rules) { r.Vmacs[1]++ },
-		"nic":     func(r *xsk.Rules) { r.Nic++ },
-		"offload": func(r *xsk.Rules) { r.Offload = uint32(config.OffloadReject) },
+		"no VIP is directed":   func(r *xsk.Rules) { r.Relays = 0 },
+		"another VIP directed": func(r *xsk.Rules) { r.Directed[1] = 1; r.Vmacs[1] = r.Nic },
+		"vmac":                 func(r *xsk.Rules) { r.Vmacs[1]++ },
+		"nic":                  func(r *xsk.Rules) { r.Nic++ },
+		"offload":              func(r *xsk.Rules) { r.Offload = uint32(config.OffloadReject) },
 	} {
 		k := newKernel(t, config.OffloadFull, vips, rules, share, mutate)
 		if err := k.search(newFrameSource(t, 5, vips, rules, kernelNIC), 200_000); err == nil {

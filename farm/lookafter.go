@@ -62,9 +62,11 @@ func (c *confirmation) surroundings(handOver bool) surroundings {
 	if c.sticky != nil {
 		sticky = c.sticky.unsettled
 	}
+	now := bootTime()
+	others := c.around(now)
 	return surroundings{
-		unsettled: c.settling.unsettled, sticky: sticky, others: c.around(bootTime()),
-		released: c.releasing.released, handedOver: handOver && c.handedOver(),
+		unsettled: c.settling.unsettled, sticky: sticky, others: others,
+		released: c.releasing.released, handedOver: handOver && c.handedOver(), routes: c.route(now),
 	}
 }
 

@@ -78,7 +78,7 @@ func newLoop(p *parts) *loop {
 		asks:     make(chan ask),
 		ended:    make(chan struct{}),
 
-		app: newApplication(p.cfg, p.events), withdrawn: make(map[string]string),
+		app: newApplication(p.cfg, p.events, p.confirmation.params.Lease), withdrawn: make(map[string]string),
 	}
 	l.resume(p.handed)
 	l.boot()
@@ -192,14 +192,22 @@ func (l *loop) settle() {
 		l.events.view(shown.observed.view)
 	}
 	l.division = *shown.observed
-	l.answer(shown.target.view)
+	l.answer(shown.target.view, members)
 	l.tell()
 	l.showHealth()
-	for _, due := range []time.Time{l.life.due(now), l.app.due()} {
-		if !due.IsZero() && due.After(now) {
-			l.alarm.Reset(due.Sub(now))
+	if due := l.due(now); !due.IsZero() {
+		l.alarm.Reset(due.Sub(now))
+	}
+}
+
+// due is when time alone may change something; zero for never.
+func (l *loop) due(now time.Time) (first time.Time) {
+	for _, due := range []time.Time{l.life.due(now), l.app.closeBy, l.app.comeback.due(now)} {
+		if due.After(now) {
+			first = sooner(first, due)
 		}
 	}
+	return first
 }
 
 // inform tells the confirmation who there is by the membership. Who says that it
@@ -301,11 +309,13 @@ func (l *loop) gossip() {
 
 // answer takes up and gives up answering for VIPs as the view says that the node heads
 // for: two answers for a moment do no harm, for they are the same.
-func (l *loop) answer(v cluster.View) {
+func (l *loop) answer(v cluster.View, members []cluster.Member) {
 	next := bindingsFor(v, l.cfg.Node, l.cfg.VIPs)
+	next.farm = stations(members)
 	if next.equal(l.bindings) {
 		return
 	}
+	l.responder.SetFarm(next.farm)
 	if err := l.responder.SetBindings(next.mine, next.all); err != nil {
 		l.log.Error("neighbours are not answered as they should be", "err", err)
 	}

@@ -85,7 +85,9 @@ func wanted(e host.Entry, cfg *config.Config, nic string) bool {
 		return e.Link == "lo" && slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return onLoopback(v) == e.Prefix })
 	case host.KindMAC:
 		return e.Link == nic && cfg.Datapath.Pin &&
-			slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return v.MAC.String() == e.MAC && v.Mode != config.IGMP })
+			slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool {
+				return v.MAC.String() == e.MAC && v.Mode != config.IGMP && v.Mode != config.Directed
+			})
 	case host.KindLink:
 		return e.Link == xsk.StackIn
 	}
@@ -119,8 +121,8 @@ func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
 		if err := m.journal.AddAddress("lo", onLoopback(vip)); err != nil {
 			return err
 		}
-		if vip.Mode == config.IGMP {
-			continue // The kernel accepts the frames of groups that it is a member of.
+		if vip.Mode == config.IGMP || vip.Mode == config.Directed {
+			continue // The kernel accepts frames for groups that it is a member of, and for itself.
 		}
 		if err := m.accept(nic, vip.MAC, cfg.Datapath.Pin); err != nil {
 			return err

@@ -54,6 +54,13 @@ func (n *neighbours) SetBindings(answer, watch []arp.Binding) error {
 	return errors.Join(errs...)
 }
 
+// SetFarm tells each family the nodes' own Ethernet addresses.
+func (n *neighbours) SetFarm(macs []config.MAC) {
+	for _, r := range n.all() {
+		r.SetFarm(macs)
+	}
+}
+
 // Reannounce announces all that this node answers for anew.
 func (n *neighbours) Reannounce() error {
 	var errs []error

@@ -66,22 +66,21 @@ func (c *confirmation) around(now confirm.Time) others {
 		return others{hold: c.everything}
 	}
 	said := c.said[:0]
-	going := c.going[:0]
+	warned := c.warned[:0]
 	for _, p := range c.node.Peers() {
 		if hb := c.notices.of(now, p); hb != nil {
 			p.Stated, p.Target = hb.Stated, hb.Target
-			if hb.Phase == confirm.Leaving {
-				going = append(going, p.Name)
-			}
+			warned = append(warned, change{hb.Name, hb.Meta, hb.Phase == confirm.Leaving})
 		}
 		p.Seq = 0 // what it says counts, not when
 		said = append(said, p)
 	}
-	c.said, c.going = said, going
+	c.said, c.warned = said, warned
 	news := c.met.update(now, said)
 	if target := c.node.Target().ID; news || target != c.heading || !slices.Equal(said, c.answered) {
 		c.heading, c.answered = target, append(c.answered[:0], said...)
-		c.others = others{hold: c.held(said), expect: c.expected(going)}
+		expect := c.expected(warned) // first: it finds out which view the others speak of
+		c.others = others{hold: c.held(said), expect: expect}
 	}
 	return c.others
 }
@@ -103,15 +102,44 @@ func (c *confirmation) held(said []confirm.PeerViews) (all confirm.Buckets) {
 	return all
 }
 
-// expected returns what this node will head for when those have gone that have
-// given notice.
-func (c *confirmation) expected(going []string) confirm.Buckets {
-	v := viewWithout(c.node.Target(), going...)
-	if len(v.Members) == len(c.node.Target().Members) || v.None() {
+// change is what a node will be like by its notice.
+type change struct {
+	name, meta string
+	leaves     bool
+}
+
+// hasWarned tells whether a node is about to let go of buckets, by its notice.
+func (c *confirmation) hasWarned(name string) bool {
+	return slices.ContainsFunc(c.warned, func(w change) bool { return w.name == name })
+}
+
+// expected returns what this node will head for when what others have given notice
+// of has come to pass: that they have gone, or have other weights.
+func (c *confirmation) expected(warned []change) confirm.Buckets {
+	members, changed := changedBy(c.node.Target().Members, warned)
+	if !changed || len(members) == 0 {
 		return confirm.Buckets{}
 	}
+	v := confirm.NewView(members)
 	c.division(v)
 	return c.given(v.ID, c.self)
+}
+
+// changedBy returns members as they will be, and whether that is anything new.
+func changedBy(members []confirm.Member, warned []change) (next []confirm.Member, changed bool) {
+	for _, m := range members {
+		i := slices.IndexFunc(warned, func(w change) bool { return w.name == m.Name })
+		switch {
+		case i < 0:
+		case warned[i].leaves:
+			changed = true
+			continue
+		case warned[i].meta != m.Meta:
+			m.Meta, changed = warned[i].meta, true
+		}
+		next = append(next, m)
+	}
+	return next, changed
 }
 
 // calm is how long a view must have lasted until it is worth working out what
@@ -126,7 +154,7 @@ func (c *confirmation) foresee(now confirm.Time) {
 		c.foreseen.target, c.foreseen.since, c.foreseen.members = target.ID, now, 0
 	}
 	if now.Sub(c.foreseen.since) >= calm && c.foreseen.members < len(target.Members) {
-		c.expected([]string{target.Members[c.foreseen.members].Name})
+		c.expected([]change{{name: target.Members[c.foreseen.members].Name, leaves: true}})
 		c.foreseen.members++
 	}
 }

@@ -25,6 +25,8 @@ type handler struct {
 	lot   *pipeline.Lot
 	// fragments is the packet path's, for all queues.
 	fragments *pipeline.Fragments
+	// relay hands on what is other nodes'; nil where no VIP is in mode directed.
+	relay *relay
 
 	table *pipeline.Table // of this step
 	lease pipeline.Lease  // of this step; Now is 0 if the clock was not asked yet
@@ -89,6 +91,11 @@ func (h *handler) Handle(b *xsk.Batch) {
 // packets that were to be kept.
 func (h *handler) act(b *xsk.Batch, reasons []pipeline.Reason) {
 	for i, r := range reasons {
+		if r == pipeline.Copied {
+			h.relay.copy(h.table, b.Frames[i])
+			r = h.table.Judge(b.Frames[i], h.facts[i], h.now())
+			reasons[i] = r
+		}
 		if r == pipeline.Fragment {
 			r = h.fragments.Take(h.table, b.Frames[i], h.facts[i], h.now())
 			reasons[i] = r
@@ -97,6 +104,8 @@ func (h *handler) act(b *xsk.Batch, reasons []pipeline.Reason) {
 		case r.Verdict() == pipeline.Accept:
 			h.table.Deliver(b.Frames[i])
 			b.Pass[i] = true
+		case r == pipeline.Forwarded:
+			h.relay.forward(h.table, b.Frames[i])
 		case r == pipeline.Parked, r == pipeline.ParkedSticky:
 			reasons[i] = h.hold(b.Frames[i], h.facts[i], r)
 		}

@@ -28,6 +28,10 @@ type Self struct {
 	// Check is the command line, without the program, by which it checks the
 	// configuration that Args has it run with.
 	Check []string
+	// File is the path of the configuration, and Parse reads another text for it.
+	// Empty and nil are a daemon that has no file.
+	File  string
+	Parse func(text []byte) (*config.Config, error)
 	// Load reads the configuration again. Nil has a reload refused.
 	Load func() (*config.Config, error)
 	// HandOver leaves everything in place at the end of Run, for the next process

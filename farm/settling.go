@@ -24,6 +24,8 @@ type settling struct {
 
 	// do runs a function on the confirmation's goroutine.
 	do func(func(now confirm.Time))
+	// reported is told of others' reports, if it is set.
+	reported func(*settle.Report)
 
 	unsettled confirm.Buckets
 	wake      confirm.Time // when the state machine must be told the time; 0 for never
@@ -100,6 +102,9 @@ func (s *settling) receive(now confirm.Time, payload []byte) error {
 		return fmt.Errorf("report of flows: %w", err)
 	}
 	s.carryOut(s.node.Receive(now, report))
+	if s.reported != nil {
+		s.reported(report)
+	}
 	return nil
 }
 

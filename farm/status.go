@@ -133,7 +133,7 @@ func withZeros(shares map[string]float64, rules []config.Rule) map[string]float6
 func (l *loop) addVIPs(s *console.Status) {
 	for _, vip := range l.cfg.VIPs {
 		s.VIPs = append(s.VIPs, console.VIP{
-			Address: vip.Address, MAC: vip.MAC.String(), Mode: vip.Mode.String(),
+			Address: vip.Address, MAC: l.bindings.macOf(vip), Mode: vip.Mode.String(),
 			Responder: l.bindings.responders[vip.Address],
 			Conflict:  l.conflicts.of(vip.Address, time.Now()),
 		})

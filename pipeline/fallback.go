@@ -15,7 +15,10 @@ const singleBucket = 0
 func (t *Table) judgeNoRule(p *packet, facts Facts, lease Lease) Reason {
 	isTCP := p.protocol == protocolTCP
 	if isTCP && p.opens {
-		return t.judgeNew(facts, lease)
+		return t.judgeNew(p, facts, lease)
+	}
+	if p.relay {
+		return Copied // another node may have a connection for it
 	}
 	if facts.Flow.known() {
 		return AcceptedOwn
@@ -23,12 +26,12 @@ func (t *Table) judgeNoRule(p *packet, facts Facts, lease Lease) Reason {
 	if isTCP {
 		return NoRule
 	}
-	return t.judgeNew(facts, lease)
+	return t.judgeNew(p, facts, lease)
 }
 
 // judgeNew is the verdict on a packet under no rule that may open a flow.
-func (t *Table) judgeNew(facts Facts, lease Lease) Reason {
-	reason := t.judgeDefault(NoRule, lease)
+func (t *Table) judgeNew(p *packet, facts Facts, lease Lease) Reason {
+	reason := t.judgeDefault(p, NoRule, lease)
 	if reason == AcceptedDefault && t.Default == config.Single && facts.late(lease.Now) {
 		return Late
 	}
@@ -37,7 +40,10 @@ func (t *Table) judgeNew(facts Facts, lease Lease) Reason {
 
 // judgeDefault is what the default says of a packet under no rule; denied is the
 // reason where that is deny.
-func (t *Table) judgeDefault(denied Reason, lease Lease) Reason {
+func (t *Table) judgeDefault(p *packet, denied Reason, lease Lease) Reason {
+	if p.relay && (t.Default == config.Pass || t.Default == config.Single) {
+		return Copied
+	}
 	switch t.Default {
 	case config.Pass:
 		return AcceptedDefault

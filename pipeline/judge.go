@@ -71,9 +71,9 @@ func (t *Table) judge4(frame, ip []byte, facts Facts, lease Lease, first bool) R
 	if ip[9] == protocolProbe && dst != t.NIC {
 		return Other // The kernel program has given it another EtherType.
 	}
-	p := packet{first: first}
+	p := packet{first: first, relay: t.relays(frame, vip)}
 	if reason := p.parse4(ip); reason != Accepted {
-		return t.judgeUnparsed(reason, lease)
+		return t.judgeUnparsed(&p, reason, lease)
 	}
 	return t.judgeParsed(&p, vip, ip, facts, lease)
 }
@@ -100,16 +100,21 @@ func (t *Table) judge6(frame, ip []byte, facts Facts, lease Lease, first bool) R
 	if ip[6] == protocolProbe && dst != t.NIC {
 		return Other // The kernel program has given it another EtherType.
 	}
+	p.relay = t.relays(frame, vip)
 	if reason = p.parse6(ip, payload, reason); reason != Accepted {
-		return t.judgeUnparsed(reason, lease)
+		return t.judgeUnparsed(&p, reason, lease)
 	}
 	return t.judgeParsed(&p, vip, ip, facts, lease)
 }
 
-// judgeUnparsed is the verdict on a packet that no rule can be for.
-func (t *Table) judgeUnparsed(reason Reason, lease Lease) Reason {
-	if reason == OtherProtocol {
-		return t.judgeDefault(reason, lease)
+// judgeUnparsed is the verdict on a packet that no rule can be for, or on a part of
+// a datagram.
+func (t *Table) judgeUnparsed(p *packet, reason Reason, lease Lease) Reason {
+	switch {
+	case reason == OtherProtocol:
+		return t.judgeDefault(p, reason, lease)
+	case reason == Fragment && p.relay:
+		return Copied
 	}
 	return reason
 }
@@ -145,7 +150,13 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 	if !t.Serving {
 		return NotServing
 	}
-	s := t.standing(int(rule), t.bucketOf(p, int(rule)))
+	bucket := t.bucketOf(p, int(rule))
+	if p.relay {
+		if reason := t.relayed(int(rule), bucket); reason != Other {
+			return reason
+		}
+	}
+	s := t.standing(int(rule), bucket)
 	if !p.opens {
 		return s.judgeFlow(facts, lease)
 	}
@@ -182,16 +193,28 @@ func (t *Table) judgeICMP(p *packet, vip int, ip []byte, facts Facts, lease Leas
 		if !t.Serving {
 			return NotServing
 		}
-		reason := t.standing(len(t.PartOf)-1, p.bucket(t.hash, 0)).judgeOwner(lease)
-		if reason == Accepted {
-			return AcceptedEcho
-		}
-		return reason
+		return t.judgeEcho(p, lease)
+	case p.isICMPError() && p.relay:
+		return Copied
 	case p.isICMPError():
 		q := packet{six: p.six}
 		return t.judgeError(&q, q.quoted(ip, p.icmp), vip, facts)
 	}
-	return t.judgeDefault(OtherICMP, lease)
+	return t.judgeDefault(p, OtherICMP, lease)
+}
+
+func (t *Table) judgeEcho(p *packet, lease Lease) Reason {
+	echo, bucket := len(t.PartOf)-1, p.bucket(t.hash, 0)
+	if p.relay {
+		if reason := t.relayed(echo, bucket); reason != Other {
+			return reason
+		}
+	}
+	reason := t.standing(echo, bucket).judgeOwner(lease)
+	if reason == Accepted {
+		return AcceptedEcho
+	}
+	return reason
 }
 
 // judgeARP lets ARP pass: sent to a VMAC, it is a client's unicast re-check of
@@ -205,7 +228,7 @@ func (t *Table) judgeARP(frame []byte, header int) Reason {
 
 // judgeNeighbour is the verdict on address resolution, of either family.
 func (t *Table) judgeNeighbour(frame []byte) Reason {
-	if t.isVMAC(frame) {
+	if config.MAC(frame[:6]) != t.NIC && t.isVMAC(frame) {
 		return AcceptedNeighbour
 	}
 	return Other

@@ -89,10 +89,26 @@ func (t *Table) partFor(frame []byte, protocol uint8, server netip.AddrPort) (*P
 // Keep keeps a copy of a packet that Leaves: a SYN, for which the reason to count is
 // as Park's. Datagrams are dropped: two copies of one would both be answered.
 func (l *Lot) Keep(t *Table, frame []byte, facts Facts, now int64) Reason {
-	if _, isTCP := tcpFlow(frame); !isTCP || !t.isVMAC(frame) {
+	if _, isTCP := tcpFlow(frame); !isTCP || t.sentOn(frame) {
 		return NotMine
 	}
 	return l.park(frame, facts, now, t.Release)
+}
+
+// sentOn tells whether another node may have sent a frame on that it had kept: it came
+// under the interface's own address. In mode directed all frames do, those too that
+// a director has handed to this node as the bucket's owner.
+func (t *Table) sentOn(frame []byte) bool {
+	if config.MAC(frame[:6]) != t.NIC {
+		return !t.isVMAC(frame)
+	}
+	f, _, ok := flowIn(frame)
+	if !ok {
+		return true
+	}
+	_, server := f.ends()
+	vip, ok := t.vip(server.Addr())
+	return !ok || !t.Directed[vip]
 }
 
 // lookAfterKept hands out a packet that was kept, unless it is still to be kept.

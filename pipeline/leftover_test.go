@@ -187,3 +187,21 @@ func TestWhatLeavesIsWhatIsHeld(t *testing.T) {
 		}
 	}
 }
+
+// In mode directed every frame comes under the interface's own address: what a director
+// has handed to this node as the owner is kept for the next one, too.
+func TestDirectedSYNsAreKept(t *testing.T) {
+	part := &Part{}
+	for b := range Buckets {
+		part.Released.Set(uint16(b))
+	}
+	table := NewTable(directedTable(t, 0, 0).Rules, &Share{Rules: []*Part{part, part, part}, Echo: part, Release: 7, Nodes: farmNodes})
+	syn := toNIC(tcpFrame(40000, 80)).change(func(f *frame) { f.eth.SrcMAC = farmNodes[0].HardwareAddr() }).bytes(t)
+	if l, _ := keeping(t, table, syn); l.Len() != 1 {
+		t.Error("not kept")
+	}
+	flood := NewTable(testTable(t, false).Rules, &Share{Rules: []*Part{part, part, part}, Echo: part, Release: 7})
+	if r := NewLot(4).Keep(flood, syn, Facts{}, 1); r != NotMine {
+		t.Errorf("in another mode, what was sent on is kept once more: %v", r)
+	}
+}

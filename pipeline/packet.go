@@ -55,6 +55,8 @@ type packet struct {
 	six      bool // over IPv6
 	// first has a datagram's first part be taken for the whole.
 	first bool
+	// relay says that this node must hand the packet on if it is another's.
+	relay bool
 	// icmp is an ICMP message, from its header on.
 	icmp []byte
 	// opens says that a flow may begin with it: a SYN that is nothing else, and

@@ -9,6 +9,9 @@ const (
 	// Accept hands the frame to this machine's stack, its destination Ethernet
 	// address set to the interface's own.
 	Accept
+	// Forward hands the frame to another node of the farm, as it is but for its
+	// Ethernet addresses.
+	Forward
 	// Hold keeps the frame for a moment, until it can be told whose it is.
 	Hold
 	// Drop ends the frame here.
@@ -48,6 +51,10 @@ const (
 	// AcceptedDefault is a packet under no rule, let in by the default.
 	AcceptedDefault
 
+	// Forwarded is a client's packet for a VIP in mode directed, in a bucket in which
+	// another node alone has flows, or may let some in: it goes on to that one.
+	Forwarded
+
 	// Parked is a packet that would open a flow in a bucket that this node is
 	// about to get.
 	Parked
@@ -57,6 +64,10 @@ const (
 	// Fragment is a part of a datagram, which is judged with the others
 	// (Fragments): counted where it is kept for the first one to come.
 	Fragment
+	// Copied is a client's packet for a VIP in mode directed of which cannot be told
+	// which node it is for: all others get copies, and this node judges its own as
+	// they do.
+	Copied
 
 	// NotMine is a packet in a bucket of another node: the farm's everyday drop.
 	NotMine
@@ -120,9 +131,11 @@ var reasons = [ReasonLen]struct {
 	AcceptedNeighbour: {"accepted_neighbour", Accept},
 	AcceptedOwn:       {"accepted_own", Accept},
 	AcceptedDefault:   {"accepted_default", Accept},
+	Forwarded:         {"forwarded", Forward},
 	Parked:            {"parked", Hold},
 	ParkedSticky:      {"parked_sticky", Hold},
 	Fragment:          {"fragment", Hold},
+	Copied:            {"copied", Hold},
 	NotMine:           {"not_mine", Drop},
 	NotServing:        {"not_serving", Drop},
 	NotVIP:            {"not_vip", Drop},

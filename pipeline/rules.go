@@ -17,6 +17,9 @@ type Rules struct {
 	VIPs  *VIPTable
 	VIPs6 *VIPTable6
 	VMACs []config.MAC
+	// Directed says of each VIP, by number, whether its mode is directed: its VMAC is
+	// the interface's own then, and this node hands others' packets on to them.
+	Directed []bool
 	// TCP and UDP find rules by VIP and port.
 	TCP, UDP *Classes
 	// Affinities are the rules' own, by rule number.
@@ -57,7 +60,12 @@ func Compile(vips []config.VIP, rules []config.Rule, key HashKey, nic config.MAC
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
 	for _, v := range vips {
-		r.VMACs = append(r.VMACs, v.MAC)
+		vmac := v.MAC
+		if v.Mode == config.Directed {
+			vmac = nic
+		}
+		r.VMACs = append(r.VMACs, vmac)
+		r.Directed = append(r.Directed, v.Mode == config.Directed)
 	}
 	if err := r.TCP.compile(vips, rules, config.TCP); err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)

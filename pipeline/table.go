@@ -1,5 +1,7 @@
 package pipeline
 
+import "thresher/config"
+
 // Bits is a set of buckets.
 type Bits [Buckets / 64]uint64
 
@@ -28,6 +30,9 @@ type Part struct {
 	// not know it yet: SYNs are kept for that one (Leftover). None of them is in
 	// Mine.
 	Released Bits
+	// Owners are whose the buckets are, for VIPs in mode directed; nil is AllNodes
+	// for each.
+	Owners *Owners
 }
 
 // unsettleAsked adds Released to Ask, and Ask and Sticky to Unsettled, so that a
@@ -61,6 +66,9 @@ type Table struct {
 	// Clients are those of whom it was lately learnt whose they are. Only parked
 	// packets are looked up in it.
 	Clients Clients
+	// Nodes are the other nodes' Ethernet addresses, for VIPs in mode directed. What
+	// comes from one of them was handed on by it.
+	Nodes []config.MAC
 }
 
 // Share is this node's part of the farm: a part for each rule of the
@@ -71,6 +79,9 @@ type Share struct {
 	Echo  *Part
 	// Release numbers the release of the parts' Released buckets; 0 for none.
 	Release uint64
+	// Nodes are the other nodes' Ethernet addresses, at most MaxNodes: what Owners
+	// number. Farms without VIPs in mode directed need none.
+	Nodes []config.MAC
 }
 
 // WithHalfOpen returns the table with another set of half-open handshakes. Both
@@ -87,7 +98,7 @@ func NewTable(r *Rules, share *Share) *Table {
 	if share == nil {
 		return t
 	}
-	t.Serving, t.Release = true, share.Release
+	t.Serving, t.Release, t.Nodes = true, share.Release, share.Nodes
 	index := make(map[*Part]uint16)
 	for _, part := range append(share.Rules[:len(share.Rules):len(share.Rules)], share.Echo) {
 		i, known := index[part]

@@ -54,6 +54,11 @@ const (
 	bpfOffloadOFFLOAD_FULL   bpfOffload = 3
 )
 
+type bpfOwners struct {
+	_  structs.HostLayout
+	Of [65536]uint8
+}
+
 type bpfPart struct {
 	_     structs.HostLayout
 	Words [1024]struct {
@@ -77,28 +82,30 @@ const (
 	bpfReasonACCEPTED_NEIGHBOUR  bpfReason = 6
 	bpfReasonACCEPTED_OWN        bpfReason = 7
 	bpfReasonACCEPTED_DEFAULT    bpfReason = 8
-	bpfReasonPARKED              bpfReason = 9
-	bpfReasonPARKED_STICKY       bpfReason = 10
-	bpfReasonFRAGMENT            bpfReason = 11
-	bpfReasonNOT_MINE            bpfReason = 12
-	bpfReasonNOT_SERVING         bpfReason = 13
-	bpfReasonNOT_VIP             bpfReason = 14
-	bpfReasonNO_RULE             bpfReason = 15
-	bpfReasonBLOCKED             bpfReason = 16
-	bpfReasonMALFORMED           bpfReason = 17
-	bpfReasonOTHER_PROTOCOL      bpfReason = 18
-	bpfReasonOTHER_ICMP          bpfReason = 19
-	bpfReasonMARTIAN             bpfReason = 20
-	bpfReasonPORT_ZERO           bpfReason = 21
-	bpfReasonFENCED              bpfReason = 22
-	bpfReasonUNKNOWN_FLOW        bpfReason = 23
-	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 24
-	bpfReasonLATE                bpfReason = 25
-	bpfReasonPARK_FULL           bpfReason = 26
-	bpfReasonSTICKY_ELSEWHERE    bpfReason = 27
-	bpfReasonFRAGMENT_ORPHAN     bpfReason = 28
-	bpfReasonNO_READER           bpfReason = 29
-	bpfReasonREASON_LEN          bpfReason = 30
+	bpfReasonFORWARDED           bpfReason = 9
+	bpfReasonPARKED              bpfReason = 10
+	bpfReasonPARKED_STICKY       bpfReason = 11
+	bpfReasonFRAGMENT            bpfReason = 12
+	bpfReasonCOPIED              bpfReason = 13
+	bpfReasonNOT_MINE            bpfReason = 14
+	bpfReasonNOT_SERVING         bpfReason = 15
+	bpfReasonNOT_VIP             bpfReason = 16
+	bpfReasonNO_RULE             bpfReason = 17
+	bpfReasonBLOCKED             bpfReason = 18
+	bpfReasonMALFORMED           bpfReason = 19
+	bpfReasonOTHER_PROTOCOL      bpfReason = 20
+	bpfReasonOTHER_ICMP          bpfReason = 21
+	bpfReasonMARTIAN             bpfReason = 22
+	bpfReasonPORT_ZERO           bpfReason = 23
+	bpfReasonFENCED              bpfReason = 24
+	bpfReasonUNKNOWN_FLOW        bpfReason = 25
+	bpfReasonHALF_OPEN_ELSEWHERE bpfReason = 26
+	bpfReasonLATE                bpfReason = 27
+	bpfReasonPARK_FULL           bpfReason = 28
+	bpfReasonSTICKY_ELSEWHERE    bpfReason = 29
+	bpfReasonFRAGMENT_ORPHAN     bpfReason = 30
+	bpfReasonNO_READER           bpfReason = 31
+	bpfReasonREASON_LEN          bpfReason = 32
 )
 
 type bpfRules struct {
@@ -130,14 +137,15 @@ type bpfRules struct {
 	}
 	Sticky      [256]uint8
 	Forward     [256]uint8
+	Directed    [64]uint8
 	Forwards    uint32
+	Relays      uint32
 	Offload     uint32
 	Unruled     uint32
 	Multiplier  uint32
 	Vips        uint32
 	MaxParts    uint32
 	TestFlows   uint32
-	_           [4]byte
 	Multiplier6 uint64
 	Slots6      [1024]struct {
 		_      structs.HostLayout
@@ -165,6 +173,7 @@ const (
 	bpfMapCounters     = "counters"
 	bpfMapHalfOpen     = "half_open"
 	bpfMapLearnt       = "learnt"
+	bpfMapOwners       = "owners"
 	bpfMapParts        = "parts"
 	bpfMapSockets      = "sockets"
 	bpfMapTestFlows    = "test_flows"
@@ -179,6 +188,7 @@ const (
 	bpfVarHandover     = "handover"
 	bpfVarLeaseBoot    = "lease_boot"
 	bpfVarLeaseJiffies = "lease_jiffies"
+	bpfVarNodes        = "nodes"
 	bpfVarPartOfRule   = "part_of_rule"
 	bpfVarShareSlot    = "share_slot"
 	bpfVarStickyGrant  = "sticky_grant"
@@ -243,6 +253,7 @@ type bpfMapSpecs struct {
 	Counters  *ebpf.MapSpec `ebpf:"counters"`
 	HalfOpen  *ebpf.MapSpec `ebpf:"half_open"`
 	Learnt    *ebpf.MapSpec `ebpf:"learnt"`
+	Owners    *ebpf.MapSpec `ebpf:"owners"`
 	Parts     *ebpf.MapSpec `ebpf:"parts"`
 	Sockets   *ebpf.MapSpec `ebpf:"sockets"`
 	TestFlows *ebpf.MapSpec `ebpf:"test_flows"`
@@ -258,6 +269,7 @@ type bpfVariableSpecs struct {
 	Handover     *ebpf.VariableSpec `ebpf:"handover"`
 	LeaseBoot    *ebpf.VariableSpec `ebpf:"lease_boot"`
 	LeaseJiffies *ebpf.VariableSpec `ebpf:"lease_jiffies"`
+	Nodes        *ebpf.VariableSpec `ebpf:"nodes"`
 	PartOfRule   *ebpf.VariableSpec `ebpf:"part_of_rule"`
 	ShareSlot    *ebpf.VariableSpec `ebpf:"share_slot"`
 	StickyGrant  *ebpf.VariableSpec `ebpf:"sticky_grant"`
@@ -289,6 +301,7 @@ type bpfMaps struct {
 	Counters  *ebpf.Map `ebpf:"counters"`
 	HalfOpen  *ebpf.Map `ebpf:"half_open"`
 	Learnt    *ebpf.Map `ebpf:"learnt"`
+	Owners    *ebpf.Map `ebpf:"owners"`
 	Parts     *ebpf.Map `ebpf:"parts"`
 	Sockets   *ebpf.Map `ebpf:"sockets"`
 	TestFlows *ebpf.Map `ebpf:"test_flows"`
@@ -301,6 +314,7 @@ func (m *bpfMaps) Close() error {
 		m.Counters,
 		m.HalfOpen,
 		m.Learnt,
+		m.Owners,
 		m.Parts,
 		m.Sockets,
 		m.TestFlows,
@@ -317,6 +331,7 @@ type bpfVariables struct {
 	Handover     *ebpf.Variable `ebpf:"handover"`
 	LeaseBoot    *ebpf.Variable `ebpf:"lease_boot"`
 	LeaseJiffies *ebpf.Variable `ebpf:"lease_jiffies"`
+	Nodes        *ebpf.Variable `ebpf:"nodes"`
 	PartOfRule   *ebpf.Variable `ebpf:"part_of_rule"`
 	ShareSlot    *ebpf.Variable `ebpf:"share_slot"`
 	StickyGrant  *ebpf.Variable `ebpf:"sticky_grant"`

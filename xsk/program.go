@@ -75,6 +75,7 @@ func (p *Program) finish(spec *ebpf.CollectionSpec, rules *Rules) (err error) {
 	p.slots = slots{
 		parts: p.objects.Parts, index: p.objects.PartOfRule, chosen: p.objects.ShareSlot,
 		room: int(rules.MaxParts), value: make([]byte, partBytes),
+		owners: p.objects.Owners, nodes: p.objects.Nodes, relays: rules.Relays > 0,
 	}
 	return nil
 }
@@ -86,6 +87,9 @@ func fit(spec *ebpf.CollectionSpec, rules *Rules) error {
 		return err
 	}
 	spec.Maps[bpfMapParts].MaxEntries = shareSlots * rules.MaxParts
+	if rules.Relays > 0 {
+		spec.Maps[bpfMapOwners].MaxEntries = shareSlots * rules.MaxParts
+	}
 	spec.Maps[bpfMapTestFlows].MaxEntries = max(1, rules.TestFlows)
 	tick, err := tickLength()
 	if err != nil {

@@ -13,7 +13,13 @@ import (
 type BucketSet [1 << 16 / 64]uint64
 
 // Part is a node's part of one rule's buckets, as package pipeline's Part.
-type Part struct{ Mine, Ask, Unsettled, Sticky BucketSet }
+type Part struct {
+	Mine, Ask, Unsettled, Sticky BucketSet
+	// Owners are whose the buckets are, one byte each, for VIPs in mode directed:
+	// numbers of Share.Nodes, or what package pipeline has for this node and for all.
+	// nil where the program has no such VIPs.
+	Owners *[1 << 16]uint8
+}
 
 // Share is which buckets are this node's.
 type Share struct {
@@ -23,6 +29,9 @@ type Share struct {
 	PartOfRule []uint16
 	// PartOfEcho is that of ICMP echo.
 	PartOfEcho uint16
+	// Nodes are the other nodes' Ethernet addresses, their bytes as on the wire in
+	// the low 48 bits.
+	Nodes []uint64
 }
 
 // The layout of xsk/bpf/share.h.
@@ -31,7 +40,11 @@ const (
 	shareRules = 256 + 4 // places in part_of_rule
 	shareEcho  = 256     // the place of ICMP echo
 	partBytes  = 4 << 16 / 8
+	shareNodes = 64 // MAX_NODES
 )
+
+// shareNodesOf is the program's nodes.
+type shareNodesOf [shareSlots][shareNodes]uint64
 
 // partsOfRule is the program's part_of_rule.
 type partsOfRule [shareSlots][shareRules]uint16
@@ -45,8 +58,12 @@ type slots struct {
 	index  *ebpf.Variable // part_of_rule
 	chosen *ebpf.Variable // share_slot
 	room   int            // parts of a slot
+	owners *ebpf.Map
+	nodes  *ebpf.Variable
+	relays bool // some VIP is in mode directed
 
 	partOf partsOfRule
+	nodeOf shareNodesOf
 	next   int    // the slot to write
 	stale  int    // the slots before it that packets may still be judged by
 	value  []byte // scratch
@@ -63,15 +80,20 @@ func (p *Program) SetShare(s *Share) error {
 		}
 		return nil
 	}
-	if p.slots.stale == shareSlots-1 {
-		if err := p.Await(); err != nil {
-			return err
-		}
-	}
 	if err := p.slots.write(s); err != nil {
 		return fmt.Errorf("give the XDP program this node's share: %w", err)
 	}
-	return nil
+	return p.keepSlotFree()
+}
+
+// keepSlotFree waits until there is a slot that no packet is judged by. It does so
+// after a change and not before the next one: that may be news of what another node
+// has let go of, and what comes in until it is in force is lost.
+func (p *Program) keepSlotFree() error {
+	if p.slots.stale < shareSlots-1 {
+		return nil
+	}
+	return p.Await()
 }
 
 // Await returns when no packet is judged by an earlier share or lease any more: to
@@ -87,13 +109,18 @@ func (p *Program) Await() error {
 
 // write fills the slot that is not judged by, and chooses it.
 func (s *slots) write(share *Share) error {
-	if len(share.PartOfRule) > shareEcho || len(share.Parts) > s.room {
-		return fmt.Errorf("%d rules with %d parts do not fit", len(share.PartOfRule), len(share.Parts))
+	if len(share.PartOfRule) > shareEcho || len(share.Parts) > s.room || len(share.Nodes) > shareNodes {
+		return fmt.Errorf("%d rules with %d parts and %d other nodes do not fit", len(share.PartOfRule), len(share.Parts), len(share.Nodes))
 	}
 	for i := range share.Parts {
 		s.encode(&share.Parts[i])
 		if err := s.parts.Put(uint32(s.next*s.room+i), s.value); err != nil {
 			return fmt.Errorf("write part %d: %w", i, err)
+		}
+	}
+	if s.relays {
+		if err := s.writeOwners(share); err != nil {
+			return err
 		}
 	}
 	copy(s.partOf[s.next][:shareEcho], share.PartOfRule)
@@ -106,6 +133,35 @@ func (s *slots) write(share *Share) error {
 	}
 	s.next = (s.next + 1) % shareSlots
 	return nil
+}
+
+// writeOwners fills in where clients' packets go that are other nodes'.
+func (s *slots) writeOwners(share *Share) error {
+	for i := range share.Parts {
+		owners := share.Parts[i].Owners
+		if owners == nil {
+			owners = nobodyKnows()
+		}
+		if err := s.owners.Put(uint32(s.next*s.room+i), owners); err != nil {
+			return fmt.Errorf("write the owners of part %d: %w", i, err)
+		}
+	}
+	s.nodeOf[s.next] = [shareNodes]uint64{}
+	copy(s.nodeOf[s.next][:], share.Nodes)
+	if err := s.nodes.Set(&s.nodeOf); err != nil {
+		return fmt.Errorf("write the nodes' addresses: %w", err)
+	}
+	return nil
+}
+
+// nobodyKnows are the owners of a part that says nothing of them: every node gets
+// copies.
+func nobodyKnows() *[1 << 16]uint8 {
+	all := new([1 << 16]uint8)
+	for b := range all {
+		all[b] = 0xff
+	}
+	return all
 }
 
 // choose has the program judge by a slot, counted from 1, or by none. All that

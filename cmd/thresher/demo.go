@@ -16,7 +16,7 @@ import (
 
 func newDemo() *cobra.Command {
 	var nodes int
-	var asJSON bool
+	var asJSON, hold bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show a farm at work inside this machine",
@@ -40,7 +40,7 @@ func newDemo() *cobra.Command {
 			// A terminal that is closed must not leave anything behind either.
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
 			defer stop()
-			result, err := demo.Run(ctx, demo.Options{Binary: binary, Nodes: nodes, Out: out})
+			result, err := demo.Run(ctx, demo.Options{Binary: binary, Nodes: nodes, Out: out, Hold: hold})
 			if err != nil {
 				return err
 			}
@@ -48,6 +48,7 @@ func newDemo() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&nodes, "nodes", 3, "how many nodes the farm has, 2 to 32")
+	cmd.Flags().BoolVar(&hold, "hold", false, "keep the farm up at the end, and say what to type")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object at the end")
 	return cmd
 }

@@ -64,9 +64,10 @@ func runToEnd(t *testing.T, cmd *exec.Cmd) outcome {
 // run runs the built program in a directory.
 func run(t *testing.T, dir string, args ...string) outcome {
 	t.Helper()
+	path := program(t) // builds it, the first time
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program(t), args...)
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = dir
 	return runToEnd(t, cmd)
 }

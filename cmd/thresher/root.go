@@ -29,10 +29,13 @@ func newRoot() *cobra.Command {
 		Long: "Thresher makes Linux machines on one Ethernet segment a farm behind one shared\n" +
 			"address: each gets every packet for it and keeps those of its own clients.\n\n" +
 			"See it at work:   thresher demo\n" +
+			"Set a farm up:    thresher init, thresher invite, thresher join\n" +
 			"Run a node:       thresher key, thresher check, thresher netcheck, thresher run\n" +
 			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart, wait,\n" +
 			"                  suspend, resume, cordon, uncordon, reset\n" +
-			"Let people in:    thresher user, token, fingerprint",
+			"Let people in:    thresher user, token, fingerprint\n" +
+			"Begin with:       thresher init, thresher module list\n" +
+			"Get help:         thresher report",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -48,12 +51,14 @@ func newRoot() *cobra.Command {
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
+		newInit(), newInvite(api), newJoin(),
 		newRun(), newCheck(), newNetcheck(), newClean(), newKey(), newConvert(),
-		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newWeight(api), newWhere(api), newEvents(api),
+		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
-		newUser(), newToken(), newFingerprint(api),
-		newNotify(), newDemo(), newBench(), newVersion(), newMan(),
+		newUser(), newToken(), newFingerprint(api), newReport(api),
+		newNotify(), newModule(), newDemo(), newBench(), newVersion(), newMan(),
 	)
+	completeNames(root, api)
 	return root
 }
 

@@ -31,6 +31,25 @@ func (f *fakeFarm) Status() console.Status {
 
 func (f *fakeFarm) Start(context.Context) error { f.state = console.Up; return nil }
 
+func (f *fakeFarm) Configuration() (console.Configuration, error) {
+	return console.Configuration{Node: "web1", Text: "node: {}\n", ETag: console.ETagOf([]byte("node: {}\n"))}, nil
+}
+
+func (f *fakeFarm) Plan(context.Context, []byte) (console.Reload, error) {
+	return console.Reload{Action: console.ReloadNothing}, nil
+}
+
+func (f *fakeFarm) Try(_ context.Context, _ []byte, _ string, _ console.Trial, begun func(console.Reload)) error {
+	begun(console.Reload{Action: console.ReloadNothing})
+	return nil
+}
+
+func (f *fakeFarm) Trial() console.Trial                          { return console.Trial{} }
+func (f *fakeFarm) EndTrial(context.Context, console.Trial) error { return nil }
+func (f *fakeFarm) Admit(context.Context, console.Newcomer) (console.Admission, error) {
+	return console.Admission{}, nil
+}
+
 func (f *fakeFarm) Restart(_ context.Context, ready func()) error { ready(); return nil }
 
 func (f *fakeFarm) Stop(context.Context, bool) error { f.state = console.Stopped; return nil }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -24,17 +25,7 @@ func newRun() *cobra.Command {
 			"CAP_PERFMON.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := file.loadForThisMachine()
-			if err != nil {
-				return err
-			}
-			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			self, err := file.self()
-			if err != nil {
-				return err
-			}
-			self.HandOver = handOver
-			return farm.Run(cmd.Context(), cfg, log, self)
+			return file.run(cmd, os.Args, handOver)
 		},
 	}
 	file.add(cmd)
@@ -43,8 +34,36 @@ func newRun() *cobra.Command {
 	return cmd
 }
 
+// run runs the daemon. args is the command line by which it can be run anew.
+func (f *configFlags) run(cmd *cobra.Command, args []string, handOver bool) error {
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	err := f.runOnce(cmd, log, args, handOver)
+	if err == nil || cmd.Context().Err() != nil {
+		return err
+	}
+	back, failure := farm.FallBack(f.path, err)
+	if !back || failure != nil {
+		return errors.Join(err, failure)
+	}
+	log.Error("this node goes back to the configuration before", "why", err)
+	return f.runOnce(cmd, log, args, handOver)
+}
+
+func (f *configFlags) runOnce(cmd *cobra.Command, log *slog.Logger, args []string, handOver bool) error {
+	cfg, err := f.loadForThisMachine()
+	if err != nil {
+		return err
+	}
+	self, err := f.self(args)
+	if err != nil {
+		return err
+	}
+	self.HandOver = handOver
+	return farm.Run(cmd.Context(), cfg, log, self)
+}
+
 // self is how the daemon can run its program anew.
-func (f *configFlags) self() (farm.Self, error) {
+func (f *configFlags) self(args []string) (farm.Self, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return farm.Self{}, fmt.Errorf("find this program's file: %w", err)
@@ -53,7 +72,9 @@ func (f *configFlags) self() (farm.Self, error) {
 	for _, pair := range f.set {
 		check = append(check, "--set", pair)
 	}
-	return farm.Self{Program: program, Args: os.Args, Check: check, Load: f.loadForThisMachine}, nil
+	return farm.Self{
+		Program: program, Args: args, Check: check, File: f.path, Load: f.loadForThisMachine, Parse: f.parseForThisMachine,
+	}, nil
 }
 
 // configFlags name the configuration file, and what stands above it.
@@ -79,14 +100,31 @@ func (f *configFlags) load() (*config.Config, error) {
 	return f.loadWith(config.Options{})
 }
 
-func (f *configFlags) loadWith(o config.Options) (*config.Config, error) {
+// parseForThisMachine is loadForThisMachine of another text.
+func (f *configFlags) parseForThisMachine(text []byte) (*config.Config, error) {
+	o := config.Options{Interface: health.FindInterface}
+	if err := f.override(&o); err != nil {
+		return nil, err
+	}
+	return config.Parse(f.path, text, o)
+}
+
+// override takes what the flags set.
+func (f *configFlags) override(o *config.Options) error {
 	o.Set = make(map[string]string)
 	for _, pair := range f.set {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
-			return nil, &usageError{fmt.Errorf("flag --set: %q is not KEY=VALUE; write it as in --set datapath.xdp=generic", pair)}
+			return &usageError{fmt.Errorf("flag --set: %q is not KEY=VALUE; write it as in --set datapath.xdp=generic", pair)}
 		}
 		o.Set[key] = value
+	}
+	return nil
+}
+
+func (f *configFlags) loadWith(o config.Options) (*config.Config, error) {
+	if err := f.override(&o); err != nil {
+		return nil, err
 	}
 	cfg, err := config.Load(f.path, o)
 	if err != nil {

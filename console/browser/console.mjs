@@ -65,14 +65,14 @@ async function accessible(what) {
   check(!bad.length, `${what}: ${bad.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + ' ' + (n.any[0]?.message ?? '')).join(' | ')}`).join('\n')}`);
 }
 
-async function pictures() {
+async function pictures(as) {
   if (!plan.shots) return;
   mkdirSync(plan.shots, { recursive: true });
   for (const scheme of ['light', 'dark']) {
     for (const [size, viewport] of Object.entries({ desktop: { width: 1360, height: 900 }, phone: { width: 390, height: 844 } })) {
       await page.emulateMedia({ colorScheme: scheme });
       await page.setViewportSize(viewport);
-      for (const name of ['farm', 'rules', 'health', 'events', 'traffic']) {
+      for (const name of ['farm', 'rules', 'health', 'events', 'traffic', 'config'].slice(0, as === 'admin' ? 6 : 5)) {
         await page.goto(`${plan.urls[0]}/#${name}`);
         await page.waitForTimeout(name === 'traffic' ? 1500 : 1200);
         await page.screenshot({ path: `${plan.shots}/${name}-${size}-${scheme}.png`, fullPage: true });
@@ -132,7 +132,11 @@ async function steps() {
   await page.getByRole('cell', { name: /by node/ }).first().waitFor();
   await page.goto(plan.urls[0] + '/#traffic');
   await page.locator('#chart-fate canvas').waitFor();
-  await pictures();
+  await pictures('control');
+
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByLabel('Password').waitFor();
+  await configuration();
 
   await page.goto(plan.urls[0] + '/#farm');
   await state(third, 'up');
@@ -155,6 +159,59 @@ async function steps() {
   await page.getByLabel('Password').waitFor(); // the session is gone
   check(!complaints.length, complaints.join('\n'));
   check(!outside.length, `asked for from elsewhere: ${outside}`);
+}
+
+/** Waits until the farm has kept a configuration, or gone back. */
+const decided = (text) => page.locator('.trial', { hasText: text }).waitFor({ timeout: 60000 });
+
+async function edit(change) {
+  const area = page.locator('#text');
+  await page.waitForFunction(() => document.getElementById('text')?.value.includes('rules:'));
+  await area.fill(change(await area.inputValue()));
+}
+
+/** An admin halves a node's weight, and tries what breaks the farm. */
+async function configuration() {
+  await login(plan.urls[0], 'admin');
+  await page.goto(plan.urls[0] + '/#config');
+  await page.locator('#config select[name=node]').selectOption(second);
+  await page.getByLabel('Change every node').uncheck();
+  await page.getByText(`on ${second}`).waitFor();
+  await edit((text) => text.replace('protocol: tcp', 'protocol: tcp, weight: 50'));
+  await page.getByRole('button', { name: 'Validate' }).click();
+  await page.getByText('rules.web.weight: 50, was 100').waitFor();
+  await page.locator('.diff .plus', { hasText: 'weight: 50' }).waitFor();
+  await accessible('configuration');
+  if (plan.shots) await pictures('admin').then(() => page.goto(plan.urls[0] + '/#config'));
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await timed('a weight tried and kept', () => decided('Kept'));
+  await page.goto(plan.urls[0] + '/#farm');
+  await shares({ [first]: 40, [second]: 20, [third]: 40 });
+
+  await page.goto(plan.urls[0] + '/#config');
+  await page.locator('#config select[name=node]').selectOption('');
+  await page.getByLabel('Change every node').check();
+  await page.getByText(`on ${first}`).waitFor();
+  await edit((text) => text.replace('\nrules:', '\nnonsense: 1\nrules:'));
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await page.getByText('Not every node can take this').waitFor();
+  await edit((text) => text.replace('nonsense: 1\n', '') + 'checks:\n  - {name: never, type: tcp, target: "127.0.0.1:1", interval: 200ms, timeout: 100ms, action: wait}\n');
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await decided('On trial');
+  await page.getByText('is not up').or(page.getByText('is down')).first().waitFor();
+  await page.getByRole('button', { name: 'Go back now' }).click(); // its own timers are another test's
+  await timed('gone back', () => decided('Gone back'));
+  await page.goto(plan.urls[0] + '/#farm');
+  await shares({ [first]: 40, [second]: 20, [third]: 40 });
+  // Back to the weight before, for what follows.
+  await page.goto(plan.urls[0] + '/#config');
+  await page.locator('#config select[name=node]').selectOption(second);
+  await page.getByLabel('Change every node').uncheck();
+  await page.getByText(`on ${second}`).waitFor();
+  await edit((text) => text.replace(', weight: 50', ''));
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await page.goto(plan.urls[0] + '/#farm');
+  await shares({ [first]: 33.3, [second]: 33.3, [third]: 33.3 });
 }
 
 let failed = null;

@@ -30,6 +30,7 @@ var (
 type Identity struct {
 	certificate tls.Certificate
 	authority   *x509.CertPool
+	root        *x509.Certificate
 }
 
 // New returns the identity of the node of that name, with a key of its own that
@@ -65,7 +66,7 @@ func New(farmKey [32]byte, node string) (*Identity, error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(authority)
-	return &Identity{tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: private, Leaf: leaf}, pool}, nil
+	return &Identity{tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: private, Leaf: leaf}, pool, authority}, nil
 }
 
 // dnsName is a node's name as certificates check it: a node's own may have other
@@ -88,11 +89,18 @@ func certify(template, parent *x509.Certificate, public any, signer ed25519.Priv
 	return x509.ParseCertificate(der)
 }
 
-// Server is how this node answers: nodes of the farm only.
+// Server is how this node answers: nodes of the farm, and newcomers, of whom Peer
+// knows no name.
 func (i *Identity) Server() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{i.certificate},
 		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: i.authority,
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if hello.ServerName == newcomers {
+				return i.welcome(), nil
+			}
+			return nil, nil
+		},
 	}
 }
 

@@ -18,7 +18,8 @@ async function send(method, path, options = {}) {
   const headers = { Accept: 'application/json' };
   if (method !== 'GET') headers['X-CSRF-Token'] = csrf;
   if (options.body) headers['Content-Type'] = 'application/json';
-  const response = await fetch(path, { method, headers, body: options.body && JSON.stringify(options.body), credentials: 'same-origin', cache: 'no-store' });
+  if (options.text !== undefined) Object.assign(headers, { 'Content-Type': 'application/yaml', 'If-Match': options.match });
+  const response = await fetch(path, { method, headers, body: options.text ?? (options.body && JSON.stringify(options.body)), credentials: 'same-origin', cache: 'no-store' });
   if (response.ok) return response.status === 204 ? null : (response.headers.get('Content-Length') === '0' ? null : response.json());
   let body = { code: 'internal', message: `the daemon answered ${response.status}` };
   try { body = await response.json(); } catch { /* no Error of the API's */ }
@@ -33,6 +34,9 @@ const query = (values) => {
 
 export const get = (path, values = {}) => send('GET', path + query(values));
 export const post = (path, values = {}) => send('POST', path + query(values));
+
+/** Puts a text in the place of the one with that ETag. */
+export const put = (path, values, text, match) => send('PUT', path + query(values), { text, match });
 
 export async function session() { return remember(await send('GET', '/v1/session')); }
 

@@ -10,9 +10,12 @@ import * as rules from '/pages/rules.js';
 import * as health from '/pages/health.js';
 import * as events from '/pages/events.js';
 import * as traffic from '/pages/traffic.js';
+import * as config from '/pages/config.js';
 import * as loginPage from '/pages/login.js';
 
-const pages = { farm, rules, health, events, traffic };
+const pages = { farm, rules, health, events, traffic, config };
+/** The pages that who is logged in may see. */
+const visible = () => Object.keys(pages).filter((name) => !pages[name].needs || app.can(pages[name].needs));
 const staleAfter = 3000; // ms without a picture of the farm: three looks
 
 const app = {
@@ -31,7 +34,7 @@ const $ = (id) => document.getElementById(id);
 
 function pageOfAddress() {
   const name = location.hash.slice(1).split('?')[0];
-  return pages[name] ? name : 'farm';
+  return visible().includes(name) ? name : 'farm';
 }
 
 /** Draws the whole page from what is known; cheap enough for once a second. */
@@ -55,7 +58,7 @@ function topBar() {
   return [
     h('a', { class: 'brand', href: '#farm' }, h('img', { src: '/icon.svg', alt: '', width: 22, height: 22 }), T.product,
       h('span', { class: 'live' + (stale ? ' stale' : '') }, app.session.node, h('i', { title: stale ? '' : T.live }))),
-    h('nav', { 'aria-label': T.nav }, Object.keys(pages).map((name) =>
+    h('nav', { 'aria-label': T.nav }, visible().map((name) =>
       h('a', { href: '#' + name, 'aria-current': name === app.page ? 'page' : null }, T.pages[name]))),
     h('div', { class: 'who' },
       h('button', { class: 'plain', 'data-action': 'theme', title: T.theme[theme()] , 'aria-label': T.theme[theme()] }, { auto: '◐', dark: '●', light: '○' }[theme()]),

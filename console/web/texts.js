@@ -4,7 +4,7 @@
 export const T = {
   skip: 'To the content',
   product: 'Thresher',
-  pages: { farm: 'Farm', rules: 'Rules and VIPs', health: 'Checks and services', events: 'Events', traffic: 'Traffic' },
+  pages: { farm: 'Farm', rules: 'Rules and VIPs', health: 'Checks and services', events: 'Events', traffic: 'Traffic', config: 'Configuration' },
   nav: 'Pages',
   theme: { label: 'Theme', auto: 'Theme: system', dark: 'Theme: dark', light: 'Theme: light' },
   logout: 'Log out',
@@ -85,6 +85,20 @@ export const T = {
     node: 'Node', level: 'Level', kind: 'Kind', search: 'Search', time: 'Time', message: 'Message', all: 'all',
     levels: { info: 'info and worse', warn: 'warnings and worse', error: 'errors' },
     follow: 'Follow', export: 'Export', empty: 'No event matches.', count: (n, all) => `${n} of ${all} events`,
+  },
+
+  config: {
+    of: 'File of', all: 'Change every node', check: 'Validate', apply: 'Apply', again: 'Read again', undo: 'Go back now',
+    text: 'Text', file: (node, file) => `${file} on ${node}`,
+    allHelp: 'Every node gets what you change in vips, rules, default, services and checks; a rule\u2019s weight and priority only if they are what you change. The rest of the text is this node\u2019s own.',
+    oneHelp: 'Only this node\u2019s file changes. VIPs and rules must be alike on all nodes, but for weights and priorities.',
+    outcome: 'What comes of it', nothing: 'Validate has every node say what it would do. Apply has them try it: unless the farm is well in time, each node goes back by itself.',
+    refused: 'Not every node can take this. Nothing has changed.',
+    action: { nothing: 'Nothing changes.', weights: 'Takes effect at once; no connection is lost.', restart: 'Takes effect by a restart in place; no connection is lost.' },
+    diff: (node) => `How the text of ${node} changes`,
+    trial: { running: 'On trial.', good: 'On trial; this node is well.', kept: 'Kept: the farm is well with it.', undone: 'Gone back to the text before.' },
+    left: (s, at) => `${s} s left, until ${at}.`,
+    keys: 'Keys', find: 'Find a key',
   },
 
   traffic: {

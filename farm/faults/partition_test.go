@@ -212,9 +212,9 @@ func TestMajority(t *testing.T) {
 func majority(f *farmtest.Farm) {
 	lone, others := split(f)
 	l := f.StartLoad(farmtest.LoadOptions{})
-	cut := time.Now()
 	fault, err := f.Cut(f.Ctx, lab.Between(farmtest.Hosts(lone), farmtest.Hosts(others...), lab.Everything)...)
 	f.Must(err)
+	cut := time.Now()
 	f.Pass(3 * time.Second)
 	healed := time.Now()
 	f.Must(fault.Heal())
@@ -239,9 +239,9 @@ func TestR06TwoNodes(t *testing.T) {
 	t.Run("majority", func(t *testing.T) {
 		f := newFarm(t, lab.Config{Nodes: 2}, lab.FarmOptions{Partition: "majority"})
 		l := f.StartLoad(farmtest.LoadOptions{})
-		cut := time.Now()
 		fault, err := f.Cut(f.Ctx, lab.Between(farmtest.Hosts(f.Nodes[0]), farmtest.Hosts(f.Nodes[1]), lab.Everything)...)
 		f.Must(err)
+		cut := time.Now()
 		f.Pass(2500 * time.Millisecond)
 		healed := time.Now()
 		f.Must(fault.Heal())

@@ -135,6 +135,20 @@ func (d Delivery) text(v config.VIP) string {
 	return fmt.Sprintf("%s got %d of %d %s: something limits them", d.To, d.Seen, d.Sent, frames)
 }
 
+// mayHave tells whether an Ethernet address may answer for a VIP: the VMAC, or in mode
+// directed any node's own.
+func (s *survey) mayHave(v config.VIP, mac config.MAC) bool {
+	if v.Mode != config.Directed {
+		return mac == v.MAC
+	}
+	for _, p := range s.peers {
+		if p.mac == mac {
+			return true
+		}
+	}
+	return false
+}
+
 // judgeClaims finds out who answers for a VIP.
 func (s *survey) judgeClaims(r *Result, vip int) {
 	v := s.cfg.VIPs[vip]
@@ -147,7 +161,7 @@ func (s *survey) judgeClaims(r *Result, vip int) {
 		right := 0
 		for one := range answers {
 			switch {
-			case one.mac != v.MAC:
+			case !s.mayHave(v, one.mac):
 				one.reply = true // It need not be told twice.
 				foreign[one] = true
 			case one.reply:
@@ -164,6 +178,8 @@ func (s *survey) judgeClaims(r *Result, vip int) {
 	case most > 1:
 		r.add(health.LevelError, "look at thresher status on each: nodes that do not know of one another both answer; their gossip or their heartbeats are blocked",
 			"%d nodes answer for the VIP %v at once", most, v.Address)
+	case most == 1 && v.Mode == config.Directed:
+		r.add(health.LevelOK, "", "one node answers for the VIP %v, with its own address", v.Address)
 	case most == 1:
 		r.add(health.LevelOK, "", "one node answers for the VIP %v, with %v", v.Address, v.MAC)
 	case len(foreign) == 0:

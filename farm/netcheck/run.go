@@ -75,6 +75,9 @@ func (c *check) open(ifi *net.Interface) (err error) {
 // close.
 func (c *check) accept(ifindex int) error {
 	for _, v := range c.cfg.VIPs {
+		if v.Mode == config.Directed {
+			continue
+		}
 		filter, err := host.OpenMACFilter(ifindex, v.MAC)
 		if err != nil {
 			return err
@@ -140,8 +143,8 @@ func (c *check) step(now time.Time, probe bool) error {
 	if err := c.arp.receive(c.answered); err != nil {
 		return err
 	}
-	for i := range c.cfg.VIPs {
-		if probe {
+	for i, v := range c.cfg.VIPs {
+		if probe && v.Mode != config.Directed {
 			numbers = append(numbers, uint8(i))
 		}
 	}
@@ -156,7 +159,23 @@ func (c *check) step(now time.Time, probe bool) error {
 			errs = append(errs, c.arp.ask(vip.Address))
 		}
 	}
+	if probe {
+		errs = append(errs, c.askDirected())
+	}
 	return errors.Join(append(errs, c.conn.Report(report))...)
+}
+
+// askDirected asks who has the VIPs in mode directed, which have no frames that every
+// node must get.
+func (c *check) askDirected() error {
+	var errs []error
+	for i, v := range c.cfg.VIPs {
+		if v.Mode == config.Directed && v.Address.Is4() {
+			c.survey.claims[i].asked()
+			errs = append(errs, c.arp.ask(v.Address))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // answered takes in an answer for any address.

@@ -56,7 +56,7 @@ func httpClient(c config.HTTPCheck) (*http.Client, error) {
 			return nil, fmt.Errorf("%s has no certificate in PEM", c.CAFile)
 		}
 	}
-	var dialer net.Dialer
+	dialer := net.Dialer{KeepAlive: -1} // it ends before that begins
 	transport := &http.Transport{
 		TLSClientConfig: secure, DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxBody,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -21,7 +21,7 @@ const maxTalk = 16 << 10
 // tcpProbe connects, begins TLS, sends and expects, as far as it is told to.
 func tcpProbe(c config.TCPCheck) Func {
 	return func(ctx context.Context) Result {
-		var dialer net.Dialer
+		dialer := net.Dialer{KeepAlive: -1} // it ends before that begins
 		conn, err := dialer.DialContext(ctx, "tcp", c.Target)
 		if err != nil {
 			return failed("%s", because(err))

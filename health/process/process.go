@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -174,4 +175,24 @@ func Kill(pids []int) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// gonePatience is how long a parent gets to wait for a process that has ended.
+const gonePatience = time.Second
+
+// Gone waits until a process that has ended can't be found any more: it is there
+// until its parent has waited for it (wait(2), NOTES), and a server that is started
+// asks by kill(2) whether the process of its pid file is. Apache takes it for running
+// and starts nothing. A parent that never waits is not waited for.
+func Gone(ctx context.Context, pid int) {
+	end := time.After(gonePatience)
+	for wait := time.Millisecond; unix.Kill(pid, 0) == nil; wait = min(2*wait, 50*time.Millisecond) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-end:
+			return
+		case <-time.After(wait):
+		}
+	}
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // sleeper starts a process that can be told from others by its argument.
@@ -105,4 +107,25 @@ func FuzzPid(f *testing.F) {
 			t.Errorf("%q is process %d", text, pid)
 		}
 	})
+}
+
+// TestGone: a process that has ended is there until its parent has waited for it.
+func TestGone(t *testing.T) {
+	c := exec.Command("/bin/true")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Await(t.Context(), c.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	waited := make(chan struct{})
+	go func() { defer close(waited); _ = c.Wait() }()
+	Gone(t.Context(), c.Process.Pid)
+	if err := unix.Kill(c.Process.Pid, 0); err == nil {
+		t.Error("it can be found still")
+	}
+	<-waited
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	Gone(ctx, os.Getpid()) // returns
 }

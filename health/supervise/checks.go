@@ -37,8 +37,10 @@ func (s *Supervisor) begin(r *checkRun, run check.Run) {
 
 // finished takes what a run has found.
 func (s *Supervisor) finished(now time.Time, r *checkRun, run check.Run, found probe.Result) {
+	_, before := r.machine.Verdict()
 	change := r.machine.Ended(run, check.Result{OK: found.OK, Detail: found.Detail})
 	if r.machine.Running() {
+		s.news = s.news || before != found.Detail || r.weight != found.Weight || r.warning != found.Warning
 		r.weight = found.Weight
 		if found.Warning != "" && found.Warning != r.warning {
 			s.event("check_warning", true, r.config.Name, "check "+r.config.Name+": "+found.Warning)

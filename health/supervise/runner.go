@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"thresher/config"
@@ -14,7 +15,7 @@ import (
 
 // NewRunner makes what runs a service.
 func NewRunner(c config.Service) Runner {
-	own := commands{c}
+	own := commands{config: c, ended: new(atomic.Int64)}
 	if c.Systemd != "" {
 		return &units{commands: own, unit: unit.Unit{Name: c.Systemd}}
 	}
@@ -25,7 +26,10 @@ func NewRunner(c config.Service) Runner {
 const readyLook = 100 * time.Millisecond
 
 // commands run a service by command lines.
-type commands struct{ config config.Service }
+type commands struct {
+	config config.Service
+	ended  *atomic.Int64 // the process that has ended by itself, until the next start; 0 for none
+}
 
 func (c commands) run(ctx context.Context, what string, argv []string) error {
 	r := command.Run(ctx, command.Command{Argv: argv, Env: append([]string{"THRESHER_SERVICE=" + c.config.Name}, c.config.Environment...)})
@@ -39,6 +43,9 @@ func (c commands) run(ctx context.Context, what string, argv []string) error {
 // it is ready.
 func (c commands) Start(ctx context.Context) error {
 	if !c.runs() {
+		if pid := c.ended.Swap(0); pid != 0 {
+			process.Gone(ctx, int(pid))
+		}
 		if err := c.run(ctx, "start", c.config.Start); err != nil {
 			return err
 		}
@@ -91,6 +98,7 @@ func (c commands) Stop(ctx context.Context) error {
 		if err := process.Await(ctx, pid); err != nil {
 			return fmt.Errorf("stop: process %d has not ended: %w", pid, err)
 		}
+		process.Gone(ctx, pid)
 	}
 	return nil
 }
@@ -122,6 +130,7 @@ func (c commands) Force(ctx context.Context) error {
 		if err := process.Await(ctx, pid); err != nil {
 			return fmt.Errorf("process %d does not end: %w", pid, err)
 		}
+		process.Gone(ctx, pid)
 	}
 	return nil
 }
@@ -143,6 +152,7 @@ func (c commands) AwaitEnd(ctx context.Context) (string, error) {
 	if err := process.Await(ctx, pids[0]); err != nil {
 		return "", err
 	}
+	c.ended.Store(int64(pids[0]))
 	return fmt.Sprintf("its process %d has ended", pids[0]), nil
 }
 

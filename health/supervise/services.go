@@ -32,6 +32,7 @@ func (s *Supervisor) command(now time.Time, r *serviceRun, c service.Command) {
 // perform has a command carried out on a goroutine of its own. The one before it is
 // ended first, if it is still under way.
 func (s *Supervisor) perform(r *serviceRun, c service.Command) {
+	s.news = true
 	if r.end != nil {
 		r.end()
 	}
@@ -109,13 +110,26 @@ func (s *Supervisor) watch(r *serviceRun) {
 	})
 }
 
+// showAtLeast is how old a picture gets: failures leave their window by time alone.
+const showAtLeast = time.Second
+
+// show makes a new picture if there is something to show. Most results say what is
+// known, and a picture has all checks.
+func (s *Supervisor) show(now time.Time) {
+	if s.news || now.Sub(s.shown) >= showAtLeast {
+		s.publish(now)
+	}
+}
+
 // publish makes a new picture, and rings if it says something new.
 func (s *Supervisor) publish(now time.Time) {
+	s.news, s.shown = false, now
 	p := &Picture{
 		Halted: s.life.Halted(), Waits: s.life.Waits(), Suspended: s.life.Suspended(),
 		Withdrawn: s.life.Withdrawn(), Weights: s.weights(),
 	}
 	p.Phase, p.Reason = s.life.Phase()
+	p.Checks = make([]Check, 0, len(s.checks))
 	for _, r := range s.checks {
 		v, detail := r.machine.Verdict()
 		p.Checks = append(p.Checks, Check{Name: r.config.Name, Verdict: v, Detail: detail, Warning: r.warning, Since: r.since})

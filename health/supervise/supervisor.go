@@ -59,6 +59,9 @@ type Supervisor struct {
 	queue []life.Step // decided and not carried out yet
 	busy  bool        // with the queue
 
+	news  bool      // what the picture does not show yet
+	shown time.Time // when it was made
+
 	checks   []*checkRun
 	services []*serviceRun
 	byCheck  map[string]*checkRun
@@ -265,12 +268,13 @@ func (s *Supervisor) Run(ctx context.Context) {
 		case m := <-s.inbox:
 			m.do(time.Now())
 			done = m.done
+			s.news = s.news || done != nil
 		case <-alarm.C:
 		case <-ctx.Done():
 			continue
 		}
 		s.tick(time.Now())
-		s.publish(time.Now())
+		s.show(time.Now())
 		if done != nil {
 			close(done)
 		}
@@ -340,6 +344,7 @@ func (s *Supervisor) tick(now time.Time) {
 // carryOut does what the node's life says. What that brings about is carried out
 // after it, in the order in which it was decided.
 func (s *Supervisor) carryOut(now time.Time, steps []life.Step) {
+	s.news = true
 	s.queue = append(s.queue, steps...)
 	if s.busy {
 		return

@@ -35,8 +35,32 @@ func (f *Farm) VMACOf(vip netip.Addr) config.MAC {
 		return config.MulticastMAC(vip)
 	case config.IGMP.String():
 		return config.IGMPMAC(vip)
+	case config.Directed.String():
+		return f.Director(vip).MAC
 	}
 	return config.FloodMAC(vip)
+}
+
+// Director is the node that answers for a VIP, as a node says that runs. In mode
+// directed all of the VIP's frames reach that one.
+func (f *Farm) Director(vip netip.Addr) *lab.Node {
+	f.T.Helper()
+	for _, n := range f.Nodes {
+		if !f.Running(n) {
+			continue
+		}
+		s, err := f.Status(n)
+		f.Must(err)
+		for _, v := range s.VIPs {
+			for _, director := range f.Nodes {
+				if v.Address == vip && v.Responder == director.Name {
+					return director
+				}
+			}
+		}
+	}
+	f.T.Fatalf("no node answers for %v", vip)
+	return nil
 }
 
 // Farm is a farm with a client. Its methods end the test T when something fails

@@ -25,6 +25,8 @@ type Options struct {
 	Nodes int
 	// Out shows what happens: as a live picture on a terminal, else line by line.
 	Out io.Writer
+	// Hold keeps the farm up at the end until the context ends, and says what to type.
+	Hold bool
 }
 
 // clients is how many client addresses send requests. With 400 of them and
@@ -67,8 +69,13 @@ func run(ctx context.Context, o Options) (result Result, err error) {
 	if err := d.start(ctx); err != nil {
 		return result, err
 	}
-	defer d.watch(ctx)()
-	return d.show(ctx)
+	unwatch := d.watch(ctx)
+	result, err = d.show(ctx)
+	unwatch()
+	if err != nil || !o.Hold {
+		return result, err
+	}
+	return result, d.hold(ctx)
 }
 
 // start brings up a web server and a daemon on each node.

@@ -16,6 +16,11 @@ static __always_inline mac_t destination(const struct ethhdr *eth)
 	return *(const __u64 *)eth & MAC_MASK;
 }
 
+static __always_inline mac_t source(const struct ethhdr *eth)
+{
+	return *(const __u64 *)((const void *)eth + ETH_ALEN) & MAC_MASK;
+}
+
 static __always_inline __be16 ethertype(const struct ethhdr *eth)
 {
 	return *(const __be16 *)((const void *)eth + 2 * ETH_ALEN);

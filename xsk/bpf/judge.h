@@ -22,6 +22,7 @@
 #include "packet.h"
 #include "quoted.h"
 #include "reason.h"
+#include "relay.h"
 #include "rules.h"
 #include "share.h"
 #include "siphash.h"
@@ -194,6 +195,11 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 	if (!part)
 		return NOT_SERVING;
 	bucket = packet_bucket(p, ports->src, rule);
+	if (relays(p)) {
+		reason = relayed(p, rule, bucket);
+		if (reason != OTHER)
+			return reason;
+	}
 	p->forwarded = forwards(rule);
 	if (!tcp)
 		return p->forwarded ? judge_udp_forwarded(p, part, bucket) : judge_udp(part, bucket);
@@ -203,14 +209,21 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 	return reason;
 }
 
-static __always_inline enum reason judge_echo(const struct packet *p)
+static __always_inline enum reason judge_echo(struct packet *p)
 {
 	const struct part *part = part_of(ECHO_RULE);
 	enum reason reason;
+	__u16 bucket;
 
 	if (!part)
 		return NOT_SERVING;
-	reason = judge_owner(part, client_bucket(p, 0));
+	bucket = client_bucket(p, 0);
+	if (relays(p)) {
+		reason = relayed(p, ECHO_RULE, bucket);
+		if (reason != OTHER)
+			return reason;
+	}
+	reason = judge_owner(part, bucket);
 	return reason == ACCEPTED ? ACCEPTED_ECHO : reason;
 }
 
@@ -252,13 +265,15 @@ static __always_inline enum reason judge_error(const struct packet *p, __u32 len
 	return known(flow_of_quoted(p->ctx, &q, forwards(rule))) ? ACCEPTED_ICMP_ERROR : UNKNOWN_FLOW;
 }
 
-static __always_inline enum reason judge_icmp(const struct packet *p, __u32 length)
+static __always_inline enum reason judge_icmp(struct packet *p, __u32 length)
 {
 	const __u8 type = *(const __u8 *)p->l4;
 
 	if (is_echo(p, type))
 		return judge_echo(p);
-	return is_icmp_error(p, type) ? judge_error(p, length) : judge_default(OTHER_ICMP);
+	if (!is_icmp_error(p, type))
+		return judge_default(p, OTHER_ICMP);
+	return relays(p) ? COPIED : judge_error(p, length);
 }
 
 /* Whether an IPv6 packet is neighbour discovery's. */
@@ -284,7 +299,7 @@ static __always_inline enum reason judge_transport(struct packet *p, __u32 lengt
 		return judge_flow(p, &conf.udp, 0);
 	}
 	if (p->protocol != (p->six ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-		return judge_default(OTHER_PROTOCOL);
+		return judge_default(p, OTHER_PROTOCOL);
 	if (length < ICMP_LEN || p->l4 + ICMP_LEN > p->end)
 		return MALFORMED;
 	return judge_icmp(p, length);
@@ -307,6 +322,8 @@ static __always_inline enum reason judge4(struct packet *p)
 		return MALFORMED;
 	if (martian4(ip->saddr, ip->daddr))
 		return MARTIAN;
+	if (relays(p) && ip->frag_off & bpf_htons(IP_FRAGMENT))
+		return COPIED;
 	if (is_fragment(ip))
 		return FRAGMENT;
 	return judge_transport(p, total - header);
@@ -328,9 +345,9 @@ static __always_inline enum reason judge6(struct packet *p)
 	if (martian6(ipv6_of(p)))
 		return MARTIAN;
 	if (p->first)
-		return FRAGMENT;
+		return relays(p) ? COPIED : FRAGMENT;
 	if (p->headers == OTHER_PROTOCOL)
-		return judge_default(OTHER_PROTOCOL);
+		return judge_default(p, OTHER_PROTOCOL);
 	if (p->headers != ACCEPTED)
 		return p->headers;
 	return judge_transport(p, payload_length(p));

@@ -14,6 +14,7 @@
 #include "packet.h"
 #include "reason.h"
 #include "rules.h"
+#include "relay.h"
 #include "share.h"
 
 #define SINGLE_BUCKET 0 /* of ECHO_RULE: its owner takes all where the default is single */
@@ -55,10 +56,12 @@ static __always_inline enum flow flow_of_udp(void *ctx, const struct packet *p)
 }
 
 /* What the default says of a packet; denied is the reason where that is deny. */
-static __always_inline enum reason judge_default(enum reason denied)
+static __always_inline enum reason judge_default(const struct packet *p, enum reason denied)
 {
 	const struct part *part;
 
+	if (relays(p) && (conf.unruled == DEFAULT_PASS || conf.unruled == DEFAULT_SINGLE))
+		return COPIED;
 	switch (conf.unruled) {
 	case DEFAULT_PASS:
 		return ACCEPTED_DEFAULT;
@@ -79,9 +82,11 @@ static __always_inline enum reason judge_no_rule(const struct packet *p, int tcp
 	enum flow flow;
 
 	if (tcp && opening)
-		return judge_default(NO_RULE);
+		return judge_default(p, NO_RULE);
+	if (relays(p))
+		return COPIED; /* another node may have a connection for it */
 	flow = tcp ? flow_of(p) : flow_of_udp(p->ctx, p);
 	if (known(flow))
 		return ACCEPTED_OWN;
-	return tcp ? NO_RULE : judge_default(NO_RULE);
+	return tcp ? NO_RULE : judge_default(p, NO_RULE);
 }

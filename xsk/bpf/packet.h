@@ -30,6 +30,8 @@ struct packet {
 	int six;
 	int first; /* of IPv6: the first part of a datagram; the others have no l4 */
 	int forwarded; /* its rule's packets; for judge.h alone */
+	int relays; /* a client's, for a VIP in mode directed: goes on if it is another's */
+	__u64 to; /* if it is another's: the Ethernet address of that one, if it is known */
 };
 
 static __always_inline const struct iphdr *ipv4_of(const struct packet *p)

@@ -74,7 +74,9 @@ struct rules {
 	struct hashed hashed[MAX_RULES];
 	__u8 sticky[MAX_RULES]; /* whether clients stay with their node */
 	__u8 forward[MAX_RULES]; /* whether its flows are conntrack's */
+	__u8 directed[MAX_VIPS]; /* whether the VIP's mode is that */
 	__u32 forwards;		 /* how many of them are */
+	__u32 relays;		 /* how many VIPs are in mode directed */
 	__u32 offload;
 	__u32 unruled; /* what becomes of packets under no rule */
 	__u32 multiplier;

@@ -22,6 +22,7 @@
 #include "lease.h"
 #include "maps.h"
 #include "packet.h"
+#include "relay.h"
 #include "vlan.h"
 
 #define ETH_P_WIRE 0x88b6 /* wire.EtherType */
@@ -51,7 +52,9 @@ static __always_inline int stray(const struct ethhdr *eth)
  * its own address. */
 static __always_inline int neighbour(struct ethhdr *eth)
 {
-	if (is_vmac(destination(eth))) {
+	const mac_t dst = destination(eth);
+
+	if (dst != conf.nic && is_vmac(dst)) {
 		to_nic(eth);
 		count(ACCEPTED_NEIGHBOUR);
 	}
@@ -103,14 +106,25 @@ static __always_inline struct packet packet_of(struct xdp_md *ctx, int six, __u3
 	return p;
 }
 
+/* On to another node. */
+static __always_inline int forward(struct ethhdr *eth, mac_t to)
+{
+	count(FORWARDED);
+	readdress_to(eth, to);
+	return XDP_TX;
+}
+
 /* Nobody reads: the daemon is gone or going. Connections that are here go on, and
- * nothing else is let in, for every node without a reader would do so. */
-static __always_inline int unread(struct xdp_md *ctx, int six, __u32 vip)
+ * nothing else is let in, for every node without a reader would do so. What reached
+ * this node alone goes on to its owner, if that is known: to is its address, or 0. */
+static __always_inline int unread(struct xdp_md *ctx, int six, __u32 vip, mac_t to)
 {
 	const struct packet p = packet_of(ctx, six, vip);
 	struct ethhdr *eth = (void *)(long)ctx->data;
 
 	if (!p.ip || (!tcp_goes_on(&p) && !own_udp_goes_on(&p)) || (void *)(eth + 1) > (void *)(long)ctx->data_end) {
+		if (conf.relays && to && (void *)(eth + 1) <= (void *)(long)ctx->data_end)
+			return forward(eth, to);
 		count(NO_READER);
 		return XDP_DROP;
 	}
@@ -129,7 +143,7 @@ static __always_inline int ask(const struct packet *p)
 	action = bpf_redirect_map(&sockets, ctx->rx_queue_index, 0);
 	if (action == XDP_REDIRECT)
 		return action;
-	return unread(ctx, p->six, p->vip);
+	return unread(ctx, p->six, p->vip, p->to);
 }
 
 static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
@@ -144,9 +158,11 @@ static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
 		return XDP_DROP;
 	}
 	if (handover && is_held(reason))
-		return unread(p->ctx, p->six, p->vip);
+		return unread(p->ctx, p->six, p->vip, p->to);
 	if ((conf.offload == OFFLOAD_REJECT && !handover) || is_held(reason))
 		return ask(p);
+	if (conf.relays && reason == FORWARDED)
+		return forward(eth, p->to);
 	count(reason);
 	to_nic(eth);
 	return XDP_PASS;
@@ -185,6 +201,7 @@ static __noinline int ipv4(struct xdp_md *ctx)
 		return probe(eth);
 	p = packet4(ctx, ip, end);
 	p.vip = vip;
+	p.relays = must_relay(eth, vip);
 	return vip_packet(&p, eth);
 }
 
@@ -209,6 +226,7 @@ static __noinline int ipv6(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (ip->nexthdr == IP_PROBE && destination(eth) != conf.nic)
 		return probe(eth);
+	p.relays = must_relay(eth, p.vip);
 	return vip_packet(&p, eth);
 }
 

@@ -27,7 +27,8 @@ struct tag {
 	__be16 type; /* of what the frame carries */
 };
 
-/* A frame for no VIP is the farm's if it was sent to a VMAC: it is dropped. */
+/* Whether a frame was sent to a VMAC that is not the interface's own address too,
+ * as it is in mode directed. For no VIP, such a frame is dropped. */
 static __always_inline int is_stray(const struct ethhdr *eth)
 {
 	const mac_t dst = destination(eth);
@@ -54,7 +55,7 @@ static __always_inline int tagged6(struct xdp_md *ctx, const struct ethhdr *eth,
 		return is_stray(eth);
 	p = packet6(ctx, ip, end);
 	if (is_neighbour(&p))
-		return is_vmac(destination(eth));
+		return is_stray(eth);
 	vip = vip_of6(&ip->daddr);
 	return vip < MAX_VIPS ? is_for_us(eth, vip) : is_stray(eth);
 }
@@ -76,7 +77,7 @@ static __noinline int has_priority_tag(struct xdp_md *ctx)
 	case bpf_htons(ETH_P_IPV6):
 		return tagged6(ctx, eth, (const void *)(tag + 1), end);
 	case bpf_htons(ETH_P_ARP):
-		return (const void *)(tag + 1) + ARP_LEN <= end && is_vmac(destination(eth));
+		return (const void *)(tag + 1) + ARP_LEN <= end && is_stray(eth);
 	}
 	return 0;
 }

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"thresher/console"
+)
+
+// trialPoll is how often config apply looks how a trial goes, and trialSlack how
+// long beyond its time it waits for the word.
+const (
+	trialPoll  = 250 * time.Millisecond
+	trialSlack = 30 * time.Second
+)
+
+func newConfig(api *string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "See and change the configuration, on this node or all",
+		Long: "See and change the configuration. A change is tried: unless the farm is well with\n" +
+			"it in time, every node goes back to the text before by itself.",
+		Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return errors.Join(cmd.Help(), &usageError{errors.New("no command given")})
+		},
+	}
+	cmd.AddCommand(newConfigGet(api), newConfigCheck(api), newConfigApply(api), newConfigUndo(api), newConfigTrial(api))
+	return cmd
+}
+
+func newConfigGet(api *string) *cobra.Command {
+	var node string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "get",
+		Short: "Print a node's configuration",
+		Args:  args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withClient(*api, func(c *console.Client) error {
+				in, err := c.Configuration(cmd.Context(), node)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(in)
+				}
+				_, err = io.WriteString(cmd.OutOrStdout(), in.Text)
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&node, "node", "", "of that node, through this one")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+// newText is the change that check and apply are about.
+type newText struct {
+	api    *string
+	node   string
+	match  string
+	all    bool
+	asJSON bool
+}
+
+func (n *newText) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&n.node, "node", "", "the file is that node's (default: the daemon's own)")
+	f.BoolVar(&n.all, "all", false, "make the change of vips, rules, default, services and checks on every node")
+	f.StringVar(&n.match, "if-match", "", "refuse it unless the text in force has this ETag (`thresher config get --json`)")
+	f.BoolVar(&n.asJSON, "json", false, "print one JSON object")
+}
+
+// change reads the file, and says what it is to become of.
+func (n *newText) change(ctx context.Context, c *console.Client, in io.Reader, file string) (console.ConfigChange, error) {
+	change := console.ConfigChange{Node: n.node, All: n.all, ETag: n.match}
+	var err error
+	if file == "-" {
+		change.Text, err = io.ReadAll(in)
+	} else {
+		change.Text, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return change, &usageError{fmt.Errorf("read the new configuration: %w", err)}
+	}
+	if change.ETag == "" {
+		now, err := c.Configuration(ctx, n.node)
+		if err != nil {
+			return change, err
+		}
+		change.ETag = now.ETag
+	}
+	return change, nil
+}
+
+func (n *newText) show(cmd *cobra.Command, out console.ConfigOutcomes, check bool) (err error) {
+	if n.asJSON {
+		err = json.NewEncoder(cmd.OutOrStdout()).Encode(out)
+	} else {
+		_, err = io.WriteString(cmd.OutOrStdout(), out.Text(check))
+	}
+	if err == nil && out.Failed() {
+		err = errors.New("not every node can take this configuration: nothing has changed")
+	}
+	return err
+}
+
+func newConfigCheck(api *string) *cobra.Command {
+	n := newText{api: api}
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Have the nodes say what a new configuration would do",
+		Long:  "Have the nodes say what a new configuration would do, and how each one's text\nwould change. - is standard input.",
+		Args:  args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withClient(*api, func(c *console.Client) error {
+				change, err := n.change(cmd.Context(), c, cmd.InOrStdin(), args[0])
+				if err != nil {
+					return err
+				}
+				change.Check = true
+				out, err := c.ChangeConfig(cmd.Context(), change)
+				if err != nil {
+					return err
+				}
+				return n.show(cmd, out, true)
+			})
+		},
+	}
+	n.add(cmd)
+	return cmd
+}
+
+func newConfigApply(api *string) *cobra.Command {
+	n := newText{api: api}
+	var within time.Duration
+	cmd := &cobra.Command{
+		Use:   "apply FILE",
+		Short: "Have this node or all of them try a new configuration",
+		Long: "Have this node or, with --all, every node try a new configuration, and wait what\n" +
+			"comes of it. Unless every node says in time that the farm is as well as before,\n" +
+			"each goes back to its text before, by a timer of its own. - is standard input.",
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withClient(*api, func(c *console.Client) error {
+				change, err := n.change(cmd.Context(), c, cmd.InOrStdin(), args[0])
+				if err != nil {
+					return err
+				}
+				change.Within = within
+				out, err := c.ChangeConfig(cmd.Context(), change)
+				if err != nil {
+					return err
+				}
+				if err := n.show(cmd, out, false); err != nil {
+					return err
+				}
+				return n.await(cmd, c, out.ID, within)
+			})
+		},
+	}
+	n.add(cmd)
+	cmd.Flags().DurationVar(&within, "within", console.TrialTime, "how long the farm has to be well with it")
+	return cmd
+}
+
+// await waits until a trial is decided. A daemon that does not answer may be
+// restarting.
+func (n *newText) await(cmd *cobra.Command, c *console.Client, id string, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(cmd.Context(), within+trialSlack)
+	defer cancel()
+	tick := time.NewTicker(trialPoll)
+	defer tick.Stop()
+	node := n.node
+	if n.all {
+		node = "" // takes part, too
+	}
+	for {
+		t, err := c.Trial(ctx, node)
+		if err == nil && t.ID != id {
+			return errors.New("another configuration is on trial by now")
+		}
+		if err == nil && t.Decided() {
+			if n.asJSON {
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(t)
+			}
+			if t.State == console.TrialUndone {
+				return errors.Join(err, fmt.Errorf("the configuration before is in force again: %s", t.Reason))
+			}
+			if n.asJSON {
+				return err
+			}
+			return said(cmd, err, "kept: the farm is well with it")
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("what came of it is not known: %w; see thresher config trial", ctx.Err())
+		}
+	}
+}
+
+func newConfigUndo(api *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "undo",
+		Short: "End the trial of a configuration, and go back to the one before on all nodes",
+		Args:  args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withClient(*api, func(c *console.Client) error { return c.UndoTrial(cmd.Context(), "") })
+		},
+	}
+}
+
+func newConfigTrial(api *string) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "trial",
+		Short: "Show how the last trial of a configuration goes, or has gone",
+		Args:  args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withClient(*api, func(c *console.Client) error {
+				t, err := c.Trial(cmd.Context(), "")
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(t)
+				case t.ID == "":
+					return said(cmd, nil, "no configuration was on trial yet")
+				case t.Reason == "":
+					return said(cmd, nil, "%s", t.State)
+				}
+				return said(cmd, nil, "%s: %s", t.State, t.Reason)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}

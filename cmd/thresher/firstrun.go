@@ -1,0 +1,176 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"thresher/config"
+)
+
+// place is where a machine's first files go, and what of them is the machine's own.
+type place struct {
+	config, key, users string
+	runDir, stateDir   string
+	node, iface, bind  string
+	run                bool
+}
+
+func (p *place) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&p.config, "config", "/etc/thresher/thresher.yaml", "the configuration file to write")
+	f.StringVar(&p.key, "key", "", "the key file to write (default: key beside the configuration)")
+	f.StringVar(&p.users, "users", "", "the file of users to write (default: users beside the configuration)")
+	f.StringVar(&p.node, "node", "", "this machine's name in the farm (default: the host name)")
+	f.StringVar(&p.iface, "interface", "", "the network interface on which the VIPs are")
+	f.StringVar(&p.bind, "bind", "", "this machine's own address for heartbeats, with port if it is not 7946")
+	f.StringVar(&p.runDir, "run-dir", "", "for what must not outlive a boot (default /run/thresher)")
+	f.StringVar(&p.stateDir, "state-dir", "", "for what must outlive a boot (default /var/lib/thresher)")
+	f.BoolVar(&p.run, "run", false, "then run this machine's node, as `thresher run` does")
+}
+
+// complete finds what was not given. near is an address in the network that the
+// interface is in.
+func (p *place) complete(near netip.Addr) error {
+	dir := filepath.Dir(p.config)
+	p.key, p.users = cmp.Or(p.key, filepath.Join(dir, "key")), cmp.Or(p.users, filepath.Join(dir, "users"))
+	if p.node == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("this machine has no host name (%w): give the node's by --node", err)
+		}
+		p.node, _, _ = strings.Cut(host, ".")
+	}
+	if err := config.CheckNode(p.node); err != nil {
+		return &usageError{fmt.Errorf("--node: %w", err)}
+	}
+	if p.bind == "" || p.iface == "" {
+		if err := p.find(near); err != nil {
+			return err
+		}
+	}
+	if _, err := p.address(); err != nil {
+		return err
+	}
+	for _, path := range []string{p.config, p.key} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s is there already: this machine has been set up before; remove it, or name another file", path)
+		}
+	}
+	return nil
+}
+
+// address is the address for heartbeats.
+func (p *place) address() (netip.AddrPort, error) {
+	text := p.bind
+	if addr, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+		return netip.AddrPortFrom(addr.Unmap(), config.DefaultPort), nil
+	}
+	at, err := netip.ParseAddrPort(text)
+	if err != nil || at.Port() == 0 {
+		return at, &usageError{fmt.Errorf("--bind %q: give an address of this machine, such as 192.0.2.11 or 192.0.2.11:7946", text)}
+	}
+	return at, nil
+}
+
+// find takes the interface, and the address on it, whose network has near in it; of
+// an interface that was given, its first address will do.
+func (p *place) find(near netip.Addr) error {
+	all, err := net.Interfaces()
+	if err != nil {
+		return fmt.Errorf("list the interfaces: %w", err)
+	}
+	for _, one := range all {
+		if p.iface != "" && one.Name != p.iface {
+			continue
+		}
+		for _, prefix := range prefixes(one) {
+			if p.bind != "" && prefix.Addr().String() != p.bind && !strings.HasPrefix(p.bind, prefix.Addr().String()+":") {
+				continue
+			}
+			if p.bind == "" && p.iface == "" && !prefix.Contains(near) {
+				continue
+			}
+			p.iface, p.bind = one.Name, cmp.Or(p.bind, prefix.Addr().String())
+			return nil
+		}
+	}
+	if p.iface != "" {
+		return &usageError{fmt.Errorf("interface %s has no address for heartbeats: give one by --bind", p.iface)}
+	}
+	return &usageError{fmt.Errorf("no interface is in the network of %v: name one by --interface, and this machine's address by --bind", near)}
+}
+
+// prefixes are an interface's addresses that others can send to.
+func prefixes(one net.Interface) (list []netip.Prefix) {
+	addrs, err := one.Addrs()
+	if err != nil || one.Flags&net.FlagLoopback != 0 {
+		return nil
+	}
+	for _, a := range addrs {
+		p, err := netip.ParsePrefix(a.String())
+		if err == nil && !p.Addr().IsLinkLocalUnicast() && p.Bits() < p.Addr().BitLen() {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// write writes the files, the configuration last: with it, the machine is set up.
+// Nothing of it stays if the configuration turns out to be wrong.
+func (p *place) write(text, keys, users []byte) (err error) {
+	var made []string
+	defer func() {
+		for _, path := range made {
+			if err != nil {
+				err = errors.Join(err, os.Remove(path))
+			}
+		}
+	}()
+	for _, one := range []struct {
+		path string
+		text []byte
+	}{{p.key, keys}, {p.users, users}, {p.config, text}} {
+		if one.text == nil {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(one.path), 0o755); err != nil {
+			return err
+		}
+		if err := writeOnce(one.path, one.text); err != nil {
+			return err
+		}
+		made = append(made, one.path)
+	}
+	_, err = p.flags().loadForThisMachine()
+	return err
+}
+
+// writeOnce writes a file that is not there, for its owner alone.
+func writeOnce(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func (p *place) flags() *configFlags { return &configFlags{path: p.config} }
+
+// finish runs the node, if that is wanted.
+func (p *place) finish(cmd *cobra.Command) error {
+	if !p.run {
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "Check this machine:  thresher check --config %s\nRun the node:        thresher run --config %s\n", p.config, p.config)
+		return err
+	}
+	return p.flags().run(cmd, []string{os.Args[0], "run", "--config", p.config}, false)
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"thresher/config"
+	"thresher/console"
+	"thresher/console/invite"
+)
+
+func newInvite(api *string) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "invite",
+		Short: "Let another machine join this node's farm, once",
+		Long: "Print a token by which one machine may join the farm, within 15 minutes. Whoever\n" +
+			"uses it gets the farm's key: hand it over as you would that key.",
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withClient(*api, func(c *console.Client) error {
+				in, err := c.Invite(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(in)
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "Good once, until %s. On the new machine:\n", in.Expires.Local().Format(time.TimeOnly))
+				return said(cmd, nil, "thresher join %s", in.Token)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+func newJoin() *cobra.Command {
+	var p place
+	cmd := &cobra.Command{
+		Use:   "join TOKEN",
+		Short: "Make this machine a node of the farm that a token is from",
+		Long: "Fetch the farm's key and configuration from the node on which `thresher invite`\n" +
+			"has printed the token, make this machine's own of it, and write both. The token\n" +
+			"names the farm by its fingerprint: no other is believed.",
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			token, err := invite.Parse(args[0])
+			if err != nil {
+				return &usageError{err}
+			}
+			if err := p.complete(token.Address.Addr()); err != nil {
+				return err
+			}
+			return p.join(cmd, token)
+		},
+	}
+	p.add(cmd)
+	return cmd
+}
+
+func (p *place) join(cmd *cobra.Command, token invite.Token) error {
+	bind, err := p.address()
+	if err != nil {
+		return err
+	}
+	a, err := console.Join(cmd.Context(), token, console.Newcomer{Node: p.node, Bind: bind})
+	if err != nil {
+		return err
+	}
+	own := config.Newcomer{Node: p.node, Interface: p.iface, Bind: bind, KeyFile: p.key, RunDir: p.runDir, StateDir: p.stateDir}
+	if a.Users != nil {
+		own.Users = p.users
+	}
+	text, err := own.Adopt(a.Config, a.Bind)
+	if err != nil {
+		return err
+	}
+	if err := p.write(text, a.Keys, a.Users); err != nil {
+		return errors.Join(err, fmt.Errorf("this machine is no node: the farm's configuration does not fit it; the token is used up"))
+	}
+	if err := said(cmd, nil, "Wrote %s and %s: node %s on %s, let in by %s.", p.config, p.key, p.node, p.iface, a.Node); err != nil {
+		return err
+	}
+	return p.finish(cmd)
+}

@@ -1,0 +1,174 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Initial is what a farm's first configuration is made of.
+type Initial struct {
+	Node, Interface string
+	VIPs            []netip.Addr
+	Mode            string
+	TCP, UDP        []PortRange
+	Bind            netip.AddrPort
+	KeyFile         string
+	// Service is a systemd unit that serves the rules; empty for none.
+	Service string
+	// Check is an address that answers if this node can serve; empty for none.
+	Check string
+	// RunDir and StateDir are empty for the usual ones.
+	RunDir, StateDir string
+}
+
+// Text is the configuration, for people to go on with.
+func (i Initial) Text() []byte {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# Thresher: configuration of one node of a farm. node, interface and cluster.bind are")
+	line("# this machine's own; vips, rules, default and the key file are the same on every node.")
+	line("# Check a change with `thresher config check FILE`, have all nodes make it with `thresher config apply FILE --all`.")
+	line("node: {name: %q}", i.Node)
+	line("interface: %q\nvips:", i.Interface)
+	for _, v := range i.VIPs {
+		line("  - {address: %q, mode: %q}", v.String(), i.Mode)
+	}
+	line("rules:")
+	for _, r := range []struct {
+		name, protocol string
+		ports          []PortRange
+	}{{"web", "tcp", i.TCP}, {"udp", "udp", i.UDP}} {
+		if len(r.ports) > 0 {
+			line("  - {name: %s, protocol: %s, ports: [%s]}", r.name, r.protocol, quotedPorts(r.ports))
+		}
+	}
+	line("default: deny\ncluster:\n  bind: %q\n  join: [%q]\n  key_file: %q", i.Bind.String(), i.Bind.String(), i.KeyFile)
+	if i.Service != "" {
+		line("services:\n  - {name: %q, systemd: %q}", strings.TrimSuffix(i.Service, ".service"), i.Service)
+	}
+	if i.Check != "" {
+		line("checks:\n  - {name: answers, type: http, target: %q}", i.Check)
+	}
+	if i.RunDir != "" {
+		line("run_dir: %q", i.RunDir)
+	}
+	if i.StateDir != "" {
+		line("state_dir: %q", i.StateDir)
+	}
+	return []byte(b.String())
+}
+
+func quotedPorts(ports []PortRange) string {
+	texts := make([]string, len(ports))
+	for i, p := range ports {
+		if texts[i] = p.String(); p.First != p.Last {
+			texts[i] = fmt.Sprintf("%q", texts[i])
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+// Newcomer is what is another node's own in a configuration that it gets from a
+// member of its farm.
+type Newcomer struct {
+	Node, Interface  string
+	Bind             netip.AddrPort
+	KeyFile, Users   string // Users is empty where nobody may log in
+	RunDir, StateDir string // empty for as in the member's
+}
+
+// Adopt makes the configuration of a newcomer out of a member's: what is the
+// farm's stays, what is the member's own becomes the newcomer's. member is where
+// the member gossips.
+func (n Newcomer) Adopt(text []byte, member netip.AddrPort) ([]byte, error) {
+	d, err := ReadDocument(text)
+	if err != nil {
+		return nil, err
+	}
+	var join, listen []string
+	d.Get(&join, "cluster", "join")
+	d.Get(&listen, "api", "listen")
+	set := func(value any, path ...string) {
+		if err == nil {
+			err = d.Set(value, path...)
+		}
+	}
+	set(n.Node, "node", "name")
+	set(n.Interface, "interface")
+	set(n.Bind.String(), "cluster", "bind")
+	set(withPeers(join, member, n.Bind), "cluster", "join")
+	set(n.KeyFile, "cluster", "key_file")
+	d.Delete("api", "tls")
+	if own := n.listen(listen, member.Addr()); len(own) > 0 {
+		set(own, "api", "listen")
+	} else {
+		d.Delete("api", "listen")
+	}
+	if n.Users != "" {
+		set(n.Users, "api", "users")
+	} else {
+		d.Delete("api", "users")
+	}
+	if n.RunDir != "" {
+		set(n.RunDir, "run_dir")
+	}
+	if n.StateDir != "" {
+		set(n.StateDir, "state_dir")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.Text()
+}
+
+// listen is where the newcomer's API is: at its own address where the member's is
+// at the member's. A socket goes with the run directory.
+func (n Newcomer) listen(member []string, address netip.Addr) (own []string) {
+	for _, one := range member {
+		switch {
+		case strings.HasPrefix(one, "unix://") && n.RunDir != "":
+			own = append(own, "unix://"+defaultSocket(n.RunDir))
+		case strings.HasPrefix(one, "https://") && n.Users != "":
+			own = append(own, strings.Replace(one, address.String(), n.Bind.Addr().String(), 1))
+		case strings.HasPrefix(one, "unix://"), strings.HasPrefix(one, "http://"):
+			own = append(own, one)
+		}
+	}
+	return own
+}
+
+// withPeers adds addresses to a list of peers that it does not have.
+func withPeers(list []string, more ...netip.AddrPort) []string {
+	known := make(map[string]bool)
+	for _, one := range list {
+		known[withPort(one)] = true
+	}
+	for _, one := range more {
+		if !known[one.String()] {
+			list = append(list, one.String())
+		}
+	}
+	return list
+}
+
+// CheckNode tells whether a node may have that name; nil if it may.
+func CheckNode(name string) error {
+	p := newProblems("node")
+	p.name("name", name)
+	return p.err()
+}
+
+// ReadPorts reads ports as in the file, such as 80,443,8000-8010.
+func ReadPorts(text string) ([]PortRange, error) {
+	p := newProblems("")
+	var raw []any
+	for one := range strings.SplitSeq(text, ",") {
+		raw = append(raw, strings.TrimSpace(one))
+	}
+	ports := p.ports("ports", raw)
+	if err := p.err(); err != nil {
+		return nil, fmt.Errorf("ports %q: use such as 80,443,8000-8010", text)
+	}
+	return ports, nil
+}

@@ -1,0 +1,448 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"thresher/config"
+)
+
+// Limits of changing the configuration.
+const (
+	maxConfigBytes = 1 << 20
+	// TrialTime is how long a farm has to be well with a new configuration, unless
+	// another time is given.
+	TrialTime    = 30 * time.Second
+	minTrialTime = 5 * time.Second
+	maxTrialTime = 10 * time.Minute
+)
+
+// Configuration is the text of a node's configuration.
+type Configuration struct {
+	// Node is whose it is, File where it is there.
+	Node string `json:"node"`
+	File string `json:"file"`
+	Text string `json:"text"`
+	// ETag is what a change names by If-Match, so that nobody overwrites what he has
+	// not seen (RFC 9110, 13.1.1).
+	ETag string `json:"etag"`
+}
+
+// ETagOf is a text's.
+func ETagOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return `"` + hex.EncodeToString(sum[:12]) + `"`
+}
+
+// ConfigOutcome is what a text would do, or does, on one node.
+type ConfigOutcome struct {
+	Name string `json:"name"`
+	// Reload says how it takes effect; nil if it does not.
+	Reload *Reload `json:"reload,omitempty"`
+	// Diff is how the node's text changes, by lines.
+	Diff string `json:"diff,omitempty"`
+	// Error is why it does not.
+	Error *Error `json:"error,omitempty"`
+}
+
+// ConfigOutcomes is what came of a new configuration.
+type ConfigOutcomes struct {
+	// ID is the trial that has begun; empty if none has.
+	ID    string          `json:"id,omitempty"`
+	Nodes []ConfigOutcome `json:"nodes"`
+}
+
+// Failed tells whether any node refuses.
+func (o ConfigOutcomes) Failed() bool {
+	return slices.ContainsFunc(o.Nodes, func(n ConfigOutcome) bool { return n.Error != nil })
+}
+
+// Text is what came of it, for people.
+func (o ConfigOutcomes) Text(check bool) string {
+	var b strings.Builder
+	for _, n := range o.Nodes {
+		switch {
+		case n.Error != nil:
+			fmt.Fprintf(&b, "%s: %s\n", n.Name, n.Error.Error())
+		case n.Reload != nil:
+			fmt.Fprintf(&b, "%s: %s", n.Name, ReloadText(*n.Reload, !check))
+		}
+		if check && n.Diff != "" {
+			b.WriteString(n.Diff)
+		}
+	}
+	return b.String()
+}
+
+// configuration answers GET /v1/config.
+func (s *Server) configuration(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	c, err := s.farm.Configuration()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", c.ETag)
+	s.reply(w, r, http.StatusOK, c)
+	return nil
+}
+
+// configSchema answers GET /v1/config/schema.
+func (s *Server) configSchema(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, config.SchemaKeys())
+	return nil
+}
+
+// configChange is a request to change a configuration.
+type configChange struct {
+	text    []byte
+	match   string
+	check   bool
+	all     bool
+	node    string
+	id      string // of a trial that another node has begun, with nodes
+	nodes   []string
+	within  time.Duration
+	before  Health
+	request *http.Request
+}
+
+// readConfigChange reads a PUT of a configuration, by people or by another node.
+func readConfigChange(w http.ResponseWriter, r *http.Request, known ...string) (c configChange, err error) {
+	q, err := parameters(r, append(known, "check", "within_ms")...)
+	if err != nil {
+		return c, err
+	}
+	c = configChange{match: r.Header.Get("If-Match"), node: q.Get("node"), id: q.Get("id"), within: TrialTime, request: r}
+	if c.check, err = q.flag("check"); err != nil {
+		return c, err
+	}
+	if c.all, err = q.flag("all"); err != nil {
+		return c, err
+	}
+	if q.Has("nodes") {
+		c.nodes = strings.Split(q.Get("nodes"), ",")
+	}
+	if q.Has("within_ms") {
+		ms, err := q.number("within_ms", 42)
+		if err != nil {
+			return c, err
+		}
+		c.within = time.Duration(ms) * time.Millisecond
+	}
+	if c.within < minTrialTime || c.within > maxTrialTime {
+		return c, badRequest(fmt.Sprintf("use %d to %d", minTrialTime.Milliseconds(), maxTrialTime.Milliseconds()), "within_ms %d is out of range", c.within.Milliseconds())
+	}
+	if q.Has("before") {
+		if err := json.Unmarshal([]byte(q.Get("before")), &c.before); err != nil {
+			return c, badRequest("", "before can't be read: %v", err)
+		}
+	}
+	c.text, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxConfigBytes))
+	if tooLong := tooLarge(err); tooLong != nil {
+		return c, tooLong
+	}
+	if err != nil {
+		return c, badRequest("", "the body can't be read: %v", err)
+	}
+	if len(c.text) == 0 {
+		return c, badRequest("send the configuration's text", "the body is empty")
+	}
+	if c.match == "" {
+		return c, &Error{Code: CodePrecondition, Message: "the request does not say which text it changes", Cure: "get the configuration, and send its ETag as If-Match"}
+	}
+	return c, nil
+}
+
+// changeConfig answers PUT /v1/config: it makes of the text what it is on each node
+// that is to have it, has each check its own, and only if none refuses has them all
+// try it.
+func (s *Server) changeConfig(w http.ResponseWriter, r *http.Request) error {
+	c, err := readConfigChange(w, r, "node", "all")
+	if err != nil {
+		return err
+	}
+	if _, err := unhurried(w); err != nil {
+		return err
+	}
+	plans, err := s.planConfig(&c)
+	if err != nil {
+		return err
+	}
+	out := s.tryOn(r.Context(), c, plans, nil)
+	if c.check || out.Failed() {
+		s.reply(w, r, http.StatusOK, out)
+		return nil
+	}
+	c.id, c.before = rand.Text(), HealthOf(s.farm.Status())
+	c.before.Failing = nil // each node knows its own
+	for _, p := range plans {
+		c.nodes = append(c.nodes, p.node.Name)
+	}
+	checked := out
+	answered := false
+	out = s.tryOn(r.Context(), c, plans, func() { // this process may end now
+		answered = true
+		checked.ID = c.id
+		s.reply(w, r, http.StatusAccepted, checked)
+		_ = http.NewResponseController(w).Flush()
+	})
+	s.audit(r, callerOf(r).who(), "configuration", strings.Join(c.nodes, ", "), nil)
+	if answered {
+		return nil
+	}
+	if out.Failed() {
+		s.undoEverywhere(r.Context(), plans, c.id)
+	} else {
+		out.ID = c.id
+	}
+	s.reply(w, r, http.StatusOK, out)
+	return nil
+}
+
+// configPlan is what one node's text is to be.
+type configPlan struct {
+	node Node
+	text []byte
+	was  Configuration
+	err  error
+}
+
+// planConfig makes each node's text. The one that was edited comes first in reading
+// and this node last, after which nobody may be left to answer.
+func (s *Server) planConfig(c *configChange) ([]configPlan, error) {
+	q := query{Values: map[string][]string{"node": {c.node}}}
+	self := s.farm.Status()
+	if c.node == "" {
+		c.node = self.Node
+		q.Set("node", self.Node)
+	}
+	edited, err := s.chosen(q)
+	if err != nil {
+		return nil, err
+	}
+	base, err := s.configOf(c.request, edited[0])
+	if err != nil {
+		return nil, err
+	}
+	if base.ETag != c.match {
+		return nil, changedMeanwhile(base.Node)
+	}
+	nodes := edited
+	if c.all {
+		if nodes, err = s.chosen(query{Values: map[string][]string{"all": {"1"}}}); err != nil {
+			return nil, err
+		}
+	}
+	plans := make([]configPlan, len(nodes))
+	for i, n := range nodes {
+		p := &plans[i]
+		p.node = n
+		if n.Name == base.Node {
+			p.was, p.text = base, c.text
+			continue
+		}
+		if p.was, p.err = s.configOf(c.request, n); p.err == nil {
+			p.text, p.err = config.ForAll([]byte(base.Text), c.text, []byte(p.was.Text))
+		}
+	}
+	return plans, nil
+}
+
+func changedMeanwhile(node string) error {
+	return &Error{
+		Code: CodePrecondition, Message: fmt.Sprintf("the configuration of %s has changed since you have read it", node),
+		Cure: "get it again, and make your change in that",
+	}
+}
+
+// configOf gets a node's configuration.
+func (s *Server) configOf(r *http.Request, n Node) (Configuration, error) {
+	if n.Name == s.farm.Status().Node {
+		return s.farm.Configuration()
+	}
+	c, err := s.peers.client(n, callerOf(r).who())
+	if err != nil {
+		return Configuration{}, err
+	}
+	return c.Configuration(r.Context(), "")
+}
+
+// tryOn has each node check its text or, with begun, try it. Of a trial that some
+// node does not begin, no more begin. begun is called when this node's own begins by
+// a restart.
+func (s *Server) tryOn(ctx context.Context, c configChange, plans []configPlan, begun func()) ConfigOutcomes {
+	out := ConfigOutcomes{Nodes: []ConfigOutcome{}}
+	for _, p := range plans {
+		one := ConfigOutcome{Name: p.node.Name, Diff: diffText(p.was.Text, string(p.text))}
+		if begun != nil && out.Failed() {
+			break
+		}
+		reload, err := s.tryOne(ctx, c, p, begun)
+		if err != nil {
+			one.Error = asError(err)
+		} else {
+			one.Reload = &reload
+		}
+		out.Nodes = append(out.Nodes, one)
+	}
+	return out
+}
+
+func (s *Server) tryOne(ctx context.Context, c configChange, p configPlan, begun func()) (done Reload, err error) {
+	if p.err != nil {
+		return done, p.err
+	}
+	if p.node.Name != s.farm.Status().Node {
+		peer, err := s.peers.client(p.node, callerOf(c.request).who())
+		if err != nil {
+			return done, err
+		}
+		return peer.putConfig(ctx, c, p, begun == nil)
+	}
+	if begun == nil {
+		return s.farm.Plan(ctx, p.text)
+	}
+	err = s.farm.Try(ctx, p.text, p.was.ETag, c.trial(), func(r Reload) {
+		if done = r; r.Action == ReloadRestart {
+			begun()
+		}
+	})
+	return done, err
+}
+
+// trial is the trial that a change begins.
+func (c configChange) trial() Trial {
+	return Trial{ID: c.id, State: TrialRunning, Deadline: time.Now().Add(c.within), Nodes: c.nodes, Before: c.before}
+}
+
+// nodeConfig answers PUT /v1/node/config, which the node asks that people have asked.
+func (s *Server) nodeConfig(w http.ResponseWriter, r *http.Request) error {
+	c, err := readConfigChange(w, r, "id", "nodes", "before")
+	if err != nil {
+		return err
+	}
+	rc, err := unhurried(w)
+	if err != nil {
+		return err
+	}
+	answer := func(done Reload) {
+		body, _ := json.Marshal(done) // strings alone: it cannot fail
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
+		s.reply(w, r, http.StatusOK, done)
+		_ = rc.Flush()
+	}
+	if c.check {
+		done, err := s.farm.Plan(r.Context(), c.text)
+		if err == nil {
+			answer(done)
+		}
+		return err
+	}
+	if c.id == "" || len(c.id) > 64 || len(c.nodes) == 0 {
+		return badRequest("use PUT /v1/config", "the trial has no id, or no nodes")
+	}
+	answered := false
+	err = s.farm.Try(r.Context(), c.text, c.match, c.trial(), func(done Reload) { answered = true; answer(done) })
+	s.audit(r, callerOf(r).who(), "configuration", "", err)
+	if answered {
+		return nil
+	}
+	return err
+}
+
+// Configuration asks for a node's configuration; of the daemon's own node if it is "".
+func (c *Client) Configuration(ctx context.Context, node string) (out Configuration, err error) {
+	q := map[string][]string{}
+	if node != "" {
+		q["node"] = []string{node}
+	}
+	err = c.ask(ctx, "/v1/config", q, &out)
+	return out, err
+}
+
+// ConfigChange is a new text for a configuration.
+type ConfigChange struct {
+	// Text is to become Node's; of the daemon's own node if it is "".
+	Text []byte
+	Node string
+	// ETag is of the text that was changed.
+	ETag string
+	// All has every node make the change.
+	All bool
+	// Check only says what would happen.
+	Check bool
+	// Within is how long the farm has to be well with it; 0 for TrialTime.
+	Within time.Duration
+}
+
+// ChangeConfig has a configuration checked, or tried.
+func (c *Client) ChangeConfig(ctx context.Context, change ConfigChange) (out ConfigOutcomes, err error) {
+	q := map[string][]string{"check": {strconv.FormatBool(change.Check)}, "all": {strconv.FormatBool(change.All)}}
+	if change.Node != "" {
+		q["node"] = []string{change.Node}
+	}
+	if change.Within > 0 {
+		q["within_ms"] = []string{strconv.FormatInt(change.Within.Milliseconds(), 10)}
+	}
+	return out, c.put(ctx, "/v1/config", q, change.ETag, change.Text, &out)
+}
+
+func (c *Client) putConfig(ctx context.Context, change configChange, p configPlan, check bool) (done Reload, err error) {
+	q := map[string][]string{"check": {strconv.FormatBool(check)}, "within_ms": {strconv.FormatInt(change.within.Milliseconds(), 10)}}
+	if !check {
+		before, err := json.Marshal(change.before)
+		if err != nil {
+			return done, err
+		}
+		q["id"], q["nodes"], q["before"] = []string{change.id}, []string{strings.Join(change.nodes, ",")}, []string{string(before)}
+	}
+	return done, c.put(ctx, "/v1/node/config", q, p.was.ETag, p.text, &done)
+}
+
+// put sends a text and takes the answer.
+func (c *Client) put(ctx context.Context, path string, q map[string][]string, match string, text []byte, into any) error {
+	resp, err := c.request(ctx, http.MethodPut, path, q, text, match)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(into); err != nil {
+		return fmt.Errorf("read the answer of %s from %s: %w", path, c.api, err)
+	}
+	return nil
+}
+
+// errNoTrial answers who wants to end a trial that is not.
+var errNoTrial = &Error{Code: CodeConflict, Message: "no configuration is on trial here"}
+
+// undoEverywhere ends a trial that not all nodes have begun.
+func (s *Server) undoEverywhere(ctx context.Context, plans []configPlan, id string) {
+	ctx = context.WithoutCancel(ctx)
+	for _, p := range plans {
+		var err error
+		if p.node.Name == s.farm.Status().Node {
+			err = s.endTrial(ctx, id, "another node refused it")
+		} else if c, no := s.peers.client(p.node, ""); no == nil {
+			err = c.UndoTrial(ctx, id)
+		}
+		if err != nil && !errors.Is(err, errNoTrial) {
+			s.logger.Warn("a trial goes on until its time is over", "node", p.node.Name, "error", err)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package farm
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"thresher/config"
+	"thresher/console"
+)
+
+// Admit gives a newcomer what it needs to be a node, and writes into this node's
+// configuration where it will be: if this node starts again while no other knows it,
+// it asks there.
+func (c control) Admit(_ context.Context, in console.Newcomer) (a console.Admission, err error) {
+	l := c.loop
+	a = console.Admission{Node: l.cfg.Node, Bind: l.cfg.Cluster.Bind, Keys: config.FormatKeys(l.cfg.Cluster.Keys)}
+	if a.Config, err = l.self.text(); err != nil {
+		return a, err
+	}
+	if l.cfg.API.Users != "" {
+		if a.Users, err = os.ReadFile(l.cfg.API.Users); err != nil {
+			return a, fmt.Errorf("read who may log in: %w", err)
+		}
+	}
+	next, err := config.WithPeer(a.Config, in.Bind)
+	if err == nil {
+		_, err = l.self.Parse(next)
+	}
+	if err == nil && string(next) != string(a.Config) {
+		err = replaceFile(l.self.File, next)
+	}
+	if err != nil { // it joins all the same: it knows this node
+		l.log.Warn("the newcomer is not written into this node's configuration", "node", in.Node, "err", err)
+	}
+	return a, nil
+}
