@@ -151,7 +151,7 @@ func everything(ids []confirm.RuleID) confirm.Buckets {
 
 // openFlows prepares what knows of this machine's connections and of the others'.
 func (c *confirmation) openFlows(p *parts) (err error) {
-	if c.settling, err = newSettling(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
+	if c.settling, err = newSettling(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.all, c.post, c.log); err != nil {
 		return err
 	}
 	c.settling.do = c.run1

@@ -35,8 +35,8 @@ type settling struct {
 type post func(to string, kind byte, payload []byte) error
 
 // newSettling begins with every bucket unsettled whose flows can be told, those of
-// TCP and of rules that forward: an earlier process may have left connections.
-func newSettling(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID, boot uint64, send post, log *slog.Logger) (*settling, error) {
+// TCP and of rules that forward: an earlier process may have left connections. nodes is how many nodes the farm has.
+func newSettling(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID, boot uint64, nodes int, send post, log *slog.Logger) (*settling, error) {
 	table, err := flows.Open(addresses(cfg.VIPs), cfg.Forwarded()...)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func newSettling(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID
 		}
 	}
 	s := &settling{table: table, rules: rules, ids: ids, post: send, log: log}
-	node, actions := settle.New(cfg.Node, boot, settle.Params{}, known, bootTime())
+	node, actions := settle.New(cfg.Node, boot, settle.Params{Nodes: nodes}, known, bootTime())
 	s.node, s.unsettled, s.wake = node, actions.Unsettled, actions.Wake
 	return s, nil
 }

@@ -74,12 +74,8 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 	if err != nil {
 		l.log.Warn("this machine's connections cannot be counted", "err", err)
 	}
-	shares := make(map[string]map[string]float64)
-	for _, name := range l.roster.names() {
-		shares[name] = make(map[string]float64)
-	}
+	shares := l.division.shares(l.cfg.Rules)
 	for i, rule := range l.cfg.Rules {
-		counts := l.division.counts(i)
 		r := console.Rule{Name: rule.Name, Buckets: pipeline.Buckets}
 		if bits := shown.lease.Confirmed.Of(l.confirmation.ids[i]); bits != nil && shown.lease.Deadline > 0 {
 			r.Mine = bits.Len()
@@ -97,9 +93,6 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 			r.Mode = rule.Mode.String()
 		}
 		r.Weight, r.Withdrawn = int(l.weights.of(i)), l.weights.withdrawn(i)
-		for n, node := range l.division.view.Nodes {
-			shares[node.Name][rule.Name] = float64(counts[n]) / pipeline.Buckets
-		}
 		s.Rules = append(s.Rules, r)
 	}
 	for _, name := range l.roster.names() {
@@ -110,8 +103,27 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 	}
 }
 
-// withZeros says 0 for the rules that a node has no part of.
+// shares returns what part of each rule each node of the view has. The roster need
+// not know these nodes yet: heartbeats are heard before gossip.
+func (d division) shares(rules []config.Rule) map[string]map[string]float64 {
+	all := make(map[string]map[string]float64)
+	for _, node := range d.view.Nodes {
+		all[node.Name] = make(map[string]float64)
+	}
+	for i, rule := range rules {
+		for n, count := range d.counts(i) {
+			all[d.view.Nodes[n].Name][rule.Name] = float64(count) / pipeline.Buckets
+		}
+	}
+	return all
+}
+
+// withZeros says 0 for the rules that a node has no part of; one outside the view has
+// no part of any.
 func withZeros(shares map[string]float64, rules []config.Rule) map[string]float64 {
+	if shares == nil {
+		shares = make(map[string]float64)
+	}
 	for _, r := range rules {
 		shares[r.Name] += 0
 	}

@@ -33,9 +33,12 @@
 // Such a report must echo one that this node has sent since, as an old one may
 // have been under way all the time.
 //
-// A member that said goodbye has no flows. One never heard of has none either:
-// a node that starts after another's daemon has crashed does not know of the
-// connections that go on in that machine's kernel.
+// A member that said goodbye has no flows, if the process that it now is was heard to
+// leave: membership may tell of an earlier one's goodbye for long. Those never heard of may have some: a
+// node that starts while another hangs, is cut off or has lost its daemon hears
+// nothing of the connections that go on in that machine's kernel. So what a node
+// holds is unsettled until it has met as many members as the farm has
+// ([Params.Nodes]), or has looked out for them for [Params.Hold].
 //
 // # Messages
 //

@@ -54,11 +54,8 @@ func (h *host) lets() uint64 {
 }
 
 // knownTo says whether o can know of the host's flows: it has heard of this
-// process, or of the one that crashed not long ago.
+// process, or knows that it has not met somebody, or the process crashed not long ago.
 func (h *host) knownTo(o *host) bool {
-	if o.started > h.stopped && h.c == nil {
-		return false // it vanished before the other began
-	}
 	if h.c == nil {
 		return h.w.now.Sub(h.stopped) < simHold
 	}
@@ -87,8 +84,8 @@ func (h *host) start() {
 	h.confirmed(a)
 	for _, o := range h.w.hosts {
 		if o != h && o.c != nil {
-			h.w.after(h.w.within(200*ms), func() { h.tell(o, Alive) })
-			h.w.after(h.w.within(200*ms), func() { o.tell(h, Alive) })
+			h.w.after(h.w.within(200*ms), func() { h.introduce(o) })
+			h.announce(o)
 		}
 	}
 	h.feed(func() confirm.Actions { return h.c.Up(h.w.now) })
@@ -177,6 +174,27 @@ func (h *host) tell(o *host, standing Standing) {
 	h.get(func() {
 		h.member[o.i] = standing
 		h.members()
+	})
+}
+
+// introduce is membership's word about one who was there before, if it answers.
+func (h *host) introduce(o *host) {
+	if o.c != nil && !o.hung {
+		h.tell(o, Alive)
+	}
+}
+
+// announce is membership's word to one who was there before. At times it is behind,
+// and says for long what became of the process before.
+func (h *host) announce(o *host) {
+	delay, boot := h.w.within(200*ms), h.boot
+	if h.w.chance(0.2) {
+		delay = h.w.within(4 * time.Second)
+	}
+	h.w.after(delay, func() {
+		if h.c != nil && h.boot == boot {
+			o.tell(h, Alive)
+		}
 	})
 }
 

@@ -30,6 +30,9 @@ type Node struct {
 	report *Report // nil until a scan has proved the present state
 	seq    uint64
 	peers  map[string]*peer
+	// strangers is until when members that were never heard of may have flows; 0 if
+	// there are none.
+	strangers confirm.Time
 
 	unsettled confirm.Buckets
 	dirty     bool // unsettled must be computed anew
@@ -61,6 +64,7 @@ func New(name string, boot uint64, p Params, rules []confirm.RuleID, now confirm
 	}
 	n.setRules(rules)
 	n.expectScan()
+	n.await()
 	if n.params.broken(mutNoSelf) {
 		n.maybe = confirm.Buckets{}
 	}
@@ -121,6 +125,7 @@ func (n *Node) Fenced(now confirm.Time) Actions {
 			p.since = n.now
 		}
 	}
+	n.await()
 	return n.finish()
 }
 
@@ -153,6 +158,7 @@ func (n *Node) begin(now confirm.Time) {
 
 // finish does what time and the event have made due.
 func (n *Node) finish() Actions {
+	n.recognize()
 	n.expire()
 	n.askScan()
 	if n.dirty {
@@ -171,7 +177,7 @@ func (n *Node) finish() Actions {
 // which members those are.
 func (n *Node) waited() confirm.Buckets {
 	held := n.state.Held.Intersect(n.universe)
-	var waited confirm.Buckets
+	waited := n.strange(held)
 	for _, p := range n.peers {
 		p.blocks = false
 		if p.counts(&n.params) {
@@ -193,6 +199,9 @@ func (n *Node) wake() confirm.Time {
 	}
 	if due, needed := n.scanDue(); needed && !n.scanning {
 		earlier(due)
+	}
+	if n.awaited() {
+		earlier(n.strangers)
 	}
 	for _, p := range n.peers {
 		switch {

@@ -58,6 +58,12 @@ func (b *bench) heard(boot, seq, release uint64, stated confirm.ViewID) {
 	b.do(0, func(now confirm.Time) Actions { return b.n.Heard(now, hb) })
 }
 
+// leaving has b say that it leaves.
+func (b *bench) leaving() {
+	hb := &confirm.Heartbeat{Name: "b", Boot: 20, Seq: 100, Release: 3, Phase: confirm.Leaving}
+	b.do(0, func(now confirm.Time) Actions { return b.n.Heard(now, hb) })
+}
+
 // scanned scans at once and finds the flows.
 func (b *bench) scanned(mask uint64) {
 	b.do(time.Millisecond, func(now confirm.Time) Actions {
@@ -198,7 +204,18 @@ func TestPeerChanges(t *testing.T) {
 		{"a newer one", func(b *bench) { b.report(Report{Seq: 6, View: 2, Release: 3, Flows: shares.Set(1)}) }, 1},
 		{"vanished", func(b *bench) { b.members(map[string]Standing{"b": Gone}) }, 0},
 		{"vanished and back", func(b *bench) { b.members(nil); b.members(map[string]Standing{"b": Alive}) }, mine},
-		{"left, gained", func(b *bench) { b.members(map[string]Standing{"b": Left}); b.state(2, every, 0) }, 0},
+		{"left, gained", func(b *bench) {
+			b.leaving()
+			b.members(map[string]Standing{"b": Left})
+			b.state(2, every, 0)
+		}, 0},
+		{"left as nobody has heard it, gained", func(b *bench) { b.members(map[string]Standing{"b": Left}); b.state(2, every, 0) }, every &^ mine},
+		{"an old goodbye, gained", func(b *bench) {
+			b.leaving()
+			b.heard(21, 1, 0, 1)
+			b.members(map[string]Standing{"b": Left})
+			b.state(2, every, 0)
+		}, every},
 		{"vanished, gained", func(b *bench) { b.members(nil); b.state(2, every, 0) }, every &^ mine},
 		{"vanished, gained, held", func(b *bench) { b.members(nil); b.state(2, every, 0); b.tick(time.Minute) }, 0},
 		{"fenced", func(b *bench) { b.do(0, b.n.Fenced) }, mine},

@@ -17,6 +17,10 @@ type Params struct {
 	// Hold is how long the flows of a member that vanished are believed to live
 	// on in its kernel. Default 60 s.
 	Hold time.Duration
+	// Nodes is how many nodes the farm has, this one included, as far as the
+	// configuration tells: until so many are known, others may have flows. Default 0:
+	// only those count that are heard of.
+	Nodes int
 
 	mutation mutation
 }
@@ -49,7 +53,7 @@ func (p Params) withDefaults() Params {
 
 // mutation is a set of parts of the rules that tests take away, to see that
 // their loss is noticed. The zero value is the rules as they are meant.
-type mutation uint8
+type mutation uint16
 
 const (
 	// mutNoMargin lets every scan prove, also one begun before the loss.
@@ -68,6 +72,10 @@ const (
 	mutNoFresh
 	// mutNotIdle believes reports under no view of a peer that has one since.
 	mutNotIdle
+	// mutNoStrangers takes those whom a new process has not met to have no flows.
+	mutNoStrangers
+	// mutAnyGoodbye takes an old process's goodbye for the new one's.
+	mutAnyGoodbye
 )
 
 func (p *Params) broken(m mutation) bool { return p.mutation&m != 0 }

@@ -32,6 +32,7 @@ type peer struct {
 	release uint64 // the highest heard of in this boot
 	beat    uint64 // seq of the newest heartbeat
 	idle    bool   // it neither stated nor headed for a view
+	leaving bool   // it said that it leaves
 	status  Standing
 	since   confirm.Time // when it ceased to be alive, or was first heard of
 
@@ -76,7 +77,12 @@ func (n *Node) member(m Member) {
 		return
 	}
 	n.raise(p, m.Boot, 0)
-	switch m.Standing {
+	standing := m.Standing
+	if standing == Left && p.boot != 0 && !p.leaving && !n.params.broken(mutAnyGoodbye) {
+		// It is the goodbye of a process before this one, or nobody has heard it leave.
+		standing = Gone
+	}
+	switch standing {
 	case Alive:
 		n.revive(p)
 	case Left:
@@ -104,7 +110,7 @@ func (n *Node) Heard(now confirm.Time, hb *confirm.Heartbeat) Actions {
 	}
 	n.raise(p, hb.Boot, hb.Release)
 	if hb.Seq > p.beat {
-		p.beat = hb.Seq
+		p.beat, p.leaving = hb.Seq, hb.Phase == confirm.Leaving
 		if idle := hb.Stated == 0 && hb.Target == 0; idle != p.idle {
 			p.idle = idle
 			n.absorb(p)
@@ -135,7 +141,7 @@ func (n *Node) raise(p *peer, boot, release uint64) {
 	switch {
 	case boot > p.boot:
 		p.boot, p.release = boot, release
-		p.beat, p.idle = 0, false
+		p.beat, p.idle, p.leaving = 0, false, false
 		p.sent, p.sentSeq, p.sentEcho = 0, 0, 0
 		p.heardSeq, p.fresh = 0, 0
 		p.due = p.status == Alive

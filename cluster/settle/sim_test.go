@@ -81,9 +81,11 @@ func TestMutationsAreCaught(t *testing.T) {
 		{"boots confused", mutNoBoot, 0},
 		{"reports before a release", mutNoRelease, 0},
 		{"vanished is goodbye", mutNoHold, 0},
-		{"reports of before a fence", mutNoFresh, 85},
-		{"reports of before a view", mutNotIdle, 35},
+		{"reports of before a fence", mutNoFresh, 60},
+		{"reports of before a view", mutNotIdle, 45},
 		{"a new process has no flows", mutNoSelf, 0},
+		{"any goodbye counts", mutAnyGoodbye, 60},
+		{"strangers have no flows", mutNoStrangers, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

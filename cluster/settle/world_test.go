@@ -66,6 +66,7 @@ func newWorld(seed uint64, m mutation) *world {
 	for i := range simHosts - int(seed%2) {
 		w.hosts = append(w.hosts, &host{w: w, i: i, name: string(rune('a' + i)), weight: '1', flows: make(map[int]int)})
 	}
+	w.params.Nodes = len(w.hosts)
 	for _, h := range w.hosts {
 		w.after(w.within(2*time.Second), h.start)
 	}

@@ -70,7 +70,9 @@ type chaos struct {
 	excused []span               // in which two nodes may not have heard each other yet
 	reached map[string]time.Time // when a node was last reconnected
 	deaths  map[string]bool
-	done    map[string]int // what was done, how often
+	done    map[string]int                   // what was done, how often
+	server  map[netip.AddrPort]config.MAC    // whose the kept connections are
+	resets  map[netip.AddrPort]lab.FlowReset // of those
 }
 
 // mending ends a fault.
@@ -90,9 +92,9 @@ func (c *chaos) run() {
 	c.Must(err)
 	c.T.Cleanup(func() { c.Must(kept.Close()) })
 	c.Must(watch.Settle(c.Ctx, 100*time.Millisecond))
-	server := make(map[netip.AddrPort]config.MAC)
+	c.server, c.resets = make(map[netip.AddrPort]config.MAC), make(map[netip.AddrPort]lab.FlowReset)
 	for _, h := range watch.All() {
-		server[h.Client] = h.By[0]
+		c.server[h.Client] = h.By[0]
 	}
 	flood := c.Flood(chaosRate)
 	doubles := c.storm(watch)
@@ -102,7 +104,7 @@ func (c *chaos) run() {
 	doubles += c.judge(watch)
 	c.T.Logf("%d SYNs, %d of them answered twice while nodes had not heard each other", sent, doubles)
 	c.quiet(watch)
-	c.keptOn(kept, server)
+	c.keptOn(kept, watch)
 }
 
 // storm breaks and mends until it is over, and then mends the rest.
@@ -121,7 +123,7 @@ func (c *chaos) storm(watch *lab.Handshakes) (excused int) {
 			// What is known grows by thousands a second: judged and forgotten.
 			c.Must(watch.Settle(c.Ctx, 0))
 			excused += c.judge(watch)
-			watch.Forget()
+			c.forget(watch)
 			judged = time.Now()
 		}
 	}
@@ -257,6 +259,16 @@ func (c *chaos) unheard(n *lab.Node) {
 	}
 }
 
+// forget makes room, and keeps who has reset kept connections.
+func (c *chaos) forget(watch *lab.Handshakes) {
+	for _, r := range watch.Resets(slices.Collect(maps.Keys(c.server))...) {
+		if _, known := c.resets[r.Client]; !known {
+			c.resets[r.Client] = r
+		}
+	}
+	watch.Forget()
+}
+
 // judge holds that no SYN was answered by two nodes, but while a split ends.
 func (c *chaos) judge(watch *lab.Handshakes) (excused int) {
 	c.T.Helper()
@@ -293,7 +305,7 @@ func (c *chaos) quiet(watch *lab.Handshakes) {
 	c.Converge(c.Nodes...)
 	c.Settle(c.Nodes...)
 	c.T.Logf("whole again after %v", time.Since(start).Round(time.Millisecond))
-	watch.Forget()
+	c.forget(watch)
 	const probes = 4000
 	clients, err := traffic.Clients(c.Ctx, c.Client, watch, traffic.ProbeOptions{To: farmtest.Echo(), MAC: c.VMAC()}, probes)
 	c.Must(err)
@@ -308,14 +320,21 @@ func (c *chaos) quiet(watch *lab.Handshakes) {
 }
 
 // keptOn holds that connections broke only on nodes whose daemon was stopped in order.
-func (c *chaos) keptOn(kept *traffic.Keeper, server map[netip.AddrPort]config.MAC) {
+func (c *chaos) keptOn(kept *traffic.Keeper, watch *lab.Handshakes) {
 	c.T.Helper()
 	report, err := kept.Finish(c.Ctx)
 	c.Must(err)
 	c.T.Logf("%d of %d connections broke; daemons were stopped on %v", len(report.Broken), report.Connections, slices.Sorted(maps.Keys(c.deaths)))
+	c.forget(watch)
 	for _, b := range report.Broken {
-		if mac := server[b.Client].String(); !c.deaths[mac] {
-			c.T.Errorf("a connection of %s broke: %+v", mac, b)
+		mac := c.server[b.Client].String()
+		if c.deaths[mac] {
+			continue
+		}
+		if r, reset := c.resets[b.Client]; reset {
+			c.T.Errorf("a connection of %s broke: %+v; reset by %v at %s", mac, b, r.By, r.At.Format(clock))
+		} else {
+			c.T.Errorf("a connection of %s broke: %+v; nobody was seen to reset it", mac, b)
 		}
 	}
 }
