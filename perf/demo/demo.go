@@ -137,7 +137,12 @@ func (d *demo) show(ctx context.Context) (Result, error) {
 	if err := d.comeBack(ctx, victim); err != nil {
 		return r, err
 	}
-	r.Duplicates = len(d.capture.Duplicates())
+	duplicates := d.capture.Duplicates()
+	r.Duplicates = len(duplicates)
+	for _, twice := range duplicates[:min(len(duplicates), 5)] {
+		f := twice.Flow
+		d.picture.say("a %v to %v port %d from two nodes: %v", f.Kind, f.Client, f.ClientPort, twice.Sources)
+	}
 	r.OK = len(r.Problems()) == 0
 	return r, d.capture.Check()
 }
