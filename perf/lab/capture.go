@@ -76,10 +76,28 @@ func (c *Capture) note(d *decoder, frame []byte) {
 		c.damaged++
 		return
 	}
+	c.count(flow, source)
+}
+
+// count counts one answer. The caller holds the lock.
+func (c *Capture) count(flow Flow, source config.MAC) {
 	if c.answers[flow] == nil {
 		c.answers[flow] = make(map[config.MAC]int, 1)
+		c.anew(flow)
 	}
 	c.answers[flow][source]++
+}
+
+// anew begins a connection: a client may have had its ports before, with another
+// node. The caller holds the lock.
+func (c *Capture) anew(flow Flow) {
+	if flow.Kind != SYNACK {
+		return
+	}
+	flow.Kind, flow.ID = Segment, 0
+	if len(c.answers[flow]) < 2 {
+		delete(c.answers, flow)
+	}
 }
 
 // Answers returns, for each flow of that kind, how many frames came from which

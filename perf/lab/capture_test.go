@@ -157,3 +157,25 @@ func settle(t *testing.T, c *Capture) {
 		t.Fatal(err)
 	}
 }
+
+// A client's ports may come again, with another node: that is no duplicate.
+func TestCaptureTellsConnectionsApart(t *testing.T) {
+	c := &Capture{answers: map[Flow]map[config.MAC]int{}}
+	one, two := config.MAC{2, 1}, config.MAC{2, 2}
+	see := func(kind Kind, id uint64, source config.MAC) {
+		f := Flow{Kind: kind, VIP: VIP(), Client: netip.MustParseAddr("198.18.1.1"), ClientPort: 40000, VIPPort: 80, ID: id}
+		c.count(f, source)
+	}
+	see(SYNACK, 1, one)
+	see(Segment, 0, one)
+	see(SYNACK, 2, two)
+	see(Segment, 0, two)
+	if d := c.Duplicates(); len(d) > 0 {
+		t.Errorf("two connections: duplicates %v", d)
+	}
+	see(Segment, 0, one)
+	see(SYNACK, 3, one)
+	if d := c.Duplicates(); len(d) != 1 || d[0].Flow.Kind != Segment {
+		t.Errorf("two nodes in one connection: duplicates %v", d)
+	}
+}
