@@ -48,6 +48,7 @@ type parts struct {
 
 	self   Self
 	handed *handed    // by the process before this one; nil if there was none
+	left   *handed    // for the process after this one; nil if there will be none
 	hooks  *xsk.Hooks // where an earlier run's program was found; nil if nowhere
 	// frail says that connections of an earlier run live on what was found, so that
 	// a start that fails must leave it as a crash would.
@@ -82,8 +83,8 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger, self Self) e
 	l := newLoop(p)
 	err = p.serve(ctx, l)
 	if err == nil && self.HandOver {
-		if err = p.leaveBehind(l); err == nil {
-			return p.abandon()
+		if err = p.leaveBehind(); err == nil {
+			return nil // the process ends: the kernel closes all at once, and the others wait
 		}
 		p.log.Error("nothing is handed over: this node leaves the farm", "err", err)
 		l.leave()
@@ -282,7 +283,10 @@ func (p *parts) serve(ctx context.Context, l *loop) error {
 	if err != nil || !p.self.HandOver {
 		l.leave()
 	}
-	if err == nil && !p.self.HandOver {
+	switch {
+	case err == nil && p.self.HandOver:
+		p.left = l.handOver() // while checks and services can tell how they stand
+	case err == nil:
 		l.stopServices()
 	}
 	cancel()

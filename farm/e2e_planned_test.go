@@ -63,6 +63,9 @@ func TestPlannedChanges(t *testing.T) {
 // TestReleaseMeetsAStoppedNode drains a node while one of those that get its buckets
 // does not run, and so cannot park what comes: it is kept until that one can.
 func TestReleaseMeetsAStoppedNode(t *testing.T) {
+	if !*long {
+		return // TestPlannedChanges has planned changes without it
+	}
 	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{TCPPorts: []int{farmtest.EchoPort}, Affinity: "session"})
 	f.StartEcho(f.Nodes...)
 	f.StartAll()

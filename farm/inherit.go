@@ -115,6 +115,7 @@ func removeHandOver(runDir, node string) error {
 // left nothing, or too long ago: the others have given its buckets away by then.
 // The file is gone afterwards, since nobody may go on from there twice.
 func pickUp(cfg *config.Config, log *slog.Logger) *handed {
+	defer func() { _ = xsk.RemovePrepared(xsk.PinDir(cfg.Node)) }() // what is left goes with the node's other pins
 	b, err := os.ReadFile(handOverFile(cfg.RunDir, cfg.Node))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -127,13 +128,28 @@ func pickUp(cfg *config.Config, log *slog.Logger) *handed {
 		log.Warn("this node begins anew", "why", err)
 		return nil
 	}
+	prepared := h.Descriptors.Prepared
 	h.Descriptors = descriptors{} // of a process that is gone
 	ago := bootTime().Sub(h.Taken)
 	if !h.fits(cfg) || ago < 0 || ago > confirmParams(cfg, 1).Lease {
 		log.Warn("this node begins anew: what was left for it is too old, or another node's", "age", ago)
 		return nil
 	}
+	h.pickUp(prepared, log)
 	return h
+}
+
+// pickUp opens the kernel program that the process before this one has had loaded.
+func (h *handed) pickUp(prepared *xsk.Prepared, log *slog.Logger) {
+	if prepared == nil {
+		return
+	}
+	picked, err := prepared.PickUp(xsk.PinDir(h.Node))
+	if err != nil {
+		log.Warn("the kernel program that was prepared is not used", "why", err)
+		return
+	}
+	h.Descriptors.Prepared = &picked
 }
 
 // resume puts back what the others in the daemon see, when there is time for it.

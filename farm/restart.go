@@ -159,11 +159,12 @@ func (l *loop) become(h *handed) error {
 
 // leaveBehind leaves what a process that starts soon can go on with. The loop has
 // ended.
-func (p *parts) leaveBehind(l *loop) error {
+func (p *parts) leaveBehind() error {
 	if _, _, pinned := p.datapath.program.Hooks().Descriptors(); !pinned {
 		return errors.New("the kernel program is not pinned, and goes with this process")
 	}
-	h := l.handOver()
+	h := p.left
+	h.Descriptors.Prepared = p.prepareNext()
 	if err := p.datapath.program.SetHandOver(true); err != nil {
 		return err
 	}
@@ -181,4 +182,20 @@ func (p *parts) leaveBehind(l *loop) error {
 		return fmt.Errorf("write what is to be handed over: %w", err)
 	}
 	return nil
+}
+
+// prepareNext has the kernel program loaded that the process after this one will
+// need, and pins it; nil if that fails, and then that one loads it itself.
+func (p *parts) prepareNext() *xsk.Prepared {
+	prepared, err := p.self.check(context.Background())
+	if err != nil || prepared == nil {
+		p.log.Warn("the next process has to load its kernel program itself", "why", err)
+		return nil
+	}
+	defer closeAll(prepared.Descriptors())
+	if err := prepared.Pin(xsk.PinDir(p.cfg.Node)); err != nil {
+		p.log.Warn("the next process has to load its kernel program itself", "why", err)
+		return nil
+	}
+	return prepared
 }

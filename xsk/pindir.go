@@ -39,7 +39,7 @@ func CanPin() error {
 
 // RemovePins removes a node's pins. What hangs by them alone is detached.
 func RemovePins(dir string) error {
-	var errs []error
+	errs := []error{RemovePrepared(dir)}
 	for _, name := range []string{pinNative, pinGeneric, pinTCX, ""} {
 		errs = append(errs, os.Remove(filepath.Join(dir, name)))
 	}

@@ -5,6 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -142,4 +146,84 @@ func same(spec *ebpf.CollectionSpec, object [sha256.Size]byte, maps map[string]*
 		}
 	}
 	return nil
+}
+
+// pinPrepared is the directory of a prepared program's pins in a node's.
+const pinPrepared = "prepared"
+
+// Pin keeps a prepared program in a node's directory of pins, for a process that
+// does not get this one's descriptors.
+func (p Prepared) Pin(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, pinPrepared), 0o700); err != nil {
+		return fmt.Errorf("pin a prepared program: %w", err)
+	}
+	err := p.each(func(kind, name string, fd int) (int, error) {
+		own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return fd, err
+		}
+		return fd, pin(kind, own, preparedPath(dir, kind, name))
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("pin a prepared program: %w", err), RemovePrepared(dir))
+	}
+	return nil
+}
+
+func pin(kind string, fd int, path string) error {
+	if kind == kindMap {
+		m, err := ebpf.NewMapFromFD(fd)
+		if err != nil {
+			return err
+		}
+		return errors.Join(m.Pin(path), m.Close())
+	}
+	p, err := ebpf.NewProgramFromFD(fd)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.Pin(path), p.Close())
+}
+
+// PickUp opens what Pin has kept, under the same names. The pins stay.
+func (p Prepared) PickUp(dir string) (Prepared, error) {
+	picked := Prepared{Object: p.Object, Programs: maps.Clone(p.Programs), Maps: maps.Clone(p.Maps)}
+	var open []int
+	err := picked.each(func(kind, name string, _ int) (int, error) {
+		fd, err := openPin(preparedPath(dir, kind, name))
+		if err == nil {
+			open = append(open, fd)
+		}
+		return fd, err
+	})
+	if err != nil {
+		for _, fd := range open {
+			_ = unix.Close(fd)
+		}
+		return Prepared{}, fmt.Errorf("open a prepared program: %w", err)
+	}
+	return picked, nil
+}
+
+// RemovePrepared removes the pins of a prepared program, if there are any.
+func RemovePrepared(dir string) error { return os.RemoveAll(filepath.Join(dir, pinPrepared)) }
+
+// The kinds of a prepared program's parts.
+const kindProgram, kindMap = "program", "map"
+
+// each sets every descriptor anew.
+func (p Prepared) each(f func(kind, name string, fd int) (int, error)) (err error) {
+	for kind, fds := range map[string]map[string]int{kindProgram: p.Programs, kindMap: p.Maps} {
+		for name, fd := range fds {
+			if fds[name], err = f(kind, name, fd); err != nil {
+				return fmt.Errorf("%s %s: %w", kind, name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// preparedPath is a part's pin: PinDir says why without a dot.
+func preparedPath(dir, kind, name string) string {
+	return filepath.Join(dir, pinPrepared, kind+"-"+strings.ReplaceAll(name, ".", "+"))
 }

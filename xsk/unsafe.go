@@ -2,6 +2,7 @@ package xsk
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -62,4 +63,25 @@ func (r *ring[T]) unmap() error {
 	memory := r.memory
 	*r = ring[T]{}
 	return unix.Munmap(memory)
+}
+
+// openPin opens what is pinned at a path (bpf(2), BPF_OBJ_GET).
+func openPin(path string) (int, error) {
+	name, err := unix.BytePtrFromString(path)
+	if err != nil {
+		return -1, err
+	}
+	attr := struct {
+		path   uint64
+		fd     uint32
+		flags  uint32
+		pathFD int32
+		_      uint32
+	}{path: uint64(uintptr(unsafe.Pointer(name)))}
+	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_OBJ_GET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	runtime.KeepAlive(name)
+	if errno != 0 {
+		return -1, fmt.Errorf("open %s: %w", path, errno)
+	}
+	return int(fd), nil
 }
