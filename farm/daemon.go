@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -80,6 +81,9 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger, self Self) e
 		}
 		return errors.Join(err, p.stop())
 	}
+	// Reading the kernel's types and compiling rules leaves tens of megabytes that
+	// a daemon at rest would keep for long.
+	go debug.FreeOSMemory()
 	l := newLoop(p)
 	err = p.serve(ctx, l)
 	if err == nil && self.HandOver {
