@@ -147,7 +147,7 @@ func checkWhere(f *farmtest.Farm, n *lab.Node, clients []netip.Addr) {
 func TestClientsStay(t *testing.T) {
 	for i, offload := range []string{"none", "full"} {
 		if i > 0 && !*long {
-			break // TestClientsStayOverRestart has full
+			break
 		}
 		t.Run(offload, func(t *testing.T) {
 			f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{Affinity: "client", Sticky: "5s", Offload: offload})
@@ -203,6 +203,9 @@ func TestClientsStay(t *testing.T) {
 // TestClientsStayOverRestart joins a node and restarts the two others in place, while
 // they keep clients: no SYN is answered twice, and every client is served in the end.
 func TestClientsStayOverRestart(t *testing.T) {
+	if !*long {
+		return // TestClientsStay has the joins and drains, TestRestartInPlace the restarts
+	}
 	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{Affinity: "client", Sticky: "5s"})
 	for _, n := range f.Nodes {
 		_, err := n.StartHTTP(":80", &sessionServer{node: n.Name, held: make(map[string]bool)})
