@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mdlayher/packet"
+	"golang.org/x/net/bpf"
 
 	"thresher/internal/leftout"
 	"thresher/internal/netnstest"
@@ -50,6 +51,13 @@ func (s *segment) openNode(t *testing.T, o Options) *Responder {
 		r, err = Open(s.nodeIf, o)
 		return err
 	})
+	return inService(t, r)
+}
+
+// inService runs a Responder until the test ends. Serve must end without an error
+// then.
+func inService(t *testing.T, r *Responder) *Responder {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Serve(ctx) }()
@@ -62,10 +70,17 @@ func (s *segment) openNode(t *testing.T, o Options) *Responder {
 	return r
 }
 
-// sniff opens a packet socket at the client.
+// sniff opens a packet socket at the client for ARP.
 func (s *segment) sniff(t *testing.T) *packet.Conn {
 	t.Helper()
 	filter, err := arpOnly()
+	return s.listen(t, 0x0806, filter, err)
+}
+
+// listen opens a packet socket at the client, behind a filter that was made with
+// that error.
+func (s *segment) listen(t *testing.T, etherType int, filter []bpf.RawInstruction, err error) *packet.Conn {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +90,7 @@ func (s *segment) sniff(t *testing.T) *packet.Conn {
 		if err != nil {
 			return err
 		}
-		conn, err = packet.Listen(ifi, packet.Raw, 0x0806, &packet.Config{Filter: filter})
+		conn, err = packet.Listen(ifi, packet.Raw, etherType, &packet.Config{Filter: filter})
 		return err
 	})
 	t.Cleanup(func() { _ = conn.Close() })

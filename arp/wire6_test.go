@@ -1,7 +1,6 @@
 package arp
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -60,36 +59,14 @@ func (s *segment) openNode6(t *testing.T, o Options) *Responder {
 		r, err = OpenIPv6(s.nodeIf, o)
 		return err
 	})
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Serve(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-done, r.Close()); err != nil && !errors.Is(err, ErrGone) {
-			t.Errorf("serve and close: %v", err)
-		}
-	})
-	return r
+	return inService(t, r)
 }
 
 // sniff6 opens a packet socket at the client for NDP that comes in.
 func (s *segment) sniff6(t *testing.T) *packet.Conn {
 	t.Helper()
 	filter, err := ndpOnly()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var conn *packet.Conn
-	s.client.Do(t, func() error {
-		ifi, err := net.InterfaceByName("eth0")
-		if err != nil {
-			return err
-		}
-		conn, err = packet.Listen(ifi, packet.Raw, 0x86dd, &packet.Config{Filter: filter})
-		return err
-	})
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
+	return s.listen(t, 0x86dd, filter, err)
 }
 
 // advertisements reads what has come about the VIP so far, and waits a moment for

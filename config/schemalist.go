@@ -11,20 +11,13 @@ type SchemaKey struct {
 }
 
 // SchemaKeys lists every key that the file may have, in the order of the schema.
-func SchemaKeys() []SchemaKey { return schemaKeys(reflect.TypeFor[rawConfig](), "") }
-
-func schemaKeys(t reflect.Type, path string) (list []SchemaKey) {
-	for _, f := range fields(t) {
-		at, kind := child(path, f.key), f.kind
-		if kind.Kind() == reflect.Slice && kind.Elem().Kind() == reflect.Struct {
-			at, kind = at+"[]", kind.Elem()
+func SchemaKeys() (list []SchemaKey) {
+	walk(reflect.TypeFor[rawConfig](), "", func(path string, t reflect.Type) {
+		if t.Kind() == reflect.Struct || t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
+			return // its keys follow
 		}
-		if kind.Kind() == reflect.Struct {
-			list = append(list, schemaKeys(kind, at)...)
-			continue
-		}
-		list = append(list, SchemaKey{at, typeName(kind)})
-	}
+		list = append(list, SchemaKey{path, typeName(t)})
+	})
 	return list
 }
 
@@ -33,14 +26,8 @@ func typeName(t reflect.Type) string {
 	switch {
 	case t == durationType:
 		return "duration, such as 3s"
-	case t.Kind() == reflect.Bool:
-		return "true or false"
-	case t.Kind() == reflect.Int64:
-		return "number"
-	case t.Kind() == reflect.Slice:
-		return "list"
 	case t.Kind() == reflect.Interface:
 		return "one value or a list"
 	}
-	return "text"
+	return typeText(t)
 }

@@ -79,9 +79,20 @@ func (n *newText) add(cmd *cobra.Command) {
 	f.BoolVar(&n.asJSON, "json", false, "print one JSON object")
 }
 
+// ask has the nodes check or try the file, and shows what they say.
+func (n *newText) ask(cmd *cobra.Command, c *console.Client, file string, change console.ConfigChange) (out console.ConfigOutcomes, err error) {
+	if change, err = n.change(cmd.Context(), c, cmd.InOrStdin(), file, change); err != nil {
+		return out, err
+	}
+	if out, err = c.ChangeConfig(cmd.Context(), change); err != nil {
+		return out, err
+	}
+	return out, n.show(cmd, out, change.Check)
+}
+
 // change reads the file, and says what it is to become of.
-func (n *newText) change(ctx context.Context, c *console.Client, in io.Reader, file string) (console.ConfigChange, error) {
-	change := console.ConfigChange{Node: n.node, All: n.all, ETag: n.match}
+func (n *newText) change(ctx context.Context, c *console.Client, in io.Reader, file string, change console.ConfigChange) (console.ConfigChange, error) {
+	change.Node, change.All, change.ETag = n.node, n.all, n.match
 	var err error
 	if file == "-" {
 		change.Text, err = io.ReadAll(in)
@@ -122,16 +133,8 @@ func newConfigCheck(api *string) *cobra.Command {
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withClient(*api, func(c *console.Client) error {
-				change, err := n.change(cmd.Context(), c, cmd.InOrStdin(), args[0])
-				if err != nil {
-					return err
-				}
-				change.Check = true
-				out, err := c.ChangeConfig(cmd.Context(), change)
-				if err != nil {
-					return err
-				}
-				return n.show(cmd, out, true)
+				_, err := n.ask(cmd, c, args[0], console.ConfigChange{Check: true})
+				return err
 			})
 		},
 	}
@@ -151,16 +154,8 @@ func newConfigApply(api *string) *cobra.Command {
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withClient(*api, func(c *console.Client) error {
-				change, err := n.change(cmd.Context(), c, cmd.InOrStdin(), args[0])
+				out, err := n.ask(cmd, c, args[0], console.ConfigChange{Within: within})
 				if err != nil {
-					return err
-				}
-				change.Within = within
-				out, err := c.ChangeConfig(cmd.Context(), change)
-				if err != nil {
-					return err
-				}
-				if err := n.show(cmd, out, false); err != nil {
 					return err
 				}
 				return n.await(cmd, c, out.ID, within)

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -55,11 +54,7 @@ func (f *farm) finish(o Options) (Result, error) {
 	if len(f.rules) == 0 {
 		return Result{}, f.in.refuse(0, "has nothing to serve", "is it the right file?")
 	}
-	err := f.check(o)
-	if f.fallBack(err) {
-		err = f.check(o)
-	}
-	if err != nil {
+	if err := f.check(o); err != nil {
 		return Result{}, err
 	}
 	data, err := f.render(o, clusterSection{KeyFile: cmp.Or(o.KeyFile, "/etc/thresher/key")})
@@ -132,26 +127,4 @@ func (f *farm) source(key string) int {
 		return line(len(f.services), func() int { return f.services[i].line })
 	}
 	return line(len(f.checks), func() int { return f.checks[i].line })
-}
-
-// fallBack gives VIPs the default mode where config refuses theirs, as it does with
-// one that this release does not have, and says so. It tells whether it did.
-func (f *farm) fallBack(err error) bool {
-	var list config.Errors
-	if !errors.As(err, &list) {
-		return false
-	}
-	changed := false
-	for _, e := range list {
-		m := listKey.FindStringSubmatch(e.Key)
-		if m == nil || m[1] != "vips" || !strings.HasSuffix(e.Key, ".mode") {
-			continue
-		}
-		if i, err := strconv.Atoi(m[2]); err == nil && i < len(f.vips) && f.vips[i].Mode != "" {
-			f.note(f.vips[i].line, fmt.Sprintf("VIP %v, mode %s", f.vips[i].Address, f.vips[i].Mode),
-				"this release does not have it: mode flood, where switches send the VIP's frames to every node")
-			f.vips[i].Mode, changed = "", true
-		}
-	}
-	return changed
 }

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -39,38 +38,16 @@ func (h *Host) Capture(vips ...netip.Addr) (*Capture, error) {
 	if err := c.open(h, filter, tapOption{unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING}); err != nil {
 		return nil, fmt.Errorf("lab: capture on %s: %w", h.Name, err)
 	}
-	go c.read()
+	d := newDecoder()
+	go c.read(captureBytes, func(frame []byte) { c.note(d, frame) })
 	if err := h.own(c); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *Capture) read() {
-	defer close(c.done)
-	d := newDecoder()
-	buf := make([]byte, captureBytes)
-	for {
-		n, _, err := c.conn.ReadFrom(buf)
-		if errors.Is(err, unix.ENETDOWN) {
-			continue // Said once when the interface goes down; it may come back.
-		}
-		c.mu.Lock()
-		if err != nil {
-			if !c.closed {
-				c.err = fmt.Errorf("lab: capture: %w", err)
-			}
-			c.mu.Unlock()
-			return
-		}
-		c.note(d, buf[:n])
-		c.mu.Unlock()
-	}
-}
-
 // note counts one frame. The caller holds the lock.
 func (c *Capture) note(d *decoder, frame []byte) {
-	c.frames++
 	flow, source, ok := d.decode(frame)
 	if !ok {
 		c.damaged++

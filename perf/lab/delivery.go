@@ -2,7 +2,6 @@ package lab
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"golang.org/x/net/bpf"
@@ -28,7 +27,7 @@ func (l *Lab) Deliveries(h *Host, to config.MAC) (*Delivery, error) {
 	if err := d.openOn(l.Switch, h.Port, filter); err != nil {
 		return nil, fmt.Errorf("lab: count frames for %s: %w", h.Name, err)
 	}
-	go d.read()
+	go d.read(headersLen, d.note)
 	if err := l.Switch.own(d); err != nil {
 		return nil, err
 	}
@@ -53,27 +52,10 @@ func outgoingTo(to config.MAC) []bpf.Instruction {
 	}
 }
 
-func (d *Delivery) read() {
-	defer close(d.done)
-	frame := make([]byte, headersLen)
-	for {
-		n, _, err := d.conn.ReadFrom(frame)
-		if errors.Is(err, unix.ENETDOWN) {
-			continue // Said once when the interface goes down; it may come back.
-		}
-		d.mu.Lock()
-		if err != nil {
-			if !d.closed {
-				d.err = fmt.Errorf("lab: count frames: %w", err)
-			}
-			d.mu.Unlock()
-			return
-		}
-		d.frames++
-		if n == headersLen && binary.BigEndian.Uint16(frame[offType:]) == unix.ETH_P_IP && frame[23] == unix.IPPROTO_TCP {
-			d.tcp++
-		}
-		d.mu.Unlock()
+// note counts a frame, of which the beginning is there. The caller holds the lock.
+func (d *Delivery) note(frame []byte) {
+	if len(frame) == headersLen && binary.BigEndian.Uint16(frame[offType:]) == unix.ETH_P_IP && frame[23] == unix.IPPROTO_TCP {
+		d.tcp++
 	}
 }
 

@@ -58,6 +58,30 @@ func (t *tap) openOn(h *Host, iface string, filter []bpf.RawInstruction, options
 	})
 }
 
+// read hands frames over, under the lock, until the tap is closed. The slice is
+// the callee's until it returns; size is how much of a frame it gets at most.
+func (t *tap) read(size int, take func(frame []byte)) {
+	defer close(t.done)
+	buf := make([]byte, size)
+	for {
+		n, _, err := t.conn.ReadFrom(buf)
+		if errors.Is(err, unix.ENETDOWN) {
+			continue // Said once when the interface goes down; it may come back.
+		}
+		t.mu.Lock()
+		if err != nil {
+			if !t.closed {
+				t.err = fmt.Errorf("lab: capture: %w", err)
+			}
+			t.mu.Unlock()
+			return
+		}
+		t.frames++
+		take(buf[:n])
+		t.mu.Unlock()
+	}
+}
+
 func (t *tap) set(options []tapOption) error {
 	raw, err := t.conn.SyscallConn()
 	if err != nil {
