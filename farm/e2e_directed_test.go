@@ -116,7 +116,7 @@ func (f *testFarm) directorAlone(t *testing.T) {
 func (f *testFarm) directorAnswers(t *testing.T) {
 	c := f.Capture()
 	defer c.Close()
-	out, err := f.Client.Run(f.Ctx, "arping", "-c", "3", "-i", lab.Interface, lab.VIP().String())
+	out, err := f.Client.Run(f.Ctx, "arping", "-c", "3", "-W", "0.2", "-i", lab.Interface, lab.VIP().String())
 	if err != nil {
 		t.Fatalf("arping: %v\n%s", err, out)
 	}

@@ -193,11 +193,13 @@ func (f *testFarm) answeredBy(t *testing.T, n int, frame func(port uint16) []byt
 	defer c.Close()
 	answered := make(map[uint16]bool)
 	for range 3 {
+		var frames [][]byte
 		for i := range n {
 			if port := uint16(20000 + i); !answered[port] {
-				must(t, f.Client.SendFrames(frame(port)))
+				frames = append(frames, frame(port))
 			}
 		}
+		must(t, f.Client.SendFrames(frames...))
 		must(t, c.Settle(f.Ctx, 300*time.Millisecond))
 		must(t, c.Check())
 		for flow := range c.Answers(lab.SYNACK) {

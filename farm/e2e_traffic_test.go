@@ -175,7 +175,7 @@ func (f *testFarm) arpingOnce(t *testing.T) { f.arpings(t, 5) }
 func (f *testFarm) arpings(t *testing.T, n int) {
 	c := f.Capture()
 	defer c.Close()
-	out, err := f.Client.Run(f.Ctx, "arping", "-c", fmt.Sprint(n), "-i", lab.Interface, lab.VIP().String())
+	out, err := f.Client.Run(f.Ctx, "arping", "-c", fmt.Sprint(n), "-W", "0.2", "-i", lab.Interface, lab.VIP().String())
 	if err != nil {
 		t.Fatalf("arping: %v\n%s", err, out)
 	}
