@@ -10,6 +10,7 @@ import (
 
 	"thresher/internal/farmtest"
 	"thresher/perf/lab"
+	"thresher/perf/report"
 )
 
 // clock is how a moment is written.
@@ -43,14 +44,7 @@ func TestPlannedChanges(t *testing.T) {
 			f.Settle(f.Nodes...)
 			// So many that some SYNs come while a change is under way.
 			l := f.StartLoad(farmtest.LoadOptions{VIP: c.vip, Victim: f.Nodes[1], Rate: 500})
-			for _, command := range []string{"drain", "start", "weight web 20", "stop", "start", "weight web 0", "weight web --reset"} {
-				t.Logf("%s at %s", command, time.Now().Format(clock))
-				f.Thresher(f.Nodes[1], strings.Fields(command)...)
-				if command == "start" {
-					f.Converge(f.Nodes...)
-				}
-				time.Sleep(1500 * time.Millisecond)
-			}
+			f.change(f.Nodes[1], "drain", "start", "weight web 20", "stop", "start", "weight web 0", "weight web --reset")
 			l.Stop()
 			l.CheckOneAnswer()
 			l.CheckKept()
@@ -58,6 +52,75 @@ func TestPlannedChanges(t *testing.T) {
 			checkSentOnce(t, l)
 		})
 	}
+}
+
+// change gives a node these commands, with quiet times between them. It returns when
+// each was given.
+func (f *testFarm) change(n *lab.Node, commands ...string) (at []time.Time) {
+	for _, command := range commands {
+		at = append(at, time.Now())
+		f.T.Logf("%s at %s", command, time.Now().Format(clock))
+		f.Thresher(n, strings.Fields(command)...)
+		if command == "start" {
+			f.Converge(f.Nodes...)
+		}
+		time.Sleep(1500 * time.Millisecond)
+	}
+	return at
+}
+
+// TestTenThousandConnections is TestPlannedChanges with restarts among the changes,
+// 10,000 connections kept, and a look at how long new ones take: in the second after
+// a change hardly longer than before the first.
+func TestTenThousandConnections(t *testing.T) {
+	if !*long {
+		return // TestPlannedChanges has 300
+	}
+	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{TCPPorts: []int{farmtest.EchoPort}, Affinity: "session"})
+	f.StartEcho(f.Nodes...)
+	f.StartAll()
+	f.Settle(f.Nodes...)
+	l := f.StartLoad(farmtest.LoadOptions{Victim: f.Nodes[1], Busy: 2000, Idle: 8000})
+	time.Sleep(5 * time.Second)
+	changes := f.change(f.Nodes[1], "drain", "start", "weight web 20", "restart", "stop", "start", "weight web 0", "weight web --reset", "restart")
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckKept()
+	l.CheckVisits(0)
+	checkSentOnce(t, l)
+	if l.Report.Connections != 10_000 {
+		t.Errorf("%d connections kept, want 10,000", l.Report.Connections)
+	}
+	quiet, changing := openingTimes(l, changes)
+	t.Logf("opened within %v (p99) of %d in quiet times, %v of %d in the second after a change", quiet.p99, quiet.n, changing.p99, changing.n)
+	if l.Report.Worst < stalled && changing.p99 > quiet.p99+50*time.Millisecond {
+		t.Errorf("opening takes %v (p99) in a change, %v in quiet times", changing.p99, quiet.p99)
+	}
+}
+
+// opened is how long it took to open n connections.
+type opened struct {
+	n   int
+	p99 time.Duration
+}
+
+// openingTimes tells connections that were begun before the first of the changes from
+// those of the second after each.
+func openingTimes(l *farmtest.Load, changes []time.Time) (quiet, changing opened) {
+	var before, after []float64
+	for _, v := range l.Visits {
+		if v.Started.Before(changes[0]) {
+			before = append(before, float64(v.Opened))
+		}
+		if slices.ContainsFunc(changes, func(at time.Time) bool { return v.Started.After(at) && v.Started.Before(at.Add(time.Second)) }) {
+			after = append(after, float64(v.Opened))
+		}
+	}
+	of := func(times []float64) opened {
+		slices.Sort(times)
+		return opened{len(times), time.Duration(report.Percentile(times, 0.99))}
+	}
+	return of(before), of(after)
 }
 
 // TestReleaseMeetsAStoppedNode drains a node while one of those that get its buckets
