@@ -279,8 +279,9 @@ func (l *Load) CheckVisitsBut(most int, from, to time.Time) {
 }
 
 // CheckTakeover holds that the probes of the victim's clients were answered by
-// others at most so long after at, and to the end; and that none was lost before.
-func (l *Load) CheckTakeover(at time.Time, victim *lab.Node, limit time.Duration) {
+// others at most so long after at, and to the end; and that none was lost before. It
+// returns after how long they were.
+func (l *Load) CheckTakeover(at time.Time, victim *lab.Node, limit time.Duration) (took time.Duration) {
 	l.f.T.Helper()
 	took, ok := l.Line.Takeover(at, victim.MAC)
 	l.f.T.Logf("taken over after %v", took.Round(time.Millisecond))
@@ -290,7 +291,7 @@ func (l *Load) CheckTakeover(at time.Time, victim *lab.Node, limit time.Duration
 	gaps := l.Line.Gaps()
 	if len(gaps) == 0 {
 		l.f.T.Error("nothing shows that the victim has gone")
-		return
+		return took
 	}
 	if before := gaps[0].From.Sub(at); before < -20*time.Millisecond {
 		l.f.T.Errorf("SYNs were lost %v before", -before)
@@ -298,6 +299,7 @@ func (l *Load) CheckTakeover(at time.Time, victim *lab.Node, limit time.Duration
 	if last := gaps[len(gaps)-1]; last.To.IsZero() || last.To.Sub(at) > limit {
 		l.f.T.Errorf("SYNs are lost at the end, or %v after", last.To.Sub(at))
 	}
+	return took
 }
 
 // CheckGaps holds that the probes had no gap longer than this; 0 wants all of them
