@@ -47,7 +47,7 @@ func (h *host) open() (mask uint64) {
 
 // lets returns the buckets that the host's kernel lets flows into.
 func (h *host) lets() uint64 {
-	if h.w.now < h.deadline {
+	if h.w.Now < h.deadline {
 		return h.mask
 	}
 	return 0
@@ -57,9 +57,9 @@ func (h *host) lets() uint64 {
 // process, or knows that it has not met somebody, or the process crashed not long ago.
 func (h *host) knownTo(o *host) bool {
 	if h.c == nil {
-		return h.w.now.Sub(h.stopped) < simHold
+		return h.w.Now.Sub(h.stopped) < simHold
 	}
-	return o.boots[h.i] == h.boot || h.w.now.Sub(h.started) > time.Second
+	return o.boots[h.i] == h.boot || h.w.Now.Sub(h.started) > time.Second
 }
 
 // start starts a daemon.
@@ -67,28 +67,28 @@ func (h *host) start() {
 	if h.c != nil {
 		return
 	}
-	h.boot, h.started, h.hung, h.leaving, h.inbox = uint64(h.w.now), h.w.now, false, false, nil
+	h.boot, h.started, h.hung, h.leaving, h.inbox = uint64(h.w.Now), h.w.Now, false, false, nil
 	h.lease, h.wakes, h.heard = confirm.Lease{}, [2]confirm.Time{}, [simHosts]confirm.Time{}
 	h.boots, h.member = [simHosts]uint64{}, [simHosts]Standing{}
 	c, a, err := confirm.New(confirm.Config{
 		Name: h.name, Boot: h.boot, Params: confirm.DefaultParams(), Meta: string(h.weight), Assign: shares.Turns(h.name),
-	}, h.w.now)
+	}, h.w.Now)
 	if err != nil {
-		h.w.violate("%v", err)
+		h.w.Violate("%v", err)
 		return
 	}
 	h.c, h.everRan = c, true
-	s, sa := New(h.name, h.boot, h.w.params, []confirm.RuleID{simRule}, h.w.now)
+	s, sa := New(h.name, h.boot, h.w.params, []confirm.RuleID{simRule}, h.w.Now)
 	h.s = s
 	h.settled(sa)
 	h.confirmed(a)
 	for _, o := range h.w.hosts {
 		if o != h && o.c != nil {
-			h.w.after(h.w.within(200*ms), func() { h.introduce(o) })
+			h.w.After(h.w.Within(200*ms), func() { h.introduce(o) })
 			h.announce(o)
 		}
 	}
-	h.feed(func() confirm.Actions { return h.c.Up(h.w.now) })
+	h.feed(func() confirm.Actions { return h.c.Up(h.w.Now) })
 	h.beat()
 }
 
@@ -97,14 +97,14 @@ func (h *host) stop(how Standing) {
 	if h.c == nil {
 		return
 	}
-	h.c, h.s, h.stopped = nil, nil, h.w.now
+	h.c, h.s, h.stopped = nil, nil, h.w.Now
 	boot := h.boot
 	for _, o := range h.w.hosts {
-		delay := 300*ms + h.w.within(700*ms)
+		delay := 300*ms + h.w.Within(700*ms)
 		if how == Left {
-			delay = h.w.within(100 * ms)
+			delay = h.w.Within(100 * ms)
 		}
-		h.w.after(delay, func() {
+		h.w.After(delay, func() {
 			if h.boot == boot {
 				o.tell(h, how)
 			}
@@ -119,13 +119,13 @@ func (h *host) goodbye() {
 	}
 	h.leaving = true
 	boot := h.boot
-	h.feed(func() confirm.Actions { return h.c.Leave(h.w.now) })
-	h.w.after(300*ms, func() {
+	h.feed(func() confirm.Actions { return h.c.Leave(h.w.Now) })
+	h.w.After(300*ms, func() {
 		h.get(func() {
 			if h.boot == boot {
 				clear(h.flows)
 				h.stop(Left)
-				h.w.after(50*ms+h.w.within(3*time.Second), h.start)
+				h.w.After(50*ms+h.w.Within(3*time.Second), h.start)
 			}
 		})
 	})
@@ -134,11 +134,11 @@ func (h *host) goodbye() {
 // drain leaves the farm with all flows, and comes back.
 func (h *host) drain() {
 	boot := h.boot
-	h.feed(func() confirm.Actions { return h.c.Leave(h.w.now) })
-	h.w.after(100*ms+h.w.within(2*time.Second), func() {
+	h.feed(func() confirm.Actions { return h.c.Leave(h.w.Now) })
+	h.w.After(100*ms+h.w.Within(2*time.Second), func() {
 		h.get(func() {
 			if h.boot == boot && !h.leaving {
-				h.feed(func() confirm.Actions { return h.c.Up(h.w.now) })
+				h.feed(func() confirm.Actions { return h.c.Up(h.w.Now) })
 			}
 		})
 	})
@@ -187,11 +187,11 @@ func (h *host) introduce(o *host) {
 // announce is membership's word to one who was there before. At times it is behind,
 // and says for long what became of the process before.
 func (h *host) announce(o *host) {
-	delay, boot := h.w.within(200*ms), h.boot
-	if h.w.chance(0.2) {
-		delay = h.w.within(4 * time.Second)
+	delay, boot := h.w.Within(200*ms), h.boot
+	if h.w.Chance(0.2) {
+		delay = h.w.Within(4 * time.Second)
 	}
-	h.w.after(delay, func() {
+	h.w.After(delay, func() {
 		if h.c != nil && h.boot == boot {
 			o.tell(h, Alive)
 		}
@@ -207,21 +207,21 @@ func (h *host) members() {
 		if standing == Alive {
 			names = append(names, o.name)
 		}
-		if h.heard[o.i] != 0 && h.w.now.Sub(h.heard[o.i]) < 400*ms {
+		if h.heard[o.i] != 0 && h.w.Now.Sub(h.heard[o.i]) < 400*ms {
 			standing = Alive
 		}
 		if o != h && standing != 0 {
 			members = append(members, Member{Name: o.name, Boot: h.boots[o.i], Standing: standing})
 		}
 	}
-	h.settled(h.s.Members(h.w.now, members))
-	h.feed(func() confirm.Actions { return h.c.Members(h.w.now, names) })
+	h.settled(h.s.Members(h.w.Now, members))
+	h.feed(func() confirm.Actions { return h.c.Members(h.w.Now, names) })
 }
 
 // beat looks at the members every 50 ms, as the daemon's loop does.
 func (h *host) beat() {
 	boot := h.boot
-	h.w.after(50*ms, func() {
+	h.w.After(50*ms, func() {
 		if h.c != nil && h.boot == boot {
 			if !h.hung {
 				h.members()
@@ -232,9 +232,9 @@ func (h *host) beat() {
 }
 
 func (h *host) tick() {
-	h.feed(func() confirm.Actions { return h.c.Tick(h.w.now) })
+	h.feed(func() confirm.Actions { return h.c.Tick(h.w.Now) })
 	if h.s != nil {
-		h.settled(h.s.Tick(h.w.now))
+		h.settled(h.s.Tick(h.w.Now))
 	}
 }
 
@@ -249,7 +249,7 @@ func (h *host) feed(event func() confirm.Actions) {
 func (h *host) confirmed(a confirm.Actions) {
 	for _, e := range a.Events {
 		if e.Kind == confirm.Fenced && h.s != nil {
-			h.settled(h.s.Fenced(h.w.now))
+			h.settled(h.s.Fenced(h.w.Now))
 		}
 	}
 	if a.Lease != nil {
@@ -261,7 +261,7 @@ func (h *host) confirmed(a confirm.Actions) {
 		if v := h.c.Stated(); !v.None() {
 			own = shares.Turns(h.name)(v)
 		}
-		h.settled(h.s.State(h.w.now, State{
+		h.settled(h.s.State(h.w.Now, State{
 			Boot: h.boot, View: h.c.Stated().ID, Own: own, Held: h.lease.Held, Release: h.lease.Release,
 		}))
 	}
@@ -283,7 +283,7 @@ func (h *host) wake(which int, at confirm.Time) {
 	}
 	h.wakes[which] = at
 	boot := h.boot
-	h.w.after(max(0, at.Sub(h.w.now))+time.Microsecond, func() {
+	h.w.After(max(0, at.Sub(h.w.Now))+time.Microsecond, func() {
 		if h.c != nil && h.boot == boot && h.wakes[which] == at && !h.hung {
 			h.wakes[which] = 0
 			h.tick()
@@ -292,20 +292,20 @@ func (h *host) wake(which int, at confirm.Time) {
 }
 
 func (h *host) sendHeartbeat(o *host, hb *confirm.Heartbeat) {
-	if o == h || h.w.stormy && h.w.chance(0.05) {
+	if o == h || h.w.stormy && h.w.Chance(0.05) {
 		return
 	}
-	h.w.after(100*time.Microsecond+h.w.within(3*ms), func() {
+	h.w.After(100*time.Microsecond+h.w.Within(3*ms), func() {
 		o.get(func() {
 			from := hb.Name[0] - 'a'
 			if int(from) == o.i {
 				return
 			}
-			o.settled(o.s.Heard(o.w.now, hb))
+			o.settled(o.s.Heard(o.w.Now, hb))
 			if hb.Boot >= o.boots[from] {
-				o.boots[from], o.heard[from] = hb.Boot, o.w.now
+				o.boots[from], o.heard[from] = hb.Boot, o.w.Now
 			}
-			o.feed(func() confirm.Actions { return o.c.Receive(o.w.now, hb) })
+			o.feed(func() confirm.Actions { return o.c.Receive(o.w.Now, hb) })
 		})
 	})
 }
@@ -315,7 +315,7 @@ func (h *host) settled(a Actions) {
 	h.unsettled = shares.Mask(a.Unsettled)
 	if a.Scan {
 		h.w.scans++
-		h.w.after(h.w.within(3*ms), h.scan)
+		h.w.After(h.w.Within(3*ms), h.scan)
 	}
 	for _, out := range a.Send {
 		h.w.messages++
@@ -327,22 +327,22 @@ func (h *host) settled(a Actions) {
 // scan looks at the sockets for a while: one that comes or goes meanwhile may be
 // seen or not.
 func (h *host) scan() {
-	started, boot := h.w.now, h.boot
+	started, boot := h.w.Now, h.boot
 	before := make(map[int]bool)
 	for id := range h.flows {
 		before[id] = true
 	}
-	h.w.after(ms+h.w.within(25*ms), func() {
+	h.w.After(ms+h.w.Within(25*ms), func() {
 		mask := uint64(0)
 		for id := 1; id <= h.w.flow; id++ {
 			bucket, open := h.flows[id]
-			if open && (before[id] || h.w.chance(0.2)) {
+			if open && (before[id] || h.w.Chance(0.2)) {
 				mask |= 1 << bucket
 			}
 		}
 		h.get(func() {
 			if h.boot == boot {
-				h.settled(h.s.Scanned(h.w.now, started, shares.Set(mask)))
+				h.settled(h.s.Scanned(h.w.Now, started, shares.Set(mask)))
 			}
 		})
 	})
@@ -352,28 +352,28 @@ func (h *host) scan() {
 func (h *host) sendReport(o *host, r *Report) {
 	b, err := r.Append(nil)
 	if err != nil {
-		h.w.violate("%v", err)
+		h.w.Violate("%v", err)
 		return
 	}
-	if h.w.stormy && h.w.chance(0.1) {
+	if h.w.stormy && h.w.Chance(0.1) {
 		return
 	}
 	deliver := func() {
 		o.get(func() {
 			got, err := Decode(b)
 			if err != nil {
-				o.w.violate("%v", err)
+				o.w.Violate("%v", err)
 				return
 			}
-			o.settled(o.s.Receive(o.w.now, got))
+			o.settled(o.s.Receive(o.w.Now, got))
 		})
 	}
-	delay := 200*time.Microsecond + h.w.within(60*ms)
-	if h.w.stormy && h.w.chance(0.1) {
-		delay += h.w.within(2 * time.Second)
+	delay := 200*time.Microsecond + h.w.Within(60*ms)
+	if h.w.stormy && h.w.Chance(0.1) {
+		delay += h.w.Within(2 * time.Second)
 	}
-	h.w.after(delay, deliver)
-	if h.w.stormy && h.w.chance(0.1) {
-		h.w.after(delay+h.w.within(time.Second), deliver)
+	h.w.After(delay, deliver)
+	if h.w.stormy && h.w.Chance(0.1) {
+		h.w.After(delay+h.w.Within(time.Second), deliver)
 	}
 }

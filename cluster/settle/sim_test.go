@@ -20,10 +20,10 @@ const storm = 15 * time.Second
 // simulate runs one farm and returns what went wrong.
 func simulate(seed uint64, m mutation) (w *world, problem string) {
 	w = newWorld(seed, m)
-	w.run(storm)
+	w.Run(storm)
 	w.calm()
-	if w.violation != "" {
-		return w, w.violation
+	if w.Violation != "" {
+		return w, w.Violation
 	}
 	for _, h := range w.hosts {
 		if h.c == nil || h.hung {
@@ -37,11 +37,11 @@ func simulate(seed uint64, m mutation) (w *world, problem string) {
 		}
 	}
 	messages, scans := w.messages, w.scans
-	w.run(20 * time.Second)
+	w.Run(20 * time.Second)
 	if w.messages != messages || w.scans != scans {
 		return w, "scans or messages on a quiet farm"
 	}
-	return w, w.violation
+	return w, w.Violation
 }
 
 func TestRandomFarms(t *testing.T) {

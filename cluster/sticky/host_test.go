@@ -41,7 +41,7 @@ type parkedSYN struct {
 }
 
 // now is the time by the host's clock.
-func (h *host) now() confirm.Time { return confirm.Time(float64(h.w.now) * h.rate) }
+func (h *host) now() confirm.Time { return confirm.Time(float64(h.w.Now) * h.rate) }
 
 // lets returns the buckets that the host's kernel lets flows into.
 func (h *host) lets() uint64 {
@@ -72,7 +72,7 @@ func (h *host) judge(c, syn int, until confirm.Time) {
 		h.w.accept(h, c, syn)
 	case h.verdicts[c] == Unknown:
 		h.parked = append(h.parked, parkedSYN{c, syn, until})
-		h.w.after(h.w.within(2*ms), func() {
+		h.w.After(h.w.Within(2*ms), func() {
 			h.get(func() { h.does(h.s.Asked(h.now(), []Client{clientNumber(c)})) })
 		})
 	}
@@ -85,7 +85,7 @@ func (h *host) release() {
 	for _, p := range waiting {
 		bit := uint64(1) << (p.c % simBuckets)
 		switch {
-		case h.w.now >= p.until:
+		case h.w.Now >= p.until:
 		case h.lets()&bit != 0 && h.sticky&bit != 0 && h.verdicts[p.c] == Unknown:
 			h.parked = append(h.parked, p)
 		default:
@@ -99,7 +99,7 @@ func (h *host) start() {
 	if h.c != nil {
 		return
 	}
-	h.boot, h.hung, h.inbox = uint64(h.w.now), false, nil
+	h.boot, h.hung, h.inbox = uint64(h.w.Now), false, nil
 	h.lease, h.wakes, h.parked = confirm.Lease{}, [2]confirm.Time{}, nil
 	h.mask, h.sticky, h.deadline, h.grant = 0, 0, 0, 0
 	h.verdicts, h.remembered = make(map[int]Standing), make(map[int]confirm.Time)
@@ -107,7 +107,7 @@ func (h *host) start() {
 		Name: h.name, Boot: h.boot, Params: confirm.DefaultParams(), Meta: string(h.weight), Assign: shares.Turns(h.name),
 	}, h.now())
 	if err != nil {
-		h.w.violate("%v", err)
+		h.w.Violate("%v", err)
 		return
 	}
 	h.c = c
@@ -122,7 +122,7 @@ func (h *host) start() {
 // members is a membership that knows of everybody who runs.
 func (h *host) members() {
 	boot := h.boot
-	h.w.after(50*ms, func() {
+	h.w.After(50*ms, func() {
 		if h.c == nil || h.boot != boot {
 			return
 		}
@@ -143,12 +143,12 @@ func (h *host) crash() { h.c, h.s = nil, nil }
 // drain takes the host out with all clients, and back.
 func (h *host) drain() {
 	h.feed(func() confirm.Actions { return h.c.Leave(h.now()) })
-	h.back(100*ms + h.w.within(4*time.Second))
+	h.back(100*ms + h.w.Within(4*time.Second))
 }
 
 func (h *host) back(d time.Duration) {
 	boot := h.boot
-	h.w.after(d, func() {
+	h.w.After(d, func() {
 		h.get(func() {
 			if h.boot == boot {
 				h.does(h.s.Start(h.now()))
@@ -162,12 +162,12 @@ func (h *host) back(d time.Duration) {
 func (h *host) stopForAWhile() {
 	h.feed(func() confirm.Actions { return h.c.Leave(h.now()) })
 	h.does(h.s.Stop(h.now()))
-	if h.w.chance(0.5) {
-		h.back(h.w.within(2 * time.Second))
+	if h.w.Chance(0.5) {
+		h.back(h.w.Within(2 * time.Second))
 		return
 	}
 	boot := h.boot
-	h.w.after(500*ms, func() {
+	h.w.After(500*ms, func() {
 		if h.c == nil || h.hung || h.boot != boot {
 			return
 		}
@@ -175,7 +175,7 @@ func (h *host) stopForAWhile() {
 			h.does(h.s.Leave(h.now()))
 		}
 		h.crash()
-		h.w.after(200*ms+h.w.within(2*time.Second), h.start)
+		h.w.After(200*ms+h.w.Within(2*time.Second), h.start)
 	})
 }
 
@@ -256,7 +256,7 @@ func (h *host) wake(which int, at confirm.Time) {
 	h.wakes[which] = at
 	boot := h.boot
 	d := time.Duration(float64(max(0, at.Sub(h.now()))) / h.rate)
-	h.w.after(d+10*time.Microsecond, func() {
+	h.w.After(d+10*time.Microsecond, func() {
 		if h.c != nil && h.boot == boot && h.wakes[which] == at && !h.hung {
 			h.wakes[which] = 0
 			h.tick()
@@ -265,10 +265,10 @@ func (h *host) wake(which int, at confirm.Time) {
 }
 
 func (h *host) sendHeartbeat(o *host, hb *confirm.Heartbeat) {
-	if o == h || int(hb.Name[0]-'a') == o.i || h.w.faults && h.w.chance(0.05) {
+	if o == h || int(hb.Name[0]-'a') == o.i || h.w.faults && h.w.Chance(0.05) {
 		return
 	}
-	h.w.after(100*time.Microsecond+h.w.within(2*ms), func() {
+	h.w.After(100*time.Microsecond+h.w.Within(2*ms), func() {
 		o.get(func() {
 			o.does(o.s.Heard(o.now(), hb))
 			o.feed(func() confirm.Actions { return o.c.Receive(o.now(), hb) })
@@ -301,7 +301,7 @@ func (h *host) does(a Actions) {
 // sweep forgets those that are idle, and says where the others are.
 func (h *host) sweep(before confirm.Time) {
 	started, boot := h.now(), h.boot
-	h.w.after(ms+h.w.within(25*ms), func() {
+	h.w.After(ms+h.w.Within(25*ms), func() {
 		if h.boot != boot {
 			return
 		}
@@ -326,13 +326,13 @@ func (h *host) sweep(before confirm.Time) {
 func (h *host) sendReport(o *host, r *settle.Report) {
 	b, err := r.Append(nil)
 	if err != nil {
-		h.w.violate("%v", err)
+		h.w.Violate("%v", err)
 		return
 	}
 	h.carry(60*ms, func() {
 		o.get(func() {
 			if got, err := settle.Decode(b); err != nil {
-				o.w.violate("%v", err)
+				o.w.Violate("%v", err)
 			} else {
 				o.does(o.s.ReceiveReport(o.now(), got))
 			}
@@ -343,7 +343,7 @@ func (h *host) sendReport(o *host, r *settle.Report) {
 func (h *host) sendMessage(o *host, m *Message) {
 	b, err := m.Append(nil)
 	if err != nil {
-		h.w.violate("%v", err)
+		h.w.Violate("%v", err)
 		return
 	}
 	h.w.messages++
@@ -351,7 +351,7 @@ func (h *host) sendMessage(o *host, m *Message) {
 		o.get(func() {
 			got, err := Decode(b)
 			if err != nil {
-				o.w.violate("%v", err)
+				o.w.Violate("%v", err)
 				return
 			}
 			o.does(o.s.Receive(o.now(), got, func(c Client) bool { _, ok := o.remembered[numberOf(c)]; return ok }))
@@ -361,15 +361,15 @@ func (h *host) sendMessage(o *host, m *Message) {
 
 func (h *host) carry(most time.Duration, deliver func()) {
 	w := h.w
-	if w.faults && w.chance(0.1) {
+	if w.faults && w.Chance(0.1) {
 		return
 	}
-	delay := 200*time.Microsecond + w.within(most)
-	if w.faults && w.chance(0.1) {
-		delay += w.within(2 * time.Second)
+	delay := 200*time.Microsecond + w.Within(most)
+	if w.faults && w.Chance(0.1) {
+		delay += w.Within(2 * time.Second)
 	}
-	w.after(delay, deliver)
-	if w.faults && w.chance(0.1) {
-		w.after(delay+w.within(time.Second), deliver)
+	w.After(delay, deliver)
+	if w.faults && w.Chance(0.1) {
+		w.After(delay+w.Within(time.Second), deliver)
 	}
 }

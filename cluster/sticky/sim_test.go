@@ -21,20 +21,20 @@ const storm = 20 * time.Second
 // or, once all is quiet, a client that nobody does.
 func simulate(seed uint64, m mutation) (w *world, problem string) {
 	w = newWorld(seed, true, m)
-	w.run(storm)
+	w.Run(storm)
 	if m != 0 {
-		return w, w.violation
+		return w, w.Violation
 	}
 	w.faults, w.changes = false, false
-	w.run(9 * time.Second)
-	calm := w.now
-	w.run(12 * time.Second)
+	w.Run(9 * time.Second)
+	calm := w.Now
+	w.Run(12 * time.Second)
 	for c, s := range w.sessions {
-		if w.violation == "" && (s.at == nil || s.seen < calm) {
-			w.violate("client %d is not served after the storm", c)
+		if w.Violation == "" && (s.at == nil || s.seen < calm) {
+			w.Violate("client %d is not served after the storm", c)
 		}
 	}
-	return w, w.violation
+	return w, w.Violation
 }
 
 func runs(t *testing.T, usual int) int {
@@ -71,9 +71,9 @@ func TestPlannedChangesLoseNoSession(t *testing.T) {
 	for i := range n {
 		seed := *seedFlag + uint64(i)
 		w := newWorld(seed, false, 0)
-		w.run(40 * time.Second)
-		if w.violation != "" || w.lost > 0 {
-			t.Fatalf("seed %d: %d sessions lost; %s", seed, w.lost, w.violation)
+		w.Run(40 * time.Second)
+		if w.Violation != "" || w.lost > 0 {
+			t.Fatalf("seed %d: %d sessions lost; %s", seed, w.lost, w.Violation)
 		}
 		accepted, byHolder = accepted+w.accepted, byHolder+w.byHolder
 	}

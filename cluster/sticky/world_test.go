@@ -1,14 +1,12 @@
 package sticky
 
 import (
-	"container/heap"
-	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"time"
 
 	"thresher/cluster/confirm"
 	"thresher/cluster/internal/shares"
+	"thresher/cluster/internal/timeline"
 )
 
 // The simulation's farm: real confirmation, real stickiness, real messages on a
@@ -24,19 +22,15 @@ const (
 
 // world is one random run.
 type world struct {
-	*rand.Rand
-	now    confirm.Time // the true time, as no host has it
-	queue  queue
-	order  int
+	timeline.Line
 	hosts  []*host
 	params Params
 
-	faults    bool // crashes, hangs, losses
-	changes   bool // weights, drains
-	syn       int  // number of the last SYN
-	answered  map[int]*host
-	sessions  [simClients]session
-	violation string
+	faults   bool // crashes, hangs, losses
+	changes  bool // weights, drains
+	syn      int  // number of the last SYN
+	answered map[int]*host
+	sessions [simClients]session
 
 	accepted, byHolder, lost int
 	messages                 int
@@ -49,29 +43,9 @@ type session struct {
 	seen confirm.Time
 }
 
-type happening struct {
-	at    confirm.Time
-	order int
-	do    func()
-}
-
-type queue []happening
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].order < q[j].order
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(happening)) }
-func (q *queue) Pop() any {
-	last := (*q)[len(*q)-1]
-	*q = (*q)[:len(*q)-1]
-	return last
-}
-
 func newWorld(seed uint64, faults bool, m mutation) *world {
 	w := &world{
-		Rand: rand.New(rand.NewPCG(seed, 1)), now: confirm.Time(time.Second), faults: faults, changes: true,
+		Line: timeline.New(seed), faults: faults, changes: true,
 		params: Params{Idle: simIdle, mutation: m}, answered: make(map[int]*host),
 	}
 	for i := range simHosts - int(seed%2) {
@@ -82,36 +56,13 @@ func newWorld(seed uint64, faults bool, m mutation) *world {
 		w.hosts = append(w.hosts, h)
 	}
 	for i, h := range w.hosts {
-		w.after(w.within(time.Duration(1+3*i)*time.Second), h.start)
+		w.After(w.Within(time.Duration(1+3*i)*time.Second), h.start)
 	}
 	for c := range simClients {
-		w.after(w.within(100*ms), func() { w.connect(c) })
+		w.After(w.Within(100*ms), func() { w.connect(c) })
 	}
-	w.after(2*time.Second, w.change)
+	w.After(2*time.Second, w.change)
 	return w
-}
-
-func (w *world) after(d time.Duration, do func()) {
-	w.order++
-	heap.Push(&w.queue, happening{w.now.Add(d), w.order, do})
-}
-
-// run goes on for d, or until a rule is broken.
-func (w *world) run(d time.Duration) {
-	for end := w.now.Add(d); w.violation == "" && len(w.queue) > 0 && w.queue[0].at <= end; {
-		next := heap.Pop(&w.queue).(happening)
-		w.now = next.at
-		next.do()
-	}
-}
-
-func (w *world) within(d time.Duration) time.Duration { return time.Duration(w.Int64N(int64(d))) }
-func (w *world) chance(p float64) bool                { return w.Float64() < p }
-
-func (w *world) violate(format string, args ...any) {
-	if w.violation == "" {
-		w.violation = fmt.Sprintf("at %v: ", time.Duration(w.now)) + fmt.Sprintf(format, args...)
-	}
 }
 
 func clientNumber(c int) Client {
@@ -123,21 +74,21 @@ func numberOf(c Client) int { b := c.Addr.As4(); return int(b[3]) }
 // connect sends a client's SYN, which every host has at the same time: most judge
 // it at once, some let it wait in a ring.
 func (w *world) connect(c int) {
-	pause := 20*ms + w.within(300*ms)
-	if w.chance(0.03) {
-		pause = w.within(4 * simIdle)
+	pause := 20*ms + w.Within(300*ms)
+	if w.Chance(0.03) {
+		pause = w.Within(4 * simIdle)
 	}
-	w.after(pause, func() { w.connect(c) })
+	w.After(pause, func() { w.connect(c) })
 	w.syn++
 	syn := w.syn
 	for _, h := range w.hosts {
-		w.after(w.within(ms/10), func() {
-			until := w.now.Add(300 * ms)
-			if h.drops(c) || w.chance(0.85) {
+		w.After(w.Within(ms/10), func() {
+			until := w.Now.Add(300 * ms)
+			if h.drops(c) || w.Chance(0.85) {
 				h.judge(c, syn, until)
 				return
 			}
-			w.after(w.within(295*ms), func() { h.judge(c, syn, until) })
+			w.After(w.Within(295*ms), func() { h.judge(c, syn, until) })
 		})
 	}
 }
@@ -145,23 +96,23 @@ func (w *world) connect(c int) {
 // accepted is called when a host's stack gets a SYN.
 func (w *world) accept(h *host, c, syn int) {
 	if other := w.answered[syn]; other != nil && other != h {
-		w.violate("SYN %d of client %d is answered by %s and by %s", syn, c, other.name, h.name)
+		w.Violate("SYN %d of client %d is answered by %s and by %s", syn, c, other.name, h.name)
 	}
 	w.answered[syn] = h
 	w.accepted++
 	s := &w.sessions[c]
-	if s.at != nil && (s.at != h || s.boot != h.boot) && w.now.Sub(s.seen) < simIdle {
+	if s.at != nil && (s.at != h || s.boot != h.boot) && w.Now.Sub(s.seen) < simIdle {
 		w.lost++
 	}
 	if s.at == h && h.lets()&(1<<(c%simBuckets)) == 0 {
 		w.byHolder++
 	}
-	*s = session{h, h.boot, w.now}
+	*s = session{h, h.boot, w.Now}
 }
 
 // change does something usual, or bad, to a host.
 func (w *world) change() {
-	w.after(300*ms+w.within(1500*ms), w.change)
+	w.After(300*ms+w.Within(1500*ms), w.change)
 	h := w.hosts[w.IntN(len(w.hosts))]
 	if !w.changes || h.c == nil || h.hung {
 		return
@@ -176,7 +127,7 @@ func (w *world) change() {
 		h.feed(func() confirm.Actions {
 			a, err := h.c.Weights(h.now(), string(h.weight))
 			if err != nil {
-				w.violate("%v", err)
+				w.Violate("%v", err)
 			}
 			return a
 		})
@@ -184,10 +135,10 @@ func (w *world) change() {
 		h.drain()
 	case 3:
 		h.crash()
-		w.after(700*ms+w.within(3*time.Second), h.start)
+		w.After(700*ms+w.Within(3*time.Second), h.start)
 	case 4, 5:
 		h.hung = true
-		w.after(100*ms+w.within(2500*ms), h.resume)
+		w.After(100*ms+w.Within(2500*ms), h.resume)
 	case 6:
 		h.stopForAWhile()
 	}
