@@ -42,10 +42,11 @@ type kernel struct {
 	members    uint64       // of the target of whoever wrote it, that it had really heard
 }
 
-// word is what a machine last told another one: when it was sent, and what its
-// kernel let flows into then.
+// word is what a machine last told another one: when it was sent, by which process
+// of those that the other may heed, and what its kernel let flows into then.
 type word struct {
 	sent int64
+	boot uint64
 	open uint64
 }
 
@@ -206,8 +207,9 @@ func (m *machine) arrive(msg *message) {
 // deliver gives a message to the process.
 func (m *machine) deliver(msg *message) {
 	m.w.links[msg.from][m.i].heard(m.w.now, msg.sent, m.w.gap())
-	if o := m.w.machines[msg.from]; o.name == msg.hb.Name && msg.sent >= m.words[o.i].sent {
-		m.words[o.i] = word{sent: msg.sent, open: msg.open}
+	o := m.w.machines[msg.from]
+	if last := m.words[o.i]; o.name == msg.hb.Name && msg.sent >= last.sent && msg.hb.Boot >= last.boot {
+		m.words[o.i] = word{msg.sent, msg.hb.Boot, msg.open}
 	}
 	m.feed(func() confirm.Actions { return m.node.Receive(m.clock(), msg.hb) })
 }
