@@ -61,6 +61,7 @@ func (n *Node) accept(p *peer, hb *Heartbeat) {
 		p.answered = answer{boot: hb.Boot}
 	}
 	p.last, p.heard = hb, stamp{n.now, n.ran}
+	p.show()
 	if hb.Phase == Up {
 		p.upBoot, p.upAt = hb.Boot, p.heard
 	}

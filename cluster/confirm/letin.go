@@ -74,9 +74,9 @@ func (n *Node) required(p *peer) bool {
 	return n.target.Has(p.name) && p.last.Stated != 0
 }
 
-// lingers says whether a peer that the target leaves out may still be letting flows
-// in, for all that this node has heard of it: it stated a view, has not stopped, and
-// the lease that it had when it was last heard need not be over. What neither that
+// lingers says whether a peer that need not confirm may still be letting flows in,
+// for all that this node has heard of it: it stated a view, has not stopped, and
+// the lease that it had when it said so need not be over. What neither that
 // view nor its target gave to this node is not let in meanwhile. In a crash, the
 // peer's view is this node's own and gives it what it has. But a node that comes back
 // from a stall may find that the peer took everything over, and died before it had
@@ -85,7 +85,7 @@ func (n *Node) lingers(p *peer) bool {
 	if n.params.broken(mutLinger) {
 		return false
 	}
-	return p.last != nil && p.last.Stated != 0 && !n.target.Has(p.name) && !n.stopped(p) && n.now.Sub(p.heard.at) < n.wait(p)
+	return p.shown.stated != 0 && !n.required(p) && !n.stopped(p) && n.now.Sub(p.shown.at) < n.wait(p)
 }
 
 // recount says whether anything that the confirmed set depends on has changed
@@ -101,7 +101,7 @@ func (n *Node) recount() bool {
 		case n.required(p):
 			now = countedPeer{name: p.name, stated: p.last.Stated, batches: n.reached(p)}
 		case n.lingers(p):
-			now = countedPeer{name: p.name, stated: p.last.Stated, target: p.last.Target}
+			now = countedPeer{name: p.name, stated: p.shown.stated, target: p.shown.target}
 		default:
 			continue
 		}
@@ -150,7 +150,7 @@ func (n *Node) confirmedOf(i int, buckets Buckets) Buckets {
 			}
 			buckets = buckets.Intersect(n.views.own(p.last.Stated))
 		case n.lingers(p):
-			buckets = buckets.Intersect(n.views.own(p.last.Stated).Union(n.views.own(p.last.Target)))
+			buckets = buckets.Intersect(n.views.own(p.shown.stated).Union(n.views.own(p.shown.target)))
 		}
 	}
 	return buckets

@@ -227,6 +227,31 @@ func TestRestartedPeerIsNotWaitedForOnceItProvesItself(t *testing.T) {
 	}
 }
 
+// The clock of a was set back between two processes. The one that runs serves
+// everybody when b comes up; then a late heartbeat of the other takes its place.
+func TestWhatTheLivingOneShowedOutlivesALateHeartbeat(t *testing.T) {
+	p := newPair(t)
+	theirs := NewView([]Member{{"a", "w"}}).ID
+	p.until(650*ms, views{phase: Up, stated: theirs, target: theirs})
+	p.pass(20 * ms)
+	for i, target := range []ViewID{alone, both} { // News twice: b has no time to answer the second.
+		p.now = p.now.Add(ms)
+		p.take(p.n.Receive(p.now, &Heartbeat{Name: "a", Boot: 50, Seq: p.seq + 1 + uint64(i), Phase: Up, Lease: 600 * ms, Stated: theirs, Target: target,
+			Meta: "w", Echoes: []Echo{{IDOf("b"), p.sent.Boot, p.sent.Seq, p.sent.Seq}}}))
+	}
+	if p.n.Stated().ID != both {
+		t.Fatalf("states %x, want %x", p.n.Stated().ID, both)
+	}
+	p.take(p.n.Receive(p.now, &Heartbeat{Name: "a", Boot: 60, Seq: 1, Phase: Starting, Lease: 600 * ms}))
+	if n := p.last.Confirmed.Len(); n > 6 {
+		t.Errorf("lets flows into %d buckets at once, want at most the 6 that a was ready to leave to it", n)
+	}
+	p.pass(700 * ms)
+	if n := p.last.Confirmed.Len(); n != 12 {
+		t.Errorf("lets flows into %d buckets after W, want 12", n)
+	}
+}
+
 func TestLeaveStopsBeforeItSpeaks(t *testing.T) {
 	p := newPair(t)
 	p.serving()

@@ -22,6 +22,7 @@ type peer struct {
 	granted  Time       // receipt of the newest heartbeat echoed with a view stated that has the peer
 	owed     bool       // granted has been set
 
+	shown  shown  // the newest view that it stated, until the same process states none
 	upBoot uint64 // of the newest heartbeat received that said up, 0 for none
 	upAt   stamp  // when that was received
 
@@ -30,6 +31,25 @@ type peer struct {
 	proof  Time   // when I sent the newest one that it has heard: it spoke after that
 
 	relayed []relayMark
+}
+
+// shown is what a peer stated when, and what it headed for; the zero value is nothing.
+// It outlives the heartbeat: when the clock was set back, a late one of an earlier
+// process has the higher boot and takes the living one's place.
+type shown struct {
+	boot           uint64
+	stated, target ViewID
+	at             Time // its receipt
+}
+
+// show takes from the peer's newest heartbeat what it states.
+func (p *peer) show() {
+	switch {
+	case p.last.Stated != 0:
+		p.shown = shown{p.last.Boot, p.last.Stated, p.last.Target, p.heard.at}
+	case p.last.Boot == p.shown.boot:
+		p.shown = shown{}
+	}
 }
 
 // answer is the newest heartbeat of a peer that this node answers for.

@@ -8,7 +8,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot. Restore refuses any other: a
 // process that is handed what it cannot read starts as a new one.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // Snapshot ends this node and returns all that its successor needs to go on
 // where it stopped (rule 4, planned restart). From now on every event leads to
@@ -123,6 +123,10 @@ func (p *peer) write(w *writer) error {
 	}
 	w.time(p.heard.at)
 	w.u64(uint64(p.heard.ran))
+	w.u64(p.shown.boot)
+	w.u64(uint64(p.shown.stated))
+	w.u64(uint64(p.shown.target))
+	w.time(p.shown.at)
 	w.u64(p.upBoot)
 	w.time(p.upAt.at)
 	w.u64(uint64(p.upAt.ran))
@@ -296,6 +300,7 @@ func (n *Node) readPeer(r *reader) {
 		n.readEcho(p)
 	}
 	p.heard = stamp{r.time(), time.Duration(r.u64())}
+	p.shown = shown{r.u64(), ViewID(r.u64()), ViewID(r.u64()), r.time()}
 	p.upBoot, p.upAt = r.u64(), stamp{r.time(), time.Duration(r.u64())}
 	p.answered = answer{r.u64(), r.u64(), r.time()}
 	p.granted, p.owed = r.time(), r.bool()

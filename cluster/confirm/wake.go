@@ -28,13 +28,13 @@ func (n *Node) wakeFor(p *peer, w *waker) {
 	if p.last == nil {
 		return
 	}
+	if n.lingers(p) {
+		w.in(n.wait(p) - n.now.Sub(p.shown.at))
+	}
 	if n.target.Has(p.name) {
 		w.in(n.params.Heard - n.silent(p))
 		w.in(n.params.Eviction - n.silent(p))
 		return
-	}
-	if n.lingers(p) {
-		w.in(n.wait(p) - n.now.Sub(p.heard.at))
 	}
 	if n.stated.Has(p.name) && p.owed {
 		w.in(n.wait(p) - n.now.Sub(p.granted))
