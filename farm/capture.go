@@ -22,6 +22,10 @@ const captureTurn = 50 * time.Millisecond
 // grant, and memory for packets of 4 kB of 4 MB.
 const captureRoom = 1024
 
+// captureHeir is for how many turns a capture waits for the one before it: its client
+// may just have gone.
+const captureHeir = 10
+
 // errCapturing refuses a second capture: the kernel program has one filter.
 var errCapturing = &console.Error{
 	Code: console.CodeConflict, Message: "this node is being captured already", Cure: "end the other capture first; thresher events says whose it is",
@@ -43,6 +47,10 @@ func (c control) Capture(ctx context.Context, o console.CaptureOptions, each fun
 	}
 	want.reasons = reasons
 	r, err := l.datapath.capture(want, kernel)
+	for turn := 0; errors.Is(err, errCapturing) && turn < captureHeir && ctx.Err() == nil; turn++ {
+		time.Sleep(captureTurn)
+		r, err = l.datapath.capture(want, kernel)
+	}
 	if err != nil {
 		return err
 	}
