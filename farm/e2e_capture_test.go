@@ -34,7 +34,7 @@ func TestCaptureTellsWhoseAPacketIs(t *testing.T) {
 				if _, err := f.Client.SendSYNs(f.Ctx, syns); err != nil {
 					t.Error(err)
 				}
-			}, "--rule", "web", "--client", lab.SYNRange().String())
+			}, "--rate", "10000", "--rule", "web", "--client", lab.SYNRange().String())
 			by := map[string]map[string]string{"full": {"pass": "kernel", "drop": "kernel"}, "reject": {"pass": "pipeline", "drop": "kernel"}, "none": {"pass": "pipeline", "drop": "pipeline"}}[offload]
 			for _, from := range syns.From {
 				passed := 0
