@@ -17,12 +17,13 @@ const testTimeout = 10 * time.Second
 
 // fakeFarm is a Farm that does as it is told and writes down what it was asked.
 type fakeFarm struct {
-	status Status
-	where  Where
-	reload Reload
-	text   string
-	trial  Trial
-	err    error
+	captured []Captured
+	status   Status
+	where    Where
+	reload   Reload
+	text     string
+	trial    Trial
+	err      error
 	// act, if set, is run by Start and Stop.
 	act func(ctx context.Context) error
 
@@ -194,4 +195,19 @@ func dialClient(t *testing.T, c *Client) net.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// Capture tells of the packets that it has, and ends.
+func (f *fakeFarm) Capture(ctx context.Context, o CaptureOptions, each func(Captured) error) error {
+	if err := f.change(ctx, "capture "+o.String()); err != nil {
+		return err
+	}
+	err := each(Captured{})
+	for i, got := range f.captured {
+		if err == nil {
+			got.Turns = uint64(i + 1)
+			err = each(got)
+		}
+	}
+	return err
 }

@@ -49,6 +49,7 @@ func (s *Server) table() []route {
 		{post, "/v1/node/restart", access.Control, true, false, s.restart},
 		{post, "/v1/node/reload", access.Admin, true, false, s.reload},
 		{post, "/v1/node/weight", access.Control, true, false, s.weight},
+		{post, "/v1/node/capture", access.Admin, false, false, s.capture},
 		{get, "/v1/farm", access.Monitor, false, false, s.farmStatus},
 		{post, "/v1/farm/start", access.Control, false, false, s.farmChange(actionStart)},
 		{post, "/v1/farm/stop", access.Control, false, false, s.farmChange(actionStop)},

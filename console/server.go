@@ -86,6 +86,9 @@ type Farm interface {
 	// Where tells which node serves a client. Port 0 is no port given, an empty
 	// rule is the only one that fits.
 	Where(client netip.Addr, port uint16, rule string) (Where, error)
+	// Capture copies packets and hands them to each until the context ends, each fails
+	// or it can't go on. The first call, with no packets, tells that it has begun.
+	Capture(ctx context.Context, o CaptureOptions, each func(Captured) error) error
 }
 
 // Server serves the API of one daemon: to this machine, to people and tools, and

@@ -134,38 +134,50 @@ func (f *Follower) wait() <-chan struct{} {
 
 // stream sends by send until the client leaves or the server shuts down.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, send func(context.Context, io.Writer, *http.ResponseController)) error {
-	if callerOf(r).remote {
-		if s.streams.Add(1) > maxStreams {
-			s.streams.Add(-1)
-			return &Error{Code: CodeTooMany, Message: fmt.Sprintf("%d streams are open already", maxStreams), Cure: "close some, or ask again from time to time"}
-		}
-		defer s.streams.Add(-1)
-	}
-	rc, err := unhurried(w)
+	ctx, rc, done, err := s.lasting(w, r)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
+	defer done()
+	// The reader must learn that it is connected before the first event comes.
+	if !beginStream(w, rc, "text/event-stream") || r.Method == http.MethodHead {
+		return nil
+	}
+	send(ctx, w, rc)
+	return nil
+}
+
+// lasting makes a request one that may go on until its context ends: when the client
+// leaves, its session ends or the server shuts down. done is called at the end.
+func (s *Server) lasting(w http.ResponseWriter, r *http.Request) (ctx context.Context, rc *http.ResponseController, done func(), err error) {
+	counted := callerOf(r).remote
+	if counted && s.streams.Add(1) > maxStreams {
+		s.streams.Add(-1)
+		return nil, nil, nil, &Error{Code: CodeTooMany, Message: fmt.Sprintf("%d streams are open already", maxStreams), Cure: "close some, or ask again from time to time"}
+	}
+	uncount := func() {
+		if counted {
+			s.streams.Add(-1)
+		}
+	}
+	if rc, err = unhurried(w); err != nil {
+		uncount()
+		return nil, nil, nil, err
+	}
+	ctx, cancel := expiring(r.Context(), callerOf(r))
 	stop := context.AfterFunc(s.closing, func() {
 		_ = rc.SetWriteDeadline(time.Now().Add(closingGrace))
 		cancel()
 	})
-	defer stop()
-	w.Header().Set("Content-Type", "text/event-stream")
+	return ctx, rc, func() { stop(); cancel(); uncount() }, nil
+}
+
+// beginStream answers with the head of a stream; false if the client has gone.
+func beginStream(w http.ResponseWriter, rc *http.ResponseController, kind string) bool {
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	// The reader must learn that it is connected before the first event comes.
-	if rc.Flush() != nil {
-		return nil
-	}
-	ctx, expire := expiring(ctx, callerOf(r))
-	defer expire()
-	send(ctx, w, rc)
-	return nil
+	return rc.Flush() == nil
 }
 
 // expiring ends a stream with the session that it was opened in.

@@ -32,6 +32,7 @@ type datapath struct {
 	leftovers chan pipeline.Leftover
 	// fragments are what all queues know of datagrams in parts.
 	fragments *pipeline.Fragments
+	tap       tap
 	mode      config.XDPMode
 	stack     *xsk.Stack
 	program   *xsk.Program
@@ -56,6 +57,7 @@ func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, prep
 		rules: rules, failed: make(chan error, 1), fragments: pipeline.NewFragments(),
 		asking: make(chan pipeline.Opening, pipeline.LotSlots), leftovers: make(chan pipeline.Leftover, pipeline.LotSlots),
 	}
+	d.fragments.Left = d.tap.one
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
 	d.wanted = facts.Queues
@@ -142,6 +144,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 		}
 		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted, d.fragments)}
 		one.lot.Asks, one.lot.Leftovers = d.asking, d.leftovers
+		one.tap, one.lot.Left = &d.tap, d.tap.one
 		if err := d.equip(one, a.Index); err != nil {
 			return errors.Join(err, q.Close())
 		}

@@ -137,12 +137,16 @@ func TestRightsOfTheUnit(t *testing.T) {
 				t.Errorf("the daemon has the rights %#x and not %#x", got, uint64(unitRights))
 			}
 			m.answers(t)
+			ended := m.beginsCapture(t)
 			m.reload(t)
 			m.hears(t, "READY=1")
 			m.hears(t, "WATCHDOG=1")
 			m.answers(t)
+			ended("a restart")
 
+			ended = m.beginsCapture(t)
 			m.Kill(n)
+			ended("a crash")
 			m.start(t)
 			m.hears(t, "STATUS="+n.Name+" is up")
 			m.answers(t)
@@ -152,6 +156,30 @@ func TestRightsOfTheUnit(t *testing.T) {
 				t.Errorf("before:\n%s\nafter:\n%s", before, after)
 			}
 		})
+	}
+}
+
+// beginsCapture begins one that is to end with the daemon's process, and returns what
+// waits for that.
+func (m *managed) beginsCapture(t *testing.T) (ended func(by string)) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "capture.pcapng")
+	p, err := m.node.Start(binary, "--api", "unix://"+m.node.Socket(), "capture", "-w", file)
+	must(t, err)
+	m.Eventually(10*time.Second, "the capture has begun", func() bool {
+		info, err := os.Stat(file)
+		return err == nil && info.Size() > 0
+	})
+	return func(by string) {
+		t.Helper()
+		select {
+		case <-p.Done():
+		case <-time.After(10 * time.Second):
+			t.Fatalf("after %s, the capture goes on", by)
+		}
+		if said := p.Tail(1000); !strings.Contains(said, "packets written") || !strings.Contains(said, "ended the capture") {
+			t.Errorf("after %s, the capture says %q", by, said)
+		}
 	}
 }
 

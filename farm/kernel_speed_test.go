@@ -9,6 +9,7 @@ import (
 
 	"thresher/config"
 	"thresher/pipeline"
+	"thresher/xsk"
 )
 
 // BenchmarkVerdict is the program's time for one packet at offload full, by the
@@ -84,6 +85,55 @@ func BenchmarkVerdictCase(b *testing.B) {
 	}
 }
 
+// BenchmarkVerdictCaptured is the program's time for one packet that is not mine,
+// with captures of all kinds.
+func BenchmarkVerdictCaptured(b *testing.B) {
+	vips, rules := speedFarm(1, 2, false)
+	part := &pipeline.Part{}
+	share := &pipeline.Share{Rules: []*pipeline.Part{part, part}, Echo: part}
+	const all = 1<<pipeline.ReasonLen - 1
+	for _, c := range []struct {
+		name   string
+		filter *xsk.CaptureFilter
+		grant  bool
+	}{
+		{"none", nil, false},
+		{"grant used up", &xsk.CaptureFilter{Reasons: all, Rule: xsk.NoRule}, false},
+		{"another verdict", &xsk.CaptureFilter{Reasons: 1 << pipeline.Accepted, Rule: xsk.NoRule}, true},
+		{"another client", &xsk.CaptureFilter{Reasons: all, Client: netip.MustParsePrefix("::1/128"), Rule: xsk.NoRule}, true},
+		{"another rule", &xsk.CaptureFilter{Reasons: all, Rule: 7}, true},
+		{"each copied", &xsk.CaptureFilter{Reasons: all, Rule: xsk.NoRule}, true},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			k := newKernel(b, config.OffloadFull, vips, rules, share, kernelSockets)
+			repeat := 10_000
+			between := func() {}
+			if c.filter != nil {
+				capture, err := k.program.OpenCapture(*c.filter)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer capture.Close()
+				between = func() {
+					for ok := true; ok; {
+						if _, ok, err = capture.Read(); err != nil {
+							b.Fatal(err)
+						}
+					}
+					if err := capture.Grant(map[bool]int{true: xsk.CaptureBurst}[c.grant]); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			if c.name == "each copied" {
+				repeat = xsk.CaptureBurst
+			}
+			b.ReportMetric(k.nanosecondsOf(b, repeat, between), "ns/packet")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
 // speedFarm is a configuration whose VIPs are all of one family.
 func speedFarm(vips, rules int, six bool) ([]config.VIP, []config.Rule) {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -104,6 +154,11 @@ func familyName(six bool) string {
 
 // nanoseconds is the median over many packets of the time for one.
 func (k *kernel) nanoseconds(b *testing.B) float64 {
+	return k.nanosecondsOf(b, 10_000, func() {})
+}
+
+// nanosecondsOf runs each packet so often, and does something between two.
+func (k *kernel) nanosecondsOf(b *testing.B, repeat int, between func()) float64 {
 	source := newFrameSource(b, 9, k.vips, k.rules, kernelNIC)
 	var times []float64
 	for b.Loop() {
@@ -112,7 +167,8 @@ func (k *kernel) nanoseconds(b *testing.B) float64 {
 			_, _, _, tcp := carriedIn(frame)
 			tcp[13] = k.flags
 		}
-		mean, err := k.program.Benchmark(frame, 10_000)
+		between()
+		mean, err := k.program.Benchmark(frame, repeat)
 		if err != nil {
 			b.Fatal(err)
 		}

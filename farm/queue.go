@@ -27,6 +27,8 @@ type handler struct {
 	fragments *pipeline.Fragments
 	// relay hands on what is other nodes'; nil where no VIP is in mode directed.
 	relay *relay
+	// tap gets copies of what was judged; nil for nobody.
+	tap *tap
 
 	table *pipeline.Table // of this step
 	lease pipeline.Lease  // of this step; Now is 0 if the clock was not asked yet
@@ -85,6 +87,7 @@ func (h *handler) Handle(b *xsk.Batch) {
 	h.table.JudgeBatch(b.Frames, h.facts[:], h.now(), reasons)
 	h.act(b, reasons)
 	h.counters.Add(reasons)
+	h.tap.batch(b.Frames, reasons)
 }
 
 // act does what the reasons say, and puts into reasons what became of the

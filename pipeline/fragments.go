@@ -36,6 +36,10 @@ const (
 // queue cannot be sent on by another. Its memory is fixed. Any goroutine may call
 // its methods. Times are nanoseconds of CLOCK_BOOTTIME.
 type Fragments struct {
+	// Left, which may be nil, sees each fragment that leaves, and why. It is not the
+	// caller's to keep. Set before anything else is called.
+	Left func(fragment []byte, reason Reason)
+
 	waiting atomic.Int64
 	left    Counters
 
@@ -148,6 +152,9 @@ func (f *Fragments) wait(frame []byte, facts Facts, now int64) int32 {
 
 // leave frees a frame, and counts what became of it.
 func (f *Fragments) leave(i int32, reason Reason) {
+	if w := f.frames.at(i); f.Left != nil {
+		f.Left(w.data[:w.length], reason)
+	}
 	f.frames.put(i)
 	f.left.Count(reason)
 	f.waiting.Add(-1)

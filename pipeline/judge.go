@@ -176,13 +176,13 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 }
 
 // bucketOf is the bucket of a rule's packet. An IPv6 packet has no identification.
-func (t *Table) bucketOf(p *packet, rule int) uint16 {
-	what := &t.Hashed[rule]
+func (r *Rules) bucketOf(p *packet, rule int) uint16 {
+	what := &r.Hashed[rule]
 	port := p.srcPort&what.Port | p.id&what.ID
 	if p.six {
-		return t.hash.bucket6(p.src6[0]&what.Mask6[0], p.src6[1]&what.Mask6[1], port)
+		return r.hash.bucket6(p.src6[0]&what.Mask6[0], p.src6[1]&what.Mask6[1], port)
 	}
-	return t.hash.bucket4(p.src&what.Mask4, port)
+	return r.hash.bucket4(p.src&what.Mask4, port)
 }
 
 // judgeICMP places echo requests by the client's address, so that one node

@@ -41,6 +41,9 @@ type Lot struct {
 	// Leftovers gets what was kept for other nodes, once it is kept no longer, if it
 	// has room; may be nil.
 	Leftovers chan<- Leftover
+	// Left, which may be nil, sees each packet that leaves, and why. It is not the
+	// caller's to keep.
+	Left func(packet []byte, reason Reason)
 
 	// judge is judgeParked but in tests, which need every verdict.
 	judge func(t *Table, frame []byte, facts Facts, lease Lease) Reason
@@ -163,6 +166,9 @@ func (l *Lot) expire(now int64) {
 }
 
 func (l *Lot) remove(i int32, reason Reason) {
+	if l.Left != nil {
+		l.Left(l.slots.at(i).packet(), reason)
+	}
 	l.slots.remove(i)
 	l.waiting.Store(int64(l.slots.used))
 	l.left.Count(reason)

@@ -13,6 +13,15 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type bpfCaptureFilter struct {
+	_       structs.HostLayout
+	Reasons uint64
+	Client  [2]uint64
+	Mask    [2]uint64
+	Rule    uint32
+	Unused  uint32
+}
+
 type bpfClient uint32
 
 const (
@@ -168,31 +177,35 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	bpfMapBarrier      = "barrier"
-	bpfMapClients      = "clients"
-	bpfMapCounters     = "counters"
-	bpfMapHalfOpen     = "half_open"
-	bpfMapLearnt       = "learnt"
-	bpfMapOwners       = "owners"
-	bpfMapParts        = "parts"
-	bpfMapSockets      = "sockets"
-	bpfMapTestFlows    = "test_flows"
-	bpfProgFence       = "fence"
-	bpfProgReaddress   = "readdress"
-	bpfProgSetGrant    = "set_grant"
-	bpfProgSetLease    = "set_lease"
-	bpfProgThresher    = "thresher"
-	bpfVarArmed        = "armed"
-	bpfVarConf         = "conf"
-	bpfVarEnumsInBtf   = "enums_in_btf"
-	bpfVarHandover     = "handover"
-	bpfVarLeaseBoot    = "lease_boot"
-	bpfVarLeaseJiffies = "lease_jiffies"
-	bpfVarNodes        = "nodes"
-	bpfVarPartOfRule   = "part_of_rule"
-	bpfVarShareSlot    = "share_slot"
-	bpfVarStickyGrant  = "sticky_grant"
-	bpfVarTick         = "tick"
+	bpfMapBarrier       = "barrier"
+	bpfMapCaptureRing   = "capture_ring"
+	bpfMapClients       = "clients"
+	bpfMapCounters      = "counters"
+	bpfMapHalfOpen      = "half_open"
+	bpfMapLearnt        = "learnt"
+	bpfMapOwners        = "owners"
+	bpfMapParts         = "parts"
+	bpfMapSockets       = "sockets"
+	bpfMapTestFlows     = "test_flows"
+	bpfProgFence        = "fence"
+	bpfProgReaddress    = "readdress"
+	bpfProgSetGrant     = "set_grant"
+	bpfProgSetLease     = "set_lease"
+	bpfProgThresher     = "thresher"
+	bpfVarArmed         = "armed"
+	bpfVarCaptureFilter = "capture_filter"
+	bpfVarCaptureGrant  = "capture_grant"
+	bpfVarCaptureLost   = "capture_lost"
+	bpfVarConf          = "conf"
+	bpfVarEnumsInBtf    = "enums_in_btf"
+	bpfVarHandover      = "handover"
+	bpfVarLeaseBoot     = "lease_boot"
+	bpfVarLeaseJiffies  = "lease_jiffies"
+	bpfVarNodes         = "nodes"
+	bpfVarPartOfRule    = "part_of_rule"
+	bpfVarShareSlot     = "share_slot"
+	bpfVarStickyGrant   = "sticky_grant"
+	bpfVarTick          = "tick"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -248,32 +261,36 @@ type bpfProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
-	Barrier   *ebpf.MapSpec `ebpf:"barrier"`
-	Clients   *ebpf.MapSpec `ebpf:"clients"`
-	Counters  *ebpf.MapSpec `ebpf:"counters"`
-	HalfOpen  *ebpf.MapSpec `ebpf:"half_open"`
-	Learnt    *ebpf.MapSpec `ebpf:"learnt"`
-	Owners    *ebpf.MapSpec `ebpf:"owners"`
-	Parts     *ebpf.MapSpec `ebpf:"parts"`
-	Sockets   *ebpf.MapSpec `ebpf:"sockets"`
-	TestFlows *ebpf.MapSpec `ebpf:"test_flows"`
+	Barrier     *ebpf.MapSpec `ebpf:"barrier"`
+	CaptureRing *ebpf.MapSpec `ebpf:"capture_ring"`
+	Clients     *ebpf.MapSpec `ebpf:"clients"`
+	Counters    *ebpf.MapSpec `ebpf:"counters"`
+	HalfOpen    *ebpf.MapSpec `ebpf:"half_open"`
+	Learnt      *ebpf.MapSpec `ebpf:"learnt"`
+	Owners      *ebpf.MapSpec `ebpf:"owners"`
+	Parts       *ebpf.MapSpec `ebpf:"parts"`
+	Sockets     *ebpf.MapSpec `ebpf:"sockets"`
+	TestFlows   *ebpf.MapSpec `ebpf:"test_flows"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
-	Armed        *ebpf.VariableSpec `ebpf:"armed"`
-	Conf         *ebpf.VariableSpec `ebpf:"conf"`
-	EnumsInBtf   *ebpf.VariableSpec `ebpf:"enums_in_btf"`
-	Handover     *ebpf.VariableSpec `ebpf:"handover"`
-	LeaseBoot    *ebpf.VariableSpec `ebpf:"lease_boot"`
-	LeaseJiffies *ebpf.VariableSpec `ebpf:"lease_jiffies"`
-	Nodes        *ebpf.VariableSpec `ebpf:"nodes"`
-	PartOfRule   *ebpf.VariableSpec `ebpf:"part_of_rule"`
-	ShareSlot    *ebpf.VariableSpec `ebpf:"share_slot"`
-	StickyGrant  *ebpf.VariableSpec `ebpf:"sticky_grant"`
-	Tick         *ebpf.VariableSpec `ebpf:"tick"`
+	Armed         *ebpf.VariableSpec `ebpf:"armed"`
+	CaptureFilter *ebpf.VariableSpec `ebpf:"capture_filter"`
+	CaptureGrant  *ebpf.VariableSpec `ebpf:"capture_grant"`
+	CaptureLost   *ebpf.VariableSpec `ebpf:"capture_lost"`
+	Conf          *ebpf.VariableSpec `ebpf:"conf"`
+	EnumsInBtf    *ebpf.VariableSpec `ebpf:"enums_in_btf"`
+	Handover      *ebpf.VariableSpec `ebpf:"handover"`
+	LeaseBoot     *ebpf.VariableSpec `ebpf:"lease_boot"`
+	LeaseJiffies  *ebpf.VariableSpec `ebpf:"lease_jiffies"`
+	Nodes         *ebpf.VariableSpec `ebpf:"nodes"`
+	PartOfRule    *ebpf.VariableSpec `ebpf:"part_of_rule"`
+	ShareSlot     *ebpf.VariableSpec `ebpf:"share_slot"`
+	StickyGrant   *ebpf.VariableSpec `ebpf:"sticky_grant"`
+	Tick          *ebpf.VariableSpec `ebpf:"tick"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -296,20 +313,22 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
-	Barrier   *ebpf.Map `ebpf:"barrier"`
-	Clients   *ebpf.Map `ebpf:"clients"`
-	Counters  *ebpf.Map `ebpf:"counters"`
-	HalfOpen  *ebpf.Map `ebpf:"half_open"`
-	Learnt    *ebpf.Map `ebpf:"learnt"`
-	Owners    *ebpf.Map `ebpf:"owners"`
-	Parts     *ebpf.Map `ebpf:"parts"`
-	Sockets   *ebpf.Map `ebpf:"sockets"`
-	TestFlows *ebpf.Map `ebpf:"test_flows"`
+	Barrier     *ebpf.Map `ebpf:"barrier"`
+	CaptureRing *ebpf.Map `ebpf:"capture_ring"`
+	Clients     *ebpf.Map `ebpf:"clients"`
+	Counters    *ebpf.Map `ebpf:"counters"`
+	HalfOpen    *ebpf.Map `ebpf:"half_open"`
+	Learnt      *ebpf.Map `ebpf:"learnt"`
+	Owners      *ebpf.Map `ebpf:"owners"`
+	Parts       *ebpf.Map `ebpf:"parts"`
+	Sockets     *ebpf.Map `ebpf:"sockets"`
+	TestFlows   *ebpf.Map `ebpf:"test_flows"`
 }
 
 func (m *bpfMaps) Close() error {
 	return _BpfClose(
 		m.Barrier,
+		m.CaptureRing,
 		m.Clients,
 		m.Counters,
 		m.HalfOpen,
@@ -325,17 +344,20 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
-	Armed        *ebpf.Variable `ebpf:"armed"`
-	Conf         *ebpf.Variable `ebpf:"conf"`
-	EnumsInBtf   *ebpf.Variable `ebpf:"enums_in_btf"`
-	Handover     *ebpf.Variable `ebpf:"handover"`
-	LeaseBoot    *ebpf.Variable `ebpf:"lease_boot"`
-	LeaseJiffies *ebpf.Variable `ebpf:"lease_jiffies"`
-	Nodes        *ebpf.Variable `ebpf:"nodes"`
-	PartOfRule   *ebpf.Variable `ebpf:"part_of_rule"`
-	ShareSlot    *ebpf.Variable `ebpf:"share_slot"`
-	StickyGrant  *ebpf.Variable `ebpf:"sticky_grant"`
-	Tick         *ebpf.Variable `ebpf:"tick"`
+	Armed         *ebpf.Variable `ebpf:"armed"`
+	CaptureFilter *ebpf.Variable `ebpf:"capture_filter"`
+	CaptureGrant  *ebpf.Variable `ebpf:"capture_grant"`
+	CaptureLost   *ebpf.Variable `ebpf:"capture_lost"`
+	Conf          *ebpf.Variable `ebpf:"conf"`
+	EnumsInBtf    *ebpf.Variable `ebpf:"enums_in_btf"`
+	Handover      *ebpf.Variable `ebpf:"handover"`
+	LeaseBoot     *ebpf.Variable `ebpf:"lease_boot"`
+	LeaseJiffies  *ebpf.Variable `ebpf:"lease_jiffies"`
+	Nodes         *ebpf.Variable `ebpf:"nodes"`
+	PartOfRule    *ebpf.Variable `ebpf:"part_of_rule"`
+	ShareSlot     *ebpf.Variable `ebpf:"share_slot"`
+	StickyGrant   *ebpf.Variable `ebpf:"sticky_grant"`
+	Tick          *ebpf.Variable `ebpf:"tick"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.

@@ -35,6 +35,7 @@ func newRoot() *cobra.Command {
 			"                  suspend, resume, cordon, uncordon, reset\n" +
 			"Let people in:    thresher user, token, fingerprint\n" +
 			"Begin with:       thresher init, thresher module list\n" +
+			"Look at packets:  thresher capture\n" +
 			"Get help:         thresher report",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
@@ -53,7 +54,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newInit(), newInvite(api), newJoin(),
 		newRun(), newCheck(), newNetcheck(), newClean(), newKey(), newConvert(),
-		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api),
+		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api), newCapture(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
 		newUser(), newToken(), newFingerprint(api), newReport(api),
 		newNotify(), newModule(), newDemo(), newBench(), newVersion(), newMan(),

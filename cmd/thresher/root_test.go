@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"thresher/console"
+	"thresher/console/pcapng"
 )
 
 // fakeFarm is a daemon's farm of one node that does as it is told.
@@ -76,6 +77,22 @@ func (f *fakeFarm) Weigh(_ context.Context, rule string, weight *uint8) error {
 func (f *fakeFarm) Drain(context.Context, time.Duration) error {
 	f.state = console.Draining
 	return nil
+}
+
+// Capture tells of two packets, and goes on until it is interrupted.
+func (f *fakeFarm) Capture(ctx context.Context, o console.CaptureOptions, each func(console.Captured) error) error {
+	if o.Rule == "nosuch" {
+		return &console.Error{Code: console.CodeNotFound, Message: "there is no rule \"nosuch\"", Cure: "name one of: web"}
+	}
+	packet := pcapng.Packet{Time: time.Unix(1, 0), Data: make([]byte, 60), Length: 60, Comment: "verdict=drop reason=not_mine"}
+	err := each(console.Captured{})
+	if err == nil {
+		err = each(console.Captured{
+			Packets: []pcapng.Packet{packet, packet}, CaptureStats: console.CaptureStats{Copied: 2, Lost: 3, Limited: 1, Turns: 4},
+		})
+	}
+	<-ctx.Done()
+	return err
 }
 
 func (f *fakeFarm) Datapath() console.Datapath { return console.Datapath{} }

@@ -14,6 +14,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "capture.h"
 #include "ethernet.h"
 #include "extensions.h"
 #include "facts.h"
@@ -37,33 +38,33 @@ static __always_inline void to_nic(struct ethhdr *eth)
 }
 
 /* A frame that is for no VIP: dropped if it was sent to a VMAC. */
-static __always_inline int stray(const struct ethhdr *eth)
+static __always_inline int stray(struct xdp_md *ctx, const struct ethhdr *eth)
 {
 	const mac_t dst = destination(eth);
 
 	if (dst == conf.nic || !is_vmac(dst))
 		return XDP_PASS;
-	count(NOT_VIP);
+	dispose(ctx, NOT_VIP);
 	return XDP_DROP;
 }
 
 /* Address resolution always passes, ARP and neighbour discovery alike. A client
  * re-checks its cache by asking the VMAC itself; the interface takes that only under
  * its own address. */
-static __always_inline int neighbour(struct ethhdr *eth)
+static __always_inline int neighbour(struct xdp_md *ctx, struct ethhdr *eth)
 {
 	const mac_t dst = destination(eth);
 
 	if (dst != conf.nic && is_vmac(dst)) {
+		dispose(ctx, ACCEPTED_NEIGHBOUR);
 		to_nic(eth);
-		count(ACCEPTED_NEIGHBOUR);
 	}
 	return XDP_PASS;
 }
 
-static __always_inline int arp(struct ethhdr *eth, void *end)
+static __always_inline int arp(struct xdp_md *ctx, struct ethhdr *eth, void *end)
 {
-	return (void *)(eth + 1) + ARP_LEN <= end ? neighbour(eth) : XDP_PASS;
+	return (void *)(eth + 1) + ARP_LEN <= end ? neighbour(ctx, eth) : XDP_PASS;
 }
 
 /* Whether a packet goes on with a TCP flow that is here. */
@@ -107,9 +108,9 @@ static __always_inline struct packet packet_of(struct xdp_md *ctx, int six, __u3
 }
 
 /* On to another node. */
-static __always_inline int forward(struct ethhdr *eth, mac_t to)
+static __always_inline int forward(struct xdp_md *ctx, struct ethhdr *eth, mac_t to)
 {
-	count(FORWARDED);
+	dispose(ctx, FORWARDED);
 	readdress_to(eth, to);
 	return XDP_TX;
 }
@@ -124,11 +125,11 @@ static __always_inline int unread(struct xdp_md *ctx, int six, __u32 vip, mac_t 
 
 	if (!p.ip || (!tcp_goes_on(&p) && !own_udp_goes_on(&p)) || (void *)(eth + 1) > (void *)(long)ctx->data_end) {
 		if (conf.relays && to && (void *)(eth + 1) <= (void *)(long)ctx->data_end)
-			return forward(eth, to);
-		count(NO_READER);
+			return forward(ctx, eth, to);
+		dispose(ctx, NO_READER);
 		return XDP_DROP;
 	}
-	count(ACCEPTED_KNOWN);
+	dispose(ctx, ACCEPTED_KNOWN);
 	to_nic(eth);
 	return XDP_PASS;
 }
@@ -154,7 +155,7 @@ static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
 		return ask(p);
 	reason = judge(p);
 	if (reason >= NOT_MINE) {
-		count(reason);
+		dispose(p->ctx, reason);
 		return XDP_DROP;
 	}
 	if (handover && is_held(reason))
@@ -162,8 +163,8 @@ static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
 	if ((conf.offload == OFFLOAD_REJECT && !handover) || is_held(reason))
 		return ask(p);
 	if (conf.relays && reason == FORWARDED)
-		return forward(eth, p->to);
-	count(reason);
+		return forward(p->ctx, eth, p->to);
+	dispose(p->ctx, reason);
 	to_nic(eth);
 	return XDP_PASS;
 }
@@ -191,10 +192,10 @@ static __noinline int ipv4(struct xdp_md *ctx)
 	if ((void *)(eth + 1) > end)
 		return XDP_PASS;
 	if ((void *)(ip + 1) > end)
-		return stray(eth);
+		return stray(ctx, eth);
 	vip = vip_of(ip->daddr);
 	if (vip >= MAX_VIPS)
-		return stray(eth);
+		return stray(ctx, eth);
 	if (!is_for_us(eth, vip))
 		return XDP_PASS;
 	if (ip->protocol == IP_PROBE && destination(eth) != conf.nic)
@@ -215,13 +216,13 @@ static __noinline int ipv6(struct xdp_md *ctx)
 	if ((void *)(eth + 1) > end)
 		return XDP_PASS;
 	if ((void *)(ip + 1) > end)
-		return stray(eth);
+		return stray(ctx, eth);
 	p = packet6(ctx, ip, end);
 	if (is_neighbour(&p))
-		return neighbour(eth);
+		return neighbour(ctx, eth);
 	p.vip = vip_of6(&ip->daddr);
 	if (p.vip >= MAX_VIPS)
-		return stray(eth);
+		return stray(ctx, eth);
 	if (!is_for_us(eth, p.vip))
 		return XDP_PASS;
 	if (ip->nexthdr == IP_PROBE && destination(eth) != conf.nic)
@@ -254,7 +255,7 @@ int thresher(struct xdp_md *ctx)
 	case bpf_htons(ETH_P_IPV6):
 		return ipv6(ctx);
 	case bpf_htons(ETH_P_ARP):
-		return arp(eth, end);
+		return arp(ctx, eth, end);
 	}
 	return XDP_PASS;
 }
