@@ -115,6 +115,8 @@ type Cluster struct {
 	Join []netip.AddrPort
 	// Keys are the farm's secrets, read from the key file; zero if Insecure.
 	Keys Keys
+	// KeyFile is that file's path; empty if Insecure.
+	KeyFile string
 	// Insecure is gossip in clear, and a bucket hash without a secret.
 	Insecure bool
 	// Profile names a set of failure-detection timings.
