@@ -96,7 +96,7 @@ func (s *Server) byNodesAndNewcomers(nodes http.Handler) http.Handler {
 	missing := s.handler([]route{{do: noSuchPath}})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case trust.Peer(r.TLS) != "":
+		case s.peers.identity.Peer(r.TLS) != "":
 			nodes.ServeHTTP(w, r)
 		case r.URL.Path == joinPath:
 			join.ServeHTTP(w, r)

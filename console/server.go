@@ -203,7 +203,7 @@ func (s *Server) ServePeople(l net.Listener, c *Certificate, names []string) err
 
 // ServePeers answers the farm's other nodes on l.
 func (s *Server) ServePeers(l net.Listener) error {
-	peers := s.server(s.byNodesAndNewcomers(byPeer(s.routes(func(r route) bool { return r.peers }))))
+	peers := s.server(s.byNodesAndNewcomers(s.peers.let(s.routes(func(r route) bool { return r.peers }))))
 	peers.TLSConfig = s.peers.identity.Server()
 	return s.serve(peers, limit(l))
 }
