@@ -44,6 +44,7 @@ func startFarm(t *testing.T, n int, mute ...int) []*farmServer {
 		}
 		identity, err := trust.New(nodeName(i), key)
 		must(t, err)
+		f.farm.keys.Gossip, f.farm.identity = key, identity
 		f.server.Open(Options{Node: nodeName(i), Peers: identity, PeerPort: port})
 		l := first
 		if i > 0 {

@@ -14,7 +14,7 @@ import (
 // it asks there.
 func (c control) Admit(_ context.Context, in console.Newcomer) (a console.Admission, err error) {
 	l := c.loop
-	a = console.Admission{Node: l.cfg.Node, Bind: l.cfg.Cluster.Bind, Keys: config.FormatKeys(l.cfg.Cluster.Keys)}
+	a = console.Admission{Node: l.cfg.Node, Bind: l.cfg.Cluster.Bind, Keys: config.FormatKeys(l.loaded.Cluster.Keys)}
 	if a.Config, err = l.self.text(); err != nil {
 		return a, err
 	}
