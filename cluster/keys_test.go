@@ -9,8 +9,8 @@ import (
 // A farm goes to another key and nobody is missed; then the old one opens nothing.
 func TestChangeOfKeys(t *testing.T) {
 	old, fresh := [32]byte(bytes.Repeat([]byte{7}, 32)), [32]byte{8}
-	a := startMortal(t, "a", "127.0.0.31", nil)
-	b := startMortal(t, "b", "127.0.0.32", joinTo(a))
+	a := startNode(t, "a", "127.0.0.31", nil)
+	b := startNode(t, "b", "127.0.0.32", joinTo(a))
 	mustJoin(t, a, b)
 	for _, keys := range [][][32]byte{{old, fresh}, {fresh, old}, {fresh}} {
 		for _, n := range []*node{a, b} {
