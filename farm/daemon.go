@@ -115,7 +115,7 @@ func (p *parts) start() (err error) {
 	if err := p.takeMachine(); err != nil {
 		return err
 	}
-	if p.datapath, err = loadDatapath(p.cfg, p.nic, facts, p.handed.prepared(), p.log); err != nil {
+	if p.datapath, err = loadDatapath(p.cfg, p.nic, p.machine.way, facts, p.handed.prepared(), p.log); err != nil {
 		return err
 	}
 	if p.confirmation, err = openConfirmation(p, p.handed); err != nil {
