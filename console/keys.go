@@ -186,31 +186,29 @@ func (s *Server) keyNodes() ([]Node, error) {
 	}
 	status := s.farm.Status()
 	nodes := slices.Clone(status.Nodes)
-	slices.SortStableFunc(nodes, func(a, b Node) int { return boolOrder(b.Name == status.Node, a.Name == status.Node) })
+	self := slices.IndexFunc(nodes, func(n Node) bool { return n.Name == status.Node })
+	if self < 0 {
+		return nil, &Error{Code: CodeUnavailable, Message: "this node has not joined its farm", Cure: "wait until it has"}
+	}
+	nodes[0], nodes[self] = nodes[self], nodes[0]
 	return nodes, nil
 }
 
-func boolOrder(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
-}
-
-// keyReport asks the nodes one after the other, each for a second at most.
+// keyReport asks the nodes, all at once.
 func (s *Server) keyReport(ctx context.Context, nodes []Node) KeyReport {
-	out := KeyReport{Node: s.farm.Status().Node, Nodes: []NodeKeys{}}
-	for _, n := range nodes {
-		keys, err := s.keysOf(ctx, n)
-		if err != nil {
-			keys = NodeKeys{Problem: asError(err).Message}
-		}
-		keys.Name = n.Name
-		out.Nodes = append(out.Nodes, keys)
+	out := KeyReport{Node: s.farm.Status().Node, Nodes: make([]NodeKeys, len(nodes))}
+	var asking sync.WaitGroup
+	for i, n := range nodes {
+		asking.Go(func() {
+			keys, err := s.keysOf(ctx, n)
+			if err != nil {
+				keys = NodeKeys{Problem: asError(err).Message}
+			}
+			keys.Name = n.Name
+			out.Nodes[i] = keys
+		})
 	}
+	asking.Wait()
 	out.UnderWay = append([]string{}, rotation.UnderWay(out.known())...)
 	return out
 }
