@@ -23,6 +23,7 @@ var ErrClosed = errors.New("cluster is shut down")
 // until Shutdown. Its methods may be called from any goroutine.
 type Cluster struct {
 	list     *memberlist.Memberlist
+	keyring  *memberlist.Keyring // nil where gossip is in clear
 	delegate *delegate
 	log      *logAdapter
 	address  netip.AddrPort
@@ -78,7 +79,7 @@ func start(c Config, t tuning) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start cluster on %s: %w", c.Bind, errors.Join(err, mc.Transport.Shutdown()))
 	}
-	cl := &Cluster{list: list, delegate: d, log: log, address: d.own().Address, outboxes: newOutboxes()}
+	cl := &Cluster{list: list, keyring: mc.Keyring, delegate: d, log: log, address: d.own().Address, outboxes: newOutboxes()}
 	cl.tuning = t.withDefaults(c, mc)
 	cl.peers = others(c.Join, c.Bind, cl.address)
 	cl.ctx, cl.cancel = context.WithCancel(context.Background())

@@ -172,7 +172,7 @@ func verdict(outcomes []outcome) error {
 		case taken:
 			errs = append(errs, fmt.Errorf("join the farm at %s: %w (%s): give each node a name of its own (node.name)", o.peer, ErrNameTaken, said(o.err)))
 		case refused:
-			errs = append(errs, fmt.Errorf("join the farm at %s: %w (%s): use the same key file on all nodes", o.peer, ErrRefused, said(o.err)))
+			errs = append(errs, fmt.Errorf("join the farm at %s: %w (%s): use the same key file on all nodes; if the farm has changed its key meanwhile, copy it from another node", o.peer, ErrRefused, said(o.err)))
 		}
 	}
 	return errors.Join(errs...)

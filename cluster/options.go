@@ -29,6 +29,9 @@ type Config struct {
 	// is used as it is for AES-256-GCM. nil is gossip in clear: then anyone on
 	// the segment can throw nodes out of the farm.
 	Key []byte
+	// Also are keys that are believed besides, of 32 bytes each, while the farm
+	// changes its key.
+	Also [][]byte
 	// Label keeps farms apart that share a segment, at most 255 bytes. Nodes with
 	// different labels refuse each other. It may be empty.
 	Label string
@@ -56,6 +59,11 @@ func (c Config) check() error {
 	if c.Key != nil && len(c.Key) != 32 {
 		bad("gossip key has %d bytes, want 32", len(c.Key))
 	}
+	for _, key := range c.Also {
+		if c.Key == nil || len(key) != 32 {
+			bad("another gossip key has %d bytes, want 32, and a first key", len(key))
+		}
+	}
 	if len(c.Label) > memberlist.LabelMaxSize {
 		bad("label has %d bytes, want at most %d", len(c.Label), memberlist.LabelMaxSize)
 	}
@@ -76,7 +84,11 @@ func (c Config) memberlistConfig(d *delegate, log *logAdapter) (*memberlist.Conf
 	// Told explicitly, or memberlist would guess for addresses that it takes for
 	// unspecified.
 	m.AdvertiseAddr, m.AdvertisePort = m.BindAddr, m.BindPort
-	m.SecretKey = c.Key
+	if c.Key != nil {
+		if m.Keyring, err = memberlist.NewKeyring(c.Also, c.Key); err != nil {
+			return nil, err
+		}
+	}
 	m.GossipVerifyIncoming, m.GossipVerifyOutgoing = true, true
 	m.Delegate, m.Events, m.Conflict, m.Merge = d, d, d, d
 	m.Logger = log.logger()

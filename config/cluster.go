@@ -18,15 +18,12 @@ const (
 )
 
 func (p *problems) cluster(raw rawCluster, vips []VIP) Cluster {
-	return Cluster{
-		Bind:        p.bind(raw.Bind, vips),
-		Join:        p.join(raw.Join, vips),
-		Keys:        p.keys(raw),
-		Insecure:    raw.Insecure,
-		Profile:     readEnum(p, profiles, "cluster.profile", raw.Profile),
-		Partition:   readEnum(p, partitions, "cluster.partition", raw.Partition),
-		JoinTimeout: p.duration("cluster.join_timeout", raw.JoinTimeout, minJoinTimeout, maxJoinTimeout),
-	}
+	c := Cluster{Bind: p.bind(raw.Bind, vips), Join: p.join(raw.Join, vips), Insecure: raw.Insecure}
+	c.Keys, c.KeyFile = p.keys(raw)
+	c.Profile = readEnum(p, profiles, "cluster.profile", raw.Profile)
+	c.Partition = readEnum(p, partitions, "cluster.partition", raw.Partition)
+	c.JoinTimeout = p.duration("cluster.join_timeout", raw.JoinTimeout, minJoinTimeout, maxJoinTimeout)
+	return c
 }
 
 func (p *problems) bind(text string, vips []VIP) netip.AddrPort {
@@ -74,27 +71,28 @@ func (p *problems) peer(path, text string, vips []VIP) netip.AddrPort {
 }
 
 // keys reads the key file, which there must be unless the farm is insecure.
-func (p *problems) keys(raw rawCluster) Keys {
-	const path = "cluster.key_file"
-	given := raw.KeyFile != "" || p.written(path)
+func (p *problems) keys(raw rawCluster) (keys Keys, path string) {
+	const key = "cluster.key_file"
+	given := raw.KeyFile != "" || p.written(key)
 	switch {
 	case !given && (raw.Insecure || p.malformed["cluster.insecure"]):
-		return Keys{}
+		return Keys{}, ""
 	case raw.KeyFile == "":
-		p.addMissing(path, "make one with `thresher key FILE`, or set `insecure: true` to go without")
-		return Keys{}
+		p.addMissing(key, "make one with `thresher key FILE`, or set `insecure: true` to go without")
+		return Keys{}, ""
 	case raw.Insecure:
 		p.add("cluster.insecure", "the farm has a key file and is insecure too", "remove one of the two")
-		return Keys{}
+		return Keys{}, ""
 	}
-	keys, err := ReadKeys(p.filePath(path, raw.KeyFile))
+	path = p.filePath(key, raw.KeyFile)
+	keys, err := ReadKeys(path)
 	var bad *Error
 	if errors.As(err, &bad) {
 		head := *bad
 		head.Cure = ""
-		p.addCause(path, head.Error(), bad.Cure, bad)
+		p.addCause(key, head.Error(), bad.Cure, bad)
 	}
-	return keys
+	return keys, path
 }
 
 // filePath finds a relative path beside the file that names it. From

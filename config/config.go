@@ -115,6 +115,8 @@ type Cluster struct {
 	Join []netip.AddrPort
 	// Keys are the farm's secrets, read from the key file; zero if Insecure.
 	Keys Keys
+	// KeyFile is that file's path; empty if Insecure.
+	KeyFile string
 	// Insecure is gossip in clear, and a bucket hash without a secret.
 	Insecure bool
 	// Profile names a set of failure-detection timings.
@@ -126,13 +128,13 @@ type Cluster struct {
 	JoinTimeout time.Duration
 }
 
-// SealKey is what frames between the nodes are sealed under: known to everybody in
-// a farm that goes without keys.
-func (c *Cluster) SealKey() (key [32]byte) {
-	if !c.Insecure {
-		key = c.Keys.Gossip
+// SealKeys are what frames between the nodes are sealed under, the one in use first:
+// known to everybody in a farm that goes without keys.
+func (c *Cluster) SealKeys() [][32]byte {
+	if c.Insecure {
+		return [][32]byte{noKey}
 	}
-	return key
+	return c.Keys.Accepted()
 }
 
 // Datapath is how packets are taken from the interface.

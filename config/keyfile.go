@@ -54,8 +54,15 @@ func syncDir(dir string) error {
 // FormatKeys is the text of a key file.
 func FormatKeys(k Keys) []byte {
 	enc := base64.StdEncoding
-	return fmt.Appendf(nil, "%sgossip: %s\nhash: %s\n", keyHeader,
+	b := fmt.Appendf(nil, "%sgossip: %s\nhash: %s\n", keyHeader,
 		enc.EncodeToString(k.Gossip[:]), enc.EncodeToString(k.Hash[:]))
+	if k.Next != noKey {
+		b = fmt.Appendf(b, "next: %s\n", enc.EncodeToString(k.Next[:]))
+	}
+	if k.Before != noKey {
+		b = fmt.Appendf(b, "before: %s\n", enc.EncodeToString(k.Before[:]))
+	}
+	return b
 }
 
 // ReadKeys reads a key file. It must be a regular file that nobody but its
@@ -96,7 +103,8 @@ func keyError(path string, err error) *Error {
 	return &Error{File: path, Problem: bare(err).Error(), Cure: cureUnreadable(err), cause: err}
 }
 
-// parseKeys reads a key file's text: both keys, each once, besides comments and
+// parseKeys reads a key file's text: a gossip and a hash key, each once, while the
+// farm changes its gossip key the other one, too, and besides comments and
 // empty lines nothing else. Messages say nothing of a line's content, which may
 // be a secret.
 func parseKeys(name string, data []byte) (Keys, error) {
@@ -104,7 +112,7 @@ func parseKeys(name string, data []byte) (Keys, error) {
 		return Keys{}, &Error{File: name, Problem: fmt.Sprintf("larger than %d bytes", maxKeyFile), Cure: newKeyCure}
 	}
 	var k Keys
-	parts := map[string][]byte{"gossip": k.Gossip[:], "hash": k.Hash[:]}
+	parts := map[string][]byte{"gossip": k.Gossip[:], "hash": k.Hash[:], "next": k.Next[:], "before": k.Before[:]}
 	number := 0
 	for line := range strings.Lines(string(data)) {
 		number++
@@ -115,7 +123,7 @@ func parseKeys(name string, data []byte) (Keys, error) {
 		key, text, _ := strings.Cut(line, ":")
 		into, ok := parts[key]
 		if !ok {
-			return Keys{}, &Error{File: name, Line: number, Problem: "neither a gossip nor a hash key, or a second one", Cure: newKeyCure}
+			return Keys{}, &Error{File: name, Line: number, Problem: "no key of a name that is known, or a second one", Cure: newKeyCure}
 		}
 		if problem := parseKey(into, strings.TrimSpace(text)); problem != "" {
 			return Keys{}, &Error{File: name, Line: number, Key: key, Problem: problem, Cure: newKeyCure}
@@ -126,6 +134,9 @@ func parseKeys(name string, data []byte) (Keys, error) {
 		if parts[key] != nil {
 			return Keys{}, &Error{File: name, Key: key, Problem: "is missing", Cure: newKeyCure}
 		}
+	}
+	if k.Next != noKey && k.Before != noKey || k.Next == k.Gossip || k.Before == k.Gossip {
+		return Keys{}, &Error{File: name, Problem: "more keys than a farm ever has, or one twice", Cure: newKeyCure}
 	}
 	return k, nil
 }

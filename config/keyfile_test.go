@@ -96,15 +96,16 @@ func TestReadKeysModes(t *testing.T) {
 
 func TestParseKeys(t *testing.T) {
 	const gossip, hash = "gossip: AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n", "hash: 8O/u7ezr6uno5+bl5OPi4Q==\n"
+	const next = "next: AgEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"
 	tests := []struct{ name, text, want string }{
 		{"as written", goodKeys, ""},
 		{"without comment", hash + gossip, ""},
 		{"comments, empty lines, CR", "\n# a\n" + gossip + "\n" + strings.Replace(hash, "\n", "\r\n", 1) + "# b", ""},
 		{"empty", "", "k: gossip: is missing"},
 		{"one only", gossip, "k: hash: is missing"},
-		{"twice", gossip + hash + hash, "k:3: neither a gossip nor a hash key, or a second one"},
-		{"another line", gossip + hash + "port: 1\n", "k:3: neither a gossip nor a hash key, or a second one"},
-		{"capital", "Gossip: x\n" + hash, "k:1: neither a gossip nor a hash key, or a second one"},
+		{"twice", gossip + hash + hash, "k:3: no key of a name that is known, or a second one"},
+		{"another line", gossip + hash + "port: 1\n", "k:3: no key of a name that is known, or a second one"},
+		{"capital", "Gossip: x\n" + hash, "k:1: no key of a name that is known, or a second one"},
 		{"no value", "gossip:\n" + hash, "k:1: gossip: has 0 bytes instead of 32"},
 		{"no base64", "\ngossip: !!!\n" + hash, "k:2: gossip: not base64"},
 		{"short", gossip + "hash: 8O/u7ezr6uno5+bl5OPi\n", "k:2: hash: has 15 bytes instead of 16"},
@@ -112,6 +113,10 @@ func TestParseKeys(t *testing.T) {
 		{"bits beyond the end", gossip + "hash: 8O/u7ezr6uno5+bl5OPi4R==\n", "k:2: hash: not base64"},
 		{"CR inside", gossip + "hash: 8O/u7ezr6uno5\r+bl5OPi4Q==\n", "k:2: hash: not base64"},
 		{"zeros", gossip + "hash: AAAAAAAAAAAAAAAAAAAAAA==\n", "k:2: hash: is all zeros"},
+		{"next and before", goodKeys + next + "before: AwEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n", "k: more keys than a farm ever has, or one twice"},
+		{"next twice", goodKeys + next + next, "k:5: no key of a name that is known, or a second one"},
+		{"next is the one in use", goodKeys + "next: AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n", "k: more keys than a farm ever has, or one twice"},
+		{"next is zeros", goodKeys + "next: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", "k:4: next: is all zeros"},
 		{"too long", goodKeys + strings.Repeat("#\n", 2048), "k: larger than 4096 bytes"},
 	}
 	for _, tt := range tests {
@@ -160,6 +165,7 @@ func FuzzReadKeys(f *testing.F) {
 	f.Add([]byte(goodKeys))
 	f.Add([]byte("gossip: AA==\nhash:\n"))
 	f.Add([]byte("# only\r\n\n"))
+	f.Add([]byte(goodKeys + "before: AgEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"))
 	f.Add([]byte("hash: 8O/u7ezr6uno5+bl5OPi4Q==\nhash: 8O/u7ezr6uno5+bl5OPi4Q=="))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		k, err := parseKeys("k", data)

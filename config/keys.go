@@ -15,6 +15,10 @@ type Keys struct {
 	// Hash keys the bucket hash, so that a client cannot choose its node.
 	// Another hash key moves every bucket.
 	Hash [16]byte
+	// Next is the gossip key that is to come, Before the one that was, while the
+	// farm changes it; zero if there is none. What is sealed under either is
+	// believed, and nothing is sealed under them. There is never one of each.
+	Next, Before [32]byte
 }
 
 // NewKeys draws the keys of a new farm from random, which is crypto/rand.Reader

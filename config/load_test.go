@@ -168,7 +168,7 @@ func TestExample(t *testing.T) {
 	want.Rules = slices.Insert(want.Rules, 1, Rule{
 		Name: "shop", Protocol: TCP, Ports: []PortRange{{8080, 8080}}, Mode: ModeShared, Affinity: Client, Sticky: 30 * time.Minute, Weight: 100, Priority: 50,
 	})
-	want.Cluster.Insecure, want.Cluster.Keys = false, testKeys()
+	want.Cluster.Insecure, want.Cluster.Keys, want.Cluster.KeyFile = false, testKeys(), key
 	want.Cluster.Join = []netip.AddrPort{port("192.0.2.11:7946"), port("192.0.2.12:7946"), port("192.0.2.13:7946")}
 	if diff := diffConfig(want, c); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)

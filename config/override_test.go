@@ -62,7 +62,7 @@ func TestOverrideEveryKey(t *testing.T) {
 	want.Node, want.Interface = "n9", "eth9"
 	want.Life = Life{Boot: BootAsBefore, BootDelay: time.Second, Rejoin: RejoinManual, SlowStart: time.Minute, NoVIPChecks: true}
 	want.Cluster = Cluster{port("192.0.2.19:8000"), []netip.AddrPort{port("192.0.2.12:7946"), port("192.0.2.13:8000")},
-		testKeys(), false, LAN, Majority, time.Minute}
+		testKeys(), values["cluster.key_file"], false, LAN, Majority, time.Minute}
 	want.Datapath = Datapath{OffloadNone, XDPNative, 2, false}
 	want.HealthListen = port("127.0.0.1:9010")
 	want.API = API{

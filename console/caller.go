@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"thresher/console/access"
-	"thresher/console/trust"
 )
 
 // behalfHeader names, from one node to another, who asked the first one.
@@ -95,10 +94,10 @@ func userName(uid uint32) string {
 	return "uid " + number + " on this machine"
 }
 
-// byPeer lets the other nodes in. Whom they ask for they have let in themselves.
-func byPeer(next http.Handler) http.Handler {
+// let lets the other nodes in. Whom they ask for they have let in themselves.
+func (p *peers) let(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		node := trust.Peer(r.TLS)
+		node := p.identity.Peer(r.TLS)
 		who := "node " + node
 		if behalf := r.Header.Get(behalfHeader); behalf != "" && len(behalf) <= maxBehalf {
 			who = fmt.Sprintf("%s by node %s", clip(behalf, maxBehalf), node)

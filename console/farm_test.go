@@ -10,6 +10,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"thresher/config"
+	"thresher/console/trust"
 )
 
 // testTimeout is how long a test waits for what must happen at once.
@@ -23,9 +26,15 @@ type fakeFarm struct {
 	reload   Reload
 	text     string
 	trial    Trial
+	keys     config.Keys
+	unmet    []string
 	err      error
 	// act, if set, is run by Start and Stop.
 	act func(ctx context.Context) error
+
+	// stepKeys, if set, may refuse a step; identity follows the keys.
+	stepKeys func(config.KeyStep) error
+	identity *trust.Identity
 
 	mu    sync.Mutex
 	calls []string
@@ -124,6 +133,43 @@ func (f *fakeFarm) EndTrial(_ context.Context, t Trial) error {
 
 func (f *fakeFarm) Admit(ctx context.Context, in Newcomer) (Admission, error) {
 	return Admission{Node: f.status.Node, Config: []byte("node: {}"), Keys: []byte("secret")}, f.change(ctx, "admit "+in.Node)
+}
+
+func (f *fakeFarm) Keys(context.Context) (NodeKeys, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := f.keys
+	return NodeKeys{Name: f.status.Node, Using: config.KeyID(k.Gossip), Next: config.KeyID(k.Next), Before: config.KeyID(k.Before), Unmet: f.unmet}, nil
+}
+
+func (f *fakeFarm) KeyOf(_ context.Context, id string) ([32]byte, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, key := range f.keys.Accepted() {
+		if config.KeyID(key) == id {
+			return key, true
+		}
+	}
+	return [32]byte{}, false
+}
+
+func (f *fakeFarm) StepKeys(_ context.Context, step config.KeyStep, id string, key [32]byte) error {
+	f.note("key " + string(step))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stepKeys != nil {
+		if err := f.stepKeys(step); err != nil {
+			return err
+		}
+	}
+	next, err := f.keys.Step(step, id, key)
+	if err == nil {
+		f.keys = next
+		if f.identity != nil {
+			err = f.identity.SetKeys(next.Accepted()...)
+		}
+	}
+	return err
 }
 
 func (f *fakeFarm) Datapath() Datapath { return f.status.Datapath }

@@ -42,8 +42,9 @@ func startFarm(t *testing.T, n int, mute ...int) []*farmServer {
 		if slices.Contains(mute, i) {
 			key[0] = 2
 		}
-		identity, err := trust.New(key, nodeName(i))
+		identity, err := trust.New(nodeName(i), key)
 		must(t, err)
+		f.farm.keys.Gossip, f.farm.identity = key, identity
 		f.server.Open(Options{Node: nodeName(i), Peers: identity, PeerPort: port})
 		l := first
 		if i > 0 {

@@ -94,9 +94,12 @@ func (s *Server) welcomeAt() (at netip.AddrPort, err error) {
 func (s *Server) byNodesAndNewcomers(nodes http.Handler) http.Handler {
 	join := s.handler([]route{{method: http.MethodPost, body: true, do: s.join}})
 	missing := s.handler([]route{{do: noSuchPath}})
+	between := s.peers.let(s.betweenNodes())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case trust.Peer(r.TLS) != "":
+		case s.peers.identity.Peer(r.TLS) != "" && r.URL.Path == nodeKeysPath:
+			between.ServeHTTP(w, r)
+		case s.peers.identity.Peer(r.TLS) != "":
 			nodes.ServeHTTP(w, r)
 		case r.URL.Path == joinPath:
 			join.ServeHTTP(w, r)

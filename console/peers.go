@@ -77,6 +77,17 @@ func (p *peers) transport(to peer) *http.Client {
 	return c
 }
 
+// forget has the next client be made under the keys of then.
+func (p *peers) forget() {
+	p.close()
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.known)
+}
+
 func (p *peers) close() {
 	if p == nil {
 		return

@@ -50,7 +50,7 @@ func openPeople(t *testing.T, f *fakeFarm) *people {
 	must(t, err)
 	p.server = NewServer(f, p.log, nil)
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "up 1") })
-	identity, err := trust.New([32]byte{1}, "web1")
+	identity, err := trust.New("web1", [32]byte{1})
 	must(t, err)
 	p.server.Open(Options{Node: "web1", Keeper: access.NewKeeper(access.Options{File: p.file}), Metrics: metrics, Peers: identity, PeerPort: 1})
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -61,6 +61,8 @@ func (s *Server) table() []route {
 		{http.MethodPut, "/v1/node/config", access.Admin, true, true, s.nodeConfig},
 		{get, "/v1/trial", access.Monitor, true, false, s.at(s.showTrial)},
 		{post, "/v1/node/undo", access.Admin, true, false, s.undoTrial},
+		{get, "/v1/keys", access.Monitor, false, false, s.showKeys},
+		{post, "/v1/keys", access.Admin, false, false, s.changeKeys},
 		{post, "/v1/invitations", access.Admin, false, false, s.invite},
 		{get, "/v1/session", "", false, false, s.session},
 		{post, "/v1/session", "", false, true, s.login},

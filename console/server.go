@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"thresher/config"
 	"thresher/console/access"
 	"thresher/console/invite"
 	"thresher/console/trust"
@@ -83,6 +84,14 @@ type Farm interface {
 	EndTrial(ctx context.Context, t Trial) error
 	// Admit gives a newcomer what it needs, and remembers where it will be.
 	Admit(ctx context.Context, in Newcomer) (Admission, error)
+	// Keys are the ids of the node's gossip keys.
+	Keys(ctx context.Context) (NodeKeys, error)
+	// KeyOf is one of them, by its id.
+	KeyOf(ctx context.Context, id string) ([32]byte, bool)
+	// StepKeys has the node do a step towards the key with that id, or back from it:
+	// when it returns, that is on the disk and in force. Only config.KeyAdd needs
+	// the key.
+	StepKeys(ctx context.Context, step config.KeyStep, id string, key [32]byte) error
 	// Where tells which node serves a client. Port 0 is no port given, an empty
 	// rule is the only one that fits.
 	Where(client netip.Addr, port uint16, rule string) (Where, error)
@@ -106,6 +115,7 @@ type Server struct {
 	metrics http.Handler
 
 	invitations invite.Book
+	keyTurn     keyTurn
 	trial       atomic.Pointer[Trial] // as this node sees it; nil if none is undecided
 
 	streams atomic.Int64 // of people and tools, by now
@@ -206,7 +216,7 @@ func (s *Server) ServePeople(l net.Listener, c *Certificate, names []string) err
 
 // ServePeers answers the farm's other nodes on l.
 func (s *Server) ServePeers(l net.Listener) error {
-	peers := s.server(s.byNodesAndNewcomers(byPeer(s.routes(func(r route) bool { return r.peers }))))
+	peers := s.server(s.byNodesAndNewcomers(s.peers.let(s.routes(func(r route) bool { return r.peers }))))
 	peers.TLSConfig = s.peers.identity.Server()
 	return s.serve(peers, limit(l))
 }

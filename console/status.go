@@ -37,6 +37,9 @@ type Status struct {
 	State NodeState `json:"state"`
 	// Reason says in one sentence why State is not Up.
 	Reason string `json:"reason,omitempty"`
+	// ConfigDigest is of what all nodes must have alike: VIPs, rules, default and the
+	// hash key. It tells nothing of the key.
+	ConfigDigest string `json:"config_digest,omitempty"`
 	// View names the membership that the node acts on; 0 if it has none.
 	View ViewID `json:"view"`
 	// Settled says that no bucket of any rule is unsettled.
@@ -88,6 +91,20 @@ type Node struct {
 	Address netip.Addr `json:"address"`
 	// Shares is the member's part of each rule's buckets, by rule name, 0 to 1.
 	Shares map[string]float64 `json:"shares"`
+	// ConfigDigest is the member's, as Status has the reporting node's; empty if it
+	// does not say.
+	ConfigDigest string `json:"config_digest,omitempty"`
+}
+
+// Differing are the members whose VIPs, rules or default are others than the reporting
+// node's: they cannot share clients with it.
+func (s Status) Differing() (names []string) {
+	for _, n := range s.Nodes {
+		if n.ConfigDigest != "" && s.ConfigDigest != "" && n.ConfigDigest != s.ConfigDigest {
+			names = append(names, n.Name)
+		}
+	}
+	return names
 }
 
 // Rule is how one rule's buckets stand on the reporting node.
@@ -178,4 +195,7 @@ type Cluster struct {
 	// GossipBlocked names the nodes that are heard on the VIPs' interface but not
 	// by gossip, each with the address and port that is blocked.
 	GossipBlocked []string `json:"gossip_blocked,omitempty"`
+	// KeyChange says that two gossip keys are believed: a change of the key is not
+	// at its end.
+	KeyChange bool `json:"key_change,omitempty"`
 }

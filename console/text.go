@@ -43,6 +43,9 @@ func headline(s Status) []string {
 	for _, problem := range s.Wire {
 		lines = append(lines, wrapped("wire: "+problem)...)
 	}
+	if names := s.Differing(); len(names) > 0 {
+		lines = append(lines, wrapped("config differs: "+strings.Join(names, ", ")+" and "+s.Node+" cannot share clients; make VIPs and rules alike")...)
+	}
 	for _, r := range s.Rules {
 		if len(r.Withdrawn) > 0 {
 			lines = append(lines, clip("rule "+r.Name+" is not served here: "+strings.Join(r.Withdrawn, ", "), textWidth))
@@ -56,6 +59,9 @@ func headline(s Status) []string {
 	if c := s.Cluster; c != nil {
 		for _, node := range c.GossipBlocked {
 			lines = append(lines, "gossip is blocked: "+node+"; let UDP and TCP through")
+		}
+		if c.KeyChange {
+			lines = append(lines, "two keys are believed: thresher key rotate --status")
 		}
 		words := []string{fmt.Sprintf("health score %d", c.HealthScore), grouped(c.RefusedMessages) + " messages refused"}
 		if c.DetectionMS > 0 { // 0 where there is nobody to lose

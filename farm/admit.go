@@ -12,9 +12,12 @@ import (
 // Admit gives a newcomer what it needs to be a node, and writes into this node's
 // configuration where it will be: if this node starts again while no other knows it,
 // it asks there.
-func (c control) Admit(_ context.Context, in console.Newcomer) (a console.Admission, err error) {
+func (c control) Admit(ctx context.Context, in console.Newcomer) (a console.Admission, err error) {
 	l := c.loop
-	a = console.Admission{Node: l.cfg.Node, Bind: l.cfg.Cluster.Bind, Keys: config.FormatKeys(l.cfg.Cluster.Keys)}
+	a = console.Admission{Node: l.cfg.Node, Bind: l.cfg.Cluster.Bind}
+	if err := l.do(ctx, func() { a.Keys = config.FormatKeys(l.loaded.Cluster.Keys) }); err != nil {
+		return a, err
+	}
 	if a.Config, err = l.self.text(); err != nil {
 		return a, err
 	}

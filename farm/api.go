@@ -36,7 +36,7 @@ type api struct {
 func openAPI(p *parts) (a *api, err error) {
 	a = &api{parts: p}
 	if c := p.cfg.Cluster; !c.Insecure && p.cfg.API.PeerPort != 0 {
-		if a.peers, err = trust.New(c.Keys.Gossip, p.cfg.Node); err != nil {
+		if a.peers, err = trust.New(p.cfg.Node, c.Keys.Accepted()...); err != nil {
 			return a, err
 		}
 	}

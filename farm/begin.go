@@ -18,7 +18,7 @@ import (
 // openConfirmation makes the node: the one that h has, if it has one, else a new
 // one. Its first lease is carried out, but nothing is said before begin.
 func openConfirmation(p *parts, h *handed) (*confirmation, error) {
-	wire, err := segment.Open(p.ifi(), farmKey(p.cfg))
+	wire, err := segment.Open(p.ifi(), farmKeys(p.cfg)...)
 	if err != nil {
 		return nil, err
 	}
@@ -178,10 +178,10 @@ func addresses(vips []config.VIP) []netip.Addr {
 	return list
 }
 
-// farmKey seals heartbeats. A farm that goes without a key seals with a known
+// farmKeys seal heartbeats. A farm that goes without a key seals with a known
 // one: that keeps farms on one segment from hearing each other by accident only
 // as far as their nodes' names differ.
-func farmKey(cfg *config.Config) [32]byte { return cfg.Cluster.SealKey() }
+func farmKeys(cfg *config.Config) [][32]byte { return cfg.Cluster.SealKeys() }
 
 // confirmParams are the timings of a profile.
 func confirmParams(cfg *config.Config, nodes int) confirm.Params {

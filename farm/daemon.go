@@ -115,7 +115,7 @@ func (p *parts) start() (err error) {
 	if err := p.takeMachine(); err != nil {
 		return err
 	}
-	if p.datapath, err = loadDatapath(p.cfg, p.nic, facts, p.handed.prepared(), p.log); err != nil {
+	if p.datapath, err = loadDatapath(p.cfg, p.nic, p.machine.way, facts, p.handed.prepared(), p.log); err != nil {
 		return err
 	}
 	if p.confirmation, err = openConfirmation(p, p.handed); err != nil {
@@ -233,6 +233,7 @@ func (p *parts) startCluster() (*cluster.Cluster, error) {
 		Bind:        p.cfg.Cluster.Bind,
 		Join:        p.cfg.Cluster.Join,
 		Key:         gossipKey(p.cfg),
+		Also:        alsoKeys(p.cfg),
 		Profile:     p.cfg.Cluster.Profile,
 		JoinTimeout: p.cfg.Cluster.JoinTimeout,
 		Meta:        p.meta(p.handed.phase()),
@@ -255,6 +256,14 @@ func gossipKey(cfg *config.Config) []byte {
 		return nil
 	}
 	return cfg.Cluster.Keys.Gossip[:]
+}
+
+// alsoKeys are those that gossip is believed under besides.
+func alsoKeys(cfg *config.Config) (also [][]byte) {
+	for _, key := range cfg.Cluster.Keys.Accepted()[1:] {
+		also = append(also, key[:])
+	}
+	return also
 }
 
 // meta is what this node gossips about itself.

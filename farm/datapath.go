@@ -48,7 +48,7 @@ type datapath struct {
 
 // loadDatapath makes the way to the stack and loads the program. No packet is
 // judged by it before enter, and none reaches a queue before open.
-func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, prepared *xsk.Prepared, log *slog.Logger) (*datapath, error) {
+func loadDatapath(cfg *config.Config, nic netlink.Link, pair xsk.Pair, facts health.Facts, prepared *xsk.Prepared, log *slog.Logger) (*datapath, error) {
 	rules, err := compile(cfg, facts)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, prep
 	if cfg.Datapath.Queues != 0 {
 		d.wanted = cfg.Datapath.Queues
 	}
-	if d.stack, err = xsk.OpenStack(nic, max(d.wanted, nic.Attrs().NumRxQueues)); err != nil {
+	if d.stack, err = xsk.OpenStack(nic, max(d.wanted, nic.Attrs().NumRxQueues), pair); err != nil {
 		return d, err
 	}
 	if d.program, err = program(kernelRules(d.rules, cfg.Datapath.Offload), prepared, log); err != nil {

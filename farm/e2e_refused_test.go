@@ -69,7 +69,7 @@ func TestStrangerSaysWhy(t *testing.T) {
 	n := f.Nodes[1]
 	before := f.state(n)
 	f.Start(n)
-	f.endsWith(n, 1, "thresher: join the farm at 198.18.0.11:7946: peer refuses this node (no installed keys could decrypt the message): use the same key file on all nodes")
+	f.endsWith(n, 1, "thresher: join the farm at 198.18.0.11:7946: peer refuses this node (no installed keys could decrypt the message): use the same key file on all nodes; if the farm has changed its key meanwhile, copy it from another node")
 	if after := f.state(n); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}

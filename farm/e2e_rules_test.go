@@ -247,6 +247,10 @@ func TestOtherRulesNodeByNode(t *testing.T) {
 				s, err := f.Status(n)
 				return err == nil && s.State == console.Waiting && strings.Contains(s.Reason, "farm config differs")
 			})
+			f.Eventually(10*time.Second, "the last one shows who differs", func() bool {
+				s, err := f.Status(f.Nodes[2])
+				return err == nil && len(s.Differing()) == i+1
+			})
 		}
 	}
 	f.Converge(f.Nodes...)

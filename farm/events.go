@@ -85,6 +85,19 @@ func (e *events) gossip(name string, address netip.AddrPort, blocked bool) {
 		fmt.Sprintf("node %s is heard on the wire but not by gossip: let UDP and TCP through between this node and %s", name, at), fields)
 }
 
+// config is that a node's VIPs or rules are others than this node's, or the same again;
+// of one that has gone, nothing more is said.
+func (e *events) config(name string, differs, says bool) {
+	fields := map[string]string{"node": name}
+	switch {
+	case differs:
+		e.add(console.LevelWarn, "config_differs",
+			fmt.Sprintf("node %s has other VIPs, rules or default than this one, or another hash key: make them alike (thresher config get --node %s)", name, name), fields)
+	case says:
+		e.add(console.LevelInfo, "config_agrees", fmt.Sprintf("node %s has the same VIPs and rules as this one", name), fields)
+	}
+}
+
 // view is a new set of nodes that share the buckets.
 func (e *events) view(v cluster.View) {
 	names := make([]string, len(v.Nodes))

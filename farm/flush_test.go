@@ -87,7 +87,7 @@ func openWith(d *datapath, h xsk.Handler) (err error) {
 	if err != nil {
 		return err
 	}
-	if d.stack, err = xsk.OpenStack(nic, 1); err != nil {
+	if d.stack, err = xsk.OpenStack(nic, 1, 0); err != nil {
 		return err
 	}
 	if d.program, err = xsk.LoadProgram(kernelRules(d.rules, config.OffloadNone)); err != nil {

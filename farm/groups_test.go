@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vishvananda/netlink"
 
 	"thresher/config"
 	"thresher/farm/host"
@@ -32,11 +33,11 @@ func TestGroups(t *testing.T) {
 		{Kind: host.KindAddress, Link: "eth0", Prefix: netip.MustParsePrefix("239.255.2.100/32")},
 		{Kind: host.KindSysctl, Name: want[0]},
 	} {
-		if !wanted(e, cfg, "eth0") {
+		if !wanted(e, cfg, &netlink.LinkAttrs{Name: "eth0"}) {
 			t.Errorf("%v is not kept", e)
 		}
 	}
-	if wanted(host.Entry{Kind: host.KindAddress, Link: "eth0", Prefix: netip.MustParsePrefix("239.255.2.99/32")}, cfg, "eth0") {
+	if wanted(host.Entry{Kind: host.KindAddress, Link: "eth0", Prefix: netip.MustParsePrefix("239.255.2.99/32")}, cfg, &netlink.LinkAttrs{Name: "eth0"}) {
 		t.Error("a group of no VIP is kept")
 	}
 	if cfg.VIPs = cfg.VIPs[:1]; len(noUnicastInGroups(cfg, "eth0"))+len(groups(cfg)) != 0 {

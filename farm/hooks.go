@@ -19,7 +19,7 @@ func findHooks(cfg *config.Config, nic netlink.Link, h *handed) (*xsk.Hooks, err
 	if h != nil && h.Descriptors.XDP != 0 {
 		hooks, err = h.hooks()
 	} else if xsk.CanPin() == nil {
-		hooks, err = xsk.FindHooks(xsk.PinDir(cfg.Node), nic.Attrs().Index)
+		hooks, err = xsk.FindHooks(xsk.PinDir(cfg.RunDir, cfg.Node), nic.Attrs().Index)
 	}
 	if err != nil || hooks == nil {
 		return nil, err
@@ -42,5 +42,5 @@ func pin(hooks *xsk.Hooks, cfg *config.Config, log *slog.Logger) error {
 			"cure", err.Error())
 		return nil
 	}
-	return errors.Join(err, hooks.Pin(xsk.PinDir(cfg.Node)))
+	return errors.Join(err, hooks.Pin(xsk.PinDir(cfg.RunDir, cfg.Node)))
 }

@@ -115,7 +115,7 @@ func removeHandOver(runDir, node string) error {
 // left nothing, or too long ago: the others have given its buckets away by then.
 // The file is gone afterwards, since nobody may go on from there twice.
 func pickUp(cfg *config.Config, log *slog.Logger) *handed {
-	defer func() { _ = xsk.RemovePrepared(xsk.PinDir(cfg.Node)) }() // what is left goes with the node's other pins
+	defer func() { _ = xsk.RemovePrepared(xsk.PinDir(cfg.RunDir, cfg.Node)) }() // what is left goes with the node's other pins
 	b, err := os.ReadFile(handOverFile(cfg.RunDir, cfg.Node))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -144,7 +144,7 @@ func (h *handed) pickUp(prepared *xsk.Prepared, log *slog.Logger) {
 	if prepared == nil {
 		return
 	}
-	picked, err := prepared.PickUp(xsk.PinDir(h.Node))
+	picked, err := prepared.PickUp(xsk.PinDir(h.RunDir, h.Node))
 	if err != nil {
 		log.Warn("the kernel program that was prepared is not used", "why", err)
 		return

@@ -68,7 +68,7 @@ func newLoop(p *parts) *loop {
 		alarm:   alarm,
 		parts:   p,
 		life:    newLife(),
-		roster:  newRoster(p.cfg.Node),
+		roster:  newRoster(p.cfg.Node, p.digest),
 		carrier: true, linkLocal: true,
 		weighed: p.weights.wire(),
 		loaded:  p.cfg,

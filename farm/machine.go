@@ -21,6 +21,7 @@ type machine struct {
 	lock    *host.Lock
 	journal *host.Journal
 	filters map[config.MAC]*host.MACFilter // for as long as this process lives
+	way     xsk.Pair                       // to the stack
 }
 
 // takeOver makes this process the one that runs the node on this machine. What an
@@ -55,7 +56,7 @@ func clean(runDir, node string, lock *host.Lock, log *slog.Logger) error {
 		log.Info("taking back what an earlier run has left on this machine", "changes", len(left))
 	}
 	// The program first: without it the node takes no packet for the VIPs.
-	return errors.Join(xsk.RemovePins(xsk.PinDir(node)), removeHandOver(runDir, node), m.release())
+	return errors.Join(xsk.RemovePins(xsk.PinDir(runDir, node)), removeHandOver(runDir, node), m.release())
 }
 
 // keep undoes those changes of an earlier run that cfg does not ask for. The
@@ -65,7 +66,7 @@ func (m *machine) keep(cfg *config.Config, nic netlink.Link, log *slog.Logger) e
 	if len(left) == 0 {
 		return nil
 	}
-	err := m.journal.UndoExcept(func(e host.Entry) bool { return wanted(e, cfg, nic.Attrs().Name) })
+	err := m.journal.UndoExcept(func(e host.Entry) bool { return wanted(e, cfg, nic.Attrs()) })
 	if err != nil {
 		return fmt.Errorf("take back what an earlier run has left: %w", err)
 	}
@@ -74,7 +75,8 @@ func (m *machine) keep(cfg *config.Config, nic netlink.Link, log *slog.Logger) e
 }
 
 // wanted tells whether prepare would make the change.
-func wanted(e host.Entry, cfg *config.Config, nic string) bool {
+func wanted(e host.Entry, cfg *config.Config, iface *netlink.LinkAttrs) bool {
+	nic := iface.Name
 	switch e.Kind {
 	case host.KindSysctl:
 		return e.Name == arpIgnore(nic) || e.Name == arpAnnounce(nic) || slices.Contains(noUnicastInGroups(cfg, nic), e.Name)
@@ -89,7 +91,7 @@ func wanted(e host.Entry, cfg *config.Config, nic string) bool {
 				return v.MAC.String() == e.MAC && v.Mode != config.IGMP && v.Mode != config.Directed
 			})
 	case host.KindLink:
-		return e.Link == xsk.StackIn
+		return e.Owner == iface.Index
 	}
 	return false
 }
@@ -128,7 +130,22 @@ func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
 			return err
 		}
 	}
-	return m.journal.RecordLink(xsk.StackIn)
+	return m.chooseWay(nic.Attrs())
+}
+
+// chooseWay finds names for the way to the stack: those that this node has written
+// down for the interface, or some that nobody has.
+func (m *machine) chooseWay(nic *netlink.LinkAttrs) (err error) {
+	for _, e := range m.journal.Entries() {
+		if pair, ok := xsk.PairOf(e.Link); ok && e.Kind == host.KindLink && e.Owner == nic.Index {
+			m.way = pair
+			return nil
+		}
+	}
+	if m.way, err = xsk.FreePair(); err != nil {
+		return err
+	}
+	return m.journal.RecordLink(m.way.In(), nic.Index)
 }
 
 // accept has the interface accept frames to a VMAC: also after the end of this

@@ -193,7 +193,7 @@ func (p *parts) prepareNext() *xsk.Prepared {
 		return nil
 	}
 	defer closeAll(prepared.Descriptors())
-	if err := prepared.Pin(xsk.PinDir(p.cfg.Node)); err != nil {
+	if err := prepared.Pin(xsk.PinDir(p.cfg.RunDir, p.cfg.Node)); err != nil {
 		p.log.Warn("the next process has to load its kernel program itself", "why", err)
 		return nil
 	}

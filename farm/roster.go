@@ -15,8 +15,9 @@ import (
 // roster is every node that this one knows of, gone ones included, as status
 // shows them: by gossip and by the heartbeats on the wire, which need not agree.
 type roster struct {
-	self  string
-	nodes map[string]rosterEntry
+	self   string
+	digest uint64 // of this node's configuration
+	nodes  map[string]rosterEntry
 }
 
 type rosterEntry struct {
@@ -24,10 +25,13 @@ type rosterEntry struct {
 	state   console.NodeState
 	// blocked says that the node is heard on the wire and not by gossip.
 	blocked bool
+	// digest is of what all nodes must have alike in their configurations; 0 of a node
+	// that does not say.
+	digest uint64
 }
 
-func newRoster(self string) roster {
-	return roster{self: self, nodes: make(map[string]rosterEntry)}
+func newRoster(self string, digest uint64) roster {
+	return roster{self: self, digest: digest, nodes: make(map[string]rosterEntry)}
 }
 
 // peer is what the heartbeats tell of another node.
@@ -56,10 +60,14 @@ func peersOf(s confirm.Status, patience time.Duration) map[string]peer {
 func (r *roster) update(members []cluster.Member, peers map[string]peer, events *events) {
 	for _, m := range members {
 		p := peers[m.Name]
-		r.note(m.Name, rosterEntry{
+		entry := rosterEntry{
 			address: m.Address, state: stateOf(m, p),
 			blocked: !m.Alive && p.heard && p.phase == confirm.Up,
-		}, events)
+		}
+		if m.Alive && m.Err == nil {
+			entry.digest = m.Meta.Digest
+		}
+		r.note(m.Name, entry, events)
 	}
 	for name, p := range peers {
 		if name == r.self || !p.ever || slices.ContainsFunc(members, func(m cluster.Member) bool { return m.Name == name }) {
@@ -81,10 +89,17 @@ func (r *roster) note(name string, entry rosterEntry, events *events) {
 	if !known || old.state != entry.state {
 		events.node(name, entry.state)
 	}
+	if differs := r.differs(entry); differs != r.differs(old) {
+		events.config(name, differs, entry.digest != 0)
+	}
 	if old.blocked != entry.blocked {
 		events.gossip(name, entry.address, entry.blocked)
 	}
 }
+
+// differs tells whether a node has another configuration than this one, where all
+// must have it alike.
+func (r *roster) differs(e rosterEntry) bool { return e.digest != 0 && e.digest != r.digest }
 
 // stateOf is a node's state by what it last said of itself, in gossip or, where
 // that does not come through, in its heartbeats. A node says that it leaves before

@@ -59,7 +59,7 @@ func messages(e *events, from uint64) []string {
 // stay as they were last.
 func TestRosterTellsChangesOnce(t *testing.T) {
 	e := quietEvents()
-	r := newRoster("web1")
+	r := newRoster("web1", 1)
 	lists := [][]cluster.Member{
 		{member("web1", cluster.Starting, true)},
 		{member("web1", cluster.Up, true), member("web2", cluster.Starting, true)},
@@ -115,7 +115,7 @@ func TestStateByHeartbeats(t *testing.T) {
 // that it says it gossips on, whether gossip ever knew it or not.
 func TestRosterNamesBlockedGossip(t *testing.T) {
 	e := quietEvents()
-	r := newRoster("web1")
+	r := newRoster("web1", 1)
 	heard := peer{ever: true, heard: true, phase: confirm.Up, gossip: netip.MustParseAddrPort("192.0.2.12:7946")}
 	r.update([]cluster.Member{member("web1", cluster.Up, true)}, map[string]peer{"web2": heard, "web3": {}}, e)
 	if diff := cmp.Diff([]string{"web2 at 192.0.2.12:7946"}, r.blocked()); diff != "" {
@@ -129,6 +129,31 @@ func TestRosterNamesBlockedGossip(t *testing.T) {
 		"node web2 is up",
 		"node web2 is heard on the wire but not by gossip: let UDP and TCP through between this node and 192.0.2.12:7946",
 		"node web2 is heard by gossip again",
+	}
+	if diff := cmp.Diff(want, messages(e, 0)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A node whose configuration is another one is told of once, and when it is not any
+// more; of one that is gone nothing is known.
+func TestRosterTellsWhoseConfigDiffers(t *testing.T) {
+	e := quietEvents()
+	r := newRoster("web1", 1)
+	with := func(digest uint64, alive bool) cluster.Member {
+		m := member("web2", cluster.Up, alive)
+		m.Meta.Digest = digest
+		return m
+	}
+	for _, m := range []cluster.Member{with(1, true), with(2, true), with(2, true), with(1, true), with(3, true), with(3, false)} {
+		r.update([]cluster.Member{m}, nil, e)
+	}
+	want := []string{
+		"node web2 is up",
+		"node web2 has other VIPs, rules or default than this one, or another hash key: make them alike (thresher config get --node web2)",
+		"node web2 has the same VIPs and rules as this one",
+		"node web2 has other VIPs, rules or default than this one, or another hash key: make them alike (thresher config get --node web2)",
+		"node web2 is unreachable",
 	}
 	if diff := cmp.Diff(want, messages(e, 0)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

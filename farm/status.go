@@ -2,6 +2,7 @@ package farm
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -50,7 +51,9 @@ func (l *loop) status() console.Status {
 		Datapath: l.datapathStatus(),
 		Wire:     l.watchdog.texts(),
 		Checks:   []console.Check{},
-		Services: []console.Service{},
+
+		ConfigDigest: digestText(l.digest),
+		Services:     []console.Service{},
 
 		Neighbours: l.responder.counts(),
 		Cluster: &console.Cluster{
@@ -58,6 +61,7 @@ func (l *loop) status() console.Status {
 			RefusedMessages: l.cluster.RefusedMessages(),
 			DetectionMS:     l.detection(len(l.division.view.Nodes)).Milliseconds(),
 			GossipBlocked:   l.roster.blocked(),
+			KeyChange:       len(l.loaded.Cluster.Keys.Accepted()) > 1,
 		},
 	}
 	s.Lease, s.Fingerprint = l.leaseStatus(shown), l.api.fingerprint()
@@ -99,8 +103,17 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 		entry := l.roster.nodes[name]
 		s.Nodes = append(s.Nodes, console.Node{
 			Name: name, State: entry.state, Address: entry.address.Addr(), Shares: withZeros(shares[name], l.cfg.Rules),
+			ConfigDigest: digestText(entry.digest),
 		})
 	}
+}
+
+// digestText is a digest as it is shown; "" for none.
+func digestText(digest uint64) string {
+	if digest == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%016x", digest)
 }
 
 // shares returns what part of each rule each node of the view has. The roster need

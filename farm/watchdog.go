@@ -26,7 +26,7 @@ type watchdog struct {
 const askerPatience = 3 * time.Second
 
 func openWatchdog(p *parts) (*watchdog, error) {
-	conn, err := wire.Open(p.ifi(), farmKey(p.cfg), wire.Options{})
+	conn, err := wire.Open(p.ifi(), wire.Options{}, farmKeys(p.cfg)...)
 	if err != nil {
 		return nil, err
 	}

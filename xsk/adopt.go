@@ -12,21 +12,24 @@ import (
 // adoptStack goes on with the pair that an earlier run has left, and gives it the
 // filters anew. It returns nil where there is none; one that does not fit the
 // interface any more it removes.
-func adoptStack(nic *netlink.LinkAttrs, queues int) (*Stack, error) {
-	in, err := netlink.LinkByName(StackIn)
-	if errors.As(err, &netlink.LinkNotFoundError{}) {
+func adoptStack(nic *netlink.LinkAttrs, queues int, names Pair) (*Stack, error) {
+	in, err := netlink.LinkByName(names.In())
+	if missing(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find %s: %w", StackIn, err)
+		return nil, fmt.Errorf("find %s: %w", names.In(), err)
 	}
-	s := &Stack{In: in.Attrs().Index}
-	out, err := netlink.LinkByName(StackOut)
+	if in.Attrs().Group != uint32(nic.Index) {
+		return nil, fmt.Errorf("%s is not the way to the stack of %s: start the daemon again, or remove it if no other daemon uses it (ip link del %s)", names.In(), nic.Name, names.In())
+	}
+	s := &Stack{In: in.Attrs().Index, pair: names}
+	out, err := netlink.LinkByName(names.Out())
 	if err != nil || !stackFits(in.Attrs(), out.Attrs(), nic, queues) {
 		return nil, s.Close()
 	}
 	if err := removeFilters(out); err != nil {
-		return nil, fmt.Errorf("go on with %s: %w", StackOut, err)
+		return nil, fmt.Errorf("go on with %s: %w", names.Out(), err)
 	}
 	if err := s.set(nic.Index); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -59,7 +59,7 @@ func TestPinnedProgramIsReplaced(t *testing.T) {
 		t.Run(mode.String(), func(t *testing.T) {
 			w := newWire(t, 1)
 			ownBPFFS(t)
-			dir := PinDir("web1.example.com")
+			dir := PinDir(config.DefaultRunDir, "web1.example.com")
 			if h, err := FindHooks(dir, w.nic.Attrs().Index); h != nil || err != nil {
 				t.Fatalf("found %v, %v before anything was pinned", h, err)
 			}
@@ -97,7 +97,7 @@ func TestPinnedProgramIsReplaced(t *testing.T) {
 func TestPinsOfAnotherInterface(t *testing.T) {
 	w := newWire(t, 1)
 	ownBPFFS(t)
-	dir := PinDir("web1")
+	dir := PinDir(config.DefaultRunDir, "web1")
 	p := load(t, w)
 	_, err := p.Attach(w.netInterface(), "veth", config.XDPAuto, nil)
 	must(t, err)
@@ -115,7 +115,7 @@ func TestPinsOfAnotherInterface(t *testing.T) {
 func TestHalfOfThePins(t *testing.T) {
 	w := newWire(t, 1)
 	ownBPFFS(t)
-	dir := PinDir("web1")
+	dir := PinDir(config.DefaultRunDir, "web1")
 	p := load(t, w)
 	_, err := p.Attach(w.netInterface(), "veth", config.XDPNative, nil)
 	must(t, err)
@@ -167,7 +167,7 @@ func TestNowhereToPin(t *testing.T) {
 	if err := CanPin(); err != ErrNoBPFFS {
 		t.Errorf("got %v", err)
 	}
-	if h, err := FindHooks(PinDir("web1"), w.nic.Attrs().Index); h != nil || err != nil {
+	if h, err := FindHooks(PinDir(config.DefaultRunDir, "web1"), w.nic.Attrs().Index); h != nil || err != nil {
 		t.Errorf("found %v, %v", h, err)
 	}
 }
@@ -175,21 +175,21 @@ func TestNowhereToPin(t *testing.T) {
 // The pair of an earlier run is used again if it fits, and made anew if not.
 func TestStackIsUsedAgain(t *testing.T) {
 	w := newWire(t, 2)
-	first, err := OpenStack(w.nic, 2)
+	first, err := OpenStack(w.nic, 2, 0)
 	must(t, err)
-	second, err := OpenStack(w.nic, 2)
+	second, err := OpenStack(w.nic, 2, 0)
 	must(t, err)
 	if second.In != first.In {
-		t.Errorf("%s is interface %d now, and was %d", StackIn, second.In, first.In)
+		t.Errorf("%s is interface %d now, and was %d", Pair(0).In(), second.In, first.In)
 	}
-	out, err := netlink.LinkByName(StackOut)
+	out, err := netlink.LinkByName(Pair(0).Out())
 	must(t, err)
 	filters, err := netlink.FilterList(out, netlink.HANDLE_MIN_INGRESS)
 	must(t, err)
 	if len(filters) != 1 {
-		t.Errorf("filters on %s: %v", StackOut, filters)
+		t.Errorf("filters on %s: %v", Pair(0).Out(), filters)
 	}
-	third, err := OpenStack(w.nic, 1)
+	third, err := OpenStack(w.nic, 1, 0)
 	must(t, err)
 	if third.In == second.In {
 		t.Error("a pair with two queues was used for one")

@@ -13,7 +13,7 @@ import (
 
 func openTestQueue(t *testing.T, w *wire) *Queue {
 	t.Helper()
-	stack, err := OpenStack(w.nic, 1)
+	stack, err := OpenStack(w.nic, 1, 0)
 	must(t, err)
 	t.Cleanup(func() { must(t, stack.Close()) })
 	q, err := OpenQueue(QueueOptions{Interface: w.nic.Attrs().Index, Stack: stack.In, Memory: MemoryFor(1500)})
@@ -54,7 +54,7 @@ func TestEveryFrameComesBack(t *testing.T) {
 func TestLinkDownIsNoFailure(t *testing.T) {
 	w := newWire(t, 1)
 	q := openTestQueue(t, w)
-	in, err := netlink.LinkByName(StackIn)
+	in, err := netlink.LinkByName(Pair(0).In())
 	must(t, err)
 	must(t, netlink.LinkSetDown(in))
 	q.tx.send(q.rx.free.take()+Headroom, 60)
@@ -97,15 +97,15 @@ func TestBusyQueueIsNamed(t *testing.T) {
 
 func TestQueueOutOfRangeLeavesNothing(t *testing.T) {
 	w := newWire(t, 1)
-	stack, err := OpenStack(w.nic, 1)
+	stack, err := OpenStack(w.nic, 1, 0)
 	must(t, err)
 	if q, err := OpenQueue(QueueOptions{Interface: w.nic.Attrs().Index, Stack: stack.In, Queue: 9, Memory: MemoryFor(1500)}); err == nil {
 		t.Errorf("opened queue 9 of an interface that has one: %v", q)
 	}
 	must(t, stack.Close())
 	must(t, stack.Close())
-	if _, err := netlink.LinkByName(StackOut); err == nil {
-		t.Errorf("%s is still there", StackOut)
+	if _, err := netlink.LinkByName(Pair(0).Out()); err == nil {
+		t.Errorf("%s is still there", Pair(0).Out())
 	}
 }
 

@@ -281,7 +281,7 @@ func TestPendingIsNotPassed(t *testing.T) {
 	q := readyQueue(t, w)
 	h := newParker(t, w.nicMAC())
 	h.open.Store(true)
-	in, err := netlink.LinkByName(StackIn)
+	in, err := netlink.LinkByName(Pair(0).In())
 	must(t, err)
 	must(t, netlink.LinkSetDown(in))
 	before := q.Mark()

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"thresher/config"
 )
 
 // bpfFS is where the BPF file system is mounted (Linux, Documentation/bpf), and
@@ -23,9 +25,15 @@ const (
 var ErrNoBPFFS = errors.New("no BPF file system at " + bpfFS + ": mount -t bpf bpf " + bpfFS)
 
 // PinDir is a node's directory for pins. A dot cannot be in a name there
-// (bpf_lookup, kernel/bpf/inode.c), and a plus cannot be in a node's.
-func PinDir(node string) string {
-	return filepath.Join(pinRoot, strings.ReplaceAll(node, ".", "+"))
+// (bpf_lookup, kernel/bpf/inode.c), and a plus cannot be in a node's. Nodes of several
+// farms on one machine may have one name, and never one run directory: where that is
+// not the usual one, its own name comes after a comma.
+func PinDir(runDir, node string) string {
+	name := node
+	if runDir != config.DefaultRunDir {
+		name += "," + filepath.Base(runDir)
+	}
+	return filepath.Join(pinRoot, strings.ReplaceAll(name, ".", "+"))
 }
 
 // CanPin says why nothing can be pinned on this machine; nil if it can.

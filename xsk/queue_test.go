@@ -23,7 +23,7 @@ func newPath(t *testing.T, w *wire, nic config.MAC, mode config.XDPMode, queues 
 	t.Helper()
 	p := &path{}
 	var err error
-	p.stack, err = OpenStack(w.nic, queues)
+	p.stack, err = OpenStack(w.nic, queues, 0)
 	must(t, err)
 	p.program, err = LoadProgram(rulesFor(nic))
 	must(t, err)

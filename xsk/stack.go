@@ -10,52 +10,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The ends of the way to the stack (DESIGN §2): what is sent out of StackIn
-// comes out of StackOut, which redirects it into the interface's ingress.
-const (
-	StackIn  = "thr0"
-	StackOut = "thr1"
-)
-
 // Stack is the way of accepted frames into this machine's stack: a veth pair
 // whose far end hands every frame to the interface's ingress, where it enters
 // the stack as the interface's own. So the firewall, rp_filter and
 // SO_BINDTODEVICE see the interface that the packet came in by.
 type Stack struct {
 	// In is the index of the end that frames are sent to.
-	In int
+	In   int
+	pair Pair
 }
 
 // OpenStack makes the pair, with as many queues as are bound. The redirection is
 // mirred's, not bpf_redirect's: only mirred's frames are left alone by generic
 // XDP, which would send them round for ever (netif_receive_generic_xdp,
-// net/core/dev.c). A pair of these names is taken for one of an earlier run, and
-// used again if it fits.
-func OpenStack(nic netlink.Link, queues int) (*Stack, error) {
+// net/core/dev.c). A pair of the interface that is there is one of an earlier run, and
+// used again if it fits; that of another interface is an error.
+func OpenStack(nic netlink.Link, queues int, names Pair) (*Stack, error) {
 	attrs := nic.Attrs()
-	if s, err := adoptStack(attrs, queues); s != nil || err != nil {
+	if s, err := adoptStack(attrs, queues, names); s != nil || err != nil {
 		return s, err
 	}
 	pair := &netlink.Veth{
-		LinkAttrs:        stackAttrs(attrs, queues),
-		PeerName:         StackOut,
+		LinkAttrs:        stackAttrs(attrs, queues, names),
+		PeerName:         names.Out(),
 		PeerHardwareAddr: attrs.HardwareAddr,
 		PeerNumTxQueues:  uint32(queues),
 		PeerNumRxQueues:  uint32(queues),
 	}
 	if err := netlink.LinkAdd(pair); err != nil {
-		return nil, fmt.Errorf("make the veth pair %s and %s: %w", StackIn, StackOut, err)
+		return nil, fmt.Errorf("make the veth pair %s and %s: %w", names.In(), names.Out(), err)
 	}
-	s := &Stack{}
+	s := &Stack{pair: names}
 	if err := s.set(attrs.Index); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func stackAttrs(nic *netlink.LinkAttrs, queues int) netlink.LinkAttrs {
+func stackAttrs(nic *netlink.LinkAttrs, queues int, names Pair) netlink.LinkAttrs {
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = StackIn
+	attrs.Name = names.In()
+	attrs.Group = uint32(nic.Index)
 	attrs.MTU = nic.MTU
 	attrs.NumTxQueues = queues
 	attrs.NumRxQueues = queues
@@ -64,7 +59,7 @@ func stackAttrs(nic *netlink.LinkAttrs, queues int) netlink.LinkAttrs {
 
 // set brings the pair up and makes its far end redirect to the interface.
 func (s *Stack) set(nic int) error {
-	for _, name := range []string{StackIn, StackOut} {
+	for _, name := range []string{s.pair.In(), s.pair.Out()} {
 		if err := quiet(name); err != nil {
 			return err
 		}
@@ -72,7 +67,7 @@ func (s *Stack) set(nic int) error {
 		if err != nil {
 			return fmt.Errorf("find %s: %w", name, err)
 		}
-		if name == StackOut {
+		if name == s.pair.Out() {
 			if err := redirectIngress(l.Attrs().Index, nic); err != nil {
 				return fmt.Errorf("redirect %s to the interface: %w", name, err)
 			}
@@ -136,9 +131,9 @@ const (
 // judged them, and whenever. Fenced frames of the pipeline are counted twice, by
 // the verdict that they had and here. The fence stands for as long as the pair.
 func (s *Stack) Fence(p *Program) error {
-	out, err := netlink.LinkByName(StackOut)
+	out, err := netlink.LinkByName(s.pair.Out())
 	if err != nil {
-		return fmt.Errorf("find %s: %w", StackOut, err)
+		return fmt.Errorf("find %s: %w", s.pair.Out(), err)
 	}
 	if err := netlink.FilterAdd(&netlink.BpfFilter{
 		FilterAttrs: netlink.FilterAttrs{
@@ -151,22 +146,22 @@ func (s *Stack) Fence(p *Program) error {
 		Name:         bpfProgFence,
 		DirectAction: true,
 	}); err != nil {
-		return fmt.Errorf("put the fence on %s: %w", StackOut, err)
+		return fmt.Errorf("put the fence on %s: %w", s.pair.Out(), err)
 	}
 	return nil
 }
 
 // Close removes the pair, and with it everything that hangs on it.
 func (s *Stack) Close() error {
-	l, err := netlink.LinkByName(StackIn)
+	l, err := netlink.LinkByName(s.pair.In())
 	if errors.As(err, &netlink.LinkNotFoundError{}) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("find %s: %w", StackIn, err)
+		return fmt.Errorf("find %s: %w", s.pair.In(), err)
 	}
 	if err := netlink.LinkDel(l); err != nil {
-		return fmt.Errorf("remove %s: %w", StackIn, err)
+		return fmt.Errorf("remove %s: %w", s.pair.In(), err)
 	}
 	return nil
 }

@@ -63,18 +63,15 @@ type Counters struct {
 	Received, Foreign, Malformed uint64
 }
 
-// Open listens and sends on an Ethernet interface, under the farm's key. It
-// needs CAP_NET_RAW. The caller closes the Conn.
-func Open(ifi *net.Interface, key [32]byte) (*Conn, error) {
-	c := &Conn{
-		opener: confirm.NewOpener(key),
-		buffer: make([]byte, headerLen+kindLen+confirm.MaxSealed+1),
-	}
+// Open listens and sends on an Ethernet interface, under the first of the farm's
+// keys, and believes them all. It needs CAP_NET_RAW. The caller closes the Conn.
+func Open(ifi *net.Interface, keys ...[32]byte) (*Conn, error) {
+	c := &Conn{buffer: make([]byte, headerLen+kindLen+confirm.MaxSealed+1)}
 	copy(c.header[:6], broadcast)
 	copy(c.header[6:12], ifi.HardwareAddr)
 	c.header[12], c.header[13] = EtherType>>8, EtherType&0xff
-	var err error
-	if c.sealer, err = confirm.NewSealer(key); err != nil {
+	err := c.SetKeys(keys...)
+	if err != nil {
 		return nil, fmt.Errorf("heartbeats on %s: %w", ifi.Name, err)
 	}
 	if c.news, err = openSocket(ifi, false); err != nil {
@@ -84,6 +81,17 @@ func Open(ifi *net.Interface, key [32]byte) (*Conn, error) {
 		return nil, errors.Join(fmt.Errorf("heartbeats on %s: %w", ifi.Name, err), c.news.Close())
 	}
 	return c, nil
+}
+
+// SetKeys seals under the first key from now on, and believes all of them and no
+// other. There is at least one.
+func (c *Conn) SetKeys(keys ...[32]byte) error {
+	sealer, err := confirm.NewSealer(keys[0])
+	if err != nil {
+		return err
+	}
+	c.sealer, c.opener = sealer, confirm.NewOpener(keys...)
+	return nil
 }
 
 // broadcast is the Ethernet address of everybody.

@@ -234,3 +234,52 @@ func TestStrangersAreCountedAndIgnored(t *testing.T) {
 		t.Errorf("counted %+v, want %+v", b.Counters(), want)
 	}
 }
+
+// While a farm changes its key, heartbeats are opened under either; a cipher that
+// was known is forgotten with its key.
+func TestKeysChange(t *testing.T) {
+	p := newPair(t)
+	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
+	fresh := [32]byte{9}
+	seq := uint64(0)
+	say := func(from, to *Conn, heard bool) {
+		t.Helper()
+		seq++
+		before := to.Counters()
+		if err := from.Send(heartbeat("a", seq), News); err != nil {
+			t.Fatal(err)
+		}
+		if heard {
+			receive(t, to, 1)
+			return
+		}
+		for deadline := time.Now().Add(5 * time.Second); to.Counters().Foreign == before.Foreign; {
+			if err := to.Wait(deadline); err != nil || !time.Now().Before(deadline) {
+				t.Fatal("it did not come", err)
+			}
+			if n := to.Receive(func(*confirm.Heartbeat, Kind) {}); n != 0 {
+				t.Fatal("it was opened")
+			}
+		}
+	}
+	set := func(c *Conn, keys ...[32]byte) {
+		t.Helper()
+		if err := c.SetKeys(keys...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(a, b, true)
+	set(b, farmKey, fresh)
+	say(a, b, true)
+	say(b, a, true)
+	set(a, fresh, farmKey)
+	say(a, b, true)
+	say(b, a, true)
+	set(b, fresh, farmKey)
+	say(b, a, true)
+	set(a, farmKey)
+	say(a, b, true)
+	say(b, a, false)
+	set(b, fresh)
+	say(a, b, false)
+}

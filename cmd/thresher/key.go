@@ -9,8 +9,8 @@ import (
 	"thresher/config"
 )
 
-func newKey() *cobra.Command {
-	return &cobra.Command{
+func newKey(api *string) *cobra.Command {
+	cmd := &cobra.Command{
 		Use:   "key FILE",
 		Short: "Make the farm's secrets and write them to a new file",
 		Long: "Make the farm's secrets and write them to a new file that only its owner can\n" +
@@ -28,4 +28,6 @@ func newKey() *cobra.Command {
 			return err
 		},
 	}
+	cmd.AddCommand(newKeyRotate(api))
+	return cmd
 }

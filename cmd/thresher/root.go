@@ -53,7 +53,7 @@ func newRoot() *cobra.Command {
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
 		newInit(), newInvite(api), newJoin(),
-		newRun(), newCheck(), newNetcheck(), newClean(), newKey(), newConvert(),
+		newRun(), newCheck(), newNetcheck(), newClean(), newKey(api), newConvert(),
 		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api), newCapture(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
 		newUser(), newToken(), newFingerprint(api), newReport(api),

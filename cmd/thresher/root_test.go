@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"thresher/config"
 	"thresher/console"
 	"thresher/console/pcapng"
 )
@@ -49,6 +50,12 @@ func (f *fakeFarm) Trial() console.Trial                          { return conso
 func (f *fakeFarm) EndTrial(context.Context, console.Trial) error { return nil }
 func (f *fakeFarm) Admit(context.Context, console.Newcomer) (console.Admission, error) {
 	return console.Admission{}, nil
+}
+
+func (f *fakeFarm) Keys(context.Context) (console.NodeKeys, error)        { return console.NodeKeys{}, nil }
+func (f *fakeFarm) KeyOf(context.Context, string) (key [32]byte, ok bool) { return key, false }
+func (f *fakeFarm) StepKeys(context.Context, config.KeyStep, string, [32]byte) error {
+	return nil
 }
 
 func (f *fakeFarm) Restart(_ context.Context, ready func()) error { ready(); return nil }

@@ -13,6 +13,7 @@ var (
 	settled   = desc("node_settled", "1 if no bucket of any rule is unsettled.")
 	viewInfo  = desc("view_info", "The membership that this node acts on.", "view")
 	farmNodes = desc("farm_nodes", "Members of the farm in the eyes of this node, by their state.", "state")
+	differing = desc("farm_config_differing_nodes", "Members of the farm whose VIPs, rules or default are others than this node's.")
 	share     = desc("node_share_ratio", "A node's part of a rule's buckets, 0 to 1.", "node", "rule")
 	leaseLeft = desc("lease_remaining_seconds", "How long new flows may be let in still if nothing is confirmed any more.")
 	confirmed = desc("confirmation_age_seconds", "How old the oldest confirmation is that this node's lease hangs by.")
@@ -50,7 +51,7 @@ var (
 
 func all() []*prometheus.Desc {
 	return []*prometheus.Desc{
-		build, nodeState, settled, viewInfo, farmNodes, share, leaseLeft, confirmed, takeover,
+		build, nodeState, settled, viewInfo, farmNodes, differing, share, leaseLeft, confirmed, takeover,
 		buckets, bucketsMine, unsettled, sticky, connections, responder,
 		pathInfo, queues, packets, accepted, rejected, asked,
 		rxDropped, rxInvalid, txInvalid, rxRingFull, rxFillEmpty, txRingEmpty,

@@ -45,6 +45,7 @@ func (s sender) node(st console.Status) {
 			s.truth(nodeState, st.State == state, string(state))
 		}
 	}
+	s.gauge(differing, float64(len(st.Differing())))
 	s.truth(settled, st.Settled)
 	s.gauge(viewInfo, 1, st.View.String())
 	if l := st.Lease; l != nil {

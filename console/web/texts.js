@@ -29,7 +29,7 @@ export const T = {
   farm: {
     title: 'Farm', summary: 'Summary', ring: 'Buckets', ringOf: 'of rule', nodes: 'Nodes',
     nodesUp: 'nodes up', of: (a, b) => `${a} of ${b}`, accepted: 'packets/s accepted', connections: 'connections',
-    views: 'agreement', agree: 'one view', differ: (n) => `${n} views`, settled: 'settled', moving: 'buckets move', asks: 'buckets',
+    views: 'agreement', agree: 'one view', configDiffers: 'other rules', differ: (n) => `${n} views`, settled: 'settled', moving: 'buckets move', asks: 'buckets',
     ringLabel: (rule, parts) => `Buckets of rule ${rule}: ${parts}.`,
     unsettled: (n) => `${n} unsettled`,
     share: 'Share', perSecond: '/s', acceptedShort: 'accepted', rejectedShort: 'rejected', flows: 'connections', lease: 'lease', ms: 'ms', newFlows: 'no new connections',

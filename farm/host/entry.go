@@ -45,6 +45,9 @@ type Entry struct {
 	// Link is the interface that got an address, of either kind, or that was
 	// created.
 	Link string `json:"link,omitempty"`
+	// Owner is the group of an interface that was created (ip-link(8)), by which it is
+	// told from another one of that name; 0 if it has none.
+	Owner int `json:"owner,omitempty"`
 	// Prefix is the address that was added.
 	Prefix netip.Prefix `json:"prefix,omitzero"`
 	// MAC is the Ethernet address that the interface was made to accept.

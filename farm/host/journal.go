@@ -101,7 +101,7 @@ func undo(e Entry) error {
 	case KindAddress:
 		return removeAddress(e.Link, e.Prefix)
 	case KindLink:
-		return deleteVeth(e.Link)
+		return deleteVeth(e.Link, e.Owner)
 	case KindMAC:
 		return refuseMAC(e.Link, e.MAC)
 	}

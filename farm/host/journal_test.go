@@ -26,7 +26,7 @@ func changeAll(t *testing.T, j *Journal) error {
 	return errors.Join(
 		j.SetSysctl(ignoreDotted, "1"), j.SetSysctl(announce, "2"), j.SetSysctl(announce, "1"),
 		j.AddAddress("lo", vip4), j.AddAddress("lo", vip6), j.AddAddress("lo", vip4),
-		j.RecordLink("thr0"), addVeth("thr0", "thr1"))
+		j.RecordLink("thr0", 0), addVeth("thr0", "thr1"))
 }
 
 func addVeth(name, peer string) error {
@@ -124,7 +124,7 @@ func TestUndoGoesOnAfterAnErrorAndKeepsWhatFailed(t *testing.T) {
 	ns := machine(t)
 	j, path := journalIn(t)
 	ns.Do(t, func() error {
-		if err := errors.Join(j.AddAddress("lo", vip4), j.RecordLink("thr0"), j.SetSysctl(announce, "2")); err != nil {
+		if err := errors.Join(j.AddAddress("lo", vip4), j.RecordLink("thr0", 0), j.SetSysctl(announce, "2")); err != nil {
 			return err
 		}
 		attrs := netlink.NewLinkAttrs()
@@ -157,8 +157,8 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 		}{
 			"address there":     {j.AddAddress("lo", vip4), "ip address del 192.0.2.100/24 dev eth0"},
 			"unknown interface": {j.AddAddress("eth9", vip6), "eth9"},
-			"link there":        {j.RecordLink("eth0"), "ip link del eth0"},
-			"link name":         {j.RecordLink("a/b"), "no name of an interface"},
+			"link there":        {j.RecordLink("eth0", 0), "ip link del eth0"},
+			"link name":         {j.RecordLink("a/b", 0), "no name of an interface"},
 			"no such sysctl":    {j.SetSysctl("net/ipv4/conf/eth9/arp_ignore", "1"), "does the interface exist"},
 			"value refused":     {j.SetSysctl(announce, "many"), announce},
 			"climbs out":        {j.SetSysctl("net/../kernel/hostname", "x"), "want a path such as"},
@@ -186,7 +186,7 @@ func TestNothingIsChangedThatCannotBeRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	ns.Do(t, func() error {
-		for _, err := range []error{j.SetSysctl(announce, "2"), j.AddAddress("lo", vip4), j.RecordLink("thr0")} {
+		for _, err := range []error{j.SetSysctl(announce, "2"), j.AddAddress("lo", vip4), j.RecordLink("thr0", 0)} {
 			if !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("error = %v", err)
 			}
@@ -233,4 +233,34 @@ func TestWhatIsUndoneMeanwhileIsMadeAgain(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// A pair that somebody else has made under the name that was written down stays.
+func TestAnothersLinkStays(t *testing.T) {
+	ns := machine(t)
+	j, _ := journalIn(t)
+	ns.Do(t, func() error {
+		if err := errors.Join(j.RecordLink("thr0", 7), addVeth("thr0", "thr1"), j.Undo()); err != nil {
+			return err
+		}
+		other, err := netlink.LinkByName("thr0")
+		if err != nil {
+			t.Error("it is gone")
+			return err
+		}
+		if err := errors.Join(netlink.LinkSetGroup(other, 7), record(j, Entry{Kind: KindLink, Link: "thr0", Owner: 7}), j.Undo()); err != nil {
+			return err
+		}
+		if _, err := netlink.LinkByName("thr0"); !isNoLink(err) {
+			t.Errorf("its own is there: %v", err)
+		}
+		return nil
+	})
+}
+
+// record writes a change down that was made before.
+func record(j *Journal, e Entry) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.record(e)
 }

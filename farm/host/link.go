@@ -9,10 +9,10 @@ import (
 )
 
 // RecordLink records that the caller is about to create a veth pair with an end
-// of this name; deleting that end deletes both. An interface of that name that
-// exists already is an error, since Undo would delete it.
-func (j *Journal) RecordLink(name string) error {
-	e := Entry{Kind: KindLink, Link: name}
+// of this name, in the group owner; deleting that end deletes both. An interface of
+// that name that exists already is an error, since Undo would delete it.
+func (j *Journal) RecordLink(name string, owner int) error {
+	e := Entry{Kind: KindLink, Link: name, Owner: owner}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.holds(e) {
@@ -28,14 +28,17 @@ func (j *Journal) RecordLink(name string) error {
 	return j.record(e)
 }
 
-// deleteVeth deletes a veth pair by one end's name, if it is there.
-func deleteVeth(name string) error {
+// deleteVeth deletes a veth pair by one end's name, if it is there and its owner's.
+func deleteVeth(name string, owner int) error {
 	l, err := netlink.LinkByName(name)
 	if isNoLink(err) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if owner != 0 && int(l.Attrs().Group) != owner {
+		return nil // made by somebody else, who was faster
 	}
 	if l.Type() != "veth" {
 		return fmt.Errorf("%s is a %s interface now, not the veth pair that was made: left alone", name, l.Type())

@@ -57,7 +57,7 @@ func (c *check) open(ifi *net.Interface) (err error) {
 	if err := c.accept(ifi.Index); err != nil {
 		return err
 	}
-	if c.conn, err = wire.Open(ifi, c.cfg.Cluster.SealKey(), wire.Options{Bare: true}); err != nil {
+	if c.conn, err = wire.Open(ifi, wire.Options{Bare: true}, c.cfg.Cluster.SealKeys()...); err != nil {
 		return err
 	}
 	if c.arp, err = openARP(ifi); err != nil {

@@ -40,16 +40,12 @@ type Options struct {
 // label keeps this package's key apart from the farm's other ones.
 const label = "thresher wire v1"
 
-// Open listens and sends on an Ethernet interface, under the farm's key. It needs
-// CAP_NET_RAW. The caller closes the Conn.
-func Open(ifi *net.Interface, key [32]byte, o Options) (*Conn, error) {
-	own, err := hkdf.Key(sha256.New, key[:], nil, label, len(key))
-	if err != nil {
-		return nil, fmt.Errorf("derive the probes' key: %w", err)
-	}
-	c := &Conn{opener: confirm.NewOpener([32]byte(own)), buffer: make([]byte, 2048)}
+// Open listens and sends on an Ethernet interface, under the first of the farm's
+// keys, and believes them all. It needs CAP_NET_RAW. The caller closes the Conn.
+func Open(ifi *net.Interface, o Options, keys ...[32]byte) (*Conn, error) {
+	c := &Conn{buffer: make([]byte, 2048)}
 	copy(c.nic[:], ifi.HardwareAddr)
-	if c.sealer, err = confirm.NewSealer([32]byte(own)); err != nil {
+	if err := c.SetKeys(keys...); err != nil {
 		return nil, fmt.Errorf("probes on %s: %w", ifi.Name, err)
 	}
 	if err := c.ownAddresses(ifi); err != nil {
@@ -65,6 +61,25 @@ func Open(ifi *net.Interface, key [32]byte, o Options) (*Conn, error) {
 		}
 	}
 	return c, nil
+}
+
+// SetKeys seals under what comes of the first key from now on, and believes all of
+// them and no other. There is at least one.
+func (c *Conn) SetKeys(keys ...[32]byte) error {
+	own := make([][32]byte, len(keys))
+	for i, key := range keys {
+		derived, err := hkdf.Key(sha256.New, key[:], nil, label, len(key))
+		if err != nil {
+			return fmt.Errorf("derive the probes' key: %w", err)
+		}
+		own[i] = [32]byte(derived)
+	}
+	sealer, err := confirm.NewSealer(own[0])
+	if err != nil {
+		return err
+	}
+	c.sealer, c.opener = sealer, confirm.NewOpener(own...)
+	return nil
 }
 
 // ownAddresses finds what probes come from: switches may let nothing pass that

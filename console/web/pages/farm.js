@@ -28,11 +28,15 @@ function summary(app) {
   return h('section', { class: 'summary', 'aria-label': T.farm.summary },
     tile(T.farm.of(up.length, all.length), T.farm.nodesUp, up.length < all.length),
     tile(views.size > 1 ? T.farm.differ(views.size) : T.farm.agree, T.farm.views, views.size > 1),
+    differing(app.state.own).length ? tile(differing(app.state.own).join(', '), T.farm.configDiffers, true) : null,
     tile(settled ? T.farm.settled : T.farm.moving, T.farm.asks),
     tile(number(rate), T.farm.accepted),
     tile(number(flows), T.farm.connections),
     app.can('control') ? menu(T.farm.allNodes, '', ['start', 'drain', 'stop', 'restart']) : null);
 }
+
+// Nodes that have other VIPs or rules than the one that shows the page.
+const differing = (own) => (own?.nodes || []).filter((n) => n.config_digest && n.config_digest !== own.config_digest).map((n) => n.name);
 
 const sum = (list) => list.reduce((s, n) => s + (n || 0), 0);
 

@@ -1,0 +1,285 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"thresher/config"
+	"thresher/console/rotation"
+)
+
+// Keys go from node to node alone, over connections on which both have proved to be
+// of the farm; people, logs and the audit see their ids (config.KeyID).
+
+// nodeKeysPath is where nodes ask one another for the ids of their keys, and tell one
+// another what to do. It is answered to nobody else.
+const nodeKeysPath = "/v1/node/keys"
+
+// maxStepBytes bounds a keyRequest.
+const maxStepBytes = 1024
+
+// keyRest is how long the farm rests between two phases: what was sent under the key
+// before has come by then.
+const keyRest = time.Second
+
+// NodeKeys is what gossip keys a node has, by their ids.
+type NodeKeys struct {
+	// Name is the node's.
+	Name string `json:"name"`
+	// Using is what it seals under, Next and Before what it believes besides.
+	Using  string `json:"using,omitempty"`
+	Next   string `json:"next,omitempty"`
+	Before string `json:"before,omitempty"`
+	// Unmet are the peers of its configuration that it has not met.
+	Unmet []string `json:"unmet,omitempty"`
+	// Problem is why nothing is known of the node.
+	Problem string `json:"problem,omitempty"`
+}
+
+// KeyReport is what keys the nodes of a farm have.
+type KeyReport struct {
+	// Node is the node that has asked the others.
+	Node string `json:"node"`
+	// UnderWay are the keys that the farm is on the way to; none at rest.
+	UnderWay []string `json:"under_way"`
+	// Nodes are the members of the farm.
+	Nodes []NodeKeys `json:"nodes"`
+	// LeftBehind are the nodes and addresses that a change went on without.
+	LeftBehind []string `json:"left_behind,omitempty"`
+}
+
+// keyRequest is what one node has another do: take or end a turn, or a step.
+type keyRequest struct {
+	Turn string         `json:"turn"`
+	End  bool           `json:"end,omitempty"`
+	Step config.KeyStep `json:"step,omitempty"`
+	ID   string         `json:"id,omitempty"`
+	// Key is the key itself, with the step that adds it.
+	Key []byte `json:"key,omitempty"`
+}
+
+// keyTurn is whose turn it is here, and held while a step is done.
+type keyTurn struct {
+	sync.Mutex
+	rotation.Turn
+}
+
+// betweenNodes answers what concerns nodes alone.
+func (s *Server) betweenNodes() http.Handler {
+	return s.handler([]route{
+		{method: http.MethodGet, do: s.showNodeKeys},
+		{method: http.MethodPost, body: true, do: s.nodeKeys},
+	})
+}
+
+// showNodeKeys answers GET /v1/node/keys.
+func (s *Server) showNodeKeys(w http.ResponseWriter, r *http.Request) error {
+	keys, err := s.farm.Keys(r.Context())
+	if err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, keys)
+	return nil
+}
+
+// nodeKeys answers POST /v1/node/keys.
+func (s *Server) nodeKeys(w http.ResponseWriter, r *http.Request) error {
+	var in keyRequest
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxStepBytes))
+	dec.DisallowUnknownFields()
+	if dec.Decode(&in) != nil || endOf(dec) != nil || in.Turn == "" { // the error might quote a key
+		return badRequest("", "the step can't be understood")
+	}
+	if err := s.doKeys(r, in); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// doKeys does on this node what a request says.
+func (s *Server) doKeys(r *http.Request, in keyRequest) (err error) {
+	s.keyTurn.Lock()
+	defer s.keyTurn.Unlock()
+	now := time.Now()
+	switch {
+	case in.End:
+		s.keyTurn.End(in.Turn)
+		return nil
+	case in.Step == "":
+		err = s.keyTurn.Take(in.Turn, now)
+	default:
+		err = s.keyTurn.Hold(in.Turn, now)
+	}
+	if err != nil {
+		return &Error{Code: CodeConflict, Message: err.Error(), Cure: "see `thresher key rotate --status`, and try again in half a minute"}
+	}
+	if in.Step == "" {
+		return nil
+	}
+	var key [32]byte
+	if in.Step == config.KeyAdd && copy(key[:], in.Key) != len(key) {
+		return badRequest("", "the step can't be understood")
+	}
+	err = s.farm.StepKeys(r.Context(), in.Step, in.ID, key)
+	s.audit(r, callerOf(r).who(), "key "+string(in.Step), in.ID, err)
+	if err == nil {
+		s.peers.forget()
+	}
+	return err
+}
+
+// showKeys answers GET /v1/keys.
+func (s *Server) showKeys(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	nodes, err := s.keyNodes()
+	if err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, s.keyReport(r.Context(), nodes))
+	return nil
+}
+
+// changeKeys answers POST /v1/keys: it takes the farm to another gossip key, or goes
+// on where somebody has stopped, or with abort goes back.
+func (s *Server) changeKeys(w http.ResponseWriter, r *http.Request) error {
+	q, err := parameters(r, "abort", "leave_behind")
+	if err != nil {
+		return err
+	}
+	c := keyChange{Server: s, r: r, turn: rand.Text()}
+	if c.abort, err = q.flag("abort"); err != nil {
+		return err
+	}
+	if c.leaveBehind, err = q.flag("leave_behind"); err != nil {
+		return err
+	}
+	if _, err := unhurried(w); err != nil {
+		return err
+	}
+	report, err := c.run(r.Context())
+	s.audit(r, callerOf(r).who(), map[bool]string{false: "key rotate", true: "key rotate --abort"}[c.abort], strings.Join(report.LeftBehind, ", "), err)
+	if err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, report)
+	return nil
+}
+
+// keyNodes are the members, this one first: it has the key that it has drawn before
+// anybody else does.
+func (s *Server) keyNodes() ([]Node, error) {
+	if s.peers == nil || s.peers.port == 0 {
+		return nil, &Error{Code: CodeConflict, Message: "the nodes of this farm do not ask one another", Cure: "give the farm a key by cluster.key_file, and set api.peer_port"}
+	}
+	status := s.farm.Status()
+	nodes := slices.Clone(status.Nodes)
+	self := slices.IndexFunc(nodes, func(n Node) bool { return n.Name == status.Node })
+	if self < 0 {
+		return nil, &Error{Code: CodeUnavailable, Message: "this node has not joined its farm", Cure: "wait until it has"}
+	}
+	nodes[0], nodes[self] = nodes[self], nodes[0]
+	return nodes, nil
+}
+
+// keyReport asks the nodes, all at once.
+func (s *Server) keyReport(ctx context.Context, nodes []Node) KeyReport {
+	out := KeyReport{Node: s.farm.Status().Node, Nodes: make([]NodeKeys, len(nodes))}
+	var asking sync.WaitGroup
+	for i, n := range nodes {
+		asking.Go(func() {
+			keys, err := s.keysOf(ctx, n)
+			if err != nil {
+				keys = NodeKeys{Problem: asError(err).Message}
+			}
+			keys.Name = n.Name
+			out.Nodes[i] = keys
+		})
+	}
+	asking.Wait()
+	out.UnderWay = append([]string{}, rotation.UnderWay(out.known())...)
+	return out
+}
+
+// known are the nodes of which something is known.
+func (k KeyReport) known() (nodes []rotation.Node) {
+	for _, n := range k.Nodes {
+		if n.Problem == "" {
+			nodes = append(nodes, rotation.Node{Name: n.Name, Using: n.Using, Next: n.Next, Before: n.Before})
+		}
+	}
+	return nodes
+}
+
+func (s *Server) keysOf(ctx context.Context, n Node) (keys NodeKeys, err error) {
+	if n.Name == s.farm.Status().Node {
+		return s.farm.Keys(ctx)
+	}
+	if n.State == Unreachable {
+		return keys, errors.New("the other nodes do not hear it")
+	}
+	c, err := s.peers.client(n, "")
+	if err != nil {
+		return keys, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, farmTimeout)
+	defer cancel()
+	err = c.ask(ctx, nodeKeysPath, nil, &keys)
+	return keys, missingIsOld(err)
+}
+
+// missingIsOld says what it means that a node does not know the path.
+func missingIsOld(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Code == CodeNotFound {
+		return &Error{Code: CodeConflict, Message: "it runs a release that can't change its key: upgrade it first"}
+	}
+	return err
+}
+
+// KeyReport asks what keys the nodes have.
+func (c *Client) KeyReport(ctx context.Context) (k KeyReport, err error) {
+	return k, c.ask(ctx, "/v1/keys", nil, &k)
+}
+
+// ChangeKeys takes the farm to another gossip key or goes on with that; with abort,
+// back. leaveBehind goes on without nodes that do not answer.
+func (c *Client) ChangeKeys(ctx context.Context, abort, leaveBehind bool) (k KeyReport, err error) {
+	q := map[string][]string{"abort": {strconv.FormatBool(abort)}, "leave_behind": {strconv.FormatBool(leaveBehind)}}
+	resp, err := c.send(ctx, http.MethodPost, "/v1/keys", q)
+	if err != nil {
+		return k, err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(&k); err != nil {
+		return k, fmt.Errorf("read what became of the keys from %s: %w", c.api, err)
+	}
+	return k, nil
+}
+
+// doKeys has another node do what a request says.
+func (c *Client) doKeys(ctx context.Context, in keyRequest) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	resp, err := c.request(ctx, http.MethodPost, nodeKeysPath, nil, body, "")
+	if err != nil {
+		return missingIsOld(err)
+	}
+	return resp.Body.Close()
+}
