@@ -47,10 +47,13 @@ type datapath struct {
 
 // loadDatapath makes the way to the stack and loads the program. No packet is
 // judged by it before enter, and none reaches a queue before open.
-func loadDatapath(cfg *config.Config, nic netlink.Link, facts health.Facts, prepared *xsk.Prepared, log *slog.Logger) (*datapath, error) {
+func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, facts health.Facts, prepared *xsk.Prepared, log *slog.Logger) (*datapath, error) {
 	rules, err := compile(cfg, facts)
 	if err != nil {
 		return nil, err
+	}
+	if len(former) > 0 {
+		rules = rules.WithFormer(cfg.VIPs, former)
 	}
 	d := &datapath{
 		rules: rules, failed: make(chan error, 1), fragments: pipeline.NewFragments(),
