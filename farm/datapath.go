@@ -290,6 +290,16 @@ func (d *datapath) stats() (sum xsk.Stats) {
 	return sum
 }
 
+// handOnLost is how many packets for other nodes were not sent.
+func (d *datapath) handOnLost() (lost uint64) {
+	for _, q := range d.queues {
+		if q.relay != nil {
+			lost += q.relay.port.Lost()
+		}
+	}
+	return lost
+}
+
 // zeroCopy tells whether every queue receives without a copy.
 func (d *datapath) zeroCopy() bool {
 	for _, q := range d.queues {
