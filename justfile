@@ -37,9 +37,9 @@ chaos seed="0" syns="1000000":
 faults:
     go test ./farm/faults -count=1 -timeout 12h -v -faults.long
 
-# Run a farm in every combination of VIP mode, XDP mode and offload level.
+# Run a farm in every combination of IP family, VIP mode, XDP mode and offload level.
 matrix:
-    go test -count=1 -timeout 1h ./farm -run 'TestModes|TestGroupsReachMembersOnly|TestFarmServes' -farm.long
+    go test -count=1 -timeout 1h ./farm -run 'TestModes|TestDirected$|TestGroupsReachMembersOnly|TestFarmServes' -farm.long
 
 # Run every fuzz target for so many seconds each.
 fuzz seconds="60":

@@ -18,6 +18,9 @@ type Binding struct {
 	// Directed says that any node of the farm may come to answer for the address, with
 	// its own (Responder.SetFarm): its claim is no conflict.
 	Directed bool
+	// Former is the VMAC that the VIP had before its mode was changed; zero for none.
+	// A node that has not changed yet answers with it: that is no conflict.
+	Former config.MAC
 }
 
 // table is what the responder goes by at one moment. It is never changed after
@@ -29,12 +32,17 @@ type table struct {
 	watch map[netip.Addr]config.MAC
 	// directed are those that may move from node to node.
 	directed map[netip.Addr]bool
+	// former are those that nodes may still answer with.
+	former map[netip.Addr]config.MAC
 }
 
 // newTable checks the bindings and copies them. An address may stand in both
 // lists; answer's are watched without being listed again.
 func newTable(answer, watch []Binding, takes func(netip.Addr) bool) (*table, error) {
-	t := &table{answer: map[netip.Addr]config.MAC{}, watch: map[netip.Addr]config.MAC{}, directed: map[netip.Addr]bool{}}
+	t := &table{
+		answer: map[netip.Addr]config.MAC{}, watch: map[netip.Addr]config.MAC{},
+		directed: map[netip.Addr]bool{}, former: map[netip.Addr]config.MAC{},
+	}
 	for _, b := range answer {
 		if err := put(t.answer, b, takes); err != nil {
 			return nil, err
@@ -47,6 +55,9 @@ func newTable(answer, watch []Binding, takes func(netip.Addr) bool) (*table, err
 			}
 			if b.Directed {
 				t.directed[b.Address.Unmap()] = true
+			}
+			if !b.Former.IsZero() {
+				t.former[b.Address.Unmap()] = b.Former
 			}
 		}
 	}

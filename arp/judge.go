@@ -11,7 +11,7 @@ import (
 // Answered and ProbeDefended the caller sends the reply, for Conflict it tells.
 func (t *table) judge(m message, nic config.MAC) Reason {
 	if mac, ok := t.watch[m.sender]; ok {
-		if m.senderMAC != mac {
+		if m.senderMAC != mac && !t.formerly(m) {
 			return Conflict
 		}
 		return Announcement
@@ -43,6 +43,12 @@ func (t *table) judge(m message, nic config.MAC) Reason {
 func answerable(mac config.MAC) bool {
 	group := mac[0]&1 != 0
 	return !group && mac != (config.MAC{})
+}
+
+// formerly tells whether a claim names the address's former VMAC.
+func (t *table) formerly(m message) bool {
+	former, ok := t.former[m.sender]
+	return ok && m.senderMAC == former
 }
 
 func (t *table) watched(a netip.Addr) bool {

@@ -271,6 +271,22 @@ func TestGroupVMAC(t *testing.T) {
 
 // A VIP in mode directed moves from node to node: another node's claim is none of a
 // foreign machine, that of any other is, and so is a node's claim of another VIP.
+// TestFormerAddressIsNoConflict: a node whose mode has not been changed yet answers as
+// before.
+func TestFormerAddressIsNoConflict(t *testing.T) {
+	r := responderOn(t, newFakeConn(), Options{})
+	former := vmac
+	former[5]++
+	if err := r.SetBindings(nil, []Binding{{Address: vip, MAC: vmac, Former: former}}); err != nil {
+		t.Fatal(err)
+	}
+	for mac, want := range map[config.MAC]Reason{vmac: Announcement, former: Announcement, foreignMAC: Conflict, {}: Conflict} {
+		if got := r.table.Load().judge(message{sender: vip, senderMAC: mac}, nicMAC); got != want {
+			t.Errorf("%v claims it: %v, want %v", mac, got, want)
+		}
+	}
+}
+
 func TestNodesMayClaimDirectedVIPs(t *testing.T) {
 	wire := newFakeConn()
 	told := 0

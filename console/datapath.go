@@ -8,6 +8,9 @@ type Datapath struct {
 	Offload string `json:"offload"`
 	// XDP is the attach mode that was got: "native" or "generic".
 	XDP string `json:"xdp"`
+	// XDPNote says what the mode, or the interface's MTU, keeps from this node; empty
+	// if nothing.
+	XDPNote string `json:"xdp_note,omitempty"`
 	// ZeroCopy says that the sockets share the driver's memory.
 	ZeroCopy bool `json:"zero_copy"`
 	// Queues is how many receive queues are bound.
@@ -22,6 +25,9 @@ type Datapath struct {
 	Parked uint64 `json:"parked"`
 	// Fenced counts packets refused because the lease had run out.
 	Fenced uint64 `json:"fenced"`
+	// HandOnLost counts packets for other nodes, of VIPs in mode directed, that the
+	// interface could not take.
+	HandOnLost uint64 `json:"hand_on_lost,omitempty"`
 	// Reasons counts packets by the reason for their verdict.
 	Reasons map[string]uint64 `json:"reasons"`
 	// XSK sums the statistics of all AF_XDP sockets.

@@ -19,6 +19,12 @@ func datapathLines(d Datapath) []string {
 		{"accepted", "rejected", "asked", "parked", "fenced"},
 		{grouped(d.Accepted), grouped(d.Rejected), grouped(d.Asked), grouped(d.Parked), grouped(d.Fenced)},
 	})...)
+	if d.XDPNote != "" {
+		lines = append(lines, wrapped("XDP: "+d.XDPNote)...)
+	}
+	if d.HandOnLost > 0 {
+		lines = append(lines, "lost on the way to other nodes: "+grouped(d.HandOnLost))
+	}
 	if reasons := counted(d.Reasons); len(reasons) > 0 {
 		lines = append(lines, joinFitting(append([]string{"reasons:"}, reasons...)...))
 	}

@@ -44,6 +44,22 @@ func bindingsFor(v cluster.View, self string, vips []config.VIP) bindings {
 	return b
 }
 
+// formerly has claims pass that were right before VIPs' modes were changed.
+func (b bindings) formerly(vips []config.VIP) bindings {
+	for _, list := range [][]arp.Binding{b.mine, b.all} {
+		for i := range list {
+			for _, was := range vips {
+				if was.Address != list[i].Address {
+					continue
+				}
+				list[i].Former = was.MAC
+				list[i].Directed = list[i].Directed || was.Mode == config.Directed
+			}
+		}
+	}
+	return b
+}
+
 func (b bindings) equal(o bindings) bool {
 	return maps.Equal(b.responders, o.responders) && slices.Equal(b.mine, o.mine) && slices.Equal(b.all, o.all) &&
 		slices.Equal(b.probes, o.probes) && slices.Equal(b.farm, o.farm)

@@ -48,9 +48,10 @@ type parts struct {
 	failed       chan error // a part that the node cannot serve without gave up
 
 	self   Self
-	handed *handed    // by the process before this one; nil if there was none
-	left   *handed    // for the process after this one; nil if there will be none
-	hooks  *xsk.Hooks // where an earlier run's program was found; nil if nowhere
+	former []config.VIP // whose modes have changed, as they were
+	handed *handed      // by the process before this one; nil if there was none
+	left   *handed      // for the process after this one; nil if there will be none
+	hooks  *xsk.Hooks   // where an earlier run's program was found; nil if nowhere
 	// frail says that connections of an earlier run live on what was found, so that
 	// a start that fails must leave it as a crash would.
 	frail bool
@@ -115,7 +116,7 @@ func (p *parts) start() (err error) {
 	if err := p.takeMachine(); err != nil {
 		return err
 	}
-	if p.datapath, err = loadDatapath(p.cfg, p.nic, p.machine.way, facts, p.handed.prepared(), p.log); err != nil {
+	if p.datapath, err = loadDatapath(p.cfg, p.former, p.nic, p.machine.way, facts, p.handed.prepared(), p.log); err != nil {
 		return err
 	}
 	if p.confirmation, err = openConfirmation(p, p.handed); err != nil {
@@ -171,15 +172,16 @@ func (p *parts) takeMachine() (err error) {
 		p.log.Warn("this node's part in the farm begins anew: its rules have changed")
 		p.handed.Confirm = nil
 	}
+	p.former = formerOf(p.handed, p.cfg.VIPs)
 	if p.hooks, err = findHooks(p.cfg, p.nic, p.handed); err != nil {
 		return err
 	}
 	p.handed.resumeWeights(p.weights)
 	p.frail = p.hooks != nil
-	if err := p.machine.keep(p.cfg, p.nic, p.log); err != nil {
+	if err := p.machine.keep(p.everyWay(), p.nic, p.log); err != nil {
 		return err
 	}
-	return p.machine.prepare(p.cfg, p.nic)
+	return p.machine.prepare(p.everyWay(), p.nic)
 }
 
 // listen opens the API's socket, or goes on with the one that clients wait in.

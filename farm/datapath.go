@@ -48,10 +48,13 @@ type datapath struct {
 
 // loadDatapath makes the way to the stack and loads the program. No packet is
 // judged by it before enter, and none reaches a queue before open.
-func loadDatapath(cfg *config.Config, nic netlink.Link, pair xsk.Pair, facts health.Facts, prepared *xsk.Prepared, log *slog.Logger) (*datapath, error) {
+func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, pair xsk.Pair, facts health.Facts, prepared *xsk.Prepared, log *slog.Logger) (*datapath, error) {
 	rules, err := compile(cfg, facts)
 	if err != nil {
 		return nil, err
+	}
+	if len(former) > 0 {
+		rules = rules.WithFormer(cfg.VIPs, former)
 	}
 	d := &datapath{
 		rules: rules, failed: make(chan error, 1), fragments: pipeline.NewFragments(),
@@ -288,6 +291,16 @@ func (d *datapath) stats() (sum xsk.Stats) {
 		sum.Add(q.Stats())
 	}
 	return sum
+}
+
+// handOnLost is how many packets for other nodes were not sent.
+func (d *datapath) handOnLost() (lost uint64) {
+	for _, q := range d.queues {
+		if q.relay != nil {
+			lost += q.relay.port.Lost()
+		}
+	}
+	return lost
 }
 
 // zeroCopy tells whether every queue receives without a copy.

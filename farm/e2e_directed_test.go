@@ -2,7 +2,6 @@ package farm_test
 
 import (
 	"bytes"
-	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -24,22 +23,13 @@ func directedFarm(t *testing.T, c lab.Config, o lab.FarmOptions) *testFarm {
 // TestDirected: a farm serves in mode directed as in any other, on a switch that
 // brings each frame to one port.
 func TestDirected(t *testing.T) {
-	for i, c := range []struct {
-		xdp, offload string
-		vip          netip.Addr
-	}{
-		{"native", "full", lab.VIP()}, {"generic", "none", lab.VIP6()}, {"generic", "full", lab.VIP()},
-		{"native", "reject", lab.VIP6()}, {"native", "none", lab.VIP()}, {"generic", "reject", lab.VIP()}, {"native", "full", lab.VIP6()},
-	} {
-		if i > 1 && !*long {
-			break
-		}
-		t.Run(fmt.Sprintf("%s, offload %s, %v", c.xdp, c.offload, c.vip), func(t *testing.T) {
+	for _, c := range inForm(directedRuns()) {
+		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
-			f := directedFarm(t, lab.Config{ClientAddresses: 64, IPv6: c.vip.Is6()}, lab.FarmOptions{
-				VIPs: []netip.Addr{c.vip}, TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: c.xdp, Offload: c.offload,
+			f := directedFarm(t, lab.Config{ClientAddresses: 64, IPv6: c.vip().Is6()}, lab.FarmOptions{
+				VIPs: []netip.Addr{c.vip()}, TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: c.xdp, Offload: c.offload,
 			})
-			f.vip = c.vip
+			f.vip = c.vip()
 			for _, n := range f.Nodes {
 				_, err := n.StartNginx()
 				must(t, err)
@@ -56,7 +46,7 @@ func TestDirected(t *testing.T) {
 				t.Run("curl", f.transfersWhole)
 			}
 			t.Run("udp", f.datagramsAnsweredOnce)
-			if !c.vip.Is6() {
+			if !c.vip().Is6() {
 				t.Run("ping", f.pingWithoutDuplicates)
 				t.Run("arping", f.directorAnswers)
 			}

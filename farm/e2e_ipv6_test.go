@@ -25,19 +25,11 @@ func bothFamilies(t *testing.T, c lab.Config, o lab.FarmOptions) *testFarm {
 
 // TestFarmServesIPv6 is TestFarmServes for a VIP of IPv6 beside one of IPv4.
 func TestFarmServesIPv6(t *testing.T) {
-	for i, o := range []struct {
-		xdp     string
-		queues  int
-		offload string
-	}{
-		{"native", 2, "full"}, {"generic", 2, "none"}, {"native", 1, "reject"}, {"generic", 1, "full"}, {"native", 2, "none"}, {"generic", 1, "reject"},
-	} {
-		if i > 0 && !*long {
-			break
-		}
-		t.Run(fmt.Sprintf("%s, %d queues, offload %s", o.xdp, o.queues, o.offload), func(t *testing.T) {
-			f := bothFamilies(t, lab.Config{Nodes: 3, Queues: o.queues, ClientAddresses: 64}, lab.FarmOptions{
-				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: o.xdp, Offload: o.offload,
+	for i, c := range inForm(floodRuns("ipv6")) {
+		queues := 2 - i%2
+		t.Run(fmt.Sprintf("%v, %d queues", c, queues), func(t *testing.T) {
+			f := bothFamilies(t, lab.Config{Nodes: 3, Queues: queues, ClientAddresses: 64}, lab.FarmOptions{
+				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: c.xdp, Offload: c.offload,
 			})
 			for _, n := range f.Nodes {
 				_, err := n.StartNginx()
@@ -76,7 +68,7 @@ func (f *testFarm) ndisc6Once(t *testing.T) {
 	const n = 5
 	for range n {
 		out, err := f.Client.Run(f.Ctx, "ndisc6", "-1", "-r", "1", f.to().String(), lab.Interface)
-		if err != nil || !strings.Contains(strings.ToLower(string(out)), config.FloodMAC(f.to()).String()) {
+		if err != nil || !strings.Contains(strings.ToLower(string(out)), f.VMACOf(f.to()).String()) {
 			t.Errorf("ndisc6: %v\n%s", err, out)
 		}
 	}
@@ -84,12 +76,12 @@ func (f *testFarm) ndisc6Once(t *testing.T) {
 	must(t, c.Check())
 	onWire := 0
 	for reply, sources := range c.Answers(lab.ARPReply) {
-		if reply.VIP != f.to() || reply.Claimed() != config.FloodMAC(f.to()) {
+		if reply.VIP != f.to() || reply.Claimed() != f.VMACOf(f.to()) {
 			t.Errorf("ndisc6 was told %v of %v", reply.Claimed(), reply.VIP)
 		}
 		for source, times := range sources {
 			onWire += times
-			if source == config.FloodMAC(f.to()) {
+			if source == f.VMACOf(f.to()) {
 				t.Error("an advertisement came from the VMAC: the switch would learn it")
 			}
 		}

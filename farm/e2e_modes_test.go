@@ -1,7 +1,6 @@
 package farm_test
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -12,41 +11,20 @@ import (
 	"thresher/perf/lab"
 )
 
-// combination is one way to run a farm.
-type combination struct{ mode, xdp, offload string }
-
-// combinations are all of them in the long form. In the short one, any two values
-// of two kinds meet somewhere; those of flood are TestFarmServes's.
-func combinations() []combination {
-	if !*long {
-		return []combination{
-			{"multicast", "native", "full"}, {"multicast", "generic", "none"}, {"multicast", "native", "reject"},
-			{"igmp", "generic", "full"}, {"igmp", "native", "none"}, {"igmp", "generic", "reject"},
-		}
-	}
-	var all []combination
-	for _, mode := range []string{"flood", "multicast", "igmp"} {
-		for _, xdp := range []string{"native", "generic"} {
-			for _, offload := range []string{"none", "reject", "full"} {
-				all = append(all, combination{mode, xdp, offload})
-			}
-		}
-	}
-	return all
-}
-
 // TestModes: a farm serves in each mode as in any other. VIPs in mode igmp are on a
 // switch that keeps back what nobody has asked for.
 func TestModes(t *testing.T) {
-	for _, c := range combinations() {
-		t.Run(fmt.Sprintf("%s, %s, offload %s", c.mode, c.xdp, c.offload), func(t *testing.T) {
-			wire := lab.Config{Nodes: 3, ClientAddresses: 64}
+	for _, c := range inForm(groupRuns()) {
+		t.Run(c.String(), func(t *testing.T) {
+			wire := lab.Config{Nodes: 3, ClientAddresses: 64, IPv6: c.vip().Is6()}
 			if c.mode == config.IGMP.String() {
 				wire.Snooping = lab.SnoopMAC
 			}
 			f := newFarm(t, wire, lab.FarmOptions{
-				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", Mode: c.mode, XDP: c.xdp, Offload: c.offload,
+				VIPs: []netip.Addr{c.vip()}, TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session",
+				Mode: c.mode, XDP: c.xdp, Offload: c.offload,
 			})
+			f.vip = c.vip()
 			for _, n := range f.Nodes {
 				_, err := n.StartNginx()
 				must(t, err)
@@ -56,19 +34,36 @@ func TestModes(t *testing.T) {
 			learnt, err := f.RecordFDB()
 			must(t, err)
 			f.StartAll()
+			if wire.Snooping == lab.SnoopMAC && wire.IPv6 {
+				f.tellNeighbours()
+			}
 			t.Run("syn", func(t *testing.T) { f.synsOnce(t, 2000, 400*time.Millisecond) })
 			t.Run("curl", f.transfersWhole)
 			if *long {
 				t.Run("udp", f.datagramsAnsweredOnce)
 				t.Run("ping", f.pingWithoutDuplicates)
 			}
-			if *long || c.offload == config.OffloadFull.String() {
+			switch whole := *long || c.offload == config.OffloadFull.String(); {
+			case whole && c.vip().Is6():
+				t.Run("ndisc6", f.ndisc6Once)
+			case whole:
 				t.Run("arping", func(t *testing.T) { f.arpings(t, 1) })
 			}
-			if ports, err := learnt.Ports(f.VMAC()); err != nil || len(ports) > 0 {
+			if ports, err := learnt.Ports(f.VMACOf(f.to())); err != nil || len(ports) > 0 {
 				t.Errorf("the switch learnt the VMAC on ports %v (%v)", ports, err)
 			}
 		})
+	}
+}
+
+// tellNeighbours tells the nodes the client's address of IPv6. The lab's switch that
+// snoops by Ethernet address keeps their solicitations from it: it has not heard of
+// the groups that the client's kernel joined when it got the address.
+func (f *testFarm) tellNeighbours() {
+	f.T.Helper()
+	for _, n := range f.Nodes {
+		f.run(n.Host, "ip", "-6", "neigh", "replace", lab.In6(f.Client.Address).String(), "lladdr", f.Client.MAC.String(),
+			"dev", lab.Interface, "nud", "permanent")
 	}
 }
 

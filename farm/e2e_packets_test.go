@@ -56,8 +56,16 @@ func TestPacketsAsTheyCome(t *testing.T) {
 	}
 }
 
-// datagram is a UDP packet to the VIP's echo server, in parts.
-func (f *testFarm) datagram(t *testing.T, from netip.AddrPort, id uint16, payload []byte) [][]byte {
+// parts are a UDP packet to the VIP's echo server, in parts.
+func (f *testFarm) parts(t *testing.T, from netip.AddrPort, id uint16, payload []byte) [][]byte {
+	t.Helper()
+	if from.Addr().Is6() {
+		return f.parts6(t, from, id, payload)
+	}
+	return f.parts4(t, from, id, payload)
+}
+
+func (f *testFarm) parts4(t *testing.T, from netip.AddrPort, id uint16, payload []byte) [][]byte {
 	t.Helper()
 	ip := &layers.IPv4{Version: 4, TTL: 64, Id: id, Protocol: layers.IPProtocolUDP,
 		SrcIP: from.Addr().AsSlice(), DstIP: lab.VIP().AsSlice()}
@@ -92,7 +100,7 @@ func (f *testFarm) fragmentsAnsweredOnce(t *testing.T) {
 	const n = 12
 	var conn net.PacketConn
 	must(t, f.Client.Do(func() (err error) {
-		conn, err = net.ListenPacket("udp4", netip.AddrPortFrom(f.Client.Address, 5000).String())
+		conn, err = net.ListenPacket("udp", netip.AddrPortFrom(f.clientAddress(0), 5000).String())
 		return err
 	}))
 	defer conn.Close()
@@ -108,7 +116,7 @@ func (f *testFarm) fragmentsAnsweredOnce(t *testing.T) {
 			for range n {
 				id++
 				payload := bytes.Repeat([]byte{byte(id), byte(id >> 8)}, size/2)
-				must(t, f.Client.SendFrames(order(f.datagram(t, netip.AddrPortFrom(f.Client.Address, 5000), id, payload))...))
+				must(t, f.Client.SendFrames(order(f.parts(t, netip.AddrPortFrom(f.clientAddress(0), 5000), id, payload))...))
 				answers += countAnswers(t, conn, payload)
 			}
 			if answers != n {
@@ -148,8 +156,8 @@ func (f *testFarm) fragmentsOfManyClients(t *testing.T) {
 	c := f.Capture()
 	defer c.Close()
 	for i := range n {
-		from := netip.AddrPortFrom(f.Client.Address, uint16(6000+i))
-		conn, err := f.Client.Dial(f.Ctx, "udp", from, netip.AddrPortFrom(lab.VIP(), 7))
+		from := netip.AddrPortFrom(f.clientAddress(0), uint16(6000+i))
+		conn, err := f.Client.Dial(f.Ctx, "udp", from, netip.AddrPortFrom(f.to(), 7))
 		must(t, err)
 		_, err = conn.Write(make([]byte, 4000))
 		must(t, err)
@@ -286,7 +294,7 @@ func (f *testFarm) pathMTUFound(t *testing.T) {
 	for port := 31000; len(served) < len(f.Nodes) && port < 31030; port++ {
 		file := fmt.Sprintf("%s/%d", far.Dir, port)
 		out, err := far.Run(ctx, "curl", "-sS", "-f", "-m", "20", "--local-port", fmt.Sprint(port),
-			"-o", "-", "http://"+lab.VIP().String()+"/", "-o", file, "http://"+lab.VIP().String()+"/10m")
+			"-o", "-", f.url()+"/", "-o", file, f.url()+"/10m")
 		if err != nil {
 			t.Fatalf("from port %d: %v\n%.200q", port, err, out)
 		}

@@ -22,19 +22,11 @@ import (
 // TestFarmServes is the whole slice: three nginx behind the VIP, and every kind
 // of client, while the switch's table is watched.
 func TestFarmServes(t *testing.T) {
-	for i, o := range []struct {
-		xdp     string
-		queues  int
-		offload string
-	}{
-		{"native", 1, "full"}, {"native", 2, "none"}, {"generic", 1, "reject"}, {"generic", 2, "full"}, {"native", 2, "reject"},
-	} {
-		if i > 2 && !*long {
-			break
-		}
-		t.Run(fmt.Sprintf("%s, %d queues, offload %s", o.xdp, o.queues, o.offload), func(t *testing.T) {
-			f := newFarm(t, lab.Config{Nodes: 3, Queues: o.queues, ClientAddresses: 64}, lab.FarmOptions{
-				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: o.xdp, Offload: o.offload,
+	for i, c := range inForm(floodRuns("ipv4")) {
+		queues := 1 + i%2
+		t.Run(fmt.Sprintf("%v, %d queues", c, queues), func(t *testing.T) {
+			f := newFarm(t, lab.Config{Nodes: 3, Queues: queues, ClientAddresses: 64}, lab.FarmOptions{
+				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: c.xdp, Offload: c.offload,
 			})
 			for _, n := range f.Nodes {
 				_, err := n.StartNginx()

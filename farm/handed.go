@@ -39,6 +39,7 @@ type handed struct {
 	Taken   confirm.Time // when that was, just after the last heartbeat
 	XDP     config.XDPMode
 
+	VIPs        []config.VIP // as they were
 	Life        handedLife
 	View        confirm.ViewID
 	Responders  map[netip.Addr]string

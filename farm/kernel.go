@@ -34,6 +34,12 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 	for i, mac := range r.VMACs {
 		k.Vmacs[i] = kernelMAC(mac)
 	}
+	for i, mac := range r.Former {
+		if !mac.IsZero() {
+			k.Former[i] = kernelMAC(mac)
+			k.Formers++
+		}
+	}
 	for i, directed := range r.Directed {
 		if directed {
 			k.Directed[i] = 1

@@ -59,6 +59,12 @@ func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newKernelOf(t, offload, compiled, vips, rules, share, change)
+}
+
+// newKernelOf is newKernel with rules that are compiled already.
+func newKernelOf(t testing.TB, offload config.Offload, compiled *pipeline.Rules, vips []config.VIP, rules []config.Rule, share *pipeline.Share, change func(*xsk.Rules)) *kernel {
+	t.Helper()
 	k := &kernel{
 		t: t, table: pipeline.NewTable(compiled, share), vips: vips, rules: rules, offload: offload, out: make([]byte, 2048),
 		flows: make(map[xsk.Flow]madeUp), clients: make(map[xsk.Client]clientFacts), random: rand.New(rand.NewPCG(11, 12)),
@@ -66,6 +72,7 @@ func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []
 	layout := kernelRules(compiled, offload)
 	layout.TestFlows = madeUpFlows
 	change(layout)
+	var err error
 	if k.program, err = xsk.LoadProgram(layout); err != nil {
 		t.Fatal(err)
 	}

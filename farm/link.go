@@ -52,7 +52,7 @@ func (l *loop) look() {
 		l.events.changed(l.cfg.Interface, what)
 		_ = l.restart(nil) // it returns if that fails, and has told of it
 	}
-	if err := l.machine.prepare(l.cfg, l.nic); err != nil {
+	if err := l.machine.prepare(l.everyWay(), l.nic); err != nil {
 		l.log.Warn("this machine may not be as the node needs it", "err", err)
 	}
 	if has := l.hasLinkLocal(nic); has != l.linkLocal {

@@ -310,7 +310,7 @@ func (l *loop) gossip() {
 // answer takes up and gives up answering for VIPs as the view says that the node heads
 // for: two answers for a moment do no harm, for they are the same.
 func (l *loop) answer(v cluster.View, members []cluster.Member) {
-	next := bindingsFor(v, l.cfg.Node, l.cfg.VIPs)
+	next := bindingsFor(v, l.cfg.Node, l.cfg.VIPs).formerly(l.former)
 	next.farm = stations(members)
 	if next.equal(l.bindings) {
 		return

@@ -100,7 +100,7 @@ func (l *loop) handOver() *handed {
 	h := &handed{
 		Version: handedVersion,
 		Node:    l.cfg.Node, Interface: l.cfg.Interface, RunDir: l.cfg.RunDir, Socket: l.cfg.API.Socket,
-		Digest: l.digest, XDP: l.datapath.mode,
+		Digest: l.digest, XDP: l.datapath.mode, VIPs: l.cfg.VIPs,
 		Life: handLife(l.life), View: l.division.view.ID, Responders: l.bindings.responders,
 		Roster: make(map[string]handedNode), Weights: l.weights.hand(),
 		Application: l.handApplication(),

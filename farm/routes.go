@@ -31,9 +31,9 @@ type routing struct {
 	unsettled confirm.Buckets
 }
 
-// newRouting is nil where no VIP is in mode directed.
+// newRouting is nil where no VIP is, or was, in mode directed.
 func newRouting(cfg *config.Config, c *confirmation) *routing {
-	if !slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return v.Mode == config.Directed }) {
+	if !slices.Contains(c.rules.Directed, true) {
 		return nil
 	}
 	kept := make(map[confirm.RuleID]*confirm.Bitmap)

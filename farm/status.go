@@ -157,6 +157,7 @@ func (l *loop) datapathStatus() console.Datapath {
 	d := console.Datapath{
 		Offload:  l.cfg.Datapath.Offload.String(),
 		XDP:      l.datapath.mode.String(),
+		XDPNote:  xdpNote(l.cfg.Datapath.XDP, l.datapath.mode, l.nic.Attrs().MTU),
 		ZeroCopy: l.datapath.zeroCopy(),
 		Queues:   len(l.datapath.queues),
 	}
@@ -164,7 +165,7 @@ func (l *loop) datapathStatus() console.Datapath {
 	if err != nil {
 		l.log.Warn("the packet counters can't be read in full", "err", err)
 	}
-	d.Asked = asked
+	d.Asked, d.HandOnLost = asked, l.datapath.handOnLost()
 	d.Parked, d.Fenced = counts[pipeline.Parked], counts[pipeline.Fenced]
 	d.Reasons = make(map[string]uint64, len(counts))
 	for i, n := range counts {

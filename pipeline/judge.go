@@ -65,7 +65,7 @@ func (t *Table) judge4(frame, ip []byte, facts Facts, lease Lease, first bool) R
 		return t.stray(frame)
 	}
 	dst := config.MAC(frame[:6])
-	if dst != t.VMACs[vip] && dst != t.NIC {
+	if !t.takes(dst, vip) {
 		return Other
 	}
 	if ip[9] == protocolProbe && dst != t.NIC {
@@ -94,7 +94,7 @@ func (t *Table) judge6(frame, ip []byte, facts Facts, lease Lease, first bool) R
 		return t.stray(frame)
 	}
 	dst := config.MAC(frame[:6])
-	if dst != t.VMACs[vip] && dst != t.NIC {
+	if !t.takes(dst, vip) {
 		return Other
 	}
 	if ip[6] == protocolProbe && dst != t.NIC {

@@ -17,6 +17,8 @@ type Rules struct {
 	VIPs  *VIPTable
 	VIPs6 *VIPTable6
 	VMACs []config.MAC
+	// Former has by number the VMACs that VIPs had before (WithFormer); nil for none.
+	Former []config.MAC
 	// Directed says of each VIP, by number, whether its mode is directed: its VMAC is
 	// the interface's own then, and this node hands others' packets on to them.
 	Directed []bool
@@ -90,9 +92,33 @@ func (r *Rules) WithDefault(d config.Default) *Rules {
 	return &next
 }
 
+// WithFormer returns the rules with what some VIPs were before: frames that come as
+// they came then are taken as well. Both share everything else.
+func (r *Rules) WithFormer(vips, former []config.VIP) *Rules {
+	next := *r
+	next.Former, next.Directed = make([]config.MAC, len(vips)), slices.Clone(r.Directed)
+	for _, f := range former {
+		i := slices.IndexFunc(vips, func(v config.VIP) bool { return v.Address == f.Address })
+		switch {
+		case i < 0:
+		case f.Mode == config.Directed:
+			next.Directed[i] = true
+		default:
+			next.Former[i] = f.MAC
+		}
+	}
+	return &next
+}
+
 // isVMAC tells whether a frame's destination is the VMAC of any VIP.
 func (r *Rules) isVMAC(frame []byte) bool {
-	return slices.Contains(r.VMACs, config.MAC(frame[:6]))
+	dst := config.MAC(frame[:6])
+	return slices.Contains(r.VMACs, dst) || !dst.IsZero() && slices.Contains(r.Former, dst)
+}
+
+// takes tells whether a frame with a VIP's packet was sent to this machine.
+func (r *Rules) takes(dst config.MAC, vip int) bool {
+	return dst == r.VMACs[vip] || dst == r.NIC || r.Former != nil && dst == r.Former[vip] && !dst.IsZero()
 }
 
 // Placement is where a client's packets belong.

@@ -136,6 +136,7 @@ type bpfRules struct {
 		Number uint32
 	}
 	Vmacs  [64]uint64
+	Former [64]uint64
 	Nic    uint64
 	Hashed [256]struct {
 		_     structs.HostLayout
@@ -149,12 +150,14 @@ type bpfRules struct {
 	Directed    [64]uint8
 	Forwards    uint32
 	Relays      uint32
+	Formers     uint32
 	Offload     uint32
 	Unruled     uint32
 	Multiplier  uint32
 	Vips        uint32
 	MaxParts    uint32
 	TestFlows   uint32
+	_           [4]byte
 	Multiplier6 uint64
 	Slots6      [1024]struct {
 		_      structs.HostLayout

@@ -26,12 +26,17 @@ var (
 	connections = desc("rule_connections", "TCP connections of a rule on this node.", "rule")
 	responder   = desc("vip_responder", "1 if this node answers ARP for the VIP.", "vip", "mode")
 
+	conflict  = desc("vip_conflict", "1 if another machine has claimed the VIP lately.", "vip")
+	wireBlind = desc("wire_problems", "Nodes that do not get the frames of a VIP, each VIP by itself.")
+
 	pathInfo = desc("datapath_info", "How packets are taken from the interface.", "offload", "xdp", "zero_copy")
 	queues   = desc("datapath_queues", "Receive queues that are read.")
 	packets  = desc("packets_total", "Packets for the VIPs by the reason for what became of them.", "reason")
 	accepted = desc("packets_accepted_total", "Packets let into this node's stack.")
 	rejected = desc("packets_rejected_total", "Packets left to other nodes, or refused.")
 	asked    = desc("packets_asked_total", "Packets that the kernel program handed to the pipeline.")
+
+	handOnLost = desc("hand_on_lost_total", "Packets for other nodes that the interface could not take.")
 
 	rxDropped   = desc("xsk_rx_dropped_total", "Packets dropped by AF_XDP sockets for another reason than a full ring.")
 	rxInvalid   = desc("xsk_rx_invalid_descriptors_total", "Bad descriptors in fill rings.")
@@ -52,8 +57,8 @@ var (
 func all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		build, nodeState, settled, viewInfo, farmNodes, differing, share, leaseLeft, confirmed, takeover,
-		buckets, bucketsMine, unsettled, sticky, connections, responder,
-		pathInfo, queues, packets, accepted, rejected, asked,
+		buckets, bucketsMine, unsettled, sticky, connections, responder, conflict, wireBlind,
+		pathInfo, queues, packets, accepted, rejected, asked, handOnLost,
 		rxDropped, rxInvalid, txInvalid, rxRingFull, rxFillEmpty, txRingEmpty,
 		checkUp, serviceUp, serviceRestarts, healthScore, refused, blocked, eventsTotal,
 	}

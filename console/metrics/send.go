@@ -64,7 +64,9 @@ func (s sender) rules(st console.Status) {
 	}
 	for _, v := range st.VIPs {
 		s.truth(responder, v.Responder == st.Node, v.Address.String(), v.Mode)
+		s.truth(conflict, v.Conflict != nil, v.Address.String())
 	}
+	s.gauge(wireBlind, float64(len(st.Wire)))
 }
 
 func (s sender) datapath(d console.Datapath) {
@@ -77,7 +79,7 @@ func (s sender) datapath(d console.Datapath) {
 		desc *prometheus.Desc
 		n    uint64
 	}{
-		{accepted, d.Accepted}, {rejected, d.Rejected}, {asked, d.Asked},
+		{accepted, d.Accepted}, {rejected, d.Rejected}, {asked, d.Asked}, {handOnLost, d.HandOnLost},
 		{rxDropped, d.XSK.RxDropped}, {rxInvalid, d.XSK.RxInvalidDescs}, {txInvalid, d.XSK.TxInvalidDescs},
 		{rxRingFull, d.XSK.RxRingFull}, {rxFillEmpty, d.XSK.RxFillRingEmptyDescs}, {txRingEmpty, d.XSK.TxRingEmptyDescs},
 	} {

@@ -78,14 +78,16 @@ func TestAlternation(t *testing.T) {
 	}
 }
 
-func TestLess(t *testing.T) {
+// TestAgainst compares as far as there are pairs.
+func TestAgainst(t *testing.T) {
 	rows := []report.Row{
 		{Engine: generatorAlone, Samples: map[string][]float64{"ns": {100, 110}}},
 		{Engine: "fast", Samples: map[string][]float64{"ns": {150, 160, 170}}},
 	}
 	less(rows, "ns", generatorAlone, "net")
 	less(rows, "ns", "absent", "never")
-	want := map[string][]float64{"ns": {150, 160, 170}, "net": {50, 50}}
+	parts(rows, "ns", generatorAlone, "part")
+	want := map[string][]float64{"ns": {150, 160, 170}, "net": {50, 50}, "part": {1.5, 160. / 110}}
 	if diff := cmp.Diff(want, rows[1].Samples); diff != "" {
 		t.Error(diff)
 	}

@@ -26,7 +26,7 @@ type scenario struct {
 // scenarios lists all of them in the order in which they run.
 func scenarios() []scenario {
 	return []scenario{
-		rejectScenario(), acceptScenario(), mixedScenario(),
+		rejectScenario(), acceptScenario(), mixedScenario(), modesScenario(), directorScenario(),
 		verdictScenario(), pipelineScenario(), rulesScenario(),
 		latencyScenario(), httpScenario(), bulkScenario(),
 		idleScenario(), memoryScenario(), failoverScenario(),
@@ -166,8 +166,19 @@ func pick(o Options, names ...string) []engine.Engine {
 }
 
 // less subtracts the base's samples from each engine's, pair by pair: what an
-// engine costs above another. The generator is no engine.
+// engine costs above another.
 func less(rows []report.Row, metric, base, result string) {
+	against(rows, metric, base, result, func(v, base float64) float64 { return v - base })
+}
+
+// parts divides each engine's samples by the base's, pair by pair.
+func parts(rows []report.Row, metric, base, result string) {
+	against(rows, metric, base, result, func(v, base float64) float64 { return v / base })
+}
+
+// against computes a metric out of each engine's samples and the base's, pair by
+// pair. The generator is no engine.
+func against(rows []report.Row, metric, base, result string, compute func(v, base float64) float64) {
 	i := slices.IndexFunc(rows, func(r report.Row) bool { return r.Engine == base })
 	if i < 0 {
 		return
@@ -179,7 +190,7 @@ func less(rows []report.Row, metric, base, result string) {
 		}
 		for n, v := range rows[k].Samples[metric] {
 			if n < len(from) {
-				rows[k].Add(result, v-from[n])
+				rows[k].Add(result, compute(v, from[n]))
 			}
 		}
 	}

@@ -76,6 +76,26 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
+// TestModes hands on what is another node's, and lets in what is this one's.
+func TestModes(t *testing.T) {
+	r := smoke(t, []string{"modes", "director"},
+		engine.Full, engine.FullDirected, engine.XDPDrop, engine.XDPTX, engine.Bridge, engine.NoneDirected)
+	if v := median(t, r, "modes", engine.FullDirected, mpps); v < 0.005 || v > 100 {
+		t.Errorf("mode directed lets in %v Mpps", v)
+	}
+	for _, name := range []string{engine.XDPTX, engine.Bridge, engine.FullDirected, engine.NoneDirected} {
+		if v := median(t, r, "director", name, mpps); v < 0.005 || v > 100 {
+			t.Errorf("%s hands on %v Mpps", name, v)
+		}
+	}
+	if v := median(t, r, "director", engine.FullDirected, lost); v > 10 {
+		t.Errorf("a director loses %v %% of the frames", v)
+	}
+	if v := median(t, r, "director", engine.Bridge, ofBridge); v != 1 {
+		t.Errorf("the bridge is %v times as fast as itself", v)
+	}
+}
+
 func TestPrograms(t *testing.T) {
 	r := smoke(t, []string{"verdict", "pipeline"}, engine.XDPDrop, engine.Full, pipelineAlone)
 	for _, name := range []string{engine.XDPDrop, engine.Full} {

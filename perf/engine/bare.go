@@ -20,28 +20,50 @@ func startKernel(_ context.Context, b *Testbed, _ Setup) error { return b.addVIP
 // bare attaches one of the bare programs, as native XDP.
 func bare(pick func(*bareObjects) prog) func(context.Context, *Testbed, Setup) error {
 	return func(_ context.Context, b *Testbed, _ Setup) error {
-		if err := rlimit.RemoveMemlock(); err != nil {
-			return fmt.Errorf("lift the memory lock limit: run as root: %w", err)
+		o, err := b.loadBare(nil)
+		if err != nil {
+			return err
 		}
-		var o bareObjects
-		if err := loadBareObjects(&o, nil); err != nil {
-			return fmt.Errorf("load the bare programs: %w", err)
-		}
-		b.OnClose(o.Close)
 		if err := b.addVIPs(); err != nil {
 			return err
 		}
 		b.hasXDP = true
-		b.dropsAll = pick(&o) == o.Drop
-		return b.Node.Do(func() error { return b.attach(pick(&o)) })
+		b.dropsAll = pick(o) == o.Drop
+		return b.Node.Do(func() error { return b.attach(pick(o)) })
 	}
 }
 
-// attach is to be called inside the node.
-func (b *Testbed) attach(p prog) error {
-	nic, err := netlink.LinkByName(lab.Interface)
+// loadBare loads the bare programs with these constants, for as long as the testbed.
+func (b *Testbed) loadBare(constants map[string]any) (*bareObjects, error) {
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, fmt.Errorf("lift the memory lock limit: run as root: %w", err)
+	}
+	spec, err := loadBare()
 	if err != nil {
-		return fmt.Errorf("find the node's interface: %w", err)
+		return nil, fmt.Errorf("read the bare programs: %w", err)
+	}
+	for name, value := range constants {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return nil, fmt.Errorf("configure the bare programs: %w", err)
+		}
+	}
+	o := &bareObjects{}
+	if err := spec.LoadAndAssign(o, nil); err != nil {
+		return nil, fmt.Errorf("load the bare programs: %w", err)
+	}
+	b.OnClose(o.Close)
+	return o, nil
+}
+
+// attach attaches an XDP program to the node's interface. It is to be called inside
+// the node.
+func (b *Testbed) attach(p prog) error { return b.attachTo(lab.Interface, p) }
+
+// attachTo is to be called inside the machine that has the interface.
+func (b *Testbed) attachTo(name string, p prog) error {
+	nic, err := netlink.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", name, err)
 	}
 	l, err := link.AttachXDP(link.XDPOptions{
 		Program: p, Interface: nic.Attrs().Index, Flags: link.XDPDriverMode,

@@ -16,11 +16,16 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	bareMapSunk      = "sunk"
 	bareProgDrop     = "drop"
 	bareProgPass     = "pass"
 	bareProgPassVmac = "pass_vmac"
+	bareProgSendOn   = "send_on"
+	bareProgSink     = "sink"
 	bareProgToHost   = "to_host"
 	bareVarNic       = "nic"
+	bareVarOther     = "other"
+	bareVarSinkPort  = "sink_port"
 )
 
 // loadBare returns the embedded CollectionSpec for bare.
@@ -68,6 +73,8 @@ type bareProgramSpecs struct {
 	Drop     *ebpf.ProgramSpec `ebpf:"drop"`
 	Pass     *ebpf.ProgramSpec `ebpf:"pass"`
 	PassVmac *ebpf.ProgramSpec `ebpf:"pass_vmac"`
+	SendOn   *ebpf.ProgramSpec `ebpf:"send_on"`
+	Sink     *ebpf.ProgramSpec `ebpf:"sink"`
 	ToHost   *ebpf.ProgramSpec `ebpf:"to_host"`
 }
 
@@ -75,13 +82,16 @@ type bareProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bareMapSpecs struct {
+	Sunk *ebpf.MapSpec `ebpf:"sunk"`
 }
 
 // bareVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bareVariableSpecs struct {
-	Nic *ebpf.VariableSpec `ebpf:"nic"`
+	Nic      *ebpf.VariableSpec `ebpf:"nic"`
+	Other    *ebpf.VariableSpec `ebpf:"other"`
+	SinkPort *ebpf.VariableSpec `ebpf:"sink_port"`
 }
 
 // bareObjects contains all objects after they have been loaded into the kernel.
@@ -104,17 +114,22 @@ func (o *bareObjects) Close() error {
 //
 // It can be passed to loadBareObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bareMaps struct {
+	Sunk *ebpf.Map `ebpf:"sunk"`
 }
 
 func (m *bareMaps) Close() error {
-	return _BareClose()
+	return _BareClose(
+		m.Sunk,
+	)
 }
 
 // bareVariables contains all global variables after they have been loaded into the kernel.
 //
 // It can be passed to loadBareObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bareVariables struct {
-	Nic *ebpf.Variable `ebpf:"nic"`
+	Nic      *ebpf.Variable `ebpf:"nic"`
+	Other    *ebpf.Variable `ebpf:"other"`
+	SinkPort *ebpf.Variable `ebpf:"sink_port"`
 }
 
 // barePrograms contains all programs after they have been loaded into the kernel.
@@ -124,6 +139,8 @@ type barePrograms struct {
 	Drop     *ebpf.Program `ebpf:"drop"`
 	Pass     *ebpf.Program `ebpf:"pass"`
 	PassVmac *ebpf.Program `ebpf:"pass_vmac"`
+	SendOn   *ebpf.Program `ebpf:"send_on"`
+	Sink     *ebpf.Program `ebpf:"sink"`
 	ToHost   *ebpf.Program `ebpf:"to_host"`
 }
 
@@ -132,6 +149,8 @@ func (p *barePrograms) Close() error {
 		p.Drop,
 		p.Pass,
 		p.PassVmac,
+		p.SendOn,
+		p.Sink,
 		p.ToHost,
 	)
 }

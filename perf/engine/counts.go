@@ -27,6 +27,9 @@ type Counts struct {
 	Judged uint64
 	// Delivered is how many packets reached the stack's transport layer.
 	Delivered uint64
+	// SentOn is how many frames came out at the other end of the node's wire, of an
+	// engine that hands frames on, and Copied how many it made several of.
+	SentOn, Copied uint64
 	// Asked is how many frames went to a reader in user space.
 	Asked uint64
 	// NotServing is how many frames were judged while the engine was not ready.
@@ -38,6 +41,7 @@ func (c Counts) Sub(before Counts) Counts {
 	return Counts{
 		Received: c.Received - before.Received, Overflowed: c.Overflowed - before.Overflowed, Judged: c.Judged - before.Judged,
 		Delivered: c.Delivered - before.Delivered, Asked: c.Asked - before.Asked,
+		SentOn: c.SentOn - before.SentOn, Copied: c.Copied - before.Copied,
 		NotServing: c.NotServing - before.NotServing,
 	}
 }
@@ -61,6 +65,9 @@ func (b *Testbed) Counts(ctx context.Context) (c Counts, err error) {
 	})
 	if err != nil {
 		return c, fmt.Errorf("read the node's counters: %w", err)
+	}
+	if c.SentOn, err = b.sentOn(); err != nil {
+		return c, err
 	}
 	c.Judged = c.Received
 	if b.ask != nil {

@@ -18,6 +18,8 @@ type Engine struct {
 	// Judges says that it gives each client to one node: the bare programs and
 	// the plain kernel treat all packets alike.
 	Judges bool
+	// HandsOn says that it sends on what is another node's.
+	HandsOn bool
 
 	start func(ctx context.Context, b *Testbed, s Setup) error
 }
@@ -34,22 +36,34 @@ const (
 	NFTIngress    = "nft-ingress"
 	NFTPrerouting = "nft-prerouting"
 	XTCluster     = "xt_cluster"
+	FullMulticast = "full-multicast"
+	FullIGMP      = "full-igmp"
+	FullDirected  = "full-directed"
+	NoneDirected  = "none-directed"
+	XDPTX         = "xdp-tx"
+	Bridge        = "bridge"
 )
 
 // All lists the engines in the order in which results show them. binary is the
 // program that runs as Thresher's daemon.
 func All(binary string) []Engine {
 	return []Engine{
-		{Kernel, "no XDP program at all", false, startKernel},
-		{XDPDrop, "bare XDP_DROP", false, bare(func(o *bareObjects) prog { return o.Drop })},
-		{XDPPass, "bare XDP_PASS", false, bare(func(o *bareObjects) prog { return o.Pass })},
-		{XDPPassVMAC, "bare XDP_PASS to a VMAC", false, startPassVMAC},
-		{Full, "Thresher, offload full", true, thresher(binary, Full)},
-		{Reject, "Thresher, offload reject", true, thresher(binary, Reject)},
-		{None, "Thresher, offload none", true, thresher(binary, None)},
-		{NFTIngress, "nftables jhash, netdev ingress", true, startNFTIngress},
-		{NFTPrerouting, "nftables jhash, prerouting", true, startNFTPrerouting},
-		{XTCluster, "iptables xt_cluster", true, startXTCluster},
+		{Name: Kernel, Title: "no XDP program at all", start: startKernel},
+		{Name: XDPDrop, Title: "bare XDP_DROP", start: bare(func(o *bareObjects) prog { return o.Drop })},
+		{Name: XDPPass, Title: "bare XDP_PASS", start: bare(func(o *bareObjects) prog { return o.Pass })},
+		{Name: XDPPassVMAC, Title: "bare XDP_PASS to a VMAC", start: startPassVMAC},
+		{Name: Full, Title: "Thresher, offload full", Judges: true, start: thresher(binary, Full, config.Flood)},
+		{Name: Reject, Title: "Thresher, offload reject", Judges: true, start: thresher(binary, Reject, config.Flood)},
+		{Name: None, Title: "Thresher, offload none", Judges: true, start: thresher(binary, None, config.Flood)},
+		{Name: FullMulticast, Title: "Thresher, offload full, multicast", Judges: true, start: thresher(binary, Full, config.Multicast)},
+		{Name: FullIGMP, Title: "Thresher, offload full, igmp", Judges: true, start: thresher(binary, Full, config.IGMP)},
+		{Name: FullDirected, Title: "Thresher, offload full, directed", Judges: true, HandsOn: true, start: thresher(binary, Full, config.Directed)},
+		{Name: NoneDirected, Title: "Thresher, offload none, directed", Judges: true, HandsOn: true, start: thresher(binary, None, config.Directed)},
+		{Name: NFTIngress, Title: "nftables jhash, netdev ingress", Judges: true, start: startNFTIngress},
+		{Name: NFTPrerouting, Title: "nftables jhash, prerouting", Judges: true, start: startNFTPrerouting},
+		{Name: XTCluster, Title: "iptables xt_cluster", Judges: true, start: startXTCluster},
+		{Name: XDPTX, Title: "bare XDP_TX to another MAC", HandsOn: true, start: startSendOn},
+		{Name: Bridge, Title: "the kernel's bridge", HandsOn: true, start: startBridge},
 	}
 }
 
@@ -81,17 +95,14 @@ func (u *Unavailable) Error() string { return "not available: " + u.Reason }
 func (e Engine) Start(ctx context.Context, s Setup) (*Testbed, error) {
 	s.VIPs = max(s.VIPs, 1)
 	if s.Nodes == 0 {
-		s.Nodes = 1
-		if s.Share.Mine > 0 && s.Share.Mine < s.Share.Of && e.Judges {
-			s.Nodes = 2
-		}
+		s.Nodes = e.nodes(s.Share)
 	}
 	l, err := lab.New(ctx, lab.Config{Nodes: s.Nodes, Clients: 1, Queues: s.Queues})
 	if err != nil {
 		return nil, err
 	}
 	b := &Testbed{Lab: l, Node: l.Nodes[0], setup: s, mac: func(vip VIP) config.MAC { return l.Nodes[0].MAC }}
-	if err := e.start(ctx, b, s); err != nil {
+	if err := e.begin(ctx, b, s); err != nil {
 		err = errors.Join(err, b.Close())
 		var u *Unavailable
 		if errors.As(err, &u) {
@@ -100,4 +111,20 @@ func (e Engine) Start(ctx context.Context, s Setup) (*Testbed, error) {
 		return nil, fmt.Errorf("start %s: %w", e.Name, err)
 	}
 	return b, nil
+}
+
+// nodes are as many as it takes for the share: one that is sent the traffic, and
+// one that has the rest where an engine asks whose the rest is.
+func (e Engine) nodes(s Share) int {
+	if e.Judges && s.Mine < s.Of && (s.Mine > 0 || e.HandsOn) {
+		return 2
+	}
+	return 1
+}
+
+func (e Engine) begin(ctx context.Context, b *Testbed, s Setup) error {
+	if err := e.start(ctx, b, s); err != nil || !e.HandsOn {
+		return err
+	}
+	return b.sinkFrames()
 }

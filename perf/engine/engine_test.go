@@ -35,6 +35,12 @@ func TestShares(t *testing.T) {
 				if got := float64(c.Delivered) / frames; math.Abs(got-want) > 0.03 {
 					t.Errorf("%.3f of the frames reached the stack, want %.3f", got, want)
 				}
+				if !e.HandsOn {
+					want = 1 // as if
+				}
+				if got := float64(c.SentOn) / frames; math.Abs(got-(1-want)) > 0.03 || c.Copied > 0 {
+					t.Errorf("%.3f of the frames were sent on, want %.3f; %d were copied", got, 1-want, c.Copied)
+				}
 			})
 		}
 	}
@@ -45,7 +51,7 @@ func wanted(e Engine, s Share) float64 {
 	switch {
 	case e.Judges:
 		return float64(s.Mine) / float64(s.Of)
-	case e.Name == XDPDrop:
+	case e.Name == XDPDrop, e.HandsOn:
 		return 0
 	default:
 		return 1
@@ -124,7 +130,7 @@ func TestManyRules(t *testing.T) {
 		leftout.Skip(t, err.Error())
 	}
 	for _, e := range All(binary) {
-		if !strings.HasPrefix(e.Title, "Thresher") {
+		if e.Name != Full && e.Name != Reject && e.Name != None {
 			continue
 		}
 		t.Run(e.Name, func(t *testing.T) {
@@ -153,7 +159,7 @@ func TestUnavailable(t *testing.T) {
 	if err := lab.Available(); err != nil {
 		leftout.Skip(t, err.Error())
 	}
-	_, err := Engine{Name: "x", start: thresher(binary, "most")}.Start(t.Context(), Setup{Share: Share{1, 1}})
+	_, err := Engine{Name: "x", start: thresher(binary, "most", config.Flood)}.Start(t.Context(), Setup{Share: Share{1, 1}})
 	var u *Unavailable
 	if !errors.As(err, &u) || u.Reason != `datapath.offload: "most" is no offload level` {
 		t.Errorf("error %v", err)
@@ -170,7 +176,7 @@ func TestDaemonThatEnds(t *testing.T) {
 	if err := lab.Available(); err != nil {
 		leftout.Skip(t, err.Error())
 	}
-	_, err := Engine{Name: "x", start: thresher("/bin/false", None)}.Start(t.Context(), Setup{Share: Share{1, 1}})
+	_, err := Engine{Name: "x", start: thresher("/bin/false", None, config.Flood)}.Start(t.Context(), Setup{Share: Share{1, 1}})
 	var u *Unavailable
 	if err == nil || errors.As(err, &u) || !strings.Contains(err.Error(), "the daemon of node1 has ended") {
 		t.Errorf("error %v", err)

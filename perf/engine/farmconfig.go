@@ -27,6 +27,7 @@ type farmConfig struct {
 	bed     *Testbed
 	setup   Setup
 	offload string
+	mode    config.VIPMode
 	keyFile string
 }
 
@@ -46,7 +47,7 @@ func (f farmConfig) write(node int) (string, error) {
 	}
 	var vips []map[string]any
 	for _, vip := range f.bed.VIPs() {
-		vips = append(vips, map[string]any{"address": vip.String(), "mode": "flood"})
+		vips = append(vips, map[string]any{"address": vip.String(), "mode": f.mode.String()})
 	}
 	tree["vips"] = vips
 	if f.setup.Rules > 0 {

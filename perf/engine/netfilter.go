@@ -34,7 +34,7 @@ func startNFTIngress(ctx context.Context, b *Testbed, s Setup) error {
 
 // startNFTPrerouting hooks where xt_cluster does, before the routing decision.
 func startNFTPrerouting(ctx context.Context, b *Testbed, s Setup) error {
-	b.mac = multicastMAC
+	b.mac = config.MulticastMAC
 	return b.nftables(ctx, "ip", "prerouting", "mangle", s)
 }
 
@@ -80,7 +80,7 @@ func startXTCluster(ctx context.Context, b *Testbed, s Setup) error {
 			return err
 		}
 	}
-	b.mac = multicastMAC
+	b.mac = config.MulticastMAC
 	if err := b.addVIPs(); err != nil {
 		return err
 	}
@@ -107,12 +107,6 @@ func clusterMatch(s Share) []string {
 		args, mask = append(args, "!"), uint64(1)<<of-1
 	}
 	return append(args, "--cluster-local-nodemask", fmt.Sprintf("%#x", mask), "--cluster-hash-seed", fmt.Sprint(seed))
-}
-
-// multicastMAC is 03:bf and the VIP, as in the mode multicast.
-func multicastMAC(vip VIP) config.MAC {
-	a := vip.As4()
-	return config.MAC{0x03, 0xbf, a[0], a[1], a[2], a[3]}
 }
 
 // tool finds a program; root's directories are searched too, since a PATH may

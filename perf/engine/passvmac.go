@@ -6,7 +6,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/rlimit"
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
@@ -19,26 +18,15 @@ import (
 // program, whoever writes it. So it shows what of Thresher's cost is the way
 // there and what is its verdict.
 func startPassVMAC(_ context.Context, b *Testbed, _ Setup) error {
-	if err := rlimit.RemoveMemlock(); err != nil {
-		return fmt.Errorf("lift the memory lock limit: run as root: %w", err)
-	}
-	spec, err := loadBare()
+	o, err := b.loadBare(map[string]any{bareVarNic: b.Node.MAC})
 	if err != nil {
-		return fmt.Errorf("read the bare programs: %w", err)
+		return err
 	}
-	if err := spec.Variables[bareVarNic].Set([6]byte(b.Node.MAC)); err != nil {
-		return fmt.Errorf("configure the bare programs: %w", err)
-	}
-	var o bareObjects
-	if err := spec.LoadAndAssign(&o, nil); err != nil {
-		return fmt.Errorf("load the bare programs: %w", err)
-	}
-	b.OnClose(o.Close)
 	if err := b.addVIPs(); err != nil {
 		return err
 	}
 	b.hasXDP, b.mac = true, config.FloodMAC
-	if err := b.Node.Do(func() error { return b.attachVMAC(&o) }); err != nil {
+	if err := b.Node.Do(func() error { return b.attachVMAC(o) }); err != nil {
 		return err
 	}
 	return b.knowVMACs()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
@@ -39,8 +40,10 @@ type Testbed struct {
 	hasXDP bool
 	// dropsAll is set for an engine that never lets anything in.
 	dropsAll bool
-	ask      func(context.Context, *Counts) error // what only the engine knows
-	closer   []func() error
+	// sunk counts the frames that the node has sent on; nil where no engine does.
+	sunk   *ebpf.Map
+	ask    func(context.Context, *Counts) error // what only the engine knows
+	closer []func() error
 }
 
 // VIPs lists the shared addresses, the lab's own first.

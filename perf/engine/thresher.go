@@ -19,15 +19,16 @@ const startTimeout = 20 * time.Second
 
 // thresher runs the daemon on every node of the farm. Only the first node is
 // sent traffic; the others hold the buckets that are not its own.
-func thresher(binary, offload string) func(context.Context, *Testbed, Setup) error {
+func thresher(binary, offload string, mode config.VIPMode) func(context.Context, *Testbed, Setup) error {
 	return func(ctx context.Context, b *Testbed, s Setup) error {
-		b.mac, b.hasXDP = config.FloodMAC, true
+		b.hasXDP = true
+		b.mac = b.vmacs(mode)
 		keyFile, err := b.writeKeys()
 		if err != nil {
 			return err
 		}
 		for i, node := range b.Lab.Nodes {
-			yaml, err := farmConfig{b, s, offload, keyFile}.write(i)
+			yaml, err := farmConfig{b, s, offload, mode, keyFile}.write(i)
 			if err != nil {
 				return err
 			}
@@ -49,11 +50,27 @@ func thresher(binary, offload string) func(context.Context, *Testbed, Setup) err
 		b.ask = func(ctx context.Context, c *Counts) error {
 			status, err := client.Status(ctx)
 			d := status.Datapath
-			c.Judged, c.Asked, c.NotServing = d.Accepted+d.Rejected, d.Asked, d.Reasons[pipeline.NotServing.String()]
+			c.Judged, c.Asked = d.Accepted+d.Rejected+d.Reasons[pipeline.Forwarded.String()], d.Asked
+			c.NotServing, c.Copied = d.Reasons[pipeline.NotServing.String()], d.Reasons[pipeline.Copied.String()]
 			return err
 		}
 		return b.awaitFarm(ctx)
 	}
+}
+
+// vmacs is where a mode's clients send to. In directed that is whom they have found
+// to be the director: the node under test, elected or not, since every node hands
+// on what reaches it as if it were.
+func (b *Testbed) vmacs(mode config.VIPMode) func(VIP) config.MAC {
+	switch mode {
+	case config.Multicast:
+		return config.MulticastMAC
+	case config.IGMP:
+		return config.IGMPMAC
+	case config.Directed:
+		return func(VIP) config.MAC { return b.Node.MAC }
+	}
+	return config.FloodMAC
 }
 
 func (b *Testbed) writeKeys() (string, error) {

@@ -77,7 +77,10 @@ func (b *Testbed) try(ctx context.Context, g *generator.Generator) (Counts, erro
 // warm judges one try. What is let in may be more than traffic by a few packets
 // of the farm's own.
 func (b *Testbed) warm(c Counts) bool {
-	if c.Judged < warmFrames || c.NotServing > 0 {
+	if c.Judged < warmFrames || c.NotServing > 0 || c.Copied > 0 {
+		return false
+	}
+	if b.sunk != nil && b.setup.Share.Mine < b.setup.Share.Of && c.SentOn == 0 {
 		return false
 	}
 	return b.setup.Share.Mine == 0 || b.dropsAll || c.Delivered >= warmFrames/64
@@ -90,7 +93,7 @@ func (b *Testbed) Settle(ctx context.Context) (Counts, error) {
 	for err == nil && time.Now().Before(deadline) {
 		time.Sleep(settleStep)
 		var c Counts
-		if c, err = b.Counts(ctx); c.Judged == last.Judged && c.Delivered == last.Delivered {
+		if c, err = b.Counts(ctx); c.Judged == last.Judged && c.Delivered == last.Delivered && c.SentOn == last.SentOn {
 			return c, err
 		}
 		last = c

@@ -29,7 +29,7 @@ static __always_inline __be16 ethertype(const struct ethhdr *eth)
 static __always_inline int is_vmac(mac_t dst)
 {
 	for (__u32 i = 0; i < MAX_VIPS && i < conf.vips; i++)
-		if (dst == conf.vmacs[i])
+		if (dst == conf.vmacs[i] || (conf.formers && conf.former[i] && dst == conf.former[i]))
 			return 1;
 	return 0;
 }
@@ -39,5 +39,5 @@ static __always_inline int is_for_us(const struct ethhdr *eth, __u32 vip)
 {
 	const mac_t dst = destination(eth);
 
-	return dst == conf.vmacs[vip] || dst == conf.nic;
+	return dst == conf.vmacs[vip] || dst == conf.nic || (conf.formers && conf.former[vip] && dst == conf.former[vip]);
 }

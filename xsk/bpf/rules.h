@@ -70,6 +70,7 @@ struct rules {
 	struct classes udp;
 	struct vip_slot slots[1 << VIP_BITS];
 	mac_t vmacs[MAX_VIPS];
+	mac_t former[MAX_VIPS]; /* VMACs before a VIP's mode was changed; 0 for none */
 	mac_t nic;
 	struct hashed hashed[MAX_RULES];
 	__u8 sticky[MAX_RULES]; /* whether clients stay with their node */
@@ -77,6 +78,7 @@ struct rules {
 	__u8 directed[MAX_VIPS]; /* whether the VIP's mode is that */
 	__u32 forwards;		 /* how many of them are */
 	__u32 relays;		 /* how many VIPs are in mode directed */
+	__u32 formers;		 /* how many have a former VMAC */
 	__u32 offload;
 	__u32 unruled; /* what becomes of packets under no rule */
 	__u32 multiplier;
