@@ -51,6 +51,17 @@ func (p Pattern) Find() ([]int, error) {
 	return pids, nil
 }
 
+// Still says whether all of these processes, which Find has returned, are there and
+// fit. That costs much less than looking through all of the machine's.
+func (p Pattern) Still(pids []int) bool {
+	for _, pid := range pids {
+		if !p.fits(pid) || !alive(pid) {
+			return false
+		}
+	}
+	return true
+}
+
 // started is when a process began, in ticks since boot (proc(5): stat, field 22);
 // one that has ended meanwhile comes last.
 func started(pid int) uint64 {
