@@ -125,11 +125,13 @@ func TestApache(t *testing.T) {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // a worker may have ended with its master
 	}
 	for _, n := range f.Nodes {
-		// Often its start command finds something left of the dead one, and starts
-		// nothing: the next one comes when the start's timeout has passed.
-		f.until(n, "apache2 was restarted", func(s console.Status) bool {
+		s, took := f.until(n, "apache2 was restarted", func(s console.Status) bool {
 			return s.Services[0].Restarts >= 1 && s.Services[0].State == "up" && s.Checks[0].State == "up" && len(s.Rules[0].Withdrawn) == 0
 		})
+		t.Logf("%s: Apache is back after %v", n.Name, took)
+		if s.Services[0].Restarts != 1 {
+			t.Errorf("%s: it took %d restarts: %s", n.Name, s.Services[0].Restarts, s.Services[0].Detail)
+		}
 	}
 	f.Converge(f.Nodes...)
 	must(t, get(f.Client.HTTPClient(netip.Addr{}), "http://"+lab.VIP().String()+"/index.html"))

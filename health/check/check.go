@@ -38,6 +38,10 @@ type Params struct {
 	// Jitter is by how much of it an interval may be longer or shorter, 0 to 0.5,
 	// so that many checks, on many nodes, do not ask one server at once.
 	Jitter float64
+	// Grid is a moment in the past that all checks of a node share. Runs begin whole steps after
+	// it as far as their jitter allows, so that the node wakes up once for many. Zero
+	// is for a check by itself.
+	Grid time.Time
 	// Rise and Fall are how many results in a row change the verdict, 1 or more.
 	Rise, Fall int
 }
@@ -121,19 +125,13 @@ func (m *Machine) giveUp() {
 // begin begins a run. While one that was given up has not ended, there is no
 // other: a check that hangs must not pile up.
 func (m *Machine) begin(now time.Time) Run {
-	m.next = now.Add(m.interval())
+	m.next = m.params.next(now, m.random())
 	m.last++
 	if len(m.stuck) > 0 {
 		return 0
 	}
 	m.under, m.deadline = true, now.Add(m.params.Timeout+Grace)
 	return m.last
-}
-
-// interval is the time to the next run.
-func (m *Machine) interval() time.Duration {
-	spread := float64(m.params.Interval) * m.params.Jitter
-	return m.params.Interval + time.Duration(spread*(2*m.random()-1))
 }
 
 // Ended takes the result of a run.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -117,15 +116,21 @@ func newOutput() *output { return &output{done: make(chan struct{})} }
 func (o *output) drain(r *os.File) {
 	defer close(o.done)
 	defer r.Close()
-	_, _ = io.Copy(o, r) // its end is the writers' end
+	b := make([]byte, 1024)
+	for { // its end is the writers' end
+		n, err := r.Read(b)
+		o.take(b[:n])
+		if err != nil {
+			return
+		}
+	}
 }
 
-// Write keeps what still fits, and takes the rest.
-func (o *output) Write(b []byte) (int, error) {
+// take keeps what still fits.
+func (o *output) take(b []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.kept = append(o.kept, b[:min(len(b), maxOutput-len(o.kept))]...)
-	return len(b), nil
 }
 
 // text is the output, after a moment for it to come.

@@ -23,12 +23,16 @@ const maxBody = 64 << 10
 // httpProbe asks a web server, on a new connection each time: a server that only
 // keeps old ones alive is not well. Redirections are answers, and not followed.
 func httpProbe(c config.HTTPCheck) Func {
+	trusting := httpClient(c, nil)
 	return func(ctx context.Context) Result {
-		client, err := httpClient(c)
-		if err != nil {
-			return failed("%v", err)
+		client := trusting
+		if c.CAFile != "" { // it may be another one by now
+			roots, err := readRoots(c.CAFile)
+			if err != nil {
+				return failed("%v", err)
+			}
+			client = httpClient(c, roots)
 		}
-		defer client.CloseIdleConnections()
 		req, err := http.NewRequestWithContext(ctx, c.Method, c.URL, nil)
 		if err != nil {
 			return failed("%v", err)
@@ -44,21 +48,25 @@ func httpProbe(c config.HTTPCheck) Func {
 	}
 }
 
-func httpClient(c config.HTTPCheck) (*http.Client, error) {
-	secure := &tls.Config{InsecureSkipVerify: c.SkipVerify, ServerName: hostOnly(c.Host)}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		secure.RootCAs = x509.NewCertPool()
-		if !secure.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s has no certificate in PEM", c.CAFile)
-		}
+// readRoots reads who may sign a server's certificate.
+func readRoots(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
 	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s has no certificate in PEM", file)
+	}
+	return roots, nil
+}
+
+// httpClient makes a client that keeps no connection; nil roots are the system's.
+func httpClient(c config.HTTPCheck, roots *x509.CertPool) *http.Client {
 	dialer := net.Dialer{KeepAlive: -1} // it ends before that begins
 	transport := &http.Transport{
-		TLSClientConfig: secure, DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxBody,
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: c.SkipVerify, ServerName: hostOnly(c.Host), RootCAs: roots},
+		DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxBody,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			if c.Connect != "" {
 				address = c.Connect
@@ -67,7 +75,7 @@ func httpClient(c config.HTTPCheck) (*http.Client, error) {
 		},
 	}
 	refuse := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &http.Client{Transport: transport, CheckRedirect: refuse}, nil
+	return &http.Client{Transport: transport, CheckRedirect: refuse}
 }
 
 func hostOnly(host string) string {

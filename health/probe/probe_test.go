@@ -9,9 +9,11 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,6 +114,33 @@ func serve(t *testing.T, answer func(net.Conn)) string {
 		}
 	}()
 	return l.Addr().String()
+}
+
+// TestHTTPConnectsEachTime: a server that only keeps old connections alive is not
+// well, over HTTP/2 neither.
+func TestHTTPConnectsEachTime(t *testing.T) {
+	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		var connections atomic.Int32
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }))
+		server.EnableHTTP2 = proto == "HTTP/2.0"
+		server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				connections.Add(1)
+			}
+		}
+		server.StartTLS()
+		defer server.Close()
+		look := New(config.Check{Type: config.CheckHTTP, HTTP: config.HTTPCheck{
+			URL: server.URL, SkipVerify: true, Method: http.MethodGet,
+			Status: []config.PortRange{{First: 200, Last: 200}}, Body: regexp.MustCompile(proto),
+		}})
+		for range 3 {
+			expect1(t, proto, look(t.Context()), true, "status 200")
+		}
+		if got := connections.Load(); got != 3 {
+			t.Errorf("%s: three runs make %d connections", proto, got)
+		}
+	}
 }
 
 func TestTCP(t *testing.T) {
@@ -298,4 +327,38 @@ func TestProcess(t *testing.T) {
 	expect1(t, "pid file", check(config.ProcessCheck{Process: config.Process{PidFile: file}, AtLeast: 1}), true, "1 processes")
 	expect1(t, "too few", check(config.ProcessCheck{Process: config.Process{PidFile: file}, AtLeast: 2}), false, "less than 2")
 	expect1(t, "none", check(config.ProcessCheck{Process: config.Process{Name: "no-such-program"}, AtLeast: 1}), false, "no such process")
+}
+
+// TestProcessEnds: one that was counted before and has ended is missed, and another
+// in its place is found.
+func TestProcessEnds(t *testing.T) {
+	begin := func() *exec.Cmd {
+		cmd := exec.Command("sleep", "87.65432")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // it may have ended
+		return cmd
+	}
+	look := New(config.Check{Type: config.CheckProcess, Process: config.ProcessCheck{
+		Process: config.Process{Name: "sleep", Args: regexp.MustCompile(`^87\.65432$`)}, AtLeast: 1,
+	}})
+	cmd := begin()
+	awaitOK(t, look)
+	expect1(t, "again", look(t.Context()), true, "1 processes")
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	expect1(t, "ended", look(t.Context()), false, "no such process")
+	begin()
+	awaitOK(t, look)
+}
+
+// awaitOK gives a program that has just begun the time to have its name.
+func awaitOK(t *testing.T, look Func) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); !look(t.Context()).OK; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it is not found")
+		}
+	}
 }

@@ -8,23 +8,33 @@ import (
 	"thresher/health/unit"
 )
 
-// processProbe counts processes.
+// processProbe counts processes. While those that it has counted are enough and all
+// there, it does not look for more.
 func processProbe(c config.ProcessCheck) Func {
 	pattern := process.Pattern{PidFile: c.PidFile, Name: c.Name, Args: c.Args}
+	lasting := c.PidFile == "" && c.AtMost == 0
+	var known []int
 	return func(context.Context) Result {
-		pids, err := pattern.Find()
-		switch {
-		case err != nil:
-			return failed("%v", err)
-		case len(pids) < c.AtLeast && len(pids) == 0:
-			return failed("no such process")
-		case len(pids) < c.AtLeast:
-			return failed("%d processes, less than %d", len(pids), c.AtLeast)
-		case c.AtMost > 0 && len(pids) > c.AtMost:
-			return failed("%d processes, more than %d", len(pids), c.AtMost)
+		if !lasting || len(known) < max(1, c.AtLeast) || !pattern.Still(known) {
+			var err error
+			if known, err = pattern.Find(); err != nil {
+				return failed("%v", err)
+			}
 		}
-		return ok("%d processes", len(pids))
+		return judgeCount(c, len(known))
 	}
+}
+
+func judgeCount(c config.ProcessCheck, n int) Result {
+	switch {
+	case n < c.AtLeast && n == 0:
+		return failed("no such process")
+	case n < c.AtLeast:
+		return failed("%d processes, less than %d", n, c.AtLeast)
+	case c.AtMost > 0 && n > c.AtMost:
+		return failed("%d processes, more than %d", n, c.AtMost)
+	}
+	return ok("%d processes", n)
 }
 
 // unitProbe asks systemd.

@@ -51,6 +51,17 @@ func (p Pattern) Find() ([]int, error) {
 	return pids, nil
 }
 
+// Still says whether all of these processes, which Find has returned, are there and
+// fit. That costs much less than looking through all of the machine's.
+func (p Pattern) Still(pids []int) bool {
+	for _, pid := range pids {
+		if !p.fits(pid) || !alive(pid) {
+			return false
+		}
+	}
+	return true
+}
+
 // started is when a process began, in ticks since boot (proc(5): stat, field 22);
 // one that has ended meanwhile comes last.
 func started(pid int) uint64 {
@@ -177,22 +188,21 @@ func Kill(pids []int) error {
 	return errors.Join(errs...)
 }
 
-// gonePatience is how long a parent gets to wait for a process that has ended.
-const gonePatience = time.Second
-
-// Gone waits until a process that has ended can't be found any more: it is there
-// until its parent has waited for it (wait(2), NOTES), and a server that is started
-// asks by kill(2) whether the process of its pid file is. Apache takes it for running
-// and starts nothing. A parent that never waits is not waited for.
-func Gone(ctx context.Context, pid int) {
-	end := time.After(gonePatience)
+// Gone waits until a process that has ended can't be found any more, and says whether
+// it can't: it is there until its parent has waited for it (wait(2), NOTES), and a
+// server that is started asks by kill(2) whether the process of its pid file is. Apache
+// takes it for running and starts nothing. A parent that does not wait within patience
+// is not waited for.
+func Gone(ctx context.Context, pid int, patience time.Duration) bool {
+	end := time.After(patience)
 	for wait := time.Millisecond; unix.Kill(pid, 0) == nil; wait = min(2*wait, 50*time.Millisecond) {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-end:
-			return
+			return false
 		case <-time.After(wait):
 		}
 	}
+	return true
 }

@@ -120,12 +120,14 @@ func TestGone(t *testing.T) {
 	}
 	waited := make(chan struct{})
 	go func() { defer close(waited); _ = c.Wait() }()
-	Gone(t.Context(), c.Process.Pid)
-	if err := unix.Kill(c.Process.Pid, 0); err == nil {
+	gone := Gone(t.Context(), c.Process.Pid, 10*time.Second)
+	if err := unix.Kill(c.Process.Pid, 0); !gone || err == nil {
 		t.Error("it can be found still")
 	}
 	<-waited
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	Gone(ctx, os.Getpid()) // returns
+	if Gone(ctx, os.Getpid(), time.Hour) {
+		t.Error("this process is gone")
+	}
 }

@@ -43,14 +43,31 @@ func (c commands) run(ctx context.Context, what string, argv []string) error {
 // it is ready.
 func (c commands) Start(ctx context.Context) error {
 	if !c.runs() {
-		if pid := c.ended.Swap(0); pid != 0 {
-			process.Gone(ctx, int(pid))
-		}
-		if err := c.run(ctx, "start", c.config.Start); err != nil {
+		if err := c.begin(ctx, int(c.ended.Swap(0))); err != nil {
 			return err
 		}
 	}
 	return c.ready(ctx)
+}
+
+// gonePatience is how long a parent gets to wait for a process that has ended, before
+// another is started.
+const gonePatience = time.Second
+
+// begin runs the start command. A server that has found its dead process in the table
+// still may have started nothing: once that is gone, it is told again. dead is 0 if
+// none is known.
+func (c commands) begin(ctx context.Context, dead int) error {
+	lingers := dead != 0 && !process.Gone(ctx, dead, gonePatience)
+	if err := c.run(ctx, "start", c.config.Start); err != nil {
+		return err
+	}
+	for lingers && ctx.Err() == nil && !c.runs() {
+		if process.Gone(ctx, dead, readyLook) && !c.runs() {
+			return c.run(ctx, "start", c.config.Start)
+		}
+	}
+	return nil
 }
 
 // ready waits until the service's process is there and it says that it is ready.
@@ -98,7 +115,7 @@ func (c commands) Stop(ctx context.Context) error {
 		if err := process.Await(ctx, pid); err != nil {
 			return fmt.Errorf("stop: process %d has not ended: %w", pid, err)
 		}
-		process.Gone(ctx, pid)
+		process.Gone(ctx, pid, gonePatience)
 	}
 	return nil
 }
@@ -130,7 +147,7 @@ func (c commands) Force(ctx context.Context) error {
 		if err := process.Await(ctx, pid); err != nil {
 			return fmt.Errorf("process %d does not end: %w", pid, err)
 		}
-		process.Gone(ctx, pid)
+		process.Gone(ctx, pid, gonePatience)
 	}
 	return nil
 }

@@ -54,7 +54,8 @@ type Supervisor struct {
 	changed chan struct{}
 
 	inbox chan message
-	ended chan struct{} // closed when Run returns
+	heard []chan struct{} // of messages that the picture does not show yet
+	ended chan struct{}   // closed when Run returns
 
 	queue []life.Step // decided and not carried out yet
 	busy  bool        // with the queue
@@ -81,6 +82,7 @@ func New(o Options) *Supervisor {
 		options: o, changed: make(chan struct{}, 1), inbox: make(chan message), ended: make(chan struct{}),
 		byCheck: make(map[string]*checkRun), byName: make(map[string]*serviceRun),
 	}
+	grid := time.Now()
 	if o.Probe == nil {
 		o.Probe = probe.New
 	}
@@ -96,7 +98,7 @@ func New(o Options) *Supervisor {
 	}
 	for _, c := range o.Checks {
 		r := &checkRun{config: c, probe: o.Probe(c), weight: -1, machine: check.New(check.Params{
-			Interval: c.Interval, Timeout: c.Timeout, Jitter: c.Jitter, Rise: c.Rise, Fall: c.Fall,
+			Interval: c.Interval, Timeout: c.Timeout, Jitter: c.Jitter, Grid: grid, Rise: c.Rise, Fall: c.Fall,
 		}, rand.Float64)}
 		s.checks = append(s.checks, r)
 		s.byCheck[c.Name] = r
@@ -263,25 +265,45 @@ func (s *Supervisor) Run(ctx context.Context) {
 		} else {
 			alarm.Reset(time.Until(due))
 		}
-		var done chan struct{}
 		select {
 		case m := <-s.inbox:
-			m.do(time.Now())
-			done = m.done
-			s.news = s.news || done != nil
+			s.take(m)
 		case <-alarm.C:
 		case <-ctx.Done():
 			continue
 		}
+		s.takeAll()
 		s.tick(time.Now())
 		s.show(time.Now())
-		if done != nil {
+		for _, done := range s.heard {
 			close(done)
 		}
+		s.heard = s.heard[:0]
 	}
 	close(s.ended)
 	cancel()
 	s.awaitWork()
+}
+
+// take does what a message says. Who waits for it is answered when the picture shows
+// it.
+func (s *Supervisor) take(m message) {
+	m.do(time.Now())
+	if m.done != nil {
+		s.heard, s.news = append(s.heard, m.done), true
+	}
+}
+
+// takeAll takes what else has come: what follows from all of it is looked at once.
+func (s *Supervisor) takeAll() {
+	for range len(s.checks) + len(s.services) {
+		select {
+		case m := <-s.inbox:
+			s.take(m)
+		default:
+			return
+		}
+	}
 }
 
 // workPatience is how long what is under way gets to end: it has been told to, but
