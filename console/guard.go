@@ -96,6 +96,10 @@ func (g *guard) admit(r *http.Request) (*http.Request, error) {
 		return r, err
 	}
 	c.remote = true
+	c.still = func() bool {
+		now, err := g.identify(r)
+		return err == nil && now.Identity == c.Identity
+	}
 	return withCaller(r, c), nil
 }
 
