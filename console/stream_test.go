@@ -125,6 +125,7 @@ func TestHurriedReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &deadlines{ResponseWriter: httptest.NewRecorder()}
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		h := hurried{ctx, d, http.NewResponseController(d)}
 		for range 2 {
 			_, err := h.Write([]byte("x"))
