@@ -12,6 +12,8 @@ import (
 	"path"
 	"strings"
 	"sync"
+
+	"thresher/config"
 )
 
 // web are the console's pages, as browsers get them: nothing is built from them.
@@ -67,7 +69,7 @@ func (s *Server) pages(mux *http.ServeMux) {
 }
 
 func pageName(p string) string {
-	if p == "/" {
+	if p == "/" || p == config.LoginPath {
 		return "web/index.html"
 	}
 	return "web" + p

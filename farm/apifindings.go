@@ -2,6 +2,7 @@ package farm
 
 import (
 	"fmt"
+	"os"
 
 	"thresher/config"
 	"thresher/console"
@@ -27,13 +28,31 @@ func APIFindings(cfg *config.Config) []health.Finding {
 			list = append(list, health.Finding{Level: health.LevelError, What: err.Error()})
 		}
 	}
+	if err := readable(cfg.API.OIDC.SecretFile); err != nil {
+		list = append(list, health.Finding{
+			Level: health.LevelWarn, What: fmt.Sprintf("nobody can log in by %s: %v", cfg.API.OIDC.Host(), err),
+			Cure: "write the client's secret into api.oidc.client_secret_file",
+		})
+	}
 	keeper := access.NewKeeper(access.Options{File: cfg.API.Users})
-	if err := keeper.Problem(); err != nil {
+	if err := keeper.Problem(); err != nil && cfg.API.OIDC.Issuer == "" {
 		list = append(list, health.Finding{
 			Level: health.LevelWarn, What: fmt.Sprintf("nobody can log in to the console: %v", err), Cure: usersCure(cfg),
 		})
 	}
 	return list
+}
+
+// readable tells why a file can't be read; nil if it can, or if there is to be none.
+func readable(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // usersCure is what to do where nobody can log in.

@@ -17,6 +17,7 @@ export const T = {
   none: '–',
 
   login: {
+    by: (host) => `Log in by ${host}`,
     title: 'Log in', user: 'Name', password: 'Password', go: 'Log in', at: (node) => `to node ${node}`,
     hint: 'An admin lets people in with', command: 'thresher user add NAME --role admin',
     ended: 'The session has ended.',
