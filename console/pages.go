@@ -21,6 +21,9 @@ import (
 //go:embed web
 var web embed.FS
 
+// Web are the files that the console's pages are made of, for others that look alike.
+func Web() fs.FS { return web }
+
 // page is one file of the console.
 type page struct {
 	kind        string
@@ -28,9 +31,9 @@ type page struct {
 	plain, gzip []byte
 }
 
-// contentTypes are those of the console's files. Browsers run no script that is
+// ContentType is that of a page's file. Browsers run no script that is
 // called something else.
-func contentType(name string) string {
+func ContentType(name string) string {
 	switch path.Ext(name) {
 	case ".html":
 		return "text/html; charset=utf-8"
@@ -107,7 +110,7 @@ func newPage(name string, text []byte) (*page, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(text)
-	return &page{contentType(name), `"` + hex.EncodeToString(sum[:8]) + `"`, text, packed.Bytes()}, nil
+	return &page{ContentType(name), `"` + hex.EncodeToString(sum[:8]) + `"`, text, packed.Bytes()}, nil
 }
 
 // send answers with the file, or says that the browser has it already.

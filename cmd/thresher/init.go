@@ -26,6 +26,7 @@ type initial struct {
 	tcp, udp string
 	service  string
 	check    string
+	web      string // where to ask in a browser; empty for not at all
 }
 
 func newInit() *cobra.Command {
@@ -36,9 +37,13 @@ func newInit() *cobra.Command {
 		Long: "Write the configuration and the key of a farm's first node. On a terminal it asks\n" +
 			"for what was not given. The other machines then join with `thresher join` and a\n" +
 			"token that `thresher invite` prints here.",
-		Example: "  thresher init --vip 192.0.2.100 --tcp 80,443 --service nginx.service",
-		Args:    args(cobra.NoArgs),
+		Example: "  thresher init --vip 192.0.2.100 --tcp 80,443 --service nginx.service\n" +
+			"  thresher init --web    # asks in a browser",
+		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if i.web != "" {
+				return i.inBrowser(cmd)
+			}
 			if err := i.ask(cmd); err != nil {
 				return err
 			}
@@ -53,6 +58,8 @@ func newInit() *cobra.Command {
 	f.StringVar(&i.udp, "udp", "", "UDP ports that the farm serves")
 	f.StringVar(&i.service, "service", "", "a systemd unit that serves them, to be looked after")
 	f.StringVar(&i.check, "check", "", "a URL that answers if this node can serve, such as http://127.0.0.1/")
+	f.StringVar(&i.web, "web", "", "ask in a browser, by a page at this loopback address")
+	f.Lookup("web").NoOptDefVal = "127.0.0.1:0"
 	return cmd
 }
 
@@ -121,7 +128,12 @@ func (i *initial) set(cmd *cobra.Command) error {
 	if err := i.put(c); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s and %s: node %s on %s, heartbeats from %v.\n", i.config, i.key, c.Node, c.Interface, c.Bind)
+	return i.tell(cmd, c)
+}
+
+// tell says what was written and what comes next, and runs the node if that is wanted.
+func (i *initial) tell(cmd *cobra.Command, c config.Initial) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s and %s: node %s on %s, heartbeats from %v.\n", i.config, i.key, c.Node, c.Interface, c.Bind)
 	if err == nil {
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), "When it runs, have each other machine join:  thresher invite")
 	}
@@ -156,6 +168,9 @@ func (i *initial) initial() (c config.Initial, err error) {
 	c = config.Initial{Mode: i.mode, Service: i.service, Check: i.check, RunDir: i.runDir, StateDir: i.stateDir}
 	if i.service != "" && !strings.Contains(i.service, ".") {
 		c.Service += ".service"
+	}
+	if i.tcp+i.udp == "" {
+		return c, &usageError{errors.New("--tcp: give the ports that the farm serves, such as 80,443")}
 	}
 	for _, text := range i.vips {
 		addr, err := netip.ParseAddr(strings.TrimSpace(text))

@@ -23,6 +23,12 @@ export const T = {
     ended: 'The session has ended.',
   },
 
+  setup: {
+    title: 'Set up a farm', about: 'This machine becomes the first node. Nothing is written before you have seen it.',
+    empty: (what) => `Empty for ${what}.`, look: 'Look at the configuration', text: 'Configuration', files: 'Files:', write: 'Write it', back: 'Change the answers',
+    done: 'This machine is set up', next: 'What comes next, on this machine’s terminal:', close: 'You can close this page.',
+  },
+
   states: {
     stopped: 'stopped', starting: 'starting', waiting: 'waiting', up: 'up', draining: 'draining', unreachable: 'unreachable',
   },
