@@ -209,14 +209,13 @@ func (a *abuse) stream(ctx context.Context, i int) {
 		a.count("stream refused")
 		return
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-	switch {
-	case err != nil:
+	switch status := read(c); status {
+	case "cut off":
 		a.count("stream refused")
-	case resp.StatusCode == http.StatusOK:
+	case "200 OK":
 		a.count("stream")
 	default:
-		a.count("stream " + resp.Status)
+		a.count("stream " + status)
 	}
 }
 
@@ -248,7 +247,7 @@ func (a *abuse) body(ctx context.Context, i int) {
 	if a.request(c, "POST", "/v1/session", a.token, "Content-Type: application/json\r\nContent-Length: 10485760\r\n") == nil {
 		_, _ = io.CopyN(c, zeros{}, 10<<20) // until it is cut off
 	}
-	a.answer("body", c)
+	a.count("body " + read(c))
 }
 
 func (a *abuse) wrongToken(ctx context.Context, i int) {
@@ -259,18 +258,17 @@ func (a *abuse) wrongToken(ctx context.Context, i int) {
 	}
 	defer c.Close()
 	_ = a.request(c, "GET", "/v1/status", "thr_wrong")
-	a.answer("token", c)
+	a.count("token " + read(c))
 }
 
-// answer counts what came back.
-func (a *abuse) answer(to string, c net.Conn) {
+// read returns the status of an answer. Its body is not read to its end, which closing
+// it would do, and a stream's never comes.
+func read(c net.Conn) string {
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
-		a.count(to + " cut off")
-		return
+		return "cut off"
 	}
-	_ = resp.Body.Close()
-	a.count(to + " " + resp.Status)
+	return resp.Status
 }
 
 // get asks with the token.
@@ -283,11 +281,7 @@ func (a *abuse) get(i int, path string) string {
 	if err := a.request(c, "GET", path, a.token); err != nil {
 		return err.Error()
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		return err.Error()
-	}
-	return resp.Status
+	return read(c)
 }
 
 // zeros is as many bytes as wanted.

@@ -1,5 +1,5 @@
 // What TestIssuerInABrowser does in the browser.
-import { check, look, page, plan, run } from './small.mjs';
+import { check, look, page, plan, run } from './browser.mjs';
 
 await run(async () => {
   await page.goto(plan.urls[0] + '/');

@@ -1,5 +1,5 @@
 // What TestSetupInABrowser does in the browser.
-import { accessible, check, look, page, plan, run, say } from './small.mjs';
+import { accessible, check, look, page, plan, run, say } from './browser.mjs';
 
 const url = plan.urls[0];
 

@@ -1,4 +1,4 @@
-// What the tests of single pages share: a browser, and judgement of what it shows.
+// What the tests share: a browser, and judgement of what it shows.
 import { createRequire } from 'node:module';
 import { mkdirSync, readFileSync } from 'node:fs';
 
@@ -11,7 +11,7 @@ export function check(ok, text) { if (!ok) throw new Error(text); }
 let axe = '';
 try { axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'); } catch { say('axe-core is not installed: accessibility is not looked at'); }
 
-const context = await chromium.launchPersistentContext(plan.profile, {
+export const context = await chromium.launchPersistentContext(plan.profile, {
   executablePath: plan.browser, headless: true, ignoreHTTPSErrors: true, bypassCSP: false, viewport: { width: 1360, height: 900 },
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
@@ -19,7 +19,7 @@ export const page = context.pages()[0] ?? await context.newPage();
 page.setDefaultTimeout(30000);
 const complaints = [];
 page.on('pageerror', (e) => complaints.push(`script: ${e.message}`));
-page.on('console', (m) => { if (m.type() === 'error' && !/status of (400|401|403|503)|ERR_/.test(m.text())) complaints.push(`console: ${m.text()}`); });
+page.on('console', (m) => { if (m.type() === 'error' && !/status of (400|401|403|502|503)|ERR_/.test(m.text())) complaints.push(`console: ${m.text()}`); });
 
 export async function accessible(what) {
   if (!axe) return;
@@ -29,23 +29,33 @@ export async function accessible(what) {
   check(!bad.length, `${what}: ${bad.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + ' ' + (n.any[0]?.message ?? '')).join(' | ')}`).join('\n')}`);
 }
 
-/** Looks at the page in every size and theme, with pictures if they are wanted. */
-export async function look(name) {
+/** Each size and theme in turn, by name; the page is as it was when they end. */
+export async function* views() {
   for (const scheme of ['light', 'dark']) {
     for (const [size, viewport] of Object.entries({ desktop: { width: 1360, height: 900 }, phone: { width: 390, height: 844 } })) {
       await page.emulateMedia({ colorScheme: scheme });
       await page.setViewportSize(viewport);
-      if (plan.shots) {
-        mkdirSync(plan.shots, { recursive: true });
-        await page.screenshot({ path: `${plan.shots}/${name}-${size}-${scheme}.png`, fullPage: true });
-      }
-      await accessible(`${name} ${size} ${scheme}`);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      check(wide <= 0, `${name} is ${wide} pixels wider than a ${size}`);
+      yield `${size}-${scheme}`;
     }
   }
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: 1360, height: 900 });
+}
+
+/** Judges the page as it is, with a picture if one is wanted. */
+export async function judge(name) {
+  if (plan.shots) {
+    mkdirSync(plan.shots, { recursive: true });
+    await page.screenshot({ path: `${plan.shots}/${name}.png`, fullPage: true });
+  }
+  await accessible(name);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  check(wide <= 0, `${name} is ${wide} pixels wider than the window`);
+}
+
+/** Judges the page in every size and theme. */
+export async function look(name) {
+  for await (const view of views()) await judge(`${name}-${view}`);
 }
 
 /** Does the steps, and ends with 0 if all is as it should be. */
