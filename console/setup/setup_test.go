@@ -58,9 +58,16 @@ func serve(t *testing.T) *served {
 		t.Errorf("the page is at %s, want %s", s.URL(l), want)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	go func() { s.ended <- s.Serve(ctx, l) }()
+	over := make(chan struct{})
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		cancel()
+		<-over
+	})
+	go func() {
+		defer close(over)
+		s.ended <- s.Serve(ctx, l)
+	}()
 	return s
 }
 
