@@ -2,11 +2,11 @@ package farm
 
 import (
 	"fmt"
-	"os"
 
 	"thresher/config"
 	"thresher/console"
 	"thresher/console/access"
+	"thresher/console/signon"
 	"thresher/health"
 )
 
@@ -28,11 +28,13 @@ func APIFindings(cfg *config.Config) []health.Finding {
 			list = append(list, health.Finding{Level: health.LevelError, What: err.Error()})
 		}
 	}
-	if err := readable(cfg.API.OIDC.SecretFile); err != nil {
-		list = append(list, health.Finding{
-			Level: health.LevelWarn, What: fmt.Sprintf("nobody can log in by %s: %v", cfg.API.OIDC.Host(), err),
-			Cure: "write the client's secret into api.oidc.client_secret_file",
-		})
+	if o := cfg.API.OIDC; o.SecretFile != "" {
+		if _, err := signon.ReadSecret(o.SecretFile); err != nil {
+			list = append(list, health.Finding{
+				Level: health.LevelWarn, What: fmt.Sprintf("nobody can log in by %s: %v", o.Host(), err),
+				Cure: "have the client's secret in api.oidc.client_secret_file, for its owner alone",
+			})
+		}
 	}
 	keeper := access.NewKeeper(access.Options{File: cfg.API.Users})
 	if err := keeper.Problem(); err != nil && cfg.API.OIDC.Issuer == "" {
@@ -41,18 +43,6 @@ func APIFindings(cfg *config.Config) []health.Finding {
 		})
 	}
 	return list
-}
-
-// readable tells why a file can't be read; nil if it can, or if there is to be none.
-func readable(path string) error {
-	if path == "" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 // usersCure is what to do where nobody can log in.

@@ -144,11 +144,20 @@ func (i *Issuer) secret() (string, error) {
 	if i.config.SecretFile == "" {
 		return "", nil
 	}
-	text, err := os.ReadFile(i.config.SecretFile)
+	return ReadSecret(i.config.SecretFile)
+}
+
+// ReadSecret reads a client's secret, which nobody but the file's owner may.
+func ReadSecret(path string) (string, error) {
+	info, err := os.Stat(path)
 	if err != nil {
-		return "", fmt.Errorf("read api.oidc.client_secret_file: %w", err)
+		return "", err
 	}
-	return strings.TrimSpace(string(text)), nil
+	if info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("%s: open to others (mode %04o); chmod 600 %s", path, info.Mode().Perm(), path)
+	}
+	text, err := os.ReadFile(path)
+	return strings.TrimSpace(string(text)), err
 }
 
 // exchangeError tells an issuer that refuses the code from one that does not answer.

@@ -222,6 +222,19 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// Who can read the secret can pass for the farm.
+func TestSecretIsTheOwnersAlone(t *testing.T) {
+	f := newFarm(t)
+	must(t, os.Chmod(f.config.SecretFile, 0o640))
+	if _, err := f.login(); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("open to others: %v", err)
+	}
+	must(t, os.Remove(f.config.SecretFile))
+	if _, err := f.login(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("gone: %v", err)
+	}
+}
+
 func TestNobodyWithoutARole(t *testing.T) {
 	f := newFarm(t)
 	f.issuer.Claims["groups"] = []string{"guests"}
