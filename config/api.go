@@ -27,6 +27,8 @@ type API struct {
 	// PeerPort is the port on which the nodes ask and tell one another, at
 	// Cluster.Bind's address; 0 for none.
 	PeerPort uint16
+	// OIDC is by whom people log in besides Users; its zero value is by nobody.
+	OIDC OIDC
 }
 
 // APIListener is one address that the API listens on besides its unix socket.
@@ -60,6 +62,7 @@ func (p *problems) api(raw rawAPI, c *Config) API {
 		a.Users = p.filePath("api.users", raw.Users)
 	}
 	p.listen(raw.Listen, &a, c.VIPs)
+	a.OIDC = p.oidc(raw.OIDC, len(a.Listeners) > 0)
 	if len(a.Listeners) > 0 && a.Users == "" {
 		p.addMissing("api.users", usersCure)
 	}

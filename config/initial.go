@@ -100,6 +100,7 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) ([]byte, error) {
 	set(withPeers(join, member, n.Bind), "cluster", "join")
 	set(n.KeyFile, "cluster", "key_file")
 	d.Delete("api", "tls")
+	d.Delete("api", "oidc") // its secret and its redirect are the member's
 	if own := n.listen(listen, member.Addr()); len(own) > 0 {
 		set(own, "api", "listen")
 	} else {

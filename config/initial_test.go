@@ -28,7 +28,7 @@ func TestInitialAndNewcomer(t *testing.T) {
 		Node: "web1", Interface: "eth0", VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.100"), netip.MustParseAddr("2001:db8::100")}, Mode: "flood",
 		TCP: tcp, Bind: netip.MustParseAddrPort("192.0.2.11:7946"), KeyFile: key, Service: "nginx.service", Check: "http://127.0.0.1/",
 	}
-	text := append(first.Text(), "api:\n  listen: [\"unix:///run/thresher/api.sock\", \"https://192.0.2.11:9453\"]\n  users: /etc/users\n  tls: {cert: a, key: b}\n"...)
+	text := append(first.Text(), "api:\n  listen: [\"unix:///run/thresher/api.sock\", \"https://192.0.2.11:9453\"]\n  users: /etc/users\n  tls: {cert: a, key: b}\n  oidc: {issuer: \"https://login.example\", client_id: a, roles: {claim: groups, admin: [ops]}}\n"...)
 	c, err := Parse("thresher.yaml", text, Options{Env: []string{}})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -45,7 +45,7 @@ func TestInitialAndNewcomer(t *testing.T) {
 	if d.RulesDigest() != c.RulesDigest() {
 		t.Error("the newcomer has other rules")
 	}
-	if d.Node != "web2" || d.Interface != "eth1" || d.Cluster.Bind != next.Bind || d.API.Cert != "" || d.API.Users != "/etc/users2" ||
+	if d.Node != "web2" || d.Interface != "eth1" || d.Cluster.Bind != next.Bind || d.API.Cert != "" || d.API.OIDC.Issuer != "" || d.API.Users != "/etc/users2" ||
 		len(d.API.Listeners) != 1 || d.API.Listeners[0].String() != "https://192.0.2.12:9453" || len(d.Cluster.Join) != 2 {
 		t.Errorf("%+v", d)
 	}

@@ -56,7 +56,10 @@ func TestOverrideEveryKey(t *testing.T) {
 		"cluster.profile": "lan", "cluster.partition": "majority", "cluster.join_timeout": "1m",
 		"datapath.offload": "none", "datapath.xdp": "native", "datapath.queues": "2", "datapath.pin": "false",
 		"api.listen": "unix:///run/9.sock, https://192.0.2.19", "api.tls.cert": "/c.pem", "api.tls.key": "/k.pem",
-		"health_listen": "127.0.0.1:9010", "api.users": "/u", "api.hosts": "Farm.example", "api.peer_port": "9999", "run_dir": "/run/9", "state_dir": "/var/lib/9",
+		"health_listen": "127.0.0.1:9010", "api.users": "/u", "api.hosts": "Farm.example", "api.peer_port": "9999",
+		"api.oidc.issuer": "https://login.example", "api.oidc.client_id": "c", "api.oidc.client_secret_file": "/s", "api.oidc.redirect": "https://farm.example/login",
+		"api.oidc.scopes": "groups", "api.oidc.roles.claim": "g", "api.oidc.roles.admin": "A", "api.oidc.roles.control": "C,D", "api.oidc.roles.monitor": "M",
+		"run_dir": "/run/9", "state_dir": "/var/lib/9",
 	}
 	want := goodConfig()
 	want.Node, want.Interface = "n9", "eth9"
@@ -67,6 +70,7 @@ func TestOverrideEveryKey(t *testing.T) {
 	want.HealthListen = port("127.0.0.1:9010")
 	want.API = API{
 		"/run/9.sock", []APIListener{{Address: port("192.0.2.19:9453")}}, "/c.pem", "/k.pem", "/u", []string{"farm.example"}, 9999,
+		OIDC{"https://login.example", "c", "/s", "https://farm.example/login", []string{"groups"}, "g", []string{"A"}, []string{"C", "D"}, []string{"M"}},
 	}
 	want.RunDir, want.StateDir = "/run/9", "/var/lib/9"
 

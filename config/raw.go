@@ -90,6 +90,23 @@ type rawAPI struct {
 	Users    string   `mapstructure:"users"`
 	Hosts    []string `mapstructure:"hosts"`
 	PeerPort int64    `mapstructure:"peer_port"`
+	OIDC     rawOIDC  `mapstructure:"oidc"`
+}
+
+type rawOIDC struct {
+	Issuer     string       `mapstructure:"issuer"`
+	ClientID   string       `mapstructure:"client_id"`
+	SecretFile string       `mapstructure:"client_secret_file"`
+	Redirect   string       `mapstructure:"redirect"`
+	Scopes     []string     `mapstructure:"scopes"`
+	Roles      rawOIDCRoles `mapstructure:"roles"`
+}
+
+type rawOIDCRoles struct {
+	Claim   string   `mapstructure:"claim"`
+	Admin   []string `mapstructure:"admin"`
+	Control []string `mapstructure:"control"`
+	Monitor []string `mapstructure:"monitor"`
 }
 
 type rawTLS struct {

@@ -28,6 +28,9 @@ type caller struct {
 	peer string
 	// remote says that the request comes from people or tools, by the network.
 	remote bool
+	// still tells whether the caller may come in as before; nil where that can't
+	// change.
+	still func() bool
 }
 
 // who is the caller's name, for the audit log.

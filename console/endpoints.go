@@ -120,6 +120,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 // follow sends events as they come.
 func (s *Server) follow(w http.ResponseWriter, r *http.Request, since uint64) error {
 	return s.stream(w, r, func(ctx context.Context, w io.Writer, rc *http.ResponseController) {
-		sendEvents(ctx, w, rc.Flush, s.log.Follow(since))
+		flush := rc.Flush
+		if callerOf(r).remote { // a terminal on this machine may be stopped for as long as its owner likes
+			h := hurried{ctx, w, rc}
+			w, flush = h, h.Flush
+		}
+		sendEvents(ctx, w, flush, s.log.Follow(since))
 	})
 }

@@ -58,7 +58,7 @@ func (s *Server) newGuard(names []string) *guard {
 // asks. What somebody may do is the routes' to say.
 func (g *guard) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure(w.Header())
+		Secure(w.Header())
 		r, err := g.admit(r)
 		if err != nil {
 			g.server.fail(w, r, err)
@@ -68,8 +68,8 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// secure says what browsers must not do with an answer.
-func secure(h http.Header) {
+// Secure says what browsers must not do with an answer.
+func Secure(h http.Header) {
 	h.Set("Content-Security-Policy", contentPolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -96,6 +96,10 @@ func (g *guard) admit(r *http.Request) (*http.Request, error) {
 		return r, err
 	}
 	c.remote = true
+	c.still = func() bool {
+		now, err := g.identify(r)
+		return err == nil && now.Identity == c.Identity
+	}
 	return withCaller(r, c), nil
 }
 

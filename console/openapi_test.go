@@ -73,7 +73,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 	d := readDocument(t)
 	for name, value := range map[string]any{
 		"Status": Status{}, "Node": Node{}, "Rule": Rule{}, "VIP": VIP{}, "Conflict": Conflict{}, "Reload": Reload{}, "Datapath": Datapath{}, "Check": Check{}, "Service": Service{},
-		"Cluster": Cluster{}, "Lease": Lease{}, "Error": Error{}, "Event": Event{}, "Where": Where{}, "Session": Session{}, "Login": Login{},
+		"Cluster": Cluster{}, "Lease": Lease{}, "Error": Error{}, "Event": Event{}, "Where": Where{}, "Session": Session{}, "Login": Login{}, "OIDCPage": OIDCPage{}, "OIDCAnswer": OIDCAnswer{},
 		"Invitation": Invitation{}, "Configuration": Configuration{}, "ConfigOutcome": ConfigOutcome{}, "ConfigOutcomes": ConfigOutcomes{}, "Health": Health{}, "Trial": Trial{}, "FarmStatus": FarmStatus{}, "FarmNode": FarmNode{}, "Outcome": Outcome{}, "Outcomes": Outcomes{}, "Buckets": Buckets{}, "Traffic": Traffic{}, "NodeKeys": NodeKeys{}, "KeyReport": KeyReport{},
 	} {
 		var fields, required []string
@@ -103,8 +103,8 @@ func TestEveryPathWithEveryRole(t *testing.T) {
 	p := openPeople(t, &fakeFarm{status: Status{Node: "web1", Nodes: []Node{{Name: "web1", State: Up, Address: loopback(0)}}}, where: Where{Node: "web1", Rule: "web"}})
 	for path, methods := range d.Paths {
 		for method, op := range methods {
-			if path == "/v1/session" {
-				continue // has tests of its own
+			if strings.HasPrefix(path, "/v1/session") {
+				continue // have tests of their own
 			}
 			method = strings.ToUpper(method)
 			q := url.Values{}

@@ -12,12 +12,17 @@ import (
 	"path"
 	"strings"
 	"sync"
+
+	"thresher/config"
 )
 
 // web are the console's pages, as browsers get them: nothing is built from them.
 //
 //go:embed web
 var web embed.FS
+
+// Web are the files that the console's pages are made of, for others that look alike.
+func Web() fs.FS { return web }
 
 // page is one file of the console.
 type page struct {
@@ -26,9 +31,9 @@ type page struct {
 	plain, gzip []byte
 }
 
-// contentTypes are those of the console's files. Browsers run no script that is
+// ContentType is that of a page's file. Browsers run no script that is
 // called something else.
-func contentType(name string) string {
+func ContentType(name string) string {
 	switch path.Ext(name) {
 	case ".html":
 		return "text/html; charset=utf-8"
@@ -67,7 +72,7 @@ func (s *Server) pages(mux *http.ServeMux) {
 }
 
 func pageName(p string) string {
-	if p == "/" {
+	if p == "/" || p == config.LoginPath {
 		return "web/index.html"
 	}
 	return "web" + p
@@ -105,7 +110,7 @@ func newPage(name string, text []byte) (*page, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(text)
-	return &page{contentType(name), `"` + hex.EncodeToString(sum[:8]) + `"`, text, packed.Bytes()}, nil
+	return &page{ContentType(name), `"` + hex.EncodeToString(sum[:8]) + `"`, text, packed.Bytes()}, nil
 }
 
 // send answers with the file, or says that the browser has it already.

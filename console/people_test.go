@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"thresher/console/access"
+	"thresher/console/signon"
 	"thresher/console/trust"
 )
 
@@ -34,7 +35,10 @@ type people struct {
 }
 
 // openPeople serves f by HTTPS for the length of the test.
-func openPeople(t *testing.T, f *fakeFarm) *people {
+func openPeople(t *testing.T, f *fakeFarm) *people { return openPeopleBy(t, f, nil) }
+
+// openPeopleBy is openPeople with people whom an issuer vouches for.
+func openPeopleBy(t *testing.T, f *fakeFarm, issuer *signon.Issuer) *people {
 	t.Helper()
 	p := &people{t: t, farm: f, log: NewLog(0), tokens: make(map[access.Role]string), file: filepath.Join(t.TempDir(), "users")}
 	must(t, access.Update(p.file, func(file *access.File) error {
@@ -52,7 +56,11 @@ func openPeople(t *testing.T, f *fakeFarm) *people {
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "up 1") })
 	identity, err := trust.New("web1", [32]byte{1})
 	must(t, err)
-	p.server.Open(Options{Node: "web1", Keeper: access.NewKeeper(access.Options{File: p.file}), Metrics: metrics, Peers: identity, PeerPort: 1})
+	options := access.Options{File: p.file}
+	if issuer != nil {
+		options.By = issuer.ID()
+	}
+	p.server.Open(Options{Node: "web1", Keeper: access.NewKeeper(options), Issuer: issuer, Metrics: metrics, Peers: identity, PeerPort: 1})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	served := make(chan error, 1)

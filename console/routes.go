@@ -66,6 +66,8 @@ func (s *Server) table() []route {
 		{post, "/v1/invitations", access.Admin, false, false, s.invite},
 		{get, "/v1/session", "", false, false, s.session},
 		{post, "/v1/session", "", false, true, s.login},
+		{post, "/v1/session/oidc", "", false, false, s.beginOIDC},
+		{http.MethodPut, "/v1/session/oidc", "", false, true, s.finishOIDC},
 		{http.MethodDelete, "/v1/session", access.Monitor, false, false, s.logout},
 		{get, "/v1/openapi.json", "", false, false, s.document},
 		{get, "/metrics", access.Monitor, false, false, s.showMetrics},

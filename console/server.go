@@ -15,6 +15,7 @@ import (
 	"thresher/config"
 	"thresher/console/access"
 	"thresher/console/invite"
+	"thresher/console/signon"
 	"thresher/console/trust"
 )
 
@@ -109,6 +110,7 @@ type Server struct {
 	// What Open has set.
 	name    string
 	keeper  *access.Keeper
+	issuer  *signon.Issuer // nil if there is none
 	peers   *peers
 	traffic *traffic
 	watch   *watch
@@ -181,6 +183,8 @@ type Options struct {
 	Node string
 	// Keeper lets people and tools in; nil if nobody is.
 	Keeper *access.Keeper
+	// Issuer has people log in elsewhere; nil if none does.
+	Issuer *signon.Issuer
 	// Peers is by what the nodes know one another, and PeerPort where the others
 	// listen; nil if they do not ask one another.
 	Peers    *trust.Identity
@@ -192,7 +196,7 @@ type Options struct {
 // Open completes a server before anything is served, and begins to write the
 // traffic down.
 func (s *Server) Open(o Options) {
-	s.name, s.keeper, s.metrics = o.Node, o.Keeper, o.Metrics
+	s.name, s.keeper, s.issuer, s.metrics = o.Node, o.Keeper, o.Issuer, o.Metrics
 	if o.Peers != nil {
 		s.peers = newPeers(o.Node, o.Peers, o.PeerPort)
 	}

@@ -32,10 +32,15 @@ type Session struct {
 	Ends *time.Time `json:"ends,omitempty"`
 	// Node is the node that answers, so that a login page can say where one is.
 	Node string `json:"node"`
+	// OIDC is the host where people may log in instead; empty if nowhere.
+	OIDC string `json:"oidc,omitempty"`
 }
 
 func (s *Server) sessionOf(c caller) Session {
 	out := Session{User: c.Name, Role: c.Role, Node: s.name}
+	if s.issuer != nil {
+		out.OIDC = s.issuer.Host()
+	}
 	if c.session != nil {
 		out.CSRF, out.Ends = c.session.CSRF, &c.session.Ends
 	}
@@ -68,15 +73,21 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		}
 		return refusedLogin(err)
 	}
-	if err != nil {
-		s.logger.Warn("the session will not survive a restart", "error", err)
+	s.welcome(w, r, session, "", err)
+	return nil
+}
+
+// welcome answers who has logged in, with the session's cookie. unsaved says why the
+// session is not written down; nil if it is.
+func (s *Server) welcome(w http.ResponseWriter, r *http.Request, session access.Session, detail string, unsaved error) {
+	if unsaved != nil {
+		s.logger.Warn("the session will not survive a restart", "error", unsaved)
 	}
-	s.audit(r, session.Identity.String(), "login", "", nil)
+	s.audit(r, session.Identity.String(), "login", detail, nil)
 	cookie := sessionCookie(r)
 	cookie.Value, cookie.Expires = session.ID, session.Ends
 	http.SetCookie(w, cookie)
 	s.reply(w, r, http.StatusOK, s.sessionOf(caller{Identity: session.Identity, session: &session}))
-	return nil
 }
 
 // logout answers DELETE /v1/session.
@@ -103,25 +114,33 @@ func sessionCookie(r *http.Request) *http.Cookie {
 
 func readLogin(w http.ResponseWriter, r *http.Request) (in Login, err error) {
 	const cure = `send {"user": NAME, "password": PASSWORD} as application/json`
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return in, badRequest(cure, "the body is %q", clip(r.Header.Get("Content-Type"), 80))
-	}
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxLoginBytes))
-	dec.DisallowUnknownFields()
-	err = dec.Decode(&in)
-	if err == nil {
-		err = endOf(dec)
-	}
-	if tooLong := tooLarge(err); tooLong != nil {
-		return in, tooLong
-	}
-	if err != nil {
-		return in, badRequest(cure, "the body can't be read: %v", err)
+	if err := readJSON(w, r, &in, cure); err != nil {
+		return in, err
 	}
 	if in.User == "" || in.Password == "" {
 		return in, badRequest(cure, "the name or the password is empty")
 	}
 	return in, nil
+}
+
+// readJSON reads a short body into a value.
+func readJSON(w http.ResponseWriter, r *http.Request, into any, cure string) error {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return badRequest(cure, "the body is %q", clip(r.Header.Get("Content-Type"), 80))
+	}
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxLoginBytes))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(into)
+	if err == nil {
+		err = endOf(dec)
+	}
+	if tooLong := tooLarge(err); tooLong != nil {
+		return tooLong
+	}
+	if err != nil {
+		return badRequest(cure, "the body can't be read: %v", err)
+	}
+	return nil
 }
 
 // endOf refuses what stands behind a value.

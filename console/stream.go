@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
+	"time"
 )
 
 // maxStreamLine is the longest line of an event stream that a client takes.
@@ -34,6 +36,40 @@ func sendEvents(ctx context.Context, w io.Writer, flush func() error, f *Followe
 			return
 		}
 	}
+}
+
+// hurried writes to a reader who must take each message in time: one that never
+// does would hold its stream's place for good.
+type hurried struct {
+	ctx context.Context // of the stream; done from the shutdown on, which is not so patient
+	w   io.Writer
+	rc  *http.ResponseController
+}
+
+// Write gives the reader watchWrite for this and what follows until Flush.
+func (h hurried) Write(p []byte) (int, error) {
+	if err := h.limit(time.Now().Add(watchWrite)); err != nil {
+		return 0, err
+	}
+	return h.w.Write(p)
+}
+
+// Flush sends what was written. Without a limit from then on: HTTP/2 ends a stream
+// at its deadline even if nothing is to be written.
+func (h hurried) Flush() error {
+	if err := h.rc.Flush(); err != nil {
+		return err
+	}
+	return h.limit(time.Time{})
+}
+
+// limit sets the deadline of writing, unless the shutdown has set its own or does so
+// at this moment.
+func (h hurried) limit(t time.Time) error {
+	if err := h.rc.SetWriteDeadline(t); err != nil || h.ctx.Err() == nil {
+		return err
+	}
+	return h.rc.SetWriteDeadline(time.Now().Add(closingGrace))
 }
 
 // writeEvent writes one server-sent event.

@@ -18,6 +18,8 @@ const (
 	watchGap = 100 * time.Millisecond
 	// watchWrite is how long a watcher may take to take one picture of the farm.
 	watchWrite = 10 * time.Second
+	// watchStill is how often is looked whether who watches may still come in.
+	watchStill = time.Second
 )
 
 // maxStreams is how many streams people and tools may have open.
@@ -41,11 +43,11 @@ func newWatch(s *Server) *watch { return &watch{server: s, next: make(chan struc
 func (f *watch) send(ctx context.Context, w io.Writer, rc *http.ResponseController) {
 	f.enter()
 	defer f.leave()
+	out := hurried{ctx, w, rc}
 	for {
 		picture, next := f.look()
 		if picture != nil {
-			_ = rc.SetWriteDeadline(time.Now().Add(watchWrite))
-			if _, err := w.Write(picture); err != nil || rc.Flush() != nil {
+			if _, err := out.Write(picture); err != nil || out.Flush() != nil {
 				return
 			}
 		}
@@ -164,10 +166,13 @@ func (s *Server) lasting(w http.ResponseWriter, r *http.Request) (ctx context.Co
 		uncount()
 		return nil, nil, nil, err
 	}
-	ctx, cancel := expiring(r.Context(), callerOf(r))
+	ctx, cancel := context.WithCancel(r.Context())
+	if still := callerOf(r).still; still != nil {
+		go endWithout(ctx, still, cancel)
+	}
 	stop := context.AfterFunc(s.closing, func() {
-		_ = rc.SetWriteDeadline(time.Now().Add(closingGrace))
 		cancel()
+		_ = rc.SetWriteDeadline(time.Now().Add(closingGrace))
 	})
 	return ctx, rc, func() { stop(); cancel(); uncount() }, nil
 }
@@ -180,10 +185,17 @@ func beginStream(w http.ResponseWriter, rc *http.ResponseController, kind string
 	return rc.Flush() == nil
 }
 
-// expiring ends a stream with the session that it was opened in.
-func expiring(ctx context.Context, c caller) (context.Context, context.CancelFunc) {
-	if c.session == nil {
-		return context.WithCancel(ctx)
+// endWithout ends a stream when still says that its caller may not come in any
+// more: the session has ended, the token has expired, or their role is another one.
+func endWithout(ctx context.Context, still func() bool, end context.CancelFunc) {
+	tick := time.NewTicker(watchStill)
+	defer tick.Stop()
+	for still() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
-	return context.WithDeadline(ctx, c.session.Ends)
+	end()
 }

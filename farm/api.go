@@ -16,6 +16,7 @@ import (
 	"thresher/console"
 	"thresher/console/access"
 	"thresher/console/metrics"
+	"thresher/console/signon"
 	"thresher/console/trust"
 )
 
@@ -26,6 +27,7 @@ const peerRetry = 5 * time.Second
 type api struct {
 	*parts
 	keeper      *access.Keeper
+	issuer      *signon.Issuer
 	certificate *console.Certificate
 	peers       *trust.Identity
 	listeners   []net.Listener // in the order of the configuration
@@ -44,8 +46,13 @@ func openAPI(p *parts) (a *api, err error) {
 		return a, nil
 	}
 	dir := filepath.Join(p.cfg.StateDir, "api")
-	a.keeper = access.NewKeeper(access.Options{File: p.cfg.API.Users, Sessions: filepath.Join(dir, "sessions")})
-	if err := a.keeper.Problem(); err != nil {
+	options := access.Options{File: p.cfg.API.Users, Sessions: filepath.Join(dir, "sessions")}
+	if p.cfg.API.OIDC.Issuer != "" {
+		a.issuer = signon.New(p.cfg.API.OIDC, nil, nil)
+		options.By = a.issuer.ID()
+	}
+	a.keeper = access.NewKeeper(options)
+	if err := a.keeper.Problem(); err != nil && a.issuer == nil {
 		p.log.Warn("nobody can log in to the console", "why", err, "cure", usersCure(p.cfg))
 	}
 	if a.certificate, err = a.openCertificate(dir); err != nil {
@@ -111,7 +118,7 @@ func (a *api) fingerprint() string {
 func (a *api) server(f console.Farm) *console.Server {
 	s := console.NewServer(f, a.events.ring, a.log)
 	s.Open(console.Options{
-		Node: a.cfg.Node, Keeper: a.keeper, Peers: a.peers, PeerPort: a.cfg.API.PeerPort,
+		Node: a.cfg.Node, Keeper: a.keeper, Issuer: a.issuer, Peers: a.peers, PeerPort: a.cfg.API.PeerPort,
 		Metrics: metrics.Handler(f, a.events.ring),
 	})
 	return s

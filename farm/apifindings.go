@@ -6,6 +6,7 @@ import (
 	"thresher/config"
 	"thresher/console"
 	"thresher/console/access"
+	"thresher/console/signon"
 	"thresher/health"
 )
 
@@ -27,8 +28,16 @@ func APIFindings(cfg *config.Config) []health.Finding {
 			list = append(list, health.Finding{Level: health.LevelError, What: err.Error()})
 		}
 	}
+	if o := cfg.API.OIDC; o.SecretFile != "" {
+		if _, err := signon.ReadSecret(o.SecretFile); err != nil {
+			list = append(list, health.Finding{
+				Level: health.LevelWarn, What: fmt.Sprintf("nobody can log in by %s: %v", o.Host(), err),
+				Cure: "have the client's secret in api.oidc.client_secret_file, for its owner alone",
+			})
+		}
+	}
 	keeper := access.NewKeeper(access.Options{File: cfg.API.Users})
-	if err := keeper.Problem(); err != nil {
+	if err := keeper.Problem(); err != nil && cfg.API.OIDC.Issuer == "" {
 		list = append(list, health.Finding{
 			Level: health.LevelWarn, What: fmt.Sprintf("nobody can log in to the console: %v", err), Cure: usersCure(cfg),
 		})

@@ -36,6 +36,14 @@ func TestAPIFindings(t *testing.T) {
 	if levels, text := found(); err != nil || len(levels) != 1 || levels[0] != health.LevelOK {
 		t.Errorf("%v; found:\n%s", err, text)
 	}
+	cfg.API.OIDC = config.OIDC{Issuer: "https://login.example", SecretFile: "/nowhere/secret"}
+	if levels, text := found(); len(levels) != 2 || levels[1] != health.LevelWarn || !strings.Contains(text, "nobody can log in by login.example") {
+		t.Errorf("without the client's secret:\n%s", text)
+	}
+	cfg.API.OIDC.SecretFile, cfg.API.Users = "", "/nowhere/users"
+	if levels, text := found(); len(levels) != 1 {
+		t.Errorf("people log in by the issuer alone:\n%s", text)
+	}
 	if none := APIFindings(&config.Config{}); none != nil {
 		t.Errorf("without a console: %v", none)
 	}

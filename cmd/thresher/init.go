@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"thresher/config"
+	"thresher/console/setup"
 )
 
 // initial is what init is told.
@@ -25,6 +26,7 @@ type initial struct {
 	tcp, udp string
 	service  string
 	check    string
+	web      string // where to ask in a browser; empty for not at all
 }
 
 func newInit() *cobra.Command {
@@ -35,9 +37,13 @@ func newInit() *cobra.Command {
 		Long: "Write the configuration and the key of a farm's first node. On a terminal it asks\n" +
 			"for what was not given. The other machines then join with `thresher join` and a\n" +
 			"token that `thresher invite` prints here.",
-		Example: "  thresher init --vip 192.0.2.100 --tcp 80,443 --service nginx.service",
-		Args:    args(cobra.NoArgs),
+		Example: "  thresher init --vip 192.0.2.100 --tcp 80,443 --service nginx.service\n" +
+			"  thresher init --web    # asks in a browser",
+		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if i.web != "" {
+				return i.inBrowser(cmd)
+			}
 			if err := i.ask(cmd); err != nil {
 				return err
 			}
@@ -52,6 +58,8 @@ func newInit() *cobra.Command {
 	f.StringVar(&i.udp, "udp", "", "UDP ports that the farm serves")
 	f.StringVar(&i.service, "service", "", "a systemd unit that serves them, to be looked after")
 	f.StringVar(&i.check, "check", "", "a URL that answers if this node can serve, such as http://127.0.0.1/")
+	f.StringVar(&i.web, "web", "", "ask in a browser, by a page at this loopback address")
+	f.Lookup("web").NoOptDefVal = "127.0.0.1:0"
 	return cmd
 }
 
@@ -67,60 +75,92 @@ func (i *initial) ask(cmd *cobra.Command) error {
 	return i.questions(bufio.NewReader(in), cmd.ErrOrStderr())
 }
 
-func (i *initial) questions(in *bufio.Reader, out io.Writer) error {
+// question is one that init asks, on a terminal or in a browser.
+type question struct {
+	setup.Question
+	take func(answer string)
+}
+
+// asked are the questions, with what was given as the usual answers.
+func (i *initial) asked() []question {
 	host, _ := os.Hostname()
 	host, _, _ = strings.Cut(host, ".")
-	var vips string
-	for _, q := range []struct {
-		text, usual string
-		into        *string
-	}{
-		{"Shared address (VIP), which no machine has", strings.Join(i.vips, ","), &vips},
-		{"TCP ports that the farm serves", cmp.Or(i.tcp, "80"), &i.tcp},
-		{"UDP ports that the farm serves, - for none", cmp.Or(i.udp, "-"), &i.udp},
-		{"systemd unit that serves them, - for none", cmp.Or(i.service, "-"), &i.service},
-		{"This machine's name in the farm", cmp.Or(i.node, host), &i.node},
-		{"Interface, - for the one in the shared address's network", cmp.Or(i.iface, "-"), &i.iface},
-		{"This machine's address for heartbeats, - for the interface's", cmp.Or(i.bind, "-"), &i.bind},
-	} {
-		fmt.Fprintf(out, "%s [%s]: ", q.text, q.usual)
+	into := func(p *string) func(string) { return func(answer string) { *p = answer } }
+	return []question{
+		{setup.Question{Flag: "vip", Text: "Shared address (VIP), which no machine has", Usual: strings.Join(i.vips, ",")},
+			func(answer string) { i.vips = strings.Split(answer, ",") }},
+		{setup.Question{Flag: "tcp", Text: "TCP ports that the farm serves", Usual: cmp.Or(i.tcp, "80")}, into(&i.tcp)},
+		{setup.Question{Flag: "udp", Text: "UDP ports that the farm serves", Usual: i.udp, Without: "none"}, into(&i.udp)},
+		{setup.Question{Flag: "service", Text: "systemd unit that serves them", Usual: i.service, Without: "none"}, into(&i.service)},
+		{setup.Question{Flag: "node", Text: "This machine's name in the farm", Usual: cmp.Or(i.node, host)}, into(&i.node)},
+		{setup.Question{Flag: "interface", Text: "Interface", Usual: i.iface, Without: "the one in the shared address's network"}, into(&i.iface)},
+		{setup.Question{Flag: "bind", Text: "This machine's address for heartbeats", Usual: i.bind, Without: "the interface's"}, into(&i.bind)},
+	}
+}
+
+// questions asks them on a terminal.
+func (i *initial) questions(in *bufio.Reader, out io.Writer) error {
+	for _, q := range i.asked() {
+		text, usual := q.Text, q.Usual
+		if q.Without != "" {
+			text, usual = text+", - for "+q.Without, cmp.Or(usual, "-")
+		}
+		fmt.Fprintf(out, "%s [%s]: ", text, usual)
 		line, err := in.ReadString('\n')
 		if err != nil && !(errors.Is(err, io.EOF) && line != "") {
 			return fmt.Errorf("read the answer: %w", err)
 		}
-		if *q.into = cmp.Or(strings.TrimSpace(line), q.usual); *q.into == "-" {
-			*q.into = ""
+		answer := cmp.Or(strings.TrimSpace(line), usual)
+		if answer == "-" {
+			answer = ""
 		}
+		q.take(answer)
 	}
-	i.vips = strings.Split(vips, ",")
 	return nil
 }
 
 // set writes the files.
 func (i *initial) set(cmd *cobra.Command) error {
-	c, err := i.initial()
+	c, err := i.plan()
 	if err != nil {
 		return err
 	}
-	if err := i.complete(c.VIPs[0]); err != nil {
+	if err := i.put(c); err != nil {
 		return err
 	}
-	c.Node, c.Interface, c.KeyFile = i.node, i.iface, i.key
-	if c.Bind, err = i.address(); err != nil {
-		return err
-	}
-	keys, err := config.NewKeys(rand.Reader)
-	if err != nil {
-		return err
-	}
-	if err := i.write(c.Text(), config.FormatKeys(keys), nil); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s and %s: node %s on %s, heartbeats from %v.\n", i.config, i.key, c.Node, c.Interface, c.Bind)
+	return i.tell(cmd, c)
+}
+
+// tell says what was written and what comes next, and runs the node if that is wanted.
+func (i *initial) tell(cmd *cobra.Command, c config.Initial) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s and %s: node %s on %s, heartbeats from %v.\n", i.config, i.key, c.Node, c.Interface, c.Bind)
 	if err == nil {
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), "When it runs, have each other machine join:  thresher invite")
 	}
 	return errors.Join(err, i.finish(cmd))
+}
+
+// plan is the configuration by the answers, with what this machine has for the rest.
+func (i *initial) plan() (config.Initial, error) {
+	c, err := i.initial()
+	if err != nil {
+		return c, err
+	}
+	if err := i.complete(c.VIPs[0]); err != nil {
+		return c, err
+	}
+	c.Node, c.Interface, c.KeyFile = i.node, i.iface, i.key
+	c.Bind, err = i.address()
+	return c, err
+}
+
+// put writes the configuration, and a new key.
+func (i *initial) put(c config.Initial) error {
+	keys, err := config.NewKeys(rand.Reader)
+	if err != nil {
+		return err
+	}
+	return i.write(c.Text(), config.FormatKeys(keys), nil)
 }
 
 // initial reads the flags.
@@ -128,6 +168,9 @@ func (i *initial) initial() (c config.Initial, err error) {
 	c = config.Initial{Mode: i.mode, Service: i.service, Check: i.check, RunDir: i.runDir, StateDir: i.stateDir}
 	if i.service != "" && !strings.Contains(i.service, ".") {
 		c.Service += ".service"
+	}
+	if i.tcp+i.udp == "" {
+		return c, &usageError{errors.New("--tcp: give the ports that the farm serves, such as 80,443")}
 	}
 	for _, text := range i.vips {
 		addr, err := netip.ParseAddr(strings.TrimSpace(text))

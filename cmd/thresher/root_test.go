@@ -165,6 +165,7 @@ func TestWrongUsageExits2(t *testing.T) {
 		{"--nonsense status", "--nonsense"},
 		{"status --nonsense", "--nonsense"},
 		{"status web1", "status --help"},
+		{"init --web=0.0.0.0:9454", "no loopback address"},
 		{"where", "where --help"},
 		{"where 192.0.2.7 192.0.2.8", "where --help"},
 		{"where web1", `"web1" is not an address`},

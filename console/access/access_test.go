@@ -190,6 +190,38 @@ func TestLoginAndItsEnds(t *testing.T) {
 	gone("the user's end", s)
 }
 
+// Somebody whom another vouches for stays until that one, or what it says, changes.
+func TestSessionsOfOthers(t *testing.T) {
+	k, c, path, _ := newKeeper(t)
+	k.by = "issuer"
+	s, err := k.Enter(Identity{"oidc alice", Control})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := func(by string) error {
+		got, err := NewKeeper(Options{File: path, Sessions: k.sessions.path, By: by, Now: k.now}).Session(s.ID)
+		if err == nil && (got.Identity != s.Identity || got.CSRF != s.CSRF || !got.Ends.Equal(s.Ends)) {
+			t.Errorf("%+v, want %+v", got, s)
+		}
+		return err
+	}
+	if err := again("issuer"); err != nil {
+		t.Errorf("a restart ended the session: %v", err)
+	}
+	for _, by := range []string{"", "another"} {
+		if err := again(by); !errors.Is(err, ErrRefused) {
+			t.Errorf("vouched for by %q now: %v", by, err)
+		}
+	}
+	c.add(SessionIdle + time.Second)
+	if err := again("issuer"); err != nil {
+		t.Errorf("a restart begins the time anew: %v", err)
+	}
+	if _, err := k.Session(s.ID); !errors.Is(err, ErrRefused) {
+		t.Errorf("after idling: %v", err)
+	}
+}
+
 func TestTokenEnds(t *testing.T) {
 	k, c, path, token := newKeeper(t)
 	if who, err := k.Token(token); err != nil || who != (Identity{"token machine", Monitor}) {
@@ -256,7 +288,7 @@ func TestLockoutGrowsAndIsBounded(t *testing.T) {
 func TestSessionsAreBounded(t *testing.T) {
 	s, now := openSessions("", time.Now()), time.Now()
 	for i := range maxSessions + 10 {
-		if _, err := s.add(now.Add(time.Duration(i)*time.Second), User{Name: "a"}); err != nil {
+		if _, err := s.add(now.Add(time.Duration(i)*time.Second), Identity{Name: "a"}, session{}); err != nil {
 			t.Fatal(err)
 		}
 	}

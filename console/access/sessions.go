@@ -40,6 +40,10 @@ type session struct {
 	// Password is the hash of the user's password hash: with another password the
 	// session ends.
 	Password string `json:"password"`
+	// By is who has said who the user is and what their Role is, where it is not the
+	// file of users: what Options.By was then.
+	By   string `json:"by,omitempty"`
+	Role Role   `json:"role,omitempty"`
 
 	used time.Time
 }
@@ -68,13 +72,13 @@ func openSessions(path string, now time.Time) sessions {
 	return s
 }
 
-// add begins a session.
-func (s *sessions) add(now time.Time, u User) (Session, error) {
+// add begins a session, but for what ends it besides the time.
+func (s *sessions) add(now time.Time, who Identity, one session) (Session, error) {
 	id := newSecret()
-	one := &session{User: u.Name, CSRF: newSecret(), Ends: now.Add(SessionLife).Truncate(time.Second), Password: hashSecret(u.Password), used: now}
+	one.User, one.CSRF, one.Ends, one.used = who.Name, newSecret(), now.Add(SessionLife).Truncate(time.Second), now
 	s.sweep(now)
-	s.all[hashSecret(id)] = one
-	return Session{ID: id, CSRF: one.CSRF, Identity: Identity{u.Name, u.Role}, Ends: one.Ends}, s.save()
+	s.all[hashSecret(id)] = &one
+	return Session{ID: id, CSRF: one.CSRF, Identity: who, Ends: one.Ends}, s.save()
 }
 
 // find returns a session that has not ended.

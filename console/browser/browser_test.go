@@ -70,9 +70,27 @@ func TestConsoleInABrowser(t *testing.T) {
 	for _, n := range f.Nodes {
 		p.Nodes, p.URLs = append(p.Nodes, n.Name), append(p.URLs, n.ConsoleURL())
 	}
-	text, err := json.Marshal(p)
+	drive(f, f.Client, browse{node, modules, "console.mjs"}, p, func(line string) {
+		if line == "please kill the last node" {
+			f.Kill(f.Nodes[2])
+		}
+	})
+	quiet()
+	if err := <-sent; !errors.Is(err, context.Canceled) {
+		t.Errorf("the traffic ended: %v", err)
+	}
+}
+
+// browse is a script in a browser.
+type browse struct{ node, modules, script string }
+
+// drive runs a script on a host and waits until it is done. Its lines are logged, and
+// told to heard.
+func drive(f *farmtest.Farm, on *lab.Host, b browse, plan any, heard func(string)) {
+	f.T.Helper()
+	text, err := json.Marshal(plan)
 	f.Must(err)
-	script, err := filepath.Abs("console.mjs")
+	script, err := filepath.Abs(b.script)
 	f.Must(err)
 	out, in := io.Pipe()
 	defer in.Close()
@@ -80,29 +98,23 @@ func TestConsoleInABrowser(t *testing.T) {
 	go func() {
 		defer close(asked)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			t.Log(lines.Text())
-			if lines.Text() == "please kill the last node" {
-				f.Kill(f.Nodes[2])
-			}
+			f.T.Log(lines.Text())
+			heard(lines.Text())
 		}
 	}()
-	env := append(os.Environ(), "NODE_PATH="+modules, "PLAN="+string(text))
-	process, err := f.Client.StartWith(lab.ProcessOptions{Env: env, Stdout: in}, node, script)
+	env := append(os.Environ(), "NODE_PATH="+b.modules, "PLAN="+string(text))
+	process, err := on.StartWith(lab.ProcessOptions{Env: env, Stdout: in}, b.node, script)
 	f.Must(err)
 	select {
 	case <-process.Done():
 	case <-time.After(patience):
 		f.Must(process.Kill())
-		t.Error("the browser is not done in time")
+		f.T.Error("the browser is not done in time")
 	}
 	in.Close()
 	<-asked
-	quiet()
-	if err := <-sent; !errors.Is(err, context.Canceled) {
-		t.Errorf("the traffic ended: %v", err)
-	}
 	if err := process.Wait(); err != nil {
-		t.Errorf("%v:\n%s", err, process.Tail(4000))
+		f.T.Errorf("%v:\n%s", err, process.Tail(4000))
 	}
 }
 

@@ -1,30 +1,11 @@
 // What TestConsoleInABrowser does in the browser. It exits with 0 if all is as it
 // should be, and else says on its last lines what is not.
-import { createRequire } from 'node:module';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
+import { accessible, check, context, judge, page, plan, run, say, views } from './browser.mjs';
 
-const require = createRequire(process.env.NODE_PATH + '/');
-const { chromium } = require('playwright-core');
-const plan = JSON.parse(process.env.PLAN);
 const [first, second, third] = plan.nodes;
-const say = (text) => console.log(text);
-
-let axe = '';
-try { axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'); } catch { say('axe-core is not installed: accessibility is not looked at'); }
-
-const context = await chromium.launchPersistentContext(plan.profile, {
-  executablePath: plan.browser, headless: true, ignoreHTTPSErrors: true, bypassCSP: false, viewport: { width: 1360, height: 900 },
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-const page = context.pages()[0] ?? await context.newPage();
-page.setDefaultTimeout(30000);
-const complaints = [];
-page.on('pageerror', (e) => complaints.push(`script: ${e.message}`));
-page.on('console', (m) => { if (m.type() === 'error' && !/status of (401|403|502)|ERR_/.test(m.text())) complaints.push(`console: ${m.text()}`); });
 const outside = [];
 page.on('request', (r) => { if (!plan.urls.some((u) => r.url().startsWith(u)) && !/^(blob|data):/.test(r.url())) outside.push(r.url()); });
-
-function check(ok, text) { if (!ok) throw new Error(text); }
 
 async function timed(name, f) {
   const begun = Date.now();
@@ -57,33 +38,15 @@ async function press(action, node) {
   return text;
 }
 
-async function accessible(what) {
-  if (!axe) return;
-  await page.evaluate(axe); // by the devtools protocol, which the page's policy does not bind
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa'] }));
-  const bad = violations.filter((v) => ['serious', 'critical'].includes(v.impact));
-  check(!bad.length, `${what}: ${bad.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + ' ' + (n.any[0]?.message ?? '')).join(' | ')}`).join('\n')}`);
-}
-
 async function pictures(as) {
   if (!plan.shots) return;
-  mkdirSync(plan.shots, { recursive: true });
-  for (const scheme of ['light', 'dark']) {
-    for (const [size, viewport] of Object.entries({ desktop: { width: 1360, height: 900 }, phone: { width: 390, height: 844 } })) {
-      await page.emulateMedia({ colorScheme: scheme });
-      await page.setViewportSize(viewport);
-      for (const name of ['farm', 'rules', 'health', 'events', 'traffic', 'config'].slice(0, as === 'admin' ? 6 : 5)) {
-        await page.goto(`${plan.urls[0]}/#${name}`);
-        await page.waitForTimeout(name === 'traffic' ? 1500 : 1200);
-        await page.screenshot({ path: `${plan.shots}/${name}-${size}-${scheme}.png`, fullPage: true });
-        await accessible(`${name} ${size} ${scheme}`);
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        check(wide <= 0, `${name} is ${wide} pixels wider than a ${size}`);
-      }
+  for await (const view of views()) {
+    for (const name of ['farm', 'rules', 'health', 'events', 'traffic', 'config'].slice(0, as === 'admin' ? 6 : 5)) {
+      await page.goto(`${plan.urls[0]}/#${name}`);
+      await page.waitForTimeout(name === 'traffic' ? 1500 : 1200);
+      await judge(`${name}-${view}`);
     }
   }
-  await page.emulateMedia({ colorScheme: 'light' });
-  await page.setViewportSize({ width: 1360, height: 900 });
   await page.goto(`${plan.urls[0]}/#farm`);
 }
 
@@ -157,7 +120,6 @@ async function steps() {
   await context.clearCookies();
   await page.reload();
   await page.getByLabel('Password').waitFor(); // the session is gone
-  check(!complaints.length, complaints.join('\n'));
   check(!outside.length, `asked for from elsewhere: ${outside}`);
 }
 
@@ -214,15 +176,4 @@ async function configuration() {
   await shares({ [first]: 33.3, [second]: 33.3, [third]: 33.3 });
 }
 
-let failed = null;
-try { await steps(); } catch (e) {
-  failed = e;
-  console.log(complaints.join('\n'));
-  if (plan.shots) await page.screenshot({ path: `${plan.shots}/failed.png` }).catch(() => {});
-}
-await context.close();
-if (failed) {
-  console.log(failed.stack);
-  process.exit(1);
-}
-say('all as it should be');
+await run(steps);

@@ -44,6 +44,12 @@ export async function login(user, password) {
   return remember(await send('POST', '/v1/session', { body: { user, password }, quiet: true }));
 }
 
+/** Goes to the issuer's page, which comes back to /login. */
+export async function begin() { location.assign((await send('POST', '/v1/session/oidc', { quiet: true })).url); }
+
+/** Logs in with what the issuer has answered. */
+export async function finish(answer) { return remember(await send('PUT', '/v1/session/oidc', { body: answer, quiet: true })); }
+
 export async function logout() {
   await send('DELETE', '/v1/session');
   csrf = '';

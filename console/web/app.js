@@ -121,16 +121,16 @@ function loggedIn(session) {
   go();
 }
 
-function loggedOut(ended = true) {
+function loggedOut(why = T.login.ended) {
   app.stop?.();
   app.stop = null;
-  const node = app.session?.node || '';
+  const { node = '', oidc = '' } = app.session || {};
   for (const page of Object.values(pages)) page.leave?.(app);
-  app.session = { node, role: '' };
+  app.session = { node, oidc, role: '' };
   $('dialog').close?.();
   $('banner').replaceChildren();
   render();
-  loginPage.show(app, $('main'), ended);
+  loginPage.show(app, $('main'), why);
 }
 
 function go() {
@@ -153,7 +153,7 @@ document.addEventListener('click', (e) => {
   if (!el || el.disabled) return;
   const { action, node } = el.dataset;
   if (action === 'theme') nextTheme();
-  else if (action === 'logout') api.logout().finally(() => loggedOut(false));
+  else if (action === 'logout') api.logout().finally(() => loggedOut(''));
   else if (T.actions[action]) {
     el.closest('details')?.removeAttribute('open');
     act(action, node || '');
@@ -168,10 +168,24 @@ const first = async () => {
   try {
     const s = await api.session();
     app.session = s;
+    const given = answer;
+    answer = null; // it is good once
     if (s.role) loggedIn(s);
-    else loggedOut(false);
+    else if (given) await api.finish(given).then(loggedIn, (e) => loggedOut(e.message));
+    else loggedOut('');
   } catch {
     setTimeout(first, 1000);
   }
 };
+
+/** What an issuer has sent the browser back with; taken out of the address at once. */
+function issuersAnswer() {
+  const q = new URLSearchParams(location.search);
+  if (location.pathname !== '/login') return null;
+  history.replaceState(null, '', '/' + location.hash);
+  if (!q.has('state')) return null;
+  return Object.fromEntries(['state', 'code', 'error', 'error_description'].filter((k) => q.has(k)).map((k) => [k, q.get(k)]));
+}
+
+let answer = issuersAnswer();
 first();

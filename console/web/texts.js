@@ -17,9 +17,16 @@ export const T = {
   none: '–',
 
   login: {
+    by: (host) => `Log in by ${host}`,
     title: 'Log in', user: 'Name', password: 'Password', go: 'Log in', at: (node) => `to node ${node}`,
     hint: 'An admin lets people in with', command: 'thresher user add NAME --role admin',
     ended: 'The session has ended.',
+  },
+
+  setup: {
+    title: 'Set up a farm', about: 'This machine becomes the first node. Nothing is written before you have seen it.',
+    empty: (what) => `Empty for ${what}.`, look: 'Look at the configuration', text: 'Configuration', files: 'Files:', write: 'Write it', back: 'Change the answers',
+    done: 'This machine is set up', next: 'What comes next, on this machine’s terminal:', close: 'You can close this page.',
   },
 
   states: {

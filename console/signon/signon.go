@@ -1,0 +1,203 @@
+package signon
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"thresher/config"
+	"thresher/console/access"
+)
+
+// FlowLife is how long somebody may take to log in at the issuer.
+const FlowLife = 10 * time.Minute
+
+// ErrFlow is an answer of the issuer's to a question that this browser has not asked,
+// or asked too long ago, or that a daemon before this one has.
+var ErrFlow = errors.New("the login was not begun in this browser, or too long ago")
+
+// UnreachableError is an issuer that does not answer as one.
+type UnreachableError struct {
+	Issuer string
+	Err    error
+}
+
+// Error says which issuer, and what happened.
+func (e *UnreachableError) Error() string { return fmt.Sprintf("%s: %v", e.Issuer, e.Err) }
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// NoRoleError is somebody whom the issuer knows, and who may do nothing here.
+type NoRoleError struct {
+	Person Person
+	Claim  string
+	Values []string // of the claim
+}
+
+// Error says who, and what was looked for.
+func (e *NoRoleError) Error() string {
+	return fmt.Sprintf("%s has no role here: the claim %s is %q", e.Person.Name, e.Claim, e.Values)
+}
+
+// Person is who has logged in.
+type Person struct {
+	// Name is for people; Subject is what the issuer never gives to another one.
+	Name, Subject string
+	Role          access.Role
+}
+
+// Issuer is by whom people log in. It may be used by many goroutines.
+type Issuer struct {
+	config config.OIDC
+	now    func() time.Time
+	client *http.Client
+	seal   seal
+	found  discovery
+}
+
+// New makes an issuer, and asks it nothing yet. A nil now is time.Now; a nil
+// transport is http.DefaultTransport.
+func New(c config.OIDC, now func() time.Time, transport http.RoundTripper) *Issuer {
+	if now == nil {
+		now = time.Now
+	}
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	client := &http.Client{Transport: bounded{transport}, Timeout: answerTime, CheckRedirect: noRedirect}
+	return &Issuer{config: c, now: now, client: client, seal: newSeal(), found: newDiscovery()}
+}
+
+// Host is the issuer's, for people.
+func (i *Issuer) Host() string { return i.config.Host() }
+
+// ID changes with everything that decides who may do what.
+func (i *Issuer) ID() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{i.config.Issuer, i.config.ClientID, i.config.Claim, i.config.Admin, i.config.Control, i.config.Monitor}))
+	return hex.EncodeToString(sum[:])
+}
+
+// Begin returns the issuer's page to go to, and a flow for this browser alone, to be
+// given to Finish. back is where the browser comes back to unless that is configured.
+func (i *Issuer) Begin(ctx context.Context, back string) (page, flow string, err error) {
+	provider, err := i.provider(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	f := newFlow(i.now().Add(FlowLife), back)
+	if i.config.Redirect != "" {
+		f.Back = i.config.Redirect
+	}
+	page = i.oauth(provider, f.Back, "").AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier))
+	flow, err = i.seal.close(f)
+	return page, flow, err
+}
+
+// Finish returns who has logged in, by the flow from Begin and what the issuer has
+// answered. The errors are ErrFlow, *UnreachableError, *NoRoleError, and others where
+// the issuer or its token is refused.
+func (i *Issuer) Finish(ctx context.Context, flow, state, code string) (Person, error) {
+	f, err := i.seal.open(flow)
+	if err != nil || !i.now().Before(f.Ends) || !access.SameText(f.State, state) {
+		return Person{}, ErrFlow
+	}
+	provider, err := i.provider(ctx)
+	if err != nil {
+		return Person{}, err
+	}
+	secret, err := i.secret()
+	if err != nil {
+		return Person{}, err
+	}
+	ctx = oidc.ClientContext(ctx, i.client)
+	tokens, err := i.oauth(provider, f.Back, secret).Exchange(ctx, code, oauth2.VerifierOption(f.Verifier))
+	if err != nil {
+		return Person{}, i.exchangeError(err)
+	}
+	raw, _ := tokens.Extra("id_token").(string)
+	token, err := i.verify(ctx, provider, raw, f.Nonce)
+	if err != nil {
+		return Person{}, fmt.Errorf("the issuer's token is refused: %w", err)
+	}
+	return i.person(token)
+}
+
+// oauth is what the issuer knows this farm by, in OAuth 2.0.
+func (i *Issuer) oauth(p *oidc.Provider, back, secret string) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: i.config.ClientID, ClientSecret: secret, Endpoint: p.Endpoint(), RedirectURL: back,
+		Scopes: append([]string{oidc.ScopeOpenID}, i.config.Scopes...),
+	}
+}
+
+// secret is read each time, so that a new one needs no restart.
+func (i *Issuer) secret() (string, error) {
+	if i.config.SecretFile == "" {
+		return "", nil
+	}
+	return ReadSecret(i.config.SecretFile)
+}
+
+// ReadSecret reads a client's secret, which nobody but the file's owner may.
+func ReadSecret(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("%s: open to others (mode %04o); chmod 600 %s", path, info.Mode().Perm(), path)
+	}
+	text, err := os.ReadFile(path)
+	return strings.TrimSpace(string(text)), err
+}
+
+// exchangeError tells an issuer that refuses the code from one that does not answer.
+func (i *Issuer) exchangeError(err error) error {
+	var refused *oauth2.RetrieveError
+	if !errors.As(err, &refused) {
+		return &UnreachableError{i.config.Issuer, err}
+	}
+	// Its body may have anything in it: only what the standard names is told on.
+	return fmt.Errorf("the issuer refuses the code: %s %.200q", refused.ErrorCode, refused.ErrorDescription)
+}
+
+// verify checks what the library leaves to its users besides what it checks itself:
+// signature, issuer, audience and validity (OpenID Connect Core, 3.1.3.7).
+func (i *Issuer) verify(ctx context.Context, p *oidc.Provider, raw, nonce string) (*oidc.IDToken, error) {
+	token, err := p.VerifierContext(ctx, &oidc.Config{ClientID: i.config.ClientID, Now: i.now}).Verify(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	if !access.SameText(token.Nonce, nonce) {
+		return nil, errors.New("it is not for this login: the nonce is another one")
+	}
+	var c struct {
+		Party string `json:"azp"`
+	}
+	if err := token.Claims(&c); err != nil {
+		return nil, err
+	}
+	if c.Party != i.config.ClientID && (c.Party != "" || len(token.Audience) > 1) {
+		return nil, fmt.Errorf("it was made for %q", c.Party)
+	}
+	return token, nil
+}
+
+// Refused is the error of a login that the issuer has ended, with what it has said;
+// ErrFlow if that is no answer to this browser.
+func (i *Issuer) Refused(flow, state, code, description string) error {
+	f, err := i.seal.open(flow)
+	if err != nil || !access.SameText(f.State, state) {
+		return ErrFlow
+	}
+	return fmt.Errorf("the issuer has refused: %s %q", code, description)
+}
