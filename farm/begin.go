@@ -42,7 +42,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.all = p.configured()
+	c.all = p.cfg.Cluster.Nodes()
 	c.params = confirmParams(p.cfg, c.all)
 	c.lazy = c.params.AllowsLateReading()
 	c.config = confirm.Config{

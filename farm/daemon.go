@@ -222,7 +222,7 @@ func (p *parts) ifi() *net.Interface {
 }
 
 func (p *parts) startCluster() (*cluster.Cluster, error) {
-	if n := p.configured(); n > 1 {
+	if n := p.cfg.Cluster.Nodes(); n > 1 {
 		usual, worst := confirmParams(p.cfg, n).Takeover()
 		_, gossip := cluster.DetectionTime(p.cfg.Cluster.Profile, n)
 		p.log.Info("a lost node's clients will be served by the others", "usually_within", usual, "at_worst", worst,
@@ -231,23 +231,13 @@ func (p *parts) startCluster() (*cluster.Cluster, error) {
 	return cluster.Start(cluster.Config{
 		Name:        p.cfg.Node,
 		Bind:        p.cfg.Cluster.Bind,
-		Join:        p.cfg.Cluster.Join,
+		Join:        slices.Concat(p.cfg.Cluster.Join...),
 		Key:         gossipKey(p.cfg),
 		Profile:     p.cfg.Cluster.Profile,
 		JoinTimeout: p.cfg.Cluster.JoinTimeout,
 		Meta:        p.meta(p.handed.phase()),
 		Logger:      p.log,
 	})
-}
-
-// configured is how many nodes the configuration names; this one need not be in
-// the list of those to join.
-func (p *parts) configured() int {
-	n := len(p.cfg.Cluster.Join)
-	if !slices.Contains(p.cfg.Cluster.Join, p.cfg.Cluster.Bind) {
-		n++
-	}
-	return n
 }
 
 func gossipKey(cfg *config.Config) []byte {
