@@ -178,4 +178,7 @@ type Cluster struct {
 	// GossipBlocked names the nodes that are heard on the VIPs' interface but not
 	// by gossip, each with the address and port that is blocked.
 	GossipBlocked []string `json:"gossip_blocked,omitempty"`
+	// NetworksCut names the nodes that are not heard on one heartbeat network though
+	// they are on another, each with the address and port there.
+	NetworksCut []string `json:"networks_cut,omitempty"`
 }

@@ -57,6 +57,9 @@ func headline(s Status) []string {
 		for _, node := range c.GossipBlocked {
 			lines = append(lines, "gossip is blocked: "+node+"; let UDP and TCP through")
 		}
+		for _, node := range c.NetworksCut {
+			lines = append(lines, wrapped("a heartbeat network is cut: "+node+"; look after the network there")...)
+		}
 		words := []string{fmt.Sprintf("health score %d", c.HealthScore), grouped(c.RefusedMessages) + " messages refused"}
 		if c.DetectionMS > 0 { // 0 where there is nobody to lose
 			words = append([]string{fmt.Sprintf("a crash is made up for within %d ms", c.DetectionMS)}, words...)

@@ -198,7 +198,7 @@ func (p *parts) inspect() (health.Facts, error) {
 		return facts, err
 	}
 	errs := []error{sameClock()}
-	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr()))
+	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddresses(p.cfg.Cluster.Binds())...)
 	findings = append(findings, facts.Addresses(p.cfg.VIPs)...)
 	for _, f := range append(findings, ForwardFindings(p.cfg)...) {
 		switch f.Level {
@@ -231,6 +231,7 @@ func (p *parts) startCluster() (*cluster.Cluster, error) {
 	return cluster.Start(cluster.Config{
 		Name:        p.cfg.Node,
 		Bind:        p.cfg.Cluster.Bind,
+		Further:     p.cfg.Cluster.Further,
 		Join:        slices.Concat(p.cfg.Cluster.Join...),
 		Key:         gossipKey(p.cfg),
 		Profile:     p.cfg.Cluster.Profile,

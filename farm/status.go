@@ -58,6 +58,7 @@ func (l *loop) status() console.Status {
 			RefusedMessages: l.cluster.RefusedMessages(),
 			DetectionMS:     l.detection(len(l.division.view.Nodes)).Milliseconds(),
 			GossipBlocked:   l.roster.blocked(),
+			NetworksCut:     l.networks.texts(),
 		},
 	}
 	s.Lease, s.Fingerprint = l.leaseStatus(shown), l.api.fingerprint()

@@ -45,6 +45,7 @@ var (
 	healthScore     = desc("gossip_health_score", "memberlist's view of this node's own health: 0 is well.")
 	refused         = desc("gossip_refused_messages_total", "Gossip that could not be opened or understood.")
 	blocked         = desc("gossip_blocked_nodes", "Nodes that are heard on the wire but not by gossip.")
+	networksCut     = desc("heartbeat_networks_cut", "Ways to other nodes by one heartbeat network that are cut while another network reaches them.")
 	eventsTotal     = desc("events_total", "Events by kind and level.", "kind", "level")
 )
 
@@ -54,6 +55,6 @@ func all() []*prometheus.Desc {
 		buckets, bucketsMine, unsettled, sticky, connections, responder,
 		pathInfo, queues, packets, accepted, rejected, asked,
 		rxDropped, rxInvalid, txInvalid, rxRingFull, rxFillEmpty, txRingEmpty,
-		checkUp, serviceUp, serviceRestarts, healthScore, refused, blocked, eventsTotal,
+		checkUp, serviceUp, serviceRestarts, healthScore, refused, blocked, networksCut, eventsTotal,
 	}
 }
