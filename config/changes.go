@@ -56,7 +56,7 @@ func (c Change) String() string {
 // anew are the settings that make a node another one.
 var anew = map[string]bool{
 	"node": true, "interface": true, "run_dir": true, "api.socket": true,
-	"cluster.bind": true, "cluster.further": true, "cluster.insecure": true, "cluster.keys": true,
+	"cluster.bind": true, "cluster.insecure": true, "cluster.keys": true,
 }
 
 // keyOf are the file's keys for what Config has under another name.

@@ -35,7 +35,7 @@ func TestChanges(t *testing.T) {
 		{"keys", func(c *Config) { c.Cluster.Keys.Gossip[0]++ }, "cluster.key_file changed", EffectAnew},
 		{"bind", func(c *Config) { c.Cluster.Bind = port("192.0.2.13:7946") }, "cluster.bind: 192.0.2.13:7946, was 192.0.2.11:7946", EffectAnew},
 		{"another network", func(c *Config) { c.Cluster.Further = []netip.AddrPort{port("198.51.100.11:7946")} },
-			"cluster.bind: [198.51.100.11:7946], was []", EffectAnew},
+			"cluster.bind: [198.51.100.11:7946], was []", EffectRestart},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			next := digestConfig()

@@ -1,7 +1,9 @@
 package faults
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +29,38 @@ func TestNetworks(t *testing.T) {
 			break
 		}
 	}
+}
+
+// TestNetworkAdded gives a farm on one network a second one, by a reload of each node:
+// no connection notices, and then it can do without the first.
+func TestNetworkAdded(t *testing.T) {
+	f := farmtest.NewFor(t, binary, farmLimit(), lab.Config{Nodes: 3, Clients: 2, ClientAddresses: 8, Back: true},
+		lab.FarmOptions{TCPPorts: []int{farmtest.EchoPort}, Affinity: "session"})
+	f.StartEcho(f.Nodes...)
+	both := make(map[string]string)
+	for _, n := range f.Nodes {
+		yaml, err := n.NodeConfig(f.Options)
+		f.Must(err)
+		both[n.Name] = yaml
+		list := fmt.Sprintf("[%s:7946, %s:7946]", n.Address, n.Back)
+		f.StartWith(n, replaced(f, yaml, "bind: "+list, "bind: "+n.Address.String()))
+	}
+	f.Converge(f.Nodes...)
+	before := f.Views(f.Nodes...)
+	l := f.StartLoad(farmtest.LoadOptions{})
+	for _, n := range f.Nodes {
+		f.Must(os.WriteFile(n.ConfigFile(), []byte(both[n.Name]), 0o600))
+		t.Log(f.Thresher(n, "reload"))
+		f.Pass(time.Second)
+		f.Converge(f.Nodes...)
+	}
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckGaps(hiccup)
+	l.CheckKept()
+	l.CheckVisits(0)
+	still(f, before)
+	frontSilenced(f)
 }
 
 // frontOf and backOf are where a node gossips on either network.
