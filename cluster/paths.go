@@ -84,7 +84,10 @@ func (p *paths) learn(m Member, now time.Time) {
 	r = &route{alive: m.Alive}
 	for _, a := range addresses {
 		r.legs = append(r.legs, leg{address: a, heard: now})
-		p.owners[a] = m.Name
+		// A machine that has another name now has its old one's address.
+		if owner := p.nodes[p.owners[a]]; m.Alive || owner == nil || !owner.alive {
+			p.owners[a] = m.Name
+		}
 	}
 	p.nodes[m.Name] = r
 }

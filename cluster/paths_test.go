@@ -150,6 +150,14 @@ func TestWaysFollowWhatANodeSays(t *testing.T) {
 	if got := w.to(to); len(got) != 2 {
 		t.Errorf("not understood: %v", got)
 	}
+	renamed := web2(true)
+	renamed.Name = "web9"
+	w.learn(renamed, w.now)
+	w.learn(web2(false), w.now)
+	if got := w.to(memberlist.Address{Addr: webFirst.String(), Name: "web9"}); len(got) != 2 {
+		t.Errorf("with another name: %v", got)
+	}
+	w.forget("web9")
 	moved := web2(true)
 	moved.Meta.Networks[0] = netip.MustParseAddrPort("198.51.100.99:7946")
 	w.learn(moved, w.now)
