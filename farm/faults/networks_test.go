@@ -158,7 +158,7 @@ func backPulled(f *farmtest.Farm) {
 // others' in time, and it takes its part again.
 func pulled(f *farmtest.Farm, both bool) {
 	victim, others := split(f)
-	l := f.StartLoad(farmtest.LoadOptions{Victim: victim, Patience: 30 * time.Second})
+	l := f.StartLoad(farmtest.LoadOptions{Victim: victim, Patience: 2 * time.Second})
 	f.Pass(300 * time.Millisecond)
 	cut := time.Now()
 	if both {
@@ -167,14 +167,16 @@ func pulled(f *farmtest.Farm, both bool) {
 	f.Must(f.PortUp(victim.Host, false))
 	f.Pass(2 * takeoverLimit)
 	f.Converge(others...)
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckTakeover(cut, victim, takeoverLimit)
+	l.CheckKept(victim)
 	f.Must(f.PortUp(victim.Host, true))
 	if both {
 		f.Must(f.BackPortUp(victim, true))
 	}
 	f.Converge(f.Nodes...)
-	l.Stop()
+	f.ClientsOf(l.Watch, victim)
 	l.CheckOneAnswer()
-	l.CheckTakeover(cut, victim, takeoverLimit)
-	l.CheckOthersKept()
 	noneNamed(f)
 }
