@@ -27,6 +27,7 @@ type Cluster struct {
 	delegate *delegate
 	log      *logAdapter
 	address  netip.AddrPort
+	further  []netip.AddrPort // the same on other networks
 	peers    []netip.AddrPort // configured, without this node itself
 	tuning   tuning
 	outboxes *outboxes
@@ -49,6 +50,7 @@ type tuning struct {
 	rejoin      time.Duration // mean time between two rounds of rejoining
 	update      time.Duration // until an update of the metadata must be out
 	memberlist  func(*memberlist.Config)
+	network     wrap
 }
 
 // Start opens the sockets and begins to gossip, knowing nobody yet. It does not
@@ -59,12 +61,8 @@ func start(c Config, t tuning) (*Cluster, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("start cluster: %w", err)
 	}
-	meta, err := c.Meta.Encode()
-	if err != nil {
-		return nil, fmt.Errorf("start cluster: %w", err)
-	}
 	log := newLogAdapter(loggerOr(c.Logger))
-	d := newDelegate(c.Name, meta, log)
+	d := newDelegate(c.Name, newPaths(1+len(c.Further)), log)
 	mc, err := c.memberlistConfig(d, log)
 	if err != nil {
 		return nil, fmt.Errorf("start cluster: %w", err)
@@ -72,18 +70,33 @@ func start(c Config, t tuning) (*Cluster, error) {
 	if t.memberlist != nil {
 		t.memberlist(mc)
 	}
-	if err := openTransport(mc); err != nil {
-		return nil, fmt.Errorf("start cluster on %s: %w", c.Bind, listenError(err))
+	further, err := openTransport(mc, c.Further, d.paths, t.network)
+	if err != nil {
+		return nil, fmt.Errorf("start cluster on %s: %w", where(c), listenError(err))
 	}
+	meta, err := c.Meta.on(further).Encode()
+	if err != nil {
+		return nil, fmt.Errorf("start cluster: %w", errors.Join(err, mc.Transport.Shutdown()))
+	}
+	d.setMeta(meta)
 	list, err := memberlist.Create(mc)
 	if err != nil {
-		return nil, fmt.Errorf("start cluster on %s: %w", c.Bind, errors.Join(err, mc.Transport.Shutdown()))
+		return nil, fmt.Errorf("start cluster on %s: %w", where(c), errors.Join(err, mc.Transport.Shutdown()))
 	}
-	cl := &Cluster{list: list, keyring: mc.Keyring, delegate: d, log: log, address: d.own().Address, outboxes: newOutboxes()}
+	cl := &Cluster{list: list, keyring: mc.Keyring, delegate: d, log: log, address: d.own().Address, further: further, outboxes: newOutboxes()}
 	cl.tuning = t.withDefaults(c, mc)
-	cl.peers = others(c.Join, c.Bind, cl.address)
+	cl.peers = others(c.Join, slices.Concat([]netip.AddrPort{c.Bind, cl.address}, c.Further, further)...)
 	cl.ctx, cl.cancel = context.WithCancel(context.Background())
 	return cl, nil
+}
+
+// where names the addresses of a configuration.
+func where(c Config) string {
+	text := c.Bind.String()
+	for _, a := range c.Further {
+		text += ", " + a.String()
+	}
+	return text
 }
 
 // listenError puts memberlist's longest chain of words, which has no error in it
@@ -121,6 +134,11 @@ func others(peers []netip.AddrPort, own ...netip.AddrPort) []netip.AddrPort {
 // Address returns where this node gossips, with the port that it really has.
 func (c *Cluster) Address() netip.AddrPort { return c.address }
 
+// Cuts returns by which networks other nodes are not heard though they are by
+// another one; nothing where there is one network. It takes some packets, and a
+// second, until a cut shows.
+func (c *Cluster) Cuts() []Cut { return c.delegate.paths.cuts() }
+
 // Members returns all machines that gossip knows of, this node among them, sorted
 // by name. Those that died stay listed for an hour, not alive. The list is the
 // caller's own, but for Meta.Weights, which must not be changed.
@@ -140,7 +158,7 @@ func (c *Cluster) Changed() <-chan struct{} { return c.delegate.bell }
 // fast, 2 s with wan). Never call it from a delegate of memberlist. On an error
 // the change is made, but may reach the others late.
 func (c *Cluster) SetMeta(m Meta) error {
-	meta, err := m.Encode()
+	meta, err := m.on(c.further).Encode()
 	if err != nil {
 		return err
 	}

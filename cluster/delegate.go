@@ -29,9 +29,10 @@ const nameTaken = "another live machine has this node's name"
 // race can tear it). The events come under the lock that guards the state, each
 // change makes one, and they come in order: the copy is exact.
 type delegate struct {
-	self string
-	log  *logAdapter
-	bell chan struct{} // one slot: a pending ring stands for all changes so far
+	self  string
+	log   *logAdapter
+	paths *paths
+	bell  chan struct{} // one slot: a pending ring stands for all changes so far
 
 	inbox             chan Message
 	received, dropped atomic.Uint64 // messages
@@ -54,9 +55,9 @@ var (
 	_ memberlist.MergeDelegate    = (*delegate)(nil)
 )
 
-func newDelegate(self string, meta []byte, log *logAdapter) *delegate {
+func newDelegate(self string, p *paths, log *logAdapter) *delegate {
 	return &delegate{
-		self: self, log: log, meta: meta,
+		self: self, log: log, paths: p,
 		bell:    make(chan struct{}, 1),
 		inbox:   make(chan Message, inboxLen),
 		members: make(map[string]entry),
@@ -87,6 +88,9 @@ func (d *delegate) record(n *memberlist.Node, alive bool) {
 	if m.Err != nil {
 		m.Meta = Meta{}
 	}
+	if n.Name != d.self {
+		d.paths.learn(m, time.Now())
+	}
 	e := entry{member: m}
 	if !alive {
 		e.gone = time.Now()
@@ -108,6 +112,7 @@ func (d *delegate) list() []Member {
 	for name, e := range d.members {
 		if !e.member.Alive && time.Since(e.gone) > forgetAfter {
 			delete(d.members, name)
+			d.paths.forget(name)
 			continue
 		}
 		list = append(list, e.member)

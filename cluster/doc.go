@@ -5,8 +5,8 @@
 // Three layers, each usable without the one below it:
 //
 //   - Cluster wraps hashicorp/memberlist: it joins the configured peers, spreads
-//     this node's Meta, lists the Members, and carries messages between them. It
-//     owns goroutines and sockets.
+//     this node's Meta, lists the Members, and carries messages between them, over
+//     one network or over several at once. It owns goroutines and sockets.
 //   - Eligible turns the members into a View: who may own buckets, with which
 //     weights. It is a pure function.
 //   - Assigner.Assign and View.Responder turn a View into bucket tables and VIP

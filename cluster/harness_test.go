@@ -22,6 +22,8 @@ type node struct {
 	*Cluster
 	log *logBuffer
 	cut *atomic.Bool // true: nothing leaves this node
+	// down are the node's networks by which nothing leaves it while it is true.
+	down [config.MaxNetworks]atomic.Bool
 }
 
 // logBuffer is a bytes.Buffer for several goroutines.
@@ -88,7 +90,10 @@ func startTimed(t *testing.T, name, ip string, times func(*memberlist.Config), c
 	}
 	tune := tuning{
 		joinTimeout: 500 * time.Millisecond, retry: 20 * time.Millisecond, rejoin: 100 * time.Millisecond,
-		memberlist: func(m *memberlist.Config) { times(m); m.Transport = cuttable(t, m, n.cut) },
+		memberlist: times,
+		network: func(i int, nt *memberlist.NetTransport) memberlist.NodeAwareTransport {
+			return &cutTransport{nt, n.cut, &n.down[i]}
+		},
 	}
 	var err error
 	if n.Cluster, err = start(c, tune); err != nil {
@@ -105,37 +110,24 @@ func startTimed(t *testing.T, name, ip string, times func(*memberlist.Config), c
 	return n
 }
 
-// cutTransport is memberlist's own transport with a switch that stops all
-// sending, so that a test can part a network.
+// cutTransport is memberlist's own transport with switches that stop all sending,
+// so that a test can part a network.
 type cutTransport struct {
 	*memberlist.NetTransport
-	cut *atomic.Bool
+	all, this *atomic.Bool
 }
 
 var errCut = errors.New("dial tcp: the test cut the network")
 
-func cuttable(t *testing.T, m *memberlist.Config, cut *atomic.Bool) memberlist.NodeAwareTransport {
-	t.Helper()
-	nt, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-		BindAddrs: []string{m.BindAddr}, BindPort: m.BindPort, Logger: m.Logger,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	// What memberlist does itself when it makes the transport.
-	m.BindPort, m.AdvertisePort = nt.GetAutoBindPort(), nt.GetAutoBindPort()
-	return &cutTransport{nt, cut}
-}
-
 func (c *cutTransport) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
-	if c.cut.Load() {
+	if c.all.Load() || c.this.Load() {
 		return time.Now(), nil // packets are lost silently
 	}
 	return c.NetTransport.WriteToAddress(b, a)
 }
 
 func (c *cutTransport) DialAddressTimeout(a memberlist.Address, d time.Duration) (net.Conn, error) {
-	if c.cut.Load() {
+	if c.all.Load() || c.this.Load() {
 		return nil, fmt.Errorf("to %s: %w", a.Addr, errCut)
 	}
 	return c.NetTransport.DialAddressTimeout(a, d)

@@ -6,7 +6,7 @@ import "net/netip"
 type Member struct {
 	// Name is the node's name.
 	Name string
-	// Address is where the node gossips.
+	// Address is where the node gossips: on the first of its networks.
 	Address netip.AddrPort
 	// Meta is what the node last said of itself. A member that is not alive and
 	// whose phase is not Leaving or Stopped has crashed or cannot be reached.

@@ -44,7 +44,8 @@ type Message struct {
 
 // MessageCounts count messages since Start.
 type MessageCounts struct {
-	// Sent and Received are whole messages, by either way.
+	// Sent and Received are whole messages, by either way. What SendBestEffort sends
+	// is received once on each network.
 	Sent, Received uint64
 	// Failed could not be sent, Overflowed found the receiver's queue full, and
 	// Dropped came faster than they were read, or empty.

@@ -9,12 +9,18 @@ import (
 	"thresher/config"
 )
 
-// metaVersion is the layout that Meta.Encode writes.
-const metaVersion = 1
+// The layouts that there are: the second one has networks behind the first.
+const (
+	metaFirst    = 1
+	metaNetworks = 2
+)
 
 // metaHeader is the length of the layout's fixed part: version, phase, MAC,
-// digest, gossip address and port, rule count.
-const metaHeader = 1 + 1 + 6 + 8 + 16 + 2 + 2
+// digest, gossip address and port, rule count. networkLen is that of one network.
+const (
+	metaHeader = 1 + 1 + 6 + 8 + 16 + 2 + 2
+	networkLen = 16 + 2
+)
 
 // MaxWeight is the greatest weight of a node (DESIGN §3).
 const MaxWeight = 100
@@ -38,12 +44,21 @@ type Meta struct {
 	// order of the rules; a rule that a check withdrew has 0. At most
 	// config.MaxRules.
 	Weights []uint8
+	// Networks are where the node gossips beside its address, on further networks;
+	// nil for none. The Cluster fills them in.
+	Networks []netip.AddrPort
 }
 
-// Encode returns the metadata's wire form, at most 292 bytes of the 512 that
+// on is m with further networks.
+func (m Meta) on(networks []netip.AddrPort) Meta {
+	m.Networks = networks
+	return m
+}
+
+// Encode returns the metadata's wire form, at most 347 bytes of the 512 that
 // memberlist has room for:
 //
-//	0   version, 1
+//	0   version: 1, or 2 with networks
 //	1   phase
 //	2   MAC, 6 bytes
 //	8   digest, 8 bytes, big endian
@@ -51,6 +66,7 @@ type Meta struct {
 //	32  gossip port, 2 bytes, big endian
 //	34  number of rules, 2 bytes, big endian
 //	36  one byte of weight for each rule
+//	    version 2: number of networks, 1 byte, and address and port of each as above
 //
 // It fails on values that DecodeMeta would refuse.
 func (m Meta) Encode() ([]byte, error) {
@@ -61,19 +77,31 @@ func (m Meta) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("%w: phase %d is none", ErrMeta, m.Phase)
 	}
 	b := make([]byte, 0, metaHeader+len(m.Weights))
-	b = append(b, metaVersion, byte(m.Phase))
+	version := byte(metaFirst)
+	if len(m.Networks) > 0 {
+		version = metaNetworks
+	}
+	b = append(b, version, byte(m.Phase))
 	b = append(b, m.MAC[:]...)
 	b = binary.BigEndian.AppendUint64(b, m.Digest)
 	b = appendAddrPort(b, m.Gossip)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Weights)))
-	return append(b, m.Weights...), nil
+	b = append(b, m.Weights...)
+	if version == metaFirst {
+		return b, nil
+	}
+	b = append(b, byte(len(m.Networks)))
+	for _, a := range m.Networks {
+		b = appendAddrPort(b, a)
+	}
+	return b, nil
 }
 
 // DecodeMeta reads the wire form. It does not keep b.
 //
 // A release may only append to the layout, and raises the version when it does.
-// So version 1 is read strictly, to the last byte, and of a higher version the
-// part that is known here is read and what follows is left alone: two adjacent
+// So what is known here is read strictly, to the last byte, and of a higher version
+// the part that is known and what follows is left alone: two adjacent
 // releases can share a farm during an upgrade. A phase that a later release
 // added comes out as its number, which is not Up, so its node owns nothing here.
 func DecodeMeta(b []byte) (Meta, error) {
@@ -81,7 +109,7 @@ func DecodeMeta(b []byte) (Meta, error) {
 		return Meta{}, fmt.Errorf("%w: %d bytes, want at least %d", ErrMeta, len(b), metaHeader)
 	}
 	version := b[0]
-	if version < metaVersion {
+	if version < metaFirst {
 		return Meta{}, fmt.Errorf("%w: version %d is none", ErrMeta, version)
 	}
 	m := Meta{
@@ -91,14 +119,35 @@ func DecodeMeta(b []byte) (Meta, error) {
 		Gossip: readAddrPort(b[16:34]),
 	}
 	rules, rest := int(binary.BigEndian.Uint16(b[34:36])), b[metaHeader:]
-	if len(rest) < rules || version == metaVersion && len(rest) > rules {
+	if len(rest) < rules || version == metaFirst && len(rest) > rules {
 		return Meta{}, fmt.Errorf("%w: %d rules but %d bytes of weights", ErrMeta, rules, len(rest))
 	}
-	if version == metaVersion && !m.Phase.known() {
+	if version <= metaNetworks && !m.Phase.known() {
 		return Meta{}, fmt.Errorf("%w: phase %d is none", ErrMeta, m.Phase)
 	}
 	m.Weights = append([]uint8{}, rest[:rules]...)
+	if version >= metaNetworks {
+		if err := m.readNetworks(rest[rules:], version == metaNetworks); err != nil {
+			return Meta{}, err
+		}
+	}
 	return m, m.check()
+}
+
+// readNetworks reads what is behind the weights, to the last byte if it is strict.
+func (m *Meta) readNetworks(b []byte, strict bool) error {
+	if len(b) == 0 || strict && b[0] == 0 {
+		return fmt.Errorf("%w: no number of networks", ErrMeta)
+	}
+	count, b := int(b[0]), b[1:]
+	if len(b) < count*networkLen || strict && len(b) > count*networkLen {
+		return fmt.Errorf("%w: %d networks but %d bytes of addresses", ErrMeta, count, len(b))
+	}
+	for ; count > 0; count-- {
+		m.Networks = append(m.Networks, readAddrPort(b))
+		b = b[networkLen:]
+	}
+	return nil
 }
 
 // appendAddrPort writes 18 bytes: the address in its 16-byte form and the port.
@@ -123,6 +172,14 @@ func readAddrPort(b []byte) netip.AddrPort {
 func (m Meta) check() error {
 	if len(m.Weights) > config.MaxRules {
 		return fmt.Errorf("%w: %d rules, want at most %d", ErrMeta, len(m.Weights), config.MaxRules)
+	}
+	if len(m.Networks) >= config.MaxNetworks {
+		return fmt.Errorf("%w: %d networks, want at most %d", ErrMeta, 1+len(m.Networks), config.MaxNetworks)
+	}
+	for _, a := range m.Networks {
+		if !a.IsValid() || a.Port() == 0 {
+			return fmt.Errorf("%w: a network without address or port", ErrMeta)
+		}
 	}
 	for i, w := range m.Weights {
 		if w > MaxWeight {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"net/netip"
@@ -44,9 +45,39 @@ func TestMetaWireForm(t *testing.T) {
 	}
 }
 
+// networkMeta is a node's on two networks.
+func networkMeta(t testing.TB) []byte {
+	t.Helper()
+	b, err := exampleMeta().on([]netip.AddrPort{netip.MustParseAddrPort("[2001:db8::11]:8000")}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestMetaNetworksWireForm pins what the second version has behind the first.
+func TestMetaNetworksWireForm(t *testing.T) {
+	first, err := exampleMeta().Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := networkMeta(t)
+	want := "02" + hex.EncodeToString(first[1:]) + "01" + "20010db8000000000000000000000011" + "1f40"
+	if got := hex.EncodeToString(b); got != want {
+		t.Errorf("encoded %s, want %s", got, want)
+	}
+	m, err := DecodeMeta(b)
+	if err != nil || len(m.Networks) != 1 || m.Networks[0] != netip.MustParseAddrPort("[2001:db8::11]:8000") {
+		t.Errorf("decoded %v, %v", m.Networks, err)
+	}
+}
+
 // TestMetaFits checks that the largest farm's metadata fits memberlist's limit.
 func TestMetaFits(t *testing.T) {
-	m := Meta{Phase: Stopped, Weights: equal(config.MaxRules, MaxWeight)}
+	m := Meta{Phase: Stopped, Weights: equal(config.MaxRules, MaxWeight), Networks: make([]netip.AddrPort, config.MaxNetworks-1)}
+	for i := range m.Networks {
+		m.Networks[i] = netip.MustParseAddrPort("[2001:db8::11]:7946")
+	}
 	b, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +92,7 @@ func TestDecodeMetaRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	networks := networkMeta(t)
 	set := func(at int, v byte) []byte { b := slices.Clone(good); b[at] = v; return b }
 	for _, tc := range []struct {
 		name string
@@ -74,8 +106,15 @@ func TestDecodeMetaRefuses(t *testing.T) {
 		{"phase 0", set(1, 0)},
 		{"phase beyond the last", set(1, byte(Waiting)+1)},
 		{"weight 101", set(metaHeader, 101)},
-		{"weights cut in a later version", set(0, 2)[:len(good)-1]},
-		{"weight 101 in a later version", append(set(0, 2)[:metaHeader], 101, 0, 0)},
+		{"weights cut in a later version", set(0, 3)[:len(good)-1]},
+		{"weight 101 in a later version", append(set(0, 3)[:metaHeader], 101, 0, 0)},
+		{"no number of networks", set(0, 2)},
+		{"0 networks", append(set(0, 2), 0)},
+		{"network cut", networks[:len(networks)-1]},
+		{"network and a byte", append(slices.Clone(networks), 0)},
+		{"network without a port", append(slices.Clone(networks[:len(networks)-2]), 0, 0)},
+		{"network without an address", append(append(set(0, 2), 1), make([]byte, networkLen)...)},
+		{"four networks more", append(append(set(0, 2), 4), bytes.Repeat([]byte{1}, 4*networkLen)...)},
 		{"too many rules", append(append([]byte{1, 2}, make([]byte, 14+18)...), append([]byte{1, 1}, make([]byte, 257)...)...)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -106,8 +145,8 @@ func TestDecodeMetaOfLaterVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b[0], b[1] = 2, 9
-	m, err := DecodeMeta(append(b, "something new"...))
+	b[0], b[1] = 3, 9
+	m, err := DecodeMeta(append(b, "\x00something new"...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +169,8 @@ func FuzzDecodeMeta(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add(good[:metaHeader])
-	f.Add(append([]byte{2}, append(slices.Clone(good[1:]), 7, 7)...))
+	f.Add(networkMeta(f))
+	f.Add(append([]byte{3}, append(slices.Clone(networkMeta(f)[1:]), 7, 7)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := DecodeMeta(b)
 		if err != nil {
@@ -140,13 +180,13 @@ func FuzzDecodeMeta(f *testing.F) {
 			return
 		}
 		again, err := m.Encode()
-		if b[0] > metaVersion && err != nil {
+		if b[0] > metaNetworks && err != nil {
 			return // a phase of a later release is not ours to send
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(again[1:], b[1:len(again)]) || b[0] == metaVersion && len(again) != len(b) {
+		if !slices.Equal(again[1:], b[1:len(again)]) || b[0] <= metaNetworks && len(again) != len(b) {
 			t.Fatalf("% x decodes, but is encoded as % x", b, again)
 		}
 	})

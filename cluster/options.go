@@ -23,7 +23,12 @@ type Config struct {
 	// the others are told. It must be one address of this machine, not 0.0.0.0.
 	// Port 0 has the kernel choose one.
 	Bind netip.AddrPort
-	// Join are the configured peers. Bind may be among them and is skipped.
+	// Further are the same on other networks, one each, at most
+	// config.MaxNetworks with Bind: all that is sent goes by all of them. The nodes
+	// have them in the same order.
+	Further []netip.AddrPort
+	// Join are the configured peers, by their addresses on any network. This node's
+	// own may be among them and are skipped.
 	Join []netip.AddrPort
 	// Key is the farm's gossip key, 32 random bytes (config.Keys.Gossip), which
 	// is used as it is for AES-256-GCM. nil is gossip in clear: then anyone on
@@ -53,8 +58,13 @@ func (c Config) check() error {
 	if c.Name == "" {
 		bad("node has no name")
 	}
-	if !c.Bind.IsValid() || c.Bind.Addr().IsUnspecified() || c.Bind.Addr().Zone() != "" {
-		bad("cannot gossip on %s: name one address of this machine, without a zone", c.Bind)
+	for _, bind := range append([]netip.AddrPort{c.Bind}, c.Further...) {
+		if !bind.IsValid() || bind.Addr().IsUnspecified() || bind.Addr().Zone() != "" {
+			bad("cannot gossip on %s: name one address of this machine, without a zone", bind)
+		}
+	}
+	if len(c.Further) >= config.MaxNetworks {
+		bad("%d networks, want at most %d", 1+len(c.Further), config.MaxNetworks)
 	}
 	if c.Key != nil && len(c.Key) != 32 {
 		bad("gossip key has %d bytes, want 32", len(c.Key))

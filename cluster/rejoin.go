@@ -57,7 +57,9 @@ func (c *Cluster) rejoin(ctx context.Context) {
 func missing(peers []netip.AddrPort, members []Member) []netip.AddrPort {
 	live := make(map[netip.AddrPort]bool, len(members))
 	for _, m := range members {
-		live[m.Address] = live[m.Address] || m.Alive // a machine may have had another name
+		for _, a := range append([]netip.AddrPort{m.Address}, m.Meta.Networks...) {
+			live[a] = live[a] || m.Alive // a machine may have had another name
+		}
 	}
 	var absent []netip.AddrPort
 	for _, p := range peers {

@@ -1,8 +1,11 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
+	"log"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -38,22 +41,51 @@ func (t messageTransport) DialAddressTimeout(a memberlist.Address, timeout time.
 	return conn, nil
 }
 
-// openTransport opens the sockets that memberlist would open itself, unless the
-// configuration has a transport already, and puts the deadlines on top. The
-// caller closes it when memberlist does not take it over.
-func openTransport(c *memberlist.Config) error {
-	own, ok := c.Transport.(memberlist.NodeAwareTransport)
-	if !ok {
-		nt, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-			BindAddrs: []string{c.BindAddr}, BindPort: c.BindPort, Logger: c.Logger,
-		})
-		if err != nil {
-			return fmt.Errorf("open sockets: %w", err)
-		}
-		// What memberlist does with a transport of its own making.
-		c.BindPort, c.AdvertisePort = nt.GetAutoBindPort(), nt.GetAutoBindPort()
-		own = nt
+// openTransport opens the sockets that memberlist would open itself, on this node's
+// address and on its further ones, and puts the deadlines on top. It returns the
+// further addresses with the ports that they really have. The caller closes the
+// transport when memberlist does not take it over.
+func openTransport(c *memberlist.Config, further []netip.AddrPort, p *paths, wrap wrap) ([]netip.AddrPort, error) {
+	first, err := openNetwork(c.BindAddr, c.BindPort, c.Logger)
+	if err != nil {
+		return nil, err
 	}
-	c.Transport = messageTransport{own}
-	return nil
+	// What memberlist does with a transport of its own making.
+	c.BindPort, c.AdvertisePort = first.GetAutoBindPort(), first.GetAutoBindPort()
+	each := []memberlist.NodeAwareTransport{wrap.network(0, first)}
+	var own []netip.AddrPort
+	for i, at := range further {
+		nt, err := openNetwork(at.Addr().Unmap().String(), int(at.Port()), c.Logger)
+		if err != nil {
+			for _, opened := range each {
+				err = errors.Join(err, opened.Shutdown())
+			}
+			return nil, err
+		}
+		own = append(own, netip.AddrPortFrom(at.Addr().Unmap(), uint16(nt.GetAutoBindPort())))
+		each = append(each, wrap.network(i+1, nt))
+	}
+	c.Transport = messageTransport{each[0]}
+	if len(each) > 1 {
+		c.Transport = messageTransport{newNetworks(each, p, c.Logger)}
+	}
+	return own, nil
+}
+
+// wrap is what a test puts around each network's transport; nil for nothing.
+type wrap func(network int, t *memberlist.NetTransport) memberlist.NodeAwareTransport
+
+func (w wrap) network(i int, t *memberlist.NetTransport) memberlist.NodeAwareTransport {
+	if w == nil {
+		return t
+	}
+	return w(i, t)
+}
+
+func openNetwork(address string, port int, log *log.Logger) (*memberlist.NetTransport, error) {
+	t, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{BindAddrs: []string{address}, BindPort: port, Logger: log})
+	if err != nil {
+		return nil, fmt.Errorf("open sockets: %w", err)
+	}
+	return t, nil
 }

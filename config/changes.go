@@ -61,7 +61,7 @@ var anew = map[string]bool{
 
 // keyOf are the file's keys for what Config has under another name.
 var keyOf = map[string]string{
-	"node": "node.name", "cluster.keys": "cluster.key_file",
+	"node": "node.name", "cluster.keys": "cluster.key_file", "cluster.further": "cluster.bind",
 	"api.socket": "api.listen", "api.listeners": "api.listen", "api.cert": "api.tls.cert", "api.key": "api.tls.key",
 }
 

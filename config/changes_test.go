@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,8 @@ func TestChanges(t *testing.T) {
 		{"name", func(c *Config) { c.Node = "web9" }, "node.name: web9, was web1", EffectAnew},
 		{"keys", func(c *Config) { c.Cluster.Keys.Gossip[0]++ }, "cluster.key_file changed", EffectAnew},
 		{"bind", func(c *Config) { c.Cluster.Bind = port("192.0.2.13:7946") }, "cluster.bind: 192.0.2.13:7946, was 192.0.2.11:7946", EffectAnew},
+		{"another network", func(c *Config) { c.Cluster.Further = []netip.AddrPort{port("198.51.100.11:7946")} },
+			"cluster.bind: [198.51.100.11:7946], was []", EffectRestart},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			next := digestConfig()

@@ -18,7 +18,8 @@ const (
 )
 
 func (p *problems) cluster(raw rawCluster, vips []VIP) Cluster {
-	c := Cluster{Bind: p.bind(raw.Bind, vips), Join: p.join(raw.Join, vips), Insecure: raw.Insecure}
+	c := Cluster{Join: p.join(raw.Join, vips), Insecure: raw.Insecure}
+	c.Bind, c.Further = p.bind(raw.Bind, vips)
 	c.Keys, c.KeyFile = p.keys(raw)
 	c.Profile = readEnum(p, profiles, "cluster.profile", raw.Profile)
 	c.Partition = readEnum(p, partitions, "cluster.partition", raw.Partition)
@@ -26,23 +27,75 @@ func (p *problems) cluster(raw rawCluster, vips []VIP) Cluster {
 	return c
 }
 
-func (p *problems) bind(text string, vips []VIP) netip.AddrPort {
-	const path = "cluster.bind"
-	if text == "" {
-		p.addMissing(path, "give this node's own address, such as 192.0.2.11")
-		return netip.AddrPort{}
+const bindPath = "cluster.bind"
+
+// bind reads this node's own addresses, one for each heartbeat network.
+func (p *problems) bind(value any, vips []VIP) (first netip.AddrPort, further []netip.AddrPort) {
+	if p.malformed[bindPath] {
+		return first, nil
 	}
-	return p.peer(path, text, vips)
+	if _, told := p.overrides[bindPath]; told && strings.Contains(fmt.Sprint(value), ",") {
+		value = anys(splitList(fmt.Sprint(value)))
+	}
+	list, several := value.([]any)
+	switch {
+	case value == nil || value == "" || several && len(list) == 0:
+		p.addMissing(bindPath, "give this node's own address, such as 192.0.2.11")
+		return first, nil
+	case !several:
+		return p.peer(bindPath, fmt.Sprint(value), vips), nil
+	case len(list) > MaxNetworks:
+		p.add(bindPath, fmt.Sprintf("%d heartbeat networks are too many", len(list)), fmt.Sprintf("name %d at most", MaxNetworks))
+		return first, nil
+	}
+	own := p.networks(list, vips)
+	return own[0], append(further, own[1:]...) // nil of one
 }
 
-func (p *problems) join(raw []string, vips []VIP) []netip.AddrPort {
-	var peers []netip.AddrPort
+// networks reads the addresses of several heartbeat networks. Two of them with one
+// IP address would fail together.
+func (p *problems) networks(list []any, vips []VIP) []netip.AddrPort {
+	own := make([]netip.AddrPort, len(list))
+	for i, one := range list {
+		at := fmt.Sprintf("%s[%d]", bindPath, i)
+		own[i] = p.peer(at, fmt.Sprint(one), vips)
+		if slices.ContainsFunc(own[:i], func(a netip.AddrPort) bool { return a.IsValid() && a.Addr() == own[i].Addr() }) {
+			p.add(at, fmt.Sprintf("%v stands twice", own[i].Addr()), "give this node's address on another network, or leave it out")
+		}
+	}
+	return own
+}
+
+func anys(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, text := range texts {
+		list[i] = text
+	}
+	return list
+}
+
+// join reads the peers: one node an item, by one of its addresses or by several
+// with blanks between.
+func (p *problems) join(raw []string, vips []VIP) []Peer {
+	var peers []Peer
+	known := make(map[netip.AddrPort]bool)
 	for i, text := range raw {
 		path := fmt.Sprintf("cluster.join[%d]", i)
-		peer := p.peer(path, text, vips)
-		if peer.IsValid() && slices.Contains(peers, peer) {
-			p.add(path, fmt.Sprintf("%v stands twice", peer), "give each peer once")
-		} else if peer.IsValid() {
+		addresses := strings.Fields(text)
+		if len(addresses) == 0 {
+			addresses = []string{text}
+		}
+		var peer Peer
+		for _, one := range addresses {
+			a := p.peer(path, one, vips)
+			if a.IsValid() && known[a] {
+				p.add(path, fmt.Sprintf("%v stands twice", a), "give each peer once")
+			} else if a.IsValid() {
+				known[a] = true
+				peer = append(peer, a)
+			}
+		}
+		if len(peer) > 0 {
 			peers = append(peers, peer)
 		}
 	}

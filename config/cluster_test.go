@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +19,17 @@ func TestBadCluster(t *testing.T) {
 		{"bind VIP", []string{"192.0.2.11\n", "192.0.2.100\n"}, "9: cluster.bind: 192.0.2.100 is a VIP" + cure},
 		{"bind port 0", []string{"192.0.2.11\n", "192.0.2.11:0\n"}, "9: cluster.bind: port 0 is out of range: use 1 to 65535"},
 		{"bind port 70000", []string{"192.0.2.11\n", "192.0.2.11:70000\n"}, `9: cluster.bind: "192.0.2.11:70000" is no address of a node` + cure},
+		{"bind list without any", []string{"192.0.2.11\n", "[]\n"}, "9: cluster.bind: is empty: give this node's own address, such as 192.0.2.11"},
+		{"bind list with a host name", []string{"192.0.2.11\n", "[192.0.2.11, web1]\n"}, `9: cluster.bind[1]: "web1" is no address of a node` + cure},
+		{"bind list with a VIP", []string{"192.0.2.11\n", "[192.0.2.11, 192.0.2.100]\n"}, "9: cluster.bind[1]: 192.0.2.100 is a VIP" + cure},
+		{"bind list with a mapping", []string{"192.0.2.11\n", "[192.0.2.11, {a: b}]\n"}, "9: cluster.bind[1]: is not a single value"},
+		{"bind twice", []string{"192.0.2.11\n", "[192.0.2.11, \"192.0.2.11:8000\"]\n"},
+			"9: cluster.bind[1]: 192.0.2.11 stands twice: give this node's address on another network, or leave it out"},
+		{"bind five", []string{"192.0.2.11\n", "[192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5]\n"},
+			"9: cluster.bind: 5 heartbeat networks are too many: name 4 at most"},
+		{"join empty item", []string{"insecure: true", join + "[\"\"]"}, `11: cluster.join[0]: "" is no address of a node` + cure},
+		{"join one address at two nodes", []string{"insecure: true", join + "[192.0.2.12 198.51.100.12, 198.51.100.12]"},
+			"11: cluster.join[1]: 198.51.100.12:7946 stands twice: give each peer once"},
 		{"join twice", []string{"insecure: true", join + "[192.0.2.12, \"192.0.2.12:7946\"]"},
 			"11: cluster.join[1]: 192.0.2.12:7946 stands twice: give each peer once"},
 		{"join VIP", []string{"insecure: true", join + "[192.0.2.12, 192.0.2.100]"}, "11: cluster.join[1]: 192.0.2.100 is a VIP" + cure},
@@ -62,5 +74,26 @@ func TestBadKeyFile(t *testing.T) {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// The nodes are counted by items of join, whatever addresses they are named by.
+func TestNodesOfTheConfiguration(t *testing.T) {
+	own := Cluster{Bind: port("192.0.2.11:7946"), Further: []netip.AddrPort{port("198.51.100.11:7946")}}
+	for _, tt := range []struct {
+		join []Peer
+		want int
+	}{
+		{nil, 1},
+		{peers("192.0.2.12:7946"), 2},
+		{peers("192.0.2.11:7946", "192.0.2.12:7946"), 2},
+		{peers("192.0.2.11:7946 198.51.100.11:7946", "192.0.2.12:7946 198.51.100.12:7946"), 2},
+		{peers("198.51.100.11:7946", "198.51.100.12:7946"), 2},
+		{peers("192.0.2.11:8000", "198.51.100.12:7946"), 3},
+	} {
+		own.Join = tt.join
+		if got := own.Nodes(); got != tt.want {
+			t.Errorf("%v: %d nodes, want %d", tt.join, got, tt.want)
+		}
 	}
 }

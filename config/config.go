@@ -7,6 +7,8 @@ package config
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -109,10 +111,14 @@ type PortRange struct{ First, Last uint16 }
 
 // Cluster is how the nodes find and watch one another.
 type Cluster struct {
-	// Bind is the address and port that gossip is received on, TCP and UDP.
+	// Bind is the address and port that gossip is received on, TCP and UDP: on the
+	// first heartbeat network.
 	Bind netip.AddrPort
-	// Join are the configured peers. This node's own address may be among them.
-	Join []netip.AddrPort
+	// Further are the same on the other heartbeat networks, in the order of the
+	// file; empty where there is one. At most MaxNetworks with Bind.
+	Further []netip.AddrPort
+	// Join are the configured peers. This node itself may be among them.
+	Join []Peer
 	// Keys are the farm's secrets, read from the key file; zero if Insecure.
 	Keys Keys
 	// KeyFile is that file's path; empty if Insecure.
@@ -127,6 +133,39 @@ type Cluster struct {
 	// before it serves alone.
 	JoinTimeout time.Duration
 }
+
+// MaxNetworks is how many heartbeat networks a farm may have: nodes gossip their
+// addresses on them within memberlist's 512 bytes of metadata.
+const MaxNetworks = 4
+
+// Peer is where one node gossips: on one heartbeat network, or on several.
+type Peer []netip.AddrPort
+
+// String is the peer as the file has it.
+func (p Peer) String() string {
+	texts := make([]string, len(p))
+	for i, a := range p {
+		texts[i] = a.String()
+	}
+	return strings.Join(texts, " ")
+}
+
+// Binds are this node's own addresses on all heartbeat networks, Bind first.
+func (c *Cluster) Binds() []netip.AddrPort {
+	return append([]netip.AddrPort{c.Bind}, c.Further...)
+}
+
+// Others are the configured peers without this node.
+func (c *Cluster) Others() []Peer {
+	own := c.Binds()
+	return slices.DeleteFunc(slices.Clone(c.Join), func(p Peer) bool {
+		return slices.ContainsFunc(p, func(a netip.AddrPort) bool { return slices.Contains(own, a) })
+	})
+}
+
+// Nodes is how many nodes the configuration names; this one need not be among
+// those to join.
+func (c *Cluster) Nodes() int { return len(c.Others()) + 1 }
 
 // SealKeys are what frames between the nodes are sealed under, the one in use first:
 // known to everybody in a farm that goes without keys.

@@ -39,8 +39,8 @@ func descriptions() map[string]string {
 		"default": "What happens to traffic for the VIPs that no rule names.",
 
 		"cluster":              "How the nodes find and watch one another.",
-		"cluster.bind":         "This node's own address, and the port of gossip, 7946 where it is left out. Required.",
-		"cluster.join":         "Other nodes to find the farm by; this one may be among them. Default: none, a farm of one.",
+		"cluster.bind":         "This node's own address, and the port of gossip, 7946 where it is left out. A list is several heartbeat networks, one address for each, in the same order on all nodes. Required.",
+		"cluster.join":         "Other nodes to find the farm by; this one may be among them. Each item is one node, by its address on any heartbeat network, or by several of them with blanks between. Default: none, a farm of one.",
 		"cluster.key_file":     "The farm's secrets, made by `thresher key`, mode 0600. Required without `insecure`.",
 		"cluster.insecure":     "Goes without secrets: gossip in clear, anybody on the network can be a node.",
 		"cluster.profile":      "How fast a lost node's clients are served by the others.",

@@ -143,7 +143,9 @@ func (n Newcomer) listen(member []string, address netip.Addr) (own []string) {
 func withPeers(list []string, more ...netip.AddrPort) []string {
 	known := make(map[string]bool)
 	for _, one := range list {
-		known[withPort(one)] = true
+		for _, address := range strings.Fields(one) {
+			known[withPort(address)] = true
+		}
 	}
 	for _, one := range more {
 		if !known[one.String()] {

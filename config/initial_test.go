@@ -38,6 +38,10 @@ func TestInitialAndNewcomer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	several := strings.Replace(string(text), `bind: "192.0.2.11:7946"`, `bind: ["192.0.2.11:7946", 198.51.100.11]`, 1)
+	if adopted, err := next.Adopt([]byte(several), first.Bind); err != nil || strings.ReplaceAll(string(adopted), `"`, "") != strings.ReplaceAll(string(other), `"`, "") {
+		t.Errorf("of a member on two networks: %v\n%s\nwant\n%s", err, adopted, other)
+	}
 	d, err := Parse("thresher.yaml", other, Options{Env: []string{}})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, other)

@@ -25,6 +25,18 @@ func diffConfig(want, got *Config) string { return cmp.Diff(want, got, equalAddr
 func addr(s string) netip.Addr     { return netip.MustParseAddr(s) }
 func port(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
+// peers are nodes, each with its addresses between blanks.
+func peers(texts ...string) (all []Peer) {
+	for _, text := range texts {
+		var one Peer
+		for _, a := range strings.Fields(text) {
+			one = append(one, port(a))
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
 // goodConfig is what goodFile means.
 func goodConfig() *Config {
 	return &Config{
@@ -113,9 +125,18 @@ func TestParseGood(t *testing.T) {
 			func(c *Config) { c.Cluster.Bind = port("[2001:db8::11]:7946") }},
 		{"bind IPv6 with port", []string{"192.0.2.11\n", "\"[2001:db8::11]:8000\"\n"},
 			func(c *Config) { c.Cluster.Bind = port("[2001:db8::11]:8000") }},
+		{"bind list of one", []string{"192.0.2.11\n", "[192.0.2.11]\n"}, func(*Config) {}},
+		{"bind list", []string{"192.0.2.11\n", "[192.0.2.11, \"198.51.100.11:8000\", \"2001:db8::11\"]\n"},
+			func(c *Config) {
+				c.Cluster.Further = []netip.AddrPort{port("198.51.100.11:8000"), port("[2001:db8::11]:7946")}
+			}},
+		{"join with several addresses", []string{"insecure: true", "insecure: true\n  join: [192.0.2.11 198.51.100.11:8000, 192.0.2.12]"},
+			func(c *Config) {
+				c.Cluster.Join = peers("192.0.2.11:7946 198.51.100.11:8000", "192.0.2.12:7946")
+			}},
 		{"join", []string{"insecure: true", "insecure: true\n  join: [192.0.2.11, \"192.0.2.12:8000\"]\n  profile: wan\n  join_timeout: 500ms"},
 			func(c *Config) {
-				c.Cluster.Join = []netip.AddrPort{port("192.0.2.11:7946"), port("192.0.2.12:8000")}
+				c.Cluster.Join = peers("192.0.2.11:7946", "192.0.2.12:8000")
 				c.Cluster.Profile, c.Cluster.JoinTimeout = WAN, 500*time.Millisecond
 			}},
 		{"join empty", []string{"insecure: true", "insecure: true\n  join: []"}, func(*Config) {}},
@@ -169,7 +190,7 @@ func TestExample(t *testing.T) {
 		Name: "shop", Protocol: TCP, Ports: []PortRange{{8080, 8080}}, Mode: ModeShared, Affinity: Client, Sticky: 30 * time.Minute, Weight: 100, Priority: 50,
 	})
 	want.Cluster.Insecure, want.Cluster.Keys, want.Cluster.KeyFile = false, testKeys(), key
-	want.Cluster.Join = []netip.AddrPort{port("192.0.2.11:7946"), port("192.0.2.12:7946"), port("192.0.2.13:7946")}
+	want.Cluster.Join = peers("192.0.2.11:7946", "192.0.2.12:7946", "192.0.2.13:7946")
 	if diff := diffConfig(want, c); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}

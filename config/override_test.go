@@ -51,7 +51,7 @@ func TestOverrideEveryKey(t *testing.T) {
 	values := map[string]string{
 		"node.name": "n9", "node.boot": "as-before", "node.boot_delay": "1s", "node.rejoin": "manual",
 		"node.slow_start": "1m", "node.stop_drain": "0s", "node.reset_on_stop": "false", "node.vip_checks": "false", "interface": "eth9", "default": "deny",
-		"cluster.bind": "192.0.2.19:8000", "cluster.join": "192.0.2.12, 192.0.2.13:8000",
+		"cluster.bind": "192.0.2.19:8000, 198.51.100.19", "cluster.join": "192.0.2.12 198.51.100.12, 192.0.2.13:8000",
 		"cluster.key_file": keyFileIn(t, t.TempDir()), "cluster.insecure": "false",
 		"cluster.profile": "lan", "cluster.partition": "majority", "cluster.join_timeout": "1m",
 		"datapath.offload": "none", "datapath.xdp": "native", "datapath.queues": "2", "datapath.pin": "false",
@@ -64,7 +64,7 @@ func TestOverrideEveryKey(t *testing.T) {
 	want := goodConfig()
 	want.Node, want.Interface = "n9", "eth9"
 	want.Life = Life{Boot: BootAsBefore, BootDelay: time.Second, Rejoin: RejoinManual, SlowStart: time.Minute, NoVIPChecks: true}
-	want.Cluster = Cluster{port("192.0.2.19:8000"), []netip.AddrPort{port("192.0.2.12:7946"), port("192.0.2.13:8000")},
+	want.Cluster = Cluster{port("192.0.2.19:8000"), []netip.AddrPort{port("198.51.100.19:7946")}, peers("192.0.2.12:7946 198.51.100.12:7946", "192.0.2.13:8000"),
 		testKeys(), values["cluster.key_file"], false, LAN, Majority, time.Minute}
 	want.Datapath = Datapath{OffloadNone, XDPNative, 2, false}
 	want.HealthListen = port("127.0.0.1:9010")

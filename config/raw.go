@@ -68,7 +68,7 @@ type rawPrefix struct {
 }
 
 type rawCluster struct {
-	Bind        string   `mapstructure:"bind"`
+	Bind        any      `mapstructure:"bind"` // an address or a list of them
 	Join        []string `mapstructure:"join"`
 	KeyFile     string   `mapstructure:"key_file"`
 	Insecure    bool     `mapstructure:"insecure"`

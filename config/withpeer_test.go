@@ -13,6 +13,7 @@ func TestWithPeerLeavesTheRestAlone(t *testing.T) {
 		{"IPv6", "cluster: {join: [\"[2001:db8::1]:7946\"]}\n", "cluster: {join: ['[2001:db8::1]:7946', '192.0.2.12:7946']}\n"},
 		{"by dashes", "cluster:\n  join:\n    - 192.0.2.11 # one\n\ndefault: deny", "cluster:\n  join:\n    - 192.0.2.11 # one\n    - \"192.0.2.12:7946\"\n\ndefault: deny"},
 		{"there already", "cluster:\n\n  join: [192.0.2.12]\n", "cluster:\n\n  join: [192.0.2.12]\n"},
+		{"there with another address", "cluster: {join: [192.0.2.12 198.51.100.12]}\n", "cluster: {join: [192.0.2.12 198.51.100.12]}\n"},
 		{"none", "cluster: {}\n", "cluster: {join: ['192.0.2.12:7946']}\n"},
 	} {
 		got, err := WithPeer([]byte(tt.text), peer)

@@ -198,4 +198,7 @@ type Cluster struct {
 	// KeyChange says that two gossip keys are believed: a change of the key is not
 	// at its end.
 	KeyChange bool `json:"key_change,omitempty"`
+	// NetworksCut names the nodes that are not heard on one heartbeat network though
+	// they are on another, each with the address and port there.
+	NetworksCut []string `json:"networks_cut,omitempty"`
 }

@@ -149,3 +149,19 @@ func TestKeyText(t *testing.T) {
 		}
 	}
 }
+
+// A heartbeat network that is cut is named where it should be heard.
+func TestStatusTextNamesCutNetworks(t *testing.T) {
+	s := Status{Node: "web1", State: Up, Cluster: &Cluster{NetworksCut: []string{"web2 at 198.51.100.12:7946", "web3 at [2001:db8:1234:5678::13]:7946"}}}
+	text := StatusText(s, 0)
+	for _, want := range []string{"a heartbeat network is cut: web2 at 198.51.100.12:7946", "web3 at [2001:db8:1234:5678::13]:7946"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing:\n%s", want, text)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if len(line) > textWidth+1 {
+			t.Errorf("%q is longer than %d", line, textWidth)
+		}
+	}
+}

@@ -35,14 +35,14 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	if c.sender, err = openSender(p.ifi()); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	if c.apart, err = apart(p.nic, p.cfg.Cluster.Bind.Addr()); err != nil {
+	if c.apart, err = apart(p.nic, p.cfg.Cluster.Binds()); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	meta, err := p.meta(cluster.Up).Encode()
 	if err != nil {
 		return nil, err
 	}
-	c.all = p.configured()
+	c.all = p.cfg.Cluster.Nodes()
 	c.params = confirmParams(p.cfg, c.all)
 	c.lazy = c.params.AllowsLateReading()
 	c.config = confirm.Config{

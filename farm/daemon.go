@@ -200,7 +200,7 @@ func (p *parts) inspect() (health.Facts, error) {
 		return facts, err
 	}
 	errs := []error{sameClock()}
-	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddress(p.cfg.Cluster.Bind.Addr()))
+	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddresses(p.cfg.Cluster.Binds())...)
 	findings = append(findings, facts.Addresses(p.cfg.VIPs)...)
 	for _, f := range append(findings, ForwardFindings(p.cfg)...) {
 		switch f.Level {
@@ -224,7 +224,7 @@ func (p *parts) ifi() *net.Interface {
 }
 
 func (p *parts) startCluster() (*cluster.Cluster, error) {
-	if n := p.configured(); n > 1 {
+	if n := p.cfg.Cluster.Nodes(); n > 1 {
 		usual, worst := confirmParams(p.cfg, n).Takeover()
 		_, gossip := cluster.DetectionTime(p.cfg.Cluster.Profile, n)
 		p.log.Info("a lost node's clients will be served by the others", "usually_within", usual, "at_worst", worst,
@@ -233,7 +233,8 @@ func (p *parts) startCluster() (*cluster.Cluster, error) {
 	return cluster.Start(cluster.Config{
 		Name:        p.cfg.Node,
 		Bind:        p.cfg.Cluster.Bind,
-		Join:        p.cfg.Cluster.Join,
+		Further:     p.cfg.Cluster.Further,
+		Join:        slices.Concat(p.cfg.Cluster.Join...),
 		Key:         gossipKey(p.cfg),
 		Also:        alsoKeys(p.cfg),
 		Profile:     p.cfg.Cluster.Profile,
@@ -241,16 +242,6 @@ func (p *parts) startCluster() (*cluster.Cluster, error) {
 		Meta:        p.meta(p.handed.phase()),
 		Logger:      p.log,
 	})
-}
-
-// configured is how many nodes the configuration names; this one need not be in
-// the list of those to join.
-func (p *parts) configured() int {
-	n := len(p.cfg.Cluster.Join)
-	if !slices.Contains(p.cfg.Cluster.Join, p.cfg.Cluster.Bind) {
-		n++
-	}
-	return n
 }
 
 func gossipKey(cfg *config.Config) []byte {

@@ -98,6 +98,18 @@ func (e *events) config(name string, differs, says bool) {
 	}
 }
 
+// network is a heartbeat network by which another node is not heard, or is heard
+// again, while it is by another one.
+func (e *events) network(c cluster.Cut, cut bool) {
+	fields := map[string]string{"node": c.Node, "address": c.Address.String()}
+	if !cut {
+		e.add(console.LevelInfo, "network_restored", fmt.Sprintf("node %s is heard at %v again", c.Node, c.Address), fields)
+		return
+	}
+	e.add(console.LevelWarn, "network_cut",
+		fmt.Sprintf("node %s is heard on another heartbeat network, but not at %v: look after the network there, and let UDP and TCP through", c.Node, c.Address), fields)
+}
+
 // view is a new set of nodes that share the buckets.
 func (e *events) view(v cluster.View) {
 	names := make([]string, len(v.Nodes))

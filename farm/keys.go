@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"thresher/cluster/confirm"
 	"thresher/config"
@@ -98,12 +99,15 @@ func (l *loop) enforceKeys() (err error) {
 
 // unmet are the peers of the configuration that this process has not met.
 func (l *loop) unmet() (list []string) {
-	met := map[netip.AddrPort]bool{l.cfg.Cluster.Bind: true}
+	met := make(map[netip.AddrPort]bool)
 	for _, e := range l.roster.nodes {
 		met[e.address] = true
+		for _, a := range e.further {
+			met[a] = true
+		}
 	}
-	for _, peer := range l.cfg.Cluster.Join {
-		if !met[peer] {
+	for _, peer := range l.cfg.Cluster.Others() {
+		if !slices.ContainsFunc(peer, func(a netip.AddrPort) bool { return met[a] }) {
 			list = append(list, peer.String())
 		}
 	}

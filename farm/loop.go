@@ -19,6 +19,7 @@ type loop struct {
 	life     life
 	division division // of the view by which clients are served
 	roster   roster
+	networks networks
 	bindings bindings
 
 	rejoining bool // gossip has not found the others again since a restart
@@ -181,6 +182,7 @@ func (l *loop) settle() {
 	if !l.rejoining {
 		l.roster.update(members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
 	}
+	l.networks.update(l.cluster.Cuts(), members, l.events)
 	l.consult(now)
 	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
 	l.take()

@@ -67,9 +67,9 @@ func (c *confirmation) hear(now confirm.Time, payload []byte) error {
 	return c.carryOut(c.node.Receive(now, hb))
 }
 
-// spread sends a heartbeat as a message of gossip's too: to everybody where gossip
-// has a network of its own, so that neither network's failure alone silences a
-// node, and else to whom gossip reaches and heartbeats on the wire do not, since
+// spread sends a heartbeat as a message of gossip's too, over all its networks: to
+// everybody where gossip has a network of its own, so that no network's failure
+// alone silences a node, and else to whom gossip reaches and heartbeats on the wire do not, since
 // some switch or filter lets IP through and not them. What is lost is not missed.
 func (c *confirmation) spread(hb *confirm.Heartbeat) {
 	gossip := c.gossip.Load()
@@ -99,16 +99,18 @@ func (c *confirmation) spread(hb *confirm.Heartbeat) {
 	}
 }
 
-// apart says whether gossip has a network of its own: its address is not on the
-// VIPs' interface.
-func apart(nic netlink.Link, bind netip.Addr) (bool, error) {
+// apart says whether gossip has a network of its own: one of its addresses is not on
+// the VIPs' interface.
+func apart(nic netlink.Link, binds []netip.AddrPort) (bool, error) {
 	addrs, err := netlink.AddrList(nic, netlink.FAMILY_ALL)
 	if err != nil {
 		return false, fmt.Errorf("list the addresses of %s: %w", nic.Attrs().Name, err)
 	}
-	return !slices.ContainsFunc(addrs, func(a netlink.Addr) bool {
-		one, ok := netip.AddrFromSlice(a.IP)
-		return ok && one.Unmap() == bind.Unmap()
+	return slices.ContainsFunc(binds, func(bind netip.AddrPort) bool {
+		return !slices.ContainsFunc(addrs, func(a netlink.Addr) bool {
+			one, ok := netip.AddrFromSlice(a.IP)
+			return ok && one.Unmap() == bind.Addr().Unmap()
+		})
 	}), nil
 }
 

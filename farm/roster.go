@@ -22,6 +22,8 @@ type roster struct {
 
 type rosterEntry struct {
 	address netip.AddrPort
+	// further is where it gossips on other heartbeat networks.
+	further []netip.AddrPort
 	state   console.NodeState
 	// blocked says that the node is heard on the wire and not by gossip.
 	blocked bool
@@ -65,7 +67,7 @@ func (r *roster) update(members []cluster.Member, peers map[string]peer, events 
 			blocked: !m.Alive && p.heard && p.phase == confirm.Up,
 		}
 		if m.Alive && m.Err == nil {
-			entry.digest = m.Meta.Digest
+			entry.digest, entry.further = m.Meta.Digest, m.Meta.Networks
 		}
 		r.note(m.Name, entry, events)
 	}

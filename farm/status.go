@@ -62,6 +62,7 @@ func (l *loop) status() console.Status {
 			DetectionMS:     l.detection(len(l.division.view.Nodes)).Milliseconds(),
 			GossipBlocked:   l.roster.blocked(),
 			KeyChange:       len(l.loaded.Cluster.Keys.Accepted()) > 1,
+			NetworksCut:     l.networks.texts(),
 		},
 	}
 	s.Lease, s.Fingerprint = l.leaseStatus(shown), l.api.fingerprint()

@@ -26,3 +26,11 @@ func OwnAddress(bind netip.Addr) Finding {
 	_ = c.Close() // it was only asked whether it opens
 	return ok("%v for the nodes' messages is this machine's", bind)
 }
+
+// OwnAddresses is OwnAddress for each heartbeat network.
+func OwnAddresses(binds []netip.AddrPort) (all []Finding) {
+	for _, bind := range binds {
+		all = append(all, OwnAddress(bind.Addr()))
+	}
+	return all
+}

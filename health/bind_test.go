@@ -32,6 +32,18 @@ func TestOwnAddress(t *testing.T) {
 	}
 }
 
+// Each heartbeat network is judged for itself.
+func TestOwnAddresses(t *testing.T) {
+	binds := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7946"), netip.MustParseAddrPort("192.0.2.12:7946")}
+	ns := netnstest.New(t)
+	ns.Do(t, func() error {
+		if all := OwnAddresses(binds); len(all) != 2 || all[0].Level != LevelOK || all[1].Level != LevelError {
+			t.Errorf("%v", all)
+		}
+		return nil
+	})
+}
+
 func TestFindInterface(t *testing.T) {
 	ns := netnstest.New(t)
 	ns.Do(t, func() error {

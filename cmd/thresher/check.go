@@ -30,7 +30,7 @@ func newCheck() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "ok: %s: node %s, VIPs: %d, rules: %d\n", file.path, cfg.Node, len(cfg.VIPs), len(cfg.Rules))
 			failed := false
-			findings := append(facts.Findings(cfg.Datapath.XDP), health.OwnAddress(cfg.Cluster.Bind.Addr()))
+			findings := append(facts.Findings(cfg.Datapath.XDP), health.OwnAddresses(cfg.Cluster.Binds())...)
 			findings = append(findings, facts.Addresses(cfg.VIPs)...)
 			for _, f := range slices.Concat(findings, farm.APIFindings(cfg), farm.ForwardFindings(cfg), farm.RuleFindings(cfg)) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)

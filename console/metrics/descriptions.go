@@ -51,6 +51,7 @@ var (
 	healthScore     = desc("gossip_health_score", "memberlist's view of this node's own health: 0 is well.")
 	refused         = desc("gossip_refused_messages_total", "Gossip that could not be opened or understood.")
 	blocked         = desc("gossip_blocked_nodes", "Nodes that are heard on the wire but not by gossip.")
+	networksCut     = desc("heartbeat_networks_cut", "Ways to other nodes by one heartbeat network that are cut while another network reaches them.")
 	eventsTotal     = desc("events_total", "Events by kind and level.", "kind", "level")
 )
 
@@ -60,6 +61,6 @@ func all() []*prometheus.Desc {
 		buckets, bucketsMine, unsettled, sticky, connections, responder, conflict, wireBlind,
 		pathInfo, queues, packets, accepted, rejected, asked, handOnLost,
 		rxDropped, rxInvalid, txInvalid, rxRingFull, rxFillEmpty, txRingEmpty,
-		checkUp, serviceUp, serviceRestarts, healthScore, refused, blocked, eventsTotal,
+		checkUp, serviceUp, serviceRestarts, healthScore, refused, blocked, networksCut, eventsTotal,
 	}
 }

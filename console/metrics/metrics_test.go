@@ -44,7 +44,7 @@ func theStatus() console.Status {
 		Datapath: console.Datapath{Offload: "full", XDP: "native", Queues: 4, Accepted: 1234567, Rejected: 99, Asked: 7, HandOnLost: 5, Reasons: map[string]uint64{"accepted": 1234567, "not_mine": 99}, XSK: console.XSK{RxRingFull: 3}},
 		Checks:   []console.Check{{Name: "http", State: "up"}, {Name: "disk", State: "down"}},
 		Services: []console.Service{{Name: "nginx", State: "up", Restarts: 1}},
-		Cluster:  &console.Cluster{HealthScore: 1, RefusedMessages: 7, DetectionMS: 663, GossipBlocked: []string{"web3"}},
+		Cluster:  &console.Cluster{HealthScore: 1, RefusedMessages: 7, DetectionMS: 663, GossipBlocked: []string{"web3"}, NetworksCut: []string{"web2", "web3"}},
 		Lease:    &console.Lease{RemainingMS: 540, ConfirmedMS: 60},
 	}
 }

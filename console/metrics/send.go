@@ -102,6 +102,7 @@ func (s sender) health(st console.Status) {
 	s.gauge(healthScore, float64(c.HealthScore))
 	s.counter(refused, float64(c.RefusedMessages))
 	s.gauge(blocked, float64(len(c.GossipBlocked)))
+	s.gauge(networksCut, float64(len(c.NetworksCut)))
 	if c.DetectionMS > 0 {
 		s.gauge(takeover, float64(c.DetectionMS)/1000)
 	}

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -138,9 +139,15 @@ func has(nodes []*lab.Node, mac config.MAC) bool {
 // harmless holds that nobody notices a fault: all served, nothing moved.
 func harmless(f *farmtest.Farm, during func(l *farmtest.Load), cuts ...lab.Cut) {
 	f.T.Helper()
+	harmlessOn(f, f.Cut, during, cuts...)
+}
+
+// harmlessOn is harmless on the network that cut cuts.
+func harmlessOn(f *farmtest.Farm, cut func(context.Context, ...lab.Cut) (*lab.Fault, error), during func(l *farmtest.Load), cuts ...lab.Cut) {
+	f.T.Helper()
 	before := f.Views(f.Nodes...)
 	l := f.StartLoad(farmtest.LoadOptions{})
-	fault, err := f.Cut(f.Ctx, cuts...)
+	fault, err := cut(f.Ctx, cuts...)
 	f.Must(err)
 	f.Pass(short(3*time.Second, time.Minute))
 	if during != nil {

@@ -53,11 +53,11 @@ func (s *survey) judgePeers(r *Result) {
 				"%s (%v) has another configuration than this node", p.name, p.address)
 		}
 	}
-	for _, join := range s.cfg.Cluster.Join {
-		if join != s.cfg.Cluster.Bind && !heard[join.Addr()] {
+	for _, other := range s.cfg.Cluster.Others() {
+		if !slices.ContainsFunc(other, func(a netip.AddrPort) bool { return heard[a.Addr()] }) {
 			r.add(health.LevelError,
 				fmt.Sprintf("run thresher netcheck there at the same time, or the daemon, with the same key file; the switches must let broadcast frames of EtherType 0x%X through", wire.EtherType),
-				"nothing was heard of %v", join.Addr())
+				"nothing was heard of %v", other[0].Addr())
 		}
 	}
 	if r.OK && len(heard) > 0 {

@@ -18,8 +18,9 @@ func testConfig() *config.Config {
 		VIPs: []config.VIP{{Address: vip, Mode: config.IGMP, MAC: config.IGMPMAC(vip)}},
 		Cluster: config.Cluster{
 			Bind: netip.MustParseAddrPort("192.0.2.11:7946"),
-			Join: []netip.AddrPort{
-				netip.MustParseAddrPort("192.0.2.11:7946"), netip.MustParseAddrPort("192.0.2.12:7946"),
+			Join: []config.Peer{
+				{netip.MustParseAddrPort("192.0.2.11:7946")},
+				{netip.MustParseAddrPort("192.0.2.12:7946"), netip.MustParseAddrPort("198.51.100.12:7946")},
 			},
 		},
 	}

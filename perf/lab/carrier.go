@@ -20,12 +20,16 @@ var errNoCarrier = errors.New("the link has no carrier")
 // a bridge of a port's carrier, and a link its queue, some time after the link
 // was set up; frames sent before are lost without a trace.
 func (l *Lab) awaitCarrier(ctx context.Context, h *Host) error {
+	return l.awaitCable(ctx, h, Interface, h.Port)
+}
+
+func (l *Lab) awaitCable(ctx context.Context, h *Host, iface, port string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, carrierTimeout, errNoCarrier)
 	defer cancel()
-	if err := h.awaitOperational(ctx, Interface); err != nil {
+	if err := h.awaitOperational(ctx, iface); err != nil {
 		return err
 	}
-	return l.Switch.awaitOperational(ctx, h.Port)
+	return l.Switch.awaitOperational(ctx, port)
 }
 
 func (h *Host) awaitOperational(ctx context.Context, iface string) error {

@@ -15,6 +15,9 @@
 //	VIP 198.18.0.100, on no interface until a daemon puts it on the nodes' lo.
 //	client1 also owns 198.18.128.0/17, the sources of SendSYNs.
 //
+// With Config.Back the nodes have another network, 198.19.0.11 and so on on eth1, for
+// themselves.
+//
 // A farm with a plain web server on every node, asked by a client:
 //
 //	farm, err := lab.New(ctx, lab.Config{Nodes: 3, Clients: 1})

@@ -70,7 +70,7 @@ rules:
 {{- end}}
 default: deny
 cluster:
-  bind: {{.Node.Address}}:{{.Port}}
+  bind: {{.Bind}}
   join: [{{.Join}}]
 {{- if .Options.KeyFile}}
   key_file: {{printf "%q" .Options.KeyFile}}
@@ -106,10 +106,14 @@ func (n *Node) NodeConfig(o FarmOptions) (string, error) {
 	}
 	peers := make([]string, len(n.lab.Nodes))
 	for i, peer := range n.lab.Nodes {
-		peers[i] = fmt.Sprintf("%s:%d", peer.Address, gossipPort)
+		peers[i] = strings.Join(peer.binds(), " ")
+	}
+	bind := n.binds()[0]
+	if n.Back.IsValid() {
+		bind = "[" + strings.Join(n.binds(), ", ") + "]"
 	}
 	values := map[string]any{
-		"Node": n, "Interface": Interface, "Options": o, "Port": gossipPort,
+		"Node": n, "Interface": Interface, "Options": o, "Bind": bind,
 		"Mode":     cmp.Or(o.Mode, config.Flood.String()),
 		"Join":     strings.Join(peers, ", "),
 		"Affinity": pair(", affinity: ", o.Affinity),

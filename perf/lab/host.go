@@ -36,6 +36,10 @@ type Host struct {
 	MAC config.MAC
 	// Port is the name of the switch's port that the host hangs on.
 	Port string
+	// Back is the IPv4 address of a node's eth1 and BackPort the switch's port there;
+	// zero without Config.Back.
+	Back     netip.Addr
+	BackPort string
 	// Dir is a directory for the host's files. Close removes it.
 	Dir string
 

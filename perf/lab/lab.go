@@ -97,6 +97,9 @@ func (l *Lab) build(ctx context.Context) error {
 		if err := l.awaitCarrier(ctx, h); err != nil {
 			return err
 		}
+		if err := l.awaitBack(ctx, h); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -110,7 +113,7 @@ func (l *Lab) addNode(ctx context.Context, number int) error {
 		return err
 	}
 	l.Nodes = append(l.Nodes, &Node{Host: h, number: number, lab: l})
-	return l.plug(h, l.config.Queues)
+	return errors.Join(l.plug(h, l.config.Queues), l.plugBack(h))
 }
 
 func (l *Lab) addClient(ctx context.Context, number int) error {

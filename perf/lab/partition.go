@@ -64,17 +64,22 @@ func Between(a, b []*Host, m Matter) []Cut {
 // Cut makes all the cuts at one moment, on the switch. The hosts' links stay up:
 // nobody is told.
 func (l *Lab) Cut(ctx context.Context, cuts ...Cut) (*Fault, error) {
+	return l.cut(ctx, cuts, func(h *Host) string { return h.Port })
+}
+
+// cut is Cut at the hosts' ports that port names.
+func (l *Lab) cut(ctx context.Context, cuts []Cut, port func(*Host) string) (*Fault, error) {
 	if len(cuts) == 0 {
 		return nil, errors.New("lab: nothing to cut")
 	}
-	rules, err := cutRules(cuts)
+	rules, err := cutRules(cuts, port)
 	if err != nil {
 		return nil, err
 	}
 	return l.inject(ctx, "bridge", "forward", rules)
 }
 
-func cutRules(cuts []Cut) ([]string, error) {
+func cutRules(cuts []Cut, port func(*Host) string) ([]string, error) {
 	var rules []string
 	for _, c := range cuts {
 		matches, err := c.Matter.matches()
@@ -82,7 +87,7 @@ func cutRules(cuts []Cut) ([]string, error) {
 			return nil, err
 		}
 		for _, m := range matches {
-			rules = append(rules, fmt.Sprintf("iifname %q oifname %q %scounter drop", c.From.Port, c.To.Port, m))
+			rules = append(rules, fmt.Sprintf("iifname %q oifname %q %scounter drop", port(c.From), port(c.To), m))
 		}
 	}
 	return rules, nil

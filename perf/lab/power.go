@@ -20,16 +20,24 @@ func (l *Lab) PowerOff(n *Node) error {
 	if err := l.PortUp(n.Host, false); err != nil {
 		return err
 	}
-	// Deleting the port takes eth0 with it, so that sockets that end late, with
-	// their namespace, speak to nobody after PowerOn.
-	link, err := l.Switch.links.LinkByName(n.Port)
+	err := l.unplug(n.Port)
+	if n.BackPort != "" {
+		err = errors.Join(err, l.unplug(n.BackPort))
+	}
+	return errors.Join(err, n.close(), os.RemoveAll(n.runDir()))
+}
+
+// unplug deletes a port, which takes the interface at its other end with it, so that
+// sockets that end late, with their namespace, speak to nobody after PowerOn.
+func (l *Lab) unplug(port string) error {
+	link, err := l.Switch.links.LinkByName(port)
 	if err == nil {
 		err = l.Switch.links.LinkDel(link)
 	}
 	if err != nil {
-		err = fmt.Errorf("lab: pull the cable of %s: %w", n.Name, err)
+		return fmt.Errorf("lab: pull the cable of port %s: %w", port, err)
 	}
-	return errors.Join(err, n.close(), os.RemoveAll(n.runDir()))
+	return nil
 }
 
 // PowerOn starts a node that was powered off, as a machine that has booted and
@@ -49,10 +57,13 @@ func (l *Lab) PowerOn(ctx context.Context, n *Node) error {
 	n.Host = h // From here on Close of the lab closes it, whatever happens.
 	err = l.plug(h, l.config.Queues)
 	if err == nil {
+		err = l.plugBack(h)
+	}
+	if err == nil {
 		err = l.routeNode(h)
 	}
 	if err == nil {
-		err = l.awaitCarrier(ctx, h)
+		err = errors.Join(l.awaitCarrier(ctx, h), l.awaitBack(ctx, h))
 	}
 	if err != nil {
 		return fmt.Errorf("lab: power %s on: %w", n.Name, err)
@@ -72,6 +83,9 @@ func (l *Lab) bootNode(number, logs int) (*Host, error) {
 	h.Addresses = append(h.Addresses, h.Address)
 	h.MAC = macOf(h.Address)
 	h.Port = fmt.Sprintf("%s%d", nodePort, number)
+	if l.config.Back {
+		h.Back, h.BackPort = backAddress(number), fmt.Sprintf("%s%d", backPort, number)
+	}
 	return h, nil
 }
 

@@ -32,6 +32,9 @@ type Config struct {
 	ClientAddresses int
 	// IPv6 gives nodes and clients addresses of IPv6 beside those of IPv4: see In6.
 	IPv6 bool
+	// Back gives the nodes a network of their own beside the one that all are on: see
+	// CutBack and BackPortUp. NodeConfig has the daemons gossip on both.
+	Back bool
 	// Offloads are what the veth pairs leave for later. Default: nothing, so
 	// that frames are whole, as on a wire.
 	Offloads Offloads

@@ -25,21 +25,26 @@ type Entry struct {
 // pulled: the host sees its carrier go. It returns when the port works, or does
 // not. The host's own eth0 must be up.
 func (l *Lab) PortUp(h *Host, up bool) error {
-	link, err := l.Switch.links.LinkByName(h.Port)
+	return l.portUp(h.Port, up, func(ctx context.Context) error { return l.awaitCarrier(ctx, h) })
+}
+
+// portUp sets a port up or down; await waits until it works.
+func (l *Lab) portUp(port string, up bool, await func(context.Context) error) error {
+	link, err := l.Switch.links.LinkByName(port)
 	if err != nil {
-		return fmt.Errorf("lab: find port %s of the switch: %w", h.Port, err)
+		return fmt.Errorf("lab: find port %s of the switch: %w", port, err)
 	}
 	change := l.Switch.links.LinkSetDown
 	if up {
 		change = l.Switch.links.LinkSetUp
 	}
 	if err := change(link); err != nil {
-		return fmt.Errorf("lab: set port %s of the switch up=%t: %w", h.Port, up, err)
+		return fmt.Errorf("lab: set port %s of the switch up=%t: %w", port, up, err)
 	}
 	if !up {
 		return nil
 	}
-	if err := l.awaitCarrier(context.Background(), h); err != nil {
+	if err := await(context.Background()); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
 	return nil

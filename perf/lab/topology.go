@@ -2,12 +2,15 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"thresher/config"
 )
 
 // bridge is the switch's one bridge.
@@ -33,15 +36,12 @@ func (l *Lab) buildSwitch(ctx context.Context) error {
 	if err := l.Switch.set(switchSettings()); err != nil {
 		return err
 	}
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name = bridge
-	attrs.MTU = l.config.MTU
-	br := &netlink.Bridge{LinkAttrs: attrs}
+	br := &netlink.Bridge{}
 	if l.config.Snooping == SnoopMAC {
 		br.MulticastSnooping = new(bool) // off
 	}
-	if err := l.Switch.links.LinkAdd(br); err != nil {
-		return fmt.Errorf("make the bridge: %w (is the kernel module bridge there?)", err)
+	if err := l.addBridge(bridge, br); err != nil {
+		return err
 	}
 	// The kernel makes some of the bridge's sysctls with its first bridge.
 	if err := l.Switch.set(switchSettings()); err != nil {
@@ -50,7 +50,18 @@ func (l *Lab) buildSwitch(ctx context.Context) error {
 	if err := l.snoop(ctx); err != nil {
 		return err
 	}
-	return setUp(l.Switch, bridge)
+	return errors.Join(setUp(l.Switch, bridge), l.buildBack())
+}
+
+// addBridge makes a bridge of the switch, as br describes it.
+func (l *Lab) addBridge(name string, br *netlink.Bridge) error {
+	br.LinkAttrs = netlink.NewLinkAttrs()
+	br.Name = name
+	br.MTU = l.config.MTU
+	if err := l.Switch.links.LinkAdd(br); err != nil {
+		return fmt.Errorf("make the bridge: %w (is the kernel module bridge there?)", err)
+	}
+	return nil
 }
 
 // plug joins the host's new eth0 and a new port of the switch.
@@ -58,29 +69,10 @@ func (l *Lab) plug(h *Host, queues int) error {
 	if err := h.set(hostSettings()); err != nil {
 		return err
 	}
-	br, err := l.Switch.links.LinkByName(bridge)
-	if err != nil {
-		return fmt.Errorf("find the bridge: %w", err)
-	}
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name = h.Port
-	attrs.MTU = l.config.MTU
-	attrs.MasterIndex = br.Attrs().Index
-	attrs.NumTxQueues, attrs.NumRxQueues = queues, queues
-	veth := netlink.NewVeth(attrs)
-	veth.PeerName = Interface
-	veth.PeerHardwareAddr = h.MAC.HardwareAddr()
-	veth.PeerNamespace = netlink.NsFd(int(h.ns))
-	if err := l.Switch.links.LinkAdd(veth); err != nil {
-		return fmt.Errorf("make the veth pair of %s: %w (is the kernel module veth there?)", h.Name, err)
+	if err := l.lay(cable{host: h, bridge: bridge, port: h.Port, iface: Interface, mac: h.MAC, queues: queues}); err != nil {
+		return err
 	}
 	if err := l.snoopPort(h.Port); err != nil {
-		return err
-	}
-	if err := h.SetOffloads(Interface, l.config.Offloads); err != nil {
-		return err
-	}
-	if err := l.Switch.SetOffloads(h.Port, l.config.Offloads); err != nil {
 		return err
 	}
 	if err := h.addAddresses(); err != nil {
@@ -97,6 +89,38 @@ func (l *Lab) plug(h *Host, queues int) error {
 	return setUp(l.Switch, h.Port)
 }
 
+// cable is one between a port of a bridge and an interface of a host.
+type cable struct {
+	host                *Host
+	bridge, port, iface string
+	mac                 config.MAC // of the interface
+	queues              int
+}
+
+// lay makes the cable's two ends, which are down.
+func (l *Lab) lay(c cable) error {
+	br, err := l.Switch.links.LinkByName(c.bridge)
+	if err != nil {
+		return fmt.Errorf("find the bridge: %w", err)
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = c.port
+	attrs.MTU = l.config.MTU
+	attrs.MasterIndex = br.Attrs().Index
+	attrs.NumTxQueues, attrs.NumRxQueues = c.queues, c.queues
+	veth := netlink.NewVeth(attrs)
+	veth.PeerName = c.iface
+	veth.PeerHardwareAddr = c.mac.HardwareAddr()
+	veth.PeerNamespace = netlink.NsFd(int(c.host.ns))
+	if err := l.Switch.links.LinkAdd(veth); err != nil {
+		return fmt.Errorf("make the veth pair of %s: %w (is the kernel module veth there?)", c.host.Name, err)
+	}
+	if err := c.host.SetOffloads(c.iface, l.config.Offloads); err != nil {
+		return err
+	}
+	return l.Switch.SetOffloads(c.port, l.config.Offloads)
+}
+
 func setUp(h *Host, iface string) error {
 	link, err := h.links.LinkByName(iface)
 	if err != nil {
@@ -111,17 +135,23 @@ func setUp(h *Host, iface string) error {
 // addAddresses gives eth0 its addresses. Only the first has the subnet's prefix,
 // so that the others are no secondaries of it and bring no routes.
 func (h *Host) addAddresses() error {
-	link, err := h.links.LinkByName(Interface)
-	if err != nil {
-		return fmt.Errorf("find %s of %s: %w", Interface, h.Name, err)
-	}
 	bits := subnetBits
 	for _, a := range h.Addresses {
-		addr := &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(a, bits))}
-		if err := h.links.AddrAdd(link, addr); err != nil {
-			return fmt.Errorf("give %s to %s: %w", a, h.Name, err)
+		if err := h.addAddress(Interface, netip.PrefixFrom(a, bits)); err != nil {
+			return err
 		}
 		bits = 32
+	}
+	return nil
+}
+
+func (h *Host) addAddress(iface string, p netip.Prefix) error {
+	link, err := h.links.LinkByName(iface)
+	if err != nil {
+		return fmt.Errorf("find %s of %s: %w", iface, h.Name, err)
+	}
+	if err := h.links.AddrAdd(link, &netlink.Addr{IPNet: ipNet(p)}); err != nil {
+		return fmt.Errorf("give %s to %s: %w", p.Addr(), h.Name, err)
 	}
 	return nil
 }

@@ -1,0 +1,242 @@
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"log"
+	"math/bits"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// networks is memberlist's transport over several networks: packets go out on all
+// of them and are taken from any, streams try one after another. The first one is
+// the one whose address memberlist tells the others.
+//
+// So memberlist gets most packets twice, which changes nothing for it (v0.7.0): what
+// it is told of a node counts only with a higher incarnation, a suspicion by the
+// same accuser only once (state.go: aliveNode, deadNode, suspicion.Confirm), an ack
+// ends what waits for it (invokeAckHandler), and a ping is answered twice. A nack
+// more makes it blame itself a little less for a probe that fails (probeNode). The
+// project's own packets, heartbeats and questions for clients, are numbered.
+type networks struct {
+	each    []*network
+	paths   *paths
+	log     *log.Logger
+	packets chan *memberlist.Packet
+	streams chan net.Conn
+
+	closing sync.Once
+	leaving chan struct{} // closed when nothing more is sent
+	closed  chan struct{} // closed when the sockets are
+	senders sync.WaitGroup
+	readers sync.WaitGroup
+	err     error
+}
+
+var _ memberlist.NodeAwareTransport = (*networks)(nil)
+
+// network is one of them. What is sent waits in a queue of its own: where neighbours
+// do not answer, the kernel keeps packets for seconds, and their socket blocks.
+type network struct {
+	memberlist.NodeAwareTransport
+	queue chan letter
+}
+
+// letter is a packet that waits to be sent. Its bytes are shared.
+type letter struct {
+	packet []byte
+	to     memberlist.Address
+}
+
+// queueLen is room for a round of heartbeats to 31 nodes, relays and gossip; what
+// finds it full is dropped. lingering is how long closing waits for what is in it:
+// memberlist's goodbye is its last packet.
+const (
+	queueLen  = 256
+	lingering = 100 * time.Millisecond
+)
+
+// newNetworks takes over two transports or more. Its Shutdown closes them.
+func newNetworks(each []memberlist.NodeAwareTransport, p *paths, log *log.Logger) *networks {
+	n := &networks{
+		paths: p, log: log,
+		packets: make(chan *memberlist.Packet), streams: make(chan net.Conn),
+		leaving: make(chan struct{}), closed: make(chan struct{}),
+	}
+	for _, t := range each {
+		one := &network{t, make(chan letter, queueLen)}
+		n.each = append(n.each, one)
+		n.senders.Go(func() { n.send(one) })
+		n.readers.Go(func() { n.read(one) })
+	}
+	return n
+}
+
+// FinalAdvertiseAddr is the first network's.
+func (n *networks) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error) {
+	return n.each[0].FinalAdvertiseAddr(ip, port)
+}
+
+// WriteTo sends a packet to who has the address.
+func (n *networks) WriteTo(b []byte, address string) (time.Time, error) {
+	return n.WriteToAddress(b, memberlist.Address{Addr: address})
+}
+
+// WriteToAddress sends a packet on all networks that the receiver is on; to who is
+// not known, on the one that its address looks like. It does not wait, and what
+// becomes of a packet it does not know: that is what probes are for.
+func (n *networks) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
+	targets := n.paths.to(a)
+	if len(targets) == 0 {
+		targets = []target{n.guess(a.Addr)}
+	}
+	l := letter{packet: bytes.Clone(b)}
+	for _, t := range targets {
+		l.to = memberlist.Address{Addr: t.address, Name: a.Name}
+		select {
+		case n.each[t.network].queue <- l:
+		default:
+		}
+	}
+	return time.Now(), nil
+}
+
+// guess is the network whose own address has most in common with that one.
+func (n *networks) guess(address string) target {
+	best, most := 0, -1
+	to, err := netip.ParseAddrPort(address)
+	for i, one := range n.each {
+		ip, _, unknown := one.FinalAdvertiseAddr("", 0)
+		own, ok := netip.AddrFromSlice(ip)
+		if err != nil || unknown != nil || !ok {
+			continue
+		}
+		if same := commonBits(own.Unmap(), to.Addr().Unmap()); same > most {
+			best, most = i, same
+		}
+	}
+	return target{best, address}
+}
+
+// commonBits is how many bits two addresses begin with alike; -1 in two families.
+func commonBits(a, b netip.Addr) int {
+	if a.BitLen() != b.BitLen() {
+		return -1
+	}
+	x, y := a.AsSlice(), b.AsSlice()
+	for i := range x {
+		if x[i] != y[i] {
+			return 8*i + bits.LeadingZeros8(x[i]^y[i])
+		}
+	}
+	return a.BitLen()
+}
+
+// DialTimeout connects to who has the address.
+func (n *networks) DialTimeout(address string, timeout time.Duration) (net.Conn, error) {
+	return n.DialAddressTimeout(memberlist.Address{Addr: address}, timeout)
+}
+
+// DialAddressTimeout tries one network after another. Each gets an even part of the
+// time that is left; those that are cut come last.
+func (n *networks) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	targets := n.paths.best(a)
+	if len(targets) == 0 {
+		targets = []target{n.guess(a.Addr)}
+	}
+	deadline := time.Now().Add(timeout)
+	var errs []error
+	for i, t := range targets {
+		part := time.Until(deadline) / time.Duration(len(targets)-i)
+		conn, err := n.each[t.network].DialAddressTimeout(memberlist.Address{Addr: t.address, Name: a.Name}, part)
+		if err == nil {
+			return conn, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+// PacketCh and StreamCh are what comes from any network.
+func (n *networks) PacketCh() <-chan *memberlist.Packet { return n.packets }
+func (n *networks) StreamCh() <-chan net.Conn           { return n.streams }
+
+// send sends what waits for one network, to the end also what is left.
+func (n *networks) send(one *network) {
+	for {
+		select {
+		case l := <-one.queue:
+			n.post(one, l)
+		case <-n.leaving:
+			for {
+				select {
+				case l := <-one.queue:
+					n.post(one, l)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (n *networks) post(one *network, l letter) {
+	if _, err := one.WriteToAddress(l.packet, l.to); err != nil {
+		n.log.Printf("[DEBUG] memberlist: a heartbeat network fails: %v", err)
+	}
+}
+
+// read passes on what comes from one network, until it is closed. A NetTransport
+// closes its sockets only when what it has read is taken off it.
+func (n *networks) read(one *network) {
+	for {
+		select {
+		case p := <-one.PacketCh():
+			if from, ok := p.From.(*net.UDPAddr); ok {
+				at := from.AddrPort()
+				n.paths.hear(netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), p.Timestamp)
+			}
+			select {
+			case n.packets <- p:
+			case <-n.leaving:
+			}
+		case c := <-one.StreamCh():
+			select {
+			case n.streams <- c:
+			case <-n.leaving:
+				_ = c.Close() // nobody is there to be served
+			}
+		case <-n.closed:
+			return
+		}
+	}
+}
+
+// Shutdown sends what waits, if it goes out soon, and closes all networks.
+func (n *networks) Shutdown() error {
+	n.closing.Do(func() {
+		close(n.leaving)
+		sent := make(chan struct{})
+		go func() { n.senders.Wait(); close(sent) }()
+		linger := time.NewTimer(lingering)
+		defer linger.Stop()
+		select {
+		case <-sent:
+		case <-linger.C:
+		}
+		var errs []error
+		for _, one := range n.each {
+			errs = append(errs, one.Shutdown())
+		}
+		<-sent
+		close(n.closed)
+		n.readers.Wait()
+		n.err = errors.Join(errs...)
+	})
+	return n.err
+}
