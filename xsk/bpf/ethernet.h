@@ -39,5 +39,5 @@ static __always_inline int is_for_us(const struct ethhdr *eth, __u32 vip)
 {
 	const mac_t dst = destination(eth);
 
-	return dst == conf.vmacs[vip] || dst == conf.nic;
+	return dst == conf.vmacs[bounded(vip, MAX_VIPS)] || dst == conf.nic;
 }
