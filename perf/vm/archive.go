@@ -18,7 +18,6 @@ type archive struct {
 const (
 	kindDirectory = 0o040000
 	kindFile      = 0o100000
-	kindLink      = 0o120000
 	kindDevice    = 0o020000
 )
 
@@ -27,7 +26,6 @@ const trailer = "TRAILER!!!"
 
 func (a *archive) directory(name string)                { a.entry(name, kindDirectory|0o755, nil, 0, 0) }
 func (a *archive) file(name string, mode int, b []byte) { a.entry(name, kindFile|mode, b, 0, 0) }
-func (a *archive) link(name, target string)             { a.entry(name, kindLink|0o777, []byte(target), 0, 0) }
 func (a *archive) device(name string, major, minor int) {
 	a.entry(name, kindDevice|0o600, nil, major, minor)
 }

@@ -2,11 +2,13 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +19,6 @@ import (
 
 // series are the kernels that the lane boots.
 var series = flag.String("vm.kernels", "", "run the tests on virtual machines with these series of Linux, such as 6.1,6.12,6.18")
-
-// suites are the packages whose tests run in the machines.
-func suites() []string { return []string{"pipeline", "xsk", "arp", "farm/flows", "farm/host", "farm"} }
 
 // built is what every image is made of.
 var built struct {
@@ -47,33 +46,19 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// build compiles guest, program and test programs, static, since there is no C
-// library in the machines.
+// build compiles guest and program, static, since there is no C library in the
+// machines.
 func build() error {
 	for _, p := range append([]string{Emulator, "xz", "dpkg-deb", "ldd"}, programs()...) {
 		if _, err := exec.LookPath(p); err != nil {
-			return fmt.Errorf("%w (apt-get install qemu-system-x86 xz-utils dpkg libc-bin iproute2 ethtool iputils-ping arping nftables procps)", err)
+			return fmt.Errorf("%w (apt-get install qemu-system-x86 xz-utils iproute2 ethtool iputils-ping arping ndisc6 nftables procps)", err)
 		}
 	}
 	built.files = map[string]string{"thresher": filepath.Join(built.dir, "thresher")}
-	if err := goCommand("build", "-o", filepath.Join(built.dir, "init"), "thresher/perf/vm/guest"); err != nil {
-		return err
-	}
-	if err := goCommand("build", "-o", built.files["thresher"], "thresher/cmd/thresher"); err != nil {
-		return err
-	}
-	for _, s := range suites() {
-		test := filepath.Join("tests", s, "test")
-		built.files[test] = filepath.Join(built.dir, strings.ReplaceAll(s, "/", "-")+".test")
-		if err := goCommand("test", "-c", "-ldflags", "-s -w", "-o", built.files[test], "thresher/"+s); err != nil {
-			return err
-		}
-		data := filepath.Join("..", "..", s, "testdata")
-		if _, err := os.Stat(data); err == nil {
-			built.files[filepath.Join("tests", s, "testdata")] = data
-		}
-	}
-	return nil
+	return errors.Join(
+		goCommand("build", "-o", filepath.Join(built.dir, "init"), "thresher/perf/vm/guest"),
+		goCommand("build", "-o", built.files["thresher"], "thresher/cmd/thresher"),
+	)
 }
 
 func goCommand(args ...string) error {
@@ -99,28 +84,22 @@ func forKernels(t *testing.T, of []string, test func(t *testing.T, k Kernel, o O
 		leftout.Skip(t, err.Error())
 	}
 	for s := range strings.SplitSeq(*series, ",") {
-		if of != nil && !contains(of, s) {
+		if of != nil && !slices.Contains(of, s) {
 			continue
 		}
 		t.Run(s, func(t *testing.T) {
 			k, err := FetchKernel(t.Context(), s)
 			must(t, err)
-			o := Options{Kernel: k, Image: filepath.Join(built.dir, s+".cpio")}
-			if _, err := os.Stat(o.Image); err != nil {
-				must(t, Image{Kernel: k, Init: filepath.Join(built.dir, "init"), Files: built.files, Programs: programs()}.Write(o.Image))
-			}
+			o := Options{Kernel: k, Image: filepath.Join(t.TempDir(), "image")}
+			must(t, writeImage(k, o.Image, built.files))
 			test(t, k, o)
 		})
 	}
 }
 
-func contains(all []string, s string) bool {
-	for _, x := range all {
-		if x == s {
-			return true
-		}
-	}
-	return false
+// writeImage writes an image with these files.
+func writeImage(k Kernel, path string, files map[string]string) error {
+	return Image{Kernel: k, Init: filepath.Join(built.dir, "init"), Files: files, Programs: programs()}.Write(path)
 }
 
 // newLab is a lab for virtual machines, which take their time.

@@ -145,6 +145,7 @@ func upload(t *testing.T, ctx context.Context, client *lab.Host, size int) time.
 // answer is what the server says to a request.
 func answer(client *lab.Host, request *http.Request) (string, error) {
 	web := client.HTTPClient(netip.Addr{})
+	web.Timeout = patience
 	defer web.CloseIdleConnections()
 	response, err := web.Do(request)
 	if err != nil {

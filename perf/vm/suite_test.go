@@ -3,7 +3,10 @@ package vm
 import (
 	"cmp"
 	"flag"
+	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,10 +19,37 @@ import (
 // tests is for who looks for the cause of a failure.
 var tests = flag.String("vm.tests", "", "run only these tests of the suites, a regular expression")
 
+// suites are the packages whose tests run in the machines.
+func suites() []string { return []string{"pipeline", "xsk", "arp", "farm/flows", "farm/host", "farm"} }
+
+// buildSuites compiles the tests and returns where they and their data belong.
+func buildSuites(dir string) (map[string]string, error) {
+	files := maps.Clone(built.files)
+	for _, s := range suites() {
+		name := path.Join("tests", s, "test")
+		files[name] = filepath.Join(dir, strings.ReplaceAll(s, "/", "-")+".test")
+		if err := goCommand("test", "-c", "-ldflags", "-s -w", "-o", files[name], "thresher/"+s); err != nil {
+			return nil, err
+		}
+		data := filepath.Join("..", "..", s, "testdata")
+		if _, err := os.Stat(data); err == nil {
+			files[path.Join("tests", s, "testdata")] = data
+		}
+	}
+	return files, nil
+}
+
 // TestSuites runs the data plane's tests, as they are, on each kernel: every form of
 // the kernel programs is loaded there, and held against the pipeline.
 func TestSuites(t *testing.T) {
+	var files map[string]string
 	forKernels(t, nil, func(t *testing.T, k Kernel, o Options) {
+		var err error
+		if files == nil {
+			files, err = buildSuites(built.dir)
+			must(t, err)
+		}
+		must(t, writeImage(k, o.Image, files))
 		ctx, l := newLab(t, lab.Config{Nodes: 1})
 		o.CPUs, o.Memory = 2, 2048
 		started := time.Now()
