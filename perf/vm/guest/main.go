@@ -2,7 +2,8 @@
 // what programs expect, loads the modules of its initramfs, and runs what the
 // tests ask for (perf/vm/call) until the machine is switched off.
 //
-// Started again as "init serve NAME" it is the machine's servers.
+// Started again as "init serve NAME" it is the machine's servers, as "init upload URL
+// BYTES" a client that sends the server so much, and holds that it arrived.
 package main
 
 import (
@@ -12,8 +13,12 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == "serve" {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "serve":
 		fail(serve(os.Args[2]))
+	case len(os.Args) == 4 && os.Args[1] == "upload":
+		fail(upload(os.Args[2], os.Args[3]))
+		return
 	}
 	fail(boot())
 	for {
