@@ -48,7 +48,7 @@ static __always_inline long part_number(__u32 slot, __u32 rule)
 	barrier_var(rule); /* See bounded. */
 	if (slot >= SLOTS || rule > ECHO_RULE)
 		return -1;
-	return slot * conf.max_parts + part_of_rule[slot][rule];
+	return slot * conf.max_parts + part_of_rule[bounded(slot, SLOTS)][rule];
 }
 
 /* This node's part of a rule; NULL if it serves nothing. */
