@@ -41,6 +41,10 @@ faults:
 matrix:
     go test -count=1 -timeout 1h ./farm -run 'TestModes|TestDirected$|TestGroupsReachMembersOnly|TestFarmServes' -farm.long
 
+# Run the data plane on virtual machines with Debian's kernels; needs root, QEMU and a mirror; some 40 minutes.
+test-vm kernels="6.1,6.12,6.18":
+    go test ./perf/vm -count=1 -timeout 4h -v -vm.kernels {{kernels}}
+
 # Run every fuzz target for so many seconds each.
 fuzz seconds="60":
     .ci/fuzz {{seconds}}

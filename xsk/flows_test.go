@@ -181,8 +181,7 @@ func TestFactsComeWithFrames(t *testing.T) {
 
 func factsComeWithFrames(t *testing.T, s *sockets, mode config.XDPMode) {
 	q := openTestQueue(t, s.wire)
-	got, err := s.program.Attach(s.wire.netInterface(), "veth", mode, nil)
-	must(t, err)
+	got := attach(t, s.wire, s.program, mode)
 	if got != mode {
 		t.Fatalf("attached in mode %v", got)
 	}

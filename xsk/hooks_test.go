@@ -64,8 +64,7 @@ func TestPinnedProgramIsReplaced(t *testing.T) {
 				t.Fatalf("found %v, %v before anything was pinned", h, err)
 			}
 			first := load(t, w)
-			_, err := first.Attach(w.netInterface(), "veth", mode, nil)
-			must(t, err)
+			attach(t, w, first, mode)
 			must(t, first.Hooks().Pin(dir))
 			id := idOf(t, first.objects.Thresher)
 			must(t, first.Abandon())
@@ -99,8 +98,7 @@ func TestPinsOfAnotherInterface(t *testing.T) {
 	ownBPFFS(t)
 	dir := PinDir(config.DefaultRunDir, "web1")
 	p := load(t, w)
-	_, err := p.Attach(w.netInterface(), "veth", config.XDPAuto, nil)
-	must(t, err)
+	attach(t, w, p, config.XDPAuto)
 	must(t, p.Hooks().Pin(dir))
 	must(t, p.Abandon())
 	if h, err := FindHooks(dir, 9999); h != nil || err != nil {
@@ -117,8 +115,7 @@ func TestHalfOfThePins(t *testing.T) {
 	ownBPFFS(t)
 	dir := PinDir(config.DefaultRunDir, "web1")
 	p := load(t, w)
-	_, err := p.Attach(w.netInterface(), "veth", config.XDPNative, nil)
-	must(t, err)
+	attach(t, w, p, config.XDPNative)
 	must(t, p.Hooks().Pin(dir))
 	must(t, p.Abandon())
 	must(t, os.Remove(filepath.Join(dir, pinNative)))
@@ -134,13 +131,12 @@ func TestHalfOfThePins(t *testing.T) {
 func TestHooksByDescriptor(t *testing.T) {
 	w := newWire(t, 1)
 	first := load(t, w)
-	_, err := first.Attach(w.netInterface(), "veth", config.XDPNative, nil)
-	must(t, err)
+	attach(t, w, first, config.XDPNative)
 	xdp, tcx, pinned := first.Hooks().Descriptors()
 	if pinned || tcx < 0 {
 		t.Fatalf("descriptors %d and %d, pinned %v", xdp, tcx, pinned)
 	}
-	xdp, err = unix.Dup(xdp)
+	xdp, err := unix.Dup(xdp)
 	must(t, err)
 	tcx, err = unix.Dup(tcx)
 	must(t, err)

@@ -30,8 +30,7 @@ func newPath(t *testing.T, w *wire, nic config.MAC, mode config.XDPMode, queues 
 	t.Cleanup(func() { p.program.Close() })
 	must(t, p.stack.Fence(p.program))
 	must(t, p.program.SetLease(math.MaxInt64))
-	got, err := p.program.Attach(w.netInterface(), "veth", mode, nil)
-	must(t, err)
+	got := attach(t, w, p.program, mode)
 	if got != mode {
 		t.Fatalf("attached in mode %v, want %v", got, mode)
 	}

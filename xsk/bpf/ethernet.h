@@ -39,5 +39,6 @@ static __always_inline int is_for_us(const struct ethhdr *eth, __u32 vip)
 {
 	const mac_t dst = destination(eth);
 
+	vip = bounded(vip, MAX_VIPS);
 	return dst == conf.vmacs[vip] || dst == conf.nic || (conf.formers && conf.former[vip] && dst == conf.former[vip]);
 }

@@ -15,6 +15,7 @@
 #include "packet.h"
 
 #define EXT_MIN_LEN    8
+#define EXT_MAX_LEN    0xfff  /* 8 + 255 * 8, and more */
 #define MAX_EXTENSIONS 6      /* pipeline's maxExtensions */
 #define FRAGMENT_PART  0xfff9 /* offset and More Fragments (RFC 8200 4.5) */
 #define FRAGMENT_OFFSET 0xfff8
@@ -64,9 +65,16 @@ static __always_inline enum reason stops(__u32 protocol, const struct extension 
 
 static __always_inline __u32 length_of(__u32 protocol, const struct extension *e)
 {
-	if (protocol == IPPROTO_FRAGMENT)
-		return EXT_MIN_LEN;
-	return 8 + e->length * (protocol == IPPROTO_AH ? 4 : 8); /* RFC 4302 2.2 */
+	__u32 length = EXT_MIN_LEN;
+
+	if (protocol != IPPROTO_FRAGMENT)
+		length = 8 + e->length * (protocol == IPPROTO_AH ? 4 : 8); /* RFC 4302 2.2 */
+	/*
+	 * Linux 6.1 knows no bound of the product, and lets nobody read at an offset
+	 * without one. The compiler knows that the mask does nothing.
+	 */
+	barrier_var(length);
+	return length & EXT_MAX_LEN;
 }
 
 static __always_inline __u32 walk(const void *data, const void *end, __u32 at)

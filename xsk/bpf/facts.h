@@ -42,7 +42,7 @@ static __always_inline __u8 client_facts(const struct packet *p)
 	const __u32 rule = rule_of(&conf.tcp, p->vip, ports->dst);
 	__u8 flags = 0;
 
-	if (rule < MAX_RULES && conf.sticky[rule]) {
+	if (rule < MAX_RULES && conf.sticky[bounded(rule, MAX_RULES)]) {
 		const struct client_key key = client_key(p, rule);
 		const enum client client = what_is_learnt(&key);
 

@@ -52,7 +52,7 @@ static __always_inline enum reason fence_client(const struct packet *p)
 	if (p->protocol != IPPROTO_TCP || !has(p, TCP_MIN_LEN))
 		return OTHER;
 	rule = rule_of(&conf.tcp, p->vip, ports->dst);
-	if (p->vip >= MAX_VIPS || rule >= MAX_RULES || !conf.sticky[rule])
+	if (p->vip >= MAX_VIPS || rule >= MAX_RULES || !conf.sticky[bounded(rule, MAX_RULES)])
 		return OTHER;
 	part = part_of(rule);
 	if (!part)

@@ -62,7 +62,7 @@ static __always_inline __u16 client_bucket(const struct packet *p, __be16 port)
 /* The bucket of a rule's packet; client_bucket is that of what no rule covers. */
 static __always_inline __u16 packet_bucket(const struct packet *p, __be16 port, __u32 rule)
 {
-	const volatile struct hashed *hashed = &conf.hashed[rule];
+	const volatile struct hashed *hashed = &conf.hashed[bounded(rule, MAX_RULES)];
 	const struct in6_addr *addr = &ipv6_of(p)->saddr;
 
 	port &= hashed->port;
@@ -204,7 +204,7 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 	if (!tcp)
 		return p->forwarded ? judge_udp_forwarded(p, part, bucket) : judge_udp(part, bucket);
 	reason = judge_tcp(p, part, bucket, rule);
-	if (opens(p->l4) && conf.sticky[rule] && (conf.offload == OFFLOAD_FULL || handover))
+	if (opens(p->l4) && conf.sticky[bounded(rule, MAX_RULES)] && (conf.offload == OFFLOAD_FULL || handover))
 		keep(p, rule, reason);
 	return reason;
 }
@@ -252,12 +252,12 @@ static __always_inline enum reason judge_error(const struct packet *p, __u32 len
 		return ACCEPTED_ICMP_ERROR;
 	rule = rule_of_quoted(&q, p->vip);
 	/* What an answer's identification was tells nothing of that of the question. */
-	if (rule >= MAX_RULES || conf.hashed[rule].id)
+	if (rule >= MAX_RULES || conf.hashed[bounded(rule, MAX_RULES)].id)
 		return ACCEPTED_ICMP_ERROR;
 	part = part_of(rule);
 	if (!part)
 		return ACCEPTED_ICMP_ERROR;
-	bucket = bucket_of_quoted(&q, &conf.hashed[rule]);
+	bucket = bucket_of_quoted(&q, &conf.hashed[bounded(rule, MAX_RULES)]);
 	if (!is_unsettled(part, bucket))
 		return is_mine(part, bucket) ? ACCEPTED_ICMP_ERROR : NOT_MINE;
 	if (q.protocol != IPPROTO_TCP && !forwards(rule))

@@ -72,13 +72,14 @@ static __always_inline int must_relay(const struct ethhdr *eth, __u32 vip)
  * OTHER where this node judges it alone. */
 static __always_inline enum reason relayed(struct packet *p, __u32 rule, __u16 bucket)
 {
-	__u32 slot = share_slot - 1, key;
+	const __u32 slot = share_slot - 1;
+	const long number = part_number(slot, rule);
+	const __u32 key = number;
 	const struct owners *part;
 	__u8 owner;
 
-	if (slot >= SLOTS || rule > ECHO_RULE)
+	if (number < 0)
 		return NOT_SERVING;
-	key = slot * conf.max_parts + part_of_rule[slot][rule];
 	part = bpf_map_lookup_elem(&owners, &key);
 	if (!part)
 		return COPIED;
@@ -86,7 +87,7 @@ static __always_inline enum reason relayed(struct packet *p, __u32 rule, __u16 b
 	if (owner == THIS_NODE)
 		return OTHER;
 	if ((owner & ~IN_DOUBT) < MAX_NODES)
-		p->to = nodes[slot][owner & (MAX_NODES - 1)];
+		p->to = nodes[bounded(slot, SLOTS)][owner & (MAX_NODES - 1)];
 	return p->to && !(owner & IN_DOUBT) ? FORWARDED : COPIED;
 }
 

@@ -91,6 +91,17 @@ struct rules {
 
 const volatile struct rules conf;
 
+/*
+ * An index below a power of two, bounded again where it is used. Of a value that was
+ * compared as a copy Linux 6.1 does not know what the comparison has shown, and the
+ * compiler leaves out a mask that does nothing.
+ */
+static __always_inline __u32 bounded(__u32 index, __u32 size)
+{
+	barrier_var(index);
+	return index & (size - 1);
+}
+
 /* The number of a VIP; MAX_VIPS and more is none. */
 static __always_inline __u32 vip_of(__be32 addr)
 {
@@ -113,11 +124,11 @@ static __always_inline __u32 vip_of6(const struct in6_addr *addr)
 /* The rule of a port on a VIP; MAX_RULES and more is none. */
 static __always_inline __u32 rule_of(const volatile struct classes *classes, __u32 vip, __be16 port)
 {
-	return classes->rule[classes->of_port[bpf_ntohs(port)] % MAX_CLASSES][vip % MAX_VIPS];
+	return classes->rule[classes->of_port[bpf_ntohs(port)] % MAX_CLASSES][bounded(vip, MAX_VIPS)];
 }
 
 /* The first of the two is a constant to the verifier: see conntrack.h. */
 static __always_inline int forwards(__u32 rule)
 {
-	return conf.forwards && rule < MAX_RULES && conf.forward[rule];
+	return conf.forwards && rule < MAX_RULES && conf.forward[bounded(rule, MAX_RULES)];
 }

@@ -42,15 +42,22 @@ struct {
 	__type(value, struct part);
 } parts SEC(".maps");
 
+/* Where a rule's part is in a slot, in maps of parts; less than 0 if there is none. */
+static __always_inline long part_number(__u32 slot, __u32 rule)
+{
+	barrier_var(rule); /* See bounded. */
+	if (slot >= SLOTS || rule > ECHO_RULE)
+		return -1;
+	return slot * conf.max_parts + part_of_rule[bounded(slot, SLOTS)][rule];
+}
+
 /* This node's part of a rule; NULL if it serves nothing. */
 static __always_inline const struct part *part_of(__u32 rule)
 {
-	__u32 slot = share_slot - 1, key;
+	const long number = part_number(share_slot - 1, rule);
+	const __u32 key = number;
 
-	if (slot >= SLOTS || rule > ECHO_RULE)
-		return NULL;
-	key = slot * conf.max_parts + part_of_rule[slot][rule];
-	return bpf_map_lookup_elem(&parts, &key);
+	return number < 0 ? NULL : bpf_map_lookup_elem(&parts, &key);
 }
 
 static __always_inline int is_mine(const struct part *part, __u16 bucket)

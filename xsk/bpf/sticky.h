@@ -51,7 +51,7 @@ volatile __u64 sticky_grant;
 
 static __always_inline struct client_key client_key(const struct packet *p, __u32 rule)
 {
-	const volatile struct hashed *hashed = &conf.hashed[rule];
+	const volatile struct hashed *hashed = &conf.hashed[bounded(rule, MAX_RULES)];
 	struct client_key key = {.rule = rule};
 
 	source_of(p, key.client);
