@@ -24,7 +24,7 @@ const peerRetry = 5 * time.Second
 
 // api is where the daemon is asked and told things besides its unix socket.
 type api struct {
-	*parts
+	*local
 	keeper      *access.Keeper
 	certificate *console.Certificate
 	peers       *trust.Identity
@@ -33,31 +33,31 @@ type api struct {
 
 // openAPI listens for people and tools, and makes what the other nodes know this
 // one by.
-func openAPI(p *parts) (a *api, err error) {
-	a = &api{parts: p}
-	if c := p.cfg.Cluster; !c.Insecure && p.cfg.API.PeerPort != 0 {
-		if a.peers, err = trust.New(c.Keys.Gossip, p.cfg.Node); err != nil {
+func openAPI(l *local) (a *api, err error) {
+	a = &api{local: l}
+	if c := l.cfg.Cluster; !c.Insecure && l.cfg.API.PeerPort != 0 {
+		if a.peers, err = trust.New(c.Keys.Gossip, l.cfg.Node); err != nil {
 			return a, err
 		}
 	}
-	if len(p.cfg.API.Listeners) == 0 {
+	if len(l.cfg.API.Listeners) == 0 {
 		return a, nil
 	}
-	dir := filepath.Join(p.cfg.StateDir, "api")
-	a.keeper = access.NewKeeper(access.Options{File: p.cfg.API.Users, Sessions: filepath.Join(dir, "sessions")})
+	dir := filepath.Join(l.cfg.StateDir, "api")
+	a.keeper = access.NewKeeper(access.Options{File: l.cfg.API.Users, Sessions: filepath.Join(dir, "sessions")})
 	if err := a.keeper.Problem(); err != nil {
-		p.log.Warn("nobody can log in to the console", "why", err, "cure", usersCure(p.cfg))
+		l.log.Warn("nobody can log in to the console", "why", err, "cure", usersCure(l.cfg))
 	}
 	if a.certificate, err = a.openCertificate(dir); err != nil {
 		return a, err
 	}
-	for _, l := range p.cfg.API.Listeners {
-		one, err := net.Listen("tcp", l.Address.String())
+	for _, at := range l.cfg.API.Listeners {
+		one, err := net.Listen("tcp", at.Address.String())
 		if err != nil {
-			return a, fmt.Errorf("listen on %s: %w; give an address of this machine that nothing else uses in api.listen", l, bareNetError(err))
+			return a, fmt.Errorf("listen on %s: %w; give an address of this machine that nothing else uses in api.listen", at, bareNetError(err))
 		}
 		a.listeners = append(a.listeners, one)
-		p.log.Info("the console is there", "address", l, "fingerprint", a.fingerprint())
+		l.log.Info("the console is there", "address", at, "fingerprint", a.fingerprint())
 	}
 	return a, nil
 }

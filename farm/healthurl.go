@@ -62,7 +62,7 @@ func (v *healthView) about(rule string, one bool) (int, string) {
 }
 
 // serveHealth serves the page until what it returns is called.
-func (l *loop) serveHealth() (end func()) {
+func (l *local) serveHealth() (end func()) {
 	if !l.cfg.HealthListen.IsValid() {
 		return func() {}
 	}
@@ -83,7 +83,7 @@ func (l *loop) serveHealth() (end func()) {
 }
 
 // showHealth publishes how the node stands.
-func (l *loop) showHealth() {
+func (l *local) showHealth() {
 	v := &healthView{state: l.life.state, reason: l.life.reason, withdrawn: make(map[string]string), rules: make(map[string]bool)}
 	for _, r := range l.cfg.Rules {
 		v.rules[r.Name] = true

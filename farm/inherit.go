@@ -153,16 +153,16 @@ func (h *handed) pickUp(prepared *xsk.Prepared, log *slog.Logger) {
 }
 
 // resume puts back what the others in the daemon see, when there is time for it.
-func (h *handed) resume(p *parts) {
+func (h *handed) resume(l *local) {
 	if h == nil {
 		return
 	}
 	var events []console.Event
 	if err := json.NewDecoder(bytes.NewReader(h.events)).Decode(&events); err != nil {
-		p.log.Warn("the events from before the restart are lost", "err", err)
+		l.log.Warn("the events from before the restart are lost", "err", err)
 		return
 	}
-	p.events.ring.Resume(events)
+	l.events.ring.Resume(events)
 }
 
 // resumeWeights takes over what was said of this node's weights.
@@ -177,10 +177,15 @@ func (l *loop) resume(h *handed) {
 	if h == nil || !h.resumed {
 		return
 	}
-	l.life = h.Life.life()
-	l.told, l.takes = l.life.state, l.life.takesPart()
+	l.local.resume(h)
 	l.division = *l.confirmation.shown().observed
 	l.bindings.responders = h.Responders
+}
+
+// resume is what every node goes on with.
+func (l *local) resume(h *handed) {
+	l.life = h.Life.life()
+	l.told, l.takes = l.life.state, l.life.takesPart()
 	for name, n := range h.Roster {
 		l.roster.nodes[name] = rosterEntry{address: n.Address, state: n.State, blocked: n.Blocked}
 	}
@@ -188,15 +193,16 @@ func (l *loop) resume(h *handed) {
 	l.rejoining = true
 }
 
-// restarted tells how a restart went.
-func (l *loop) restarted() {
+// restarted tells how a restart went. pause is how long the others did not hear this
+// node.
+func (l *local) restarted(pause time.Duration) {
 	h := l.handed
 	switch {
 	case h == nil:
 	case h.resumed:
 		l.events.add(console.LevelInfo, console.KindRestarted,
-			fmt.Sprintf("the daemon was restarted and this node went on: it was silent for %v", l.confirmation.pause.Round(time.Millisecond)),
-			map[string]string{"pause_ms": strconv.FormatInt(l.confirmation.pause.Milliseconds(), 10)})
+			fmt.Sprintf("the daemon was restarted and this node went on: it was silent for %v", pause.Round(time.Millisecond)),
+			map[string]string{"pause_ms": strconv.FormatInt(pause.Milliseconds(), 10)})
 	default:
 		l.events.add(console.LevelWarn, console.KindRestarted, "the daemon was restarted and this node began anew", nil)
 	}

@@ -27,7 +27,7 @@ func (c control) Stop(ctx context.Context, force bool) error {
 		switch {
 		case force:
 			l.life.stop()
-			l.take()
+			l.front.take()
 			l.app.wanted = false
 			l.app.supervisor.Stop(true)
 		case len(l.cfg.Services) == 0:

@@ -15,7 +15,7 @@ const statusPatience = 5 * time.Second
 
 // control is what the API may ask of the loop. Its methods may be called from
 // any goroutine.
-type control struct{ loop *loop }
+type control struct{ loop *local }
 
 var _ console.Farm = control{}
 
@@ -23,7 +23,7 @@ var _ console.Farm = control{}
 func (c control) Status() (s console.Status) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
 	defer cancel()
-	if err := c.loop.do(ctx, func() { s = c.loop.status() }); err != nil {
+	if err := c.loop.do(ctx, func() { s = c.loop.front.status() }); err != nil {
 		return console.Status{Node: c.loop.cfg.Node, State: console.Stopped, Reason: err.Error()}
 	}
 	return s
@@ -33,7 +33,7 @@ func (c control) Status() (s console.Status) {
 func (c control) Where(client netip.Addr, port uint16, rule string) (w console.Where, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
 	defer cancel()
-	if ended := c.loop.do(ctx, func() { w, err = c.loop.where(client, port, rule) }); ended != nil {
+	if ended := c.loop.do(ctx, func() { w, err = c.loop.front.where(client, port, rule) }); ended != nil {
 		return w, ended
 	}
 	return w, err
