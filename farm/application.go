@@ -31,12 +31,8 @@ const (
 
 // newApplication holds a rule back for span after it was withdrawn.
 func newApplication(cfg *config.Config, e *events, span time.Duration) *application {
-	rules := make([]string, len(cfg.Rules))
-	for i, r := range cfg.Rules {
-		rules[i] = r.Name
-	}
 	return &application{supervisor: supervise.New(supervise.Options{
-		Services: cfg.Services, Checks: slices.Concat(cfg.Checks, vipChecks(cfg)), Rules: rules, Manual: cfg.Life.Rejoin == config.RejoinManual, Event: e.health,
+		Services: cfg.Services, Checks: slices.Concat(cfg.Checks, vipChecks(cfg)), Rules: served(cfg), Manual: cfg.Life.Rejoin == config.RejoinManual, Event: e.health,
 	}), comeback: newComeback(span)}
 }
 
@@ -104,13 +100,13 @@ func (l *local) heed(now time.Time) {
 	if l.life.state != console.Up {
 		l.app.comeback.forget() // nothing comes from here, nothing comes back
 	}
-	for _, r := range l.cfg.Rules {
-		l.withdraw(now, r.Name, p.Withdrawn[r.Name])
-		percent, has := p.Weights[r.Name]
+	for _, rule := range served(l.cfg) {
+		l.withdraw(now, rule, p.Withdrawn[rule])
+		percent, has := p.Weights[rule]
 		if !has {
 			percent = 100
 		}
-		l.weights.scale(reasonAgent, r.Name, uint8(percent))
+		l.weights.scale(reasonAgent, rule, uint8(percent))
 	}
 }
 
@@ -187,10 +183,24 @@ func (e *events) health(h supervise.Event) {
 
 // withdrawn is a rule that this node serves no more, or again if why is empty.
 func (e *events) withdrawn(rule, why string) {
+	if rule == everyRule {
+		e.outOfService(why)
+		return
+	}
 	if why == "" {
 		e.add(console.LevelInfo, "rule_restored", fmt.Sprintf("rule %s is served here again", rule), map[string]string{"rule": rule})
 		return
 	}
 	e.add(console.LevelWarn, "rule_withdrawn", fmt.Sprintf("rule %s is not served here: %s", rule, why),
 		map[string]string{"rule": rule, "reason": why})
+}
+
+// outOfService is a node without rules that is up and serves nobody, or again if why
+// is empty.
+func (e *events) outOfService(why string) {
+	if why == "" {
+		e.add(console.LevelInfo, "rule_restored", "this node serves again", nil)
+		return
+	}
+	e.add(console.LevelWarn, "rule_withdrawn", "this node serves nobody: "+why, map[string]string{"reason": why})
 }

@@ -46,9 +46,18 @@ const shutdownPatience = 2 * time.Second
 // Run is the daemon: it serves until ctx is done, and leaves the machine as it
 // found it, or as it is where self says so.
 func Run(ctx context.Context, cfg *config.Config, log *slog.Logger, self Self) error {
-	p := &parts{local: newLocal(cfg, log, self)}
-	p.listenToHangup()
-	defer signal.Stop(p.hangup)
+	l := newLocal(cfg, log, self)
+	l.listenToHangup()
+	defer signal.Stop(l.hangup)
+	if len(cfg.VIPs) == 0 {
+		return runBackend(ctx, l)
+	}
+	return runFarm(ctx, l)
+}
+
+// runFarm is Run of a node with VIPs.
+func runFarm(ctx context.Context, local *local) error {
+	p := &parts{local: local}
 	if err := p.start(); err != nil {
 		if p.frail {
 			return errors.Join(err, p.abandon())
@@ -60,7 +69,7 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger, self Self) e
 	go debug.FreeOSMemory()
 	l := newLoop(p)
 	err := l.serve(ctx)
-	if err == nil && self.HandOver {
+	if err == nil && p.self.HandOver {
 		if err = p.leaveBehind(); err == nil {
 			return nil // the process ends: the kernel closes all at once, and the others wait
 		}

@@ -316,6 +316,11 @@ func (f failure) String() string {
 // is called.
 func (f *healthFarm) visit(t *testing.T) func() visits {
 	t.Helper()
+	return f.visitAt("http://" + lab.VIP().String() + "/")
+}
+
+// visitAt is visit of another URL.
+func (f *healthFarm) visitAt(url string) func() visits {
 	ctx, cancel := context.WithCancel(f.Ctx)
 	results := make(chan visits)
 	for range clients {
@@ -324,7 +329,7 @@ func (f *healthFarm) visit(t *testing.T) func() visits {
 			c := f.Client.HTTPClient(netip.Addr{})
 			for ctx.Err() == nil {
 				begun := time.Now()
-				err := get(c, "http://"+lab.VIP().String()+"/")
+				err := get(c, url)
 				v.done++
 				if err != nil {
 					v.failures = append(v.failures, failure{begun, time.Now(), err})

@@ -45,6 +45,10 @@ func (s sender) node(st console.Status) {
 			s.truth(nodeState, st.State == state, string(state))
 		}
 	}
+	if st.BehindBalancer {
+		s.truth(withdrawn, len(st.Withdrawn) > 0)
+		return
+	}
 	s.truth(settled, st.Settled)
 	s.gauge(viewInfo, 1, st.View.String())
 	if l := st.Lease; l != nil {
