@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -51,6 +52,19 @@ func TestWithoutVIPsRefuses(t *testing.T) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// A newcomer needs no interface either, whichever it has.
+func TestNewcomerWithoutVIPs(t *testing.T) {
+	next := Newcomer{Node: "web2", Interface: "eth1", Bind: netip.MustParseAddrPort("192.0.2.12:7946")}
+	text, err := next.Adopt([]byte(behindBalancer), netip.MustParseAddrPort("192.0.2.11:7946"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Parse("f.yaml", []byte(strings.Replace(string(text), "key_file: \"\"", "", 1)), noEnv())
+	if err != nil || c.Interface != "" || c.Node != "web2" || len(c.Cluster.Join) != 2 {
+		t.Errorf("%+v, %v:\n%s", c, err, text)
 	}
 }
 
