@@ -47,7 +47,7 @@ func runBackend(ctx context.Context, l *local) error {
 
 // start takes back what an earlier run with VIPs has left, and finds the others.
 func (b *backend) start() (err error) {
-	if b.handed, err = inherit(b.cfg, b.log); err != nil {
+	if b.handed, err = b.inherit(); err != nil {
 		return err
 	}
 	if f := health.OwnAddress(b.cfg.Cluster.Bind.Addr()); f.Level == health.LevelError {
@@ -91,9 +91,11 @@ func (b *backend) close() error {
 
 func (b *backend) run(ctx context.Context) error {
 	defer close(b.ended)
+	var pause time.Duration
 	if b.handed != nil {
-		b.restarted(bootTime().Sub(b.handed.Taken))
+		pause = bootTime().Sub(b.handed.Taken)
 	}
+	b.restarted(pause)
 	joined := make(chan error, 1)
 	go func() { joined <- b.cluster.Join(ctx) }()
 	defer b.gossiping()()

@@ -82,7 +82,7 @@ func runFarm(ctx context.Context, local *local) error {
 // start goes from the machine up. The packet path and the heartbeats come first,
 // since the others may be waiting for them.
 func (p *parts) start() (err error) {
-	if p.handed, err = inherit(p.cfg, p.log); err != nil {
+	if p.handed, err = p.inherit(); err != nil {
 		return err
 	}
 	facts, err := p.inspect()

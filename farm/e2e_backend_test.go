@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -198,15 +199,57 @@ func (f *healthFarm) showsNoVIP(n *lab.Node) {
 	if out, err := n.CLI(f.Ctx, binary, "where", "192.0.2.7"); err == nil || !strings.Contains(err.Error(), "this farm has no VIP") {
 		f.T.Errorf("where: %s, %v", out, err)
 	}
+	f.untouched(n)
+}
+
+// untouched judges a machine's links and addresses.
+func (f *testFarm) untouched(n *lab.Node) {
+	f.T.Helper()
 	must(f.T, n.Do(func() error {
 		links, err := netlink.LinkList()
 		for _, l := range links {
-			if a := l.Attrs(); a.Name != "lo" && a.Name != lab.Interface || a.Xdp != nil && a.Xdp.Attached {
+			a := l.Attrs()
+			if a.Name != "lo" && a.Name != lab.Interface || a.Xdp != nil && a.Xdp.Attached {
 				f.T.Errorf("link %s, XDP %+v", a.Name, a.Xdp)
+			}
+			addrs, err := netlink.AddrList(l, netlink.FAMILY_V4)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(addrs, func(a netlink.Addr) bool { return a.IP.String() == lab.VIP().String() }) {
+				f.T.Errorf("the VIP is on %s", a.Name)
 			}
 		}
 		return err
 	}))
+}
+
+// TestVIPsGivenUp: a node that is restarted without VIPs, or crashes and comes back
+// without, takes back what it has done for them; and it can have them again.
+func TestVIPsGivenUp(t *testing.T) {
+	f := newFarm(t, lab.Config{Nodes: 1}, lab.FarmOptions{})
+	n := f.Nodes[0]
+	with, err := n.NodeConfig(f.Options)
+	must(t, err)
+	without := strings.NewReplacer("NAME", n.Name, "ADDRESS", n.Address.String(), "KEY", f.Options.KeyFile, "SOCKET", n.Socket(), "DIR", n.Dir).
+		Replace("node: {name: NAME}\nvips: []\ncluster: {bind: ADDRESS, key_file: KEY}\napi: {listen: [\"unix://SOCKET\"]}\nrun_dir: DIR\nstate_dir: DIR\n")
+	behind := func() {
+		f.Eventually(20*time.Second, "the node is up without VIPs", func() bool {
+			s, err := f.Status(n)
+			return err == nil && s.BehindBalancer && s.State == console.Up
+		})
+		f.untouched(n)
+	}
+	f.StartAll()
+	must(t, os.WriteFile(n.ConfigFile(), []byte(without), 0o600))
+	f.Thresher(n, "restart")
+	behind()
+	must(t, os.WriteFile(n.ConfigFile(), []byte(with), 0o600))
+	f.Thresher(n, "restart")
+	f.Converge(n)
+	f.Kill(n)
+	f.StartWith(n, without)
+	behind()
 }
 
 // TestBehindBalancerZombie: a server that accepts but does not answer is out while it

@@ -35,7 +35,7 @@ const maxHandOver = 64 << 20
 // inherit returns what this process handed to itself when it ran its program
 // anew; nil if it did not. Where that is another node's, since the configuration
 // has changed, what that node has left on the machine is taken back.
-func inherit(cfg *config.Config, log *slog.Logger) (*handed, error) {
+func (l *local) inherit() (*handed, error) {
 	text, ok := os.LookupEnv(handOverVariable)
 	if !ok {
 		return nil, nil
@@ -49,18 +49,19 @@ func inherit(cfg *config.Config, log *slog.Logger) (*handed, error) {
 	}
 	h, err := decodeHanded(b)
 	if err != nil {
-		log.Warn("this node begins anew", "why", err)
+		l.log.Warn("this node begins anew", "why", err)
 		return nil, nil
 	}
-	if h.fits(cfg) {
+	if h.fits(l.cfg) {
 		return h, nil
 	}
-	log.Warn("this node begins anew: the configuration makes it another one", "was", h.Node, "is", cfg.Node)
+	l.log.Warn("this node begins anew: the configuration makes it another one", "was", h.Node, "is", l.cfg.Node)
+	h.resume(l) // whoever has asked for the restart follows the events by number
 	h.Descriptors.close()
-	if h.Node == cfg.Node && h.RunDir == cfg.RunDir {
+	if h.Node == l.cfg.Node && h.RunDir == l.cfg.RunDir {
 		return nil, nil
 	}
-	return nil, clean(h.RunDir, h.Node, nil, log)
+	return nil, clean(h.RunDir, h.Node, nil, l.log)
 }
 
 // readMemory reads the memory that a variable names, and gives it back.
@@ -198,8 +199,8 @@ func (l *local) resume(h *handed) {
 func (l *local) restarted(pause time.Duration) {
 	h := l.handed
 	switch {
-	case h == nil:
-	case h.resumed:
+	case h == nil && !l.inPlace:
+	case h != nil && h.resumed:
 		l.events.add(console.LevelInfo, console.KindRestarted,
 			fmt.Sprintf("the daemon was restarted and this node went on: it was silent for %v", pause.Round(time.Millisecond)),
 			map[string]string{"pause_ms": strconv.FormatInt(pause.Milliseconds(), 10)})

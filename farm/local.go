@@ -35,9 +35,10 @@ type local struct {
 	api      *api
 	failed   chan error // a part that the node cannot serve without gave up
 
-	self   Self
-	handed *handed // by the process before this one; nil if there was none
-	left   *handed // for the process after this one; nil if there will be none
+	self    Self
+	inPlace bool    // this process has run its program anew
+	handed  *handed // by the process before this one; nil if there was none
+	left    *handed // for the process after this one; nil if there will be none
 
 	front front
 
@@ -101,6 +102,7 @@ func newLocal(cfg *config.Config, log *slog.Logger, self Self) *local {
 		life: newLife(), roster: newRoster(cfg.Node), alarm: alarm, loaded: cfg,
 		withdrawn: make(map[string]string), wave: make(chan cluster.Meta, 1),
 	}
+	_, l.inPlace = os.LookupEnv(handOverVariable)
 	var err error
 	if l.trials, err = openTrials(self.File); err != nil {
 		log.Warn("a trial that was under way is not gone on with", "err", err)
