@@ -11,16 +11,16 @@ func descriptions() map[string]string {
 		"node.vip_checks":    "Whether the interface and each VIP are watched: without them this node waits. Default: true.",
 		"node.slow_start":    "Over how long the weights of a node that comes up grow to what they are. Default: at once.",
 		"node.stop_drain":    "How long connections get to end before a stop takes the services. Default: 10s.",
-		"node.reset_on_stop": "Whether connections that are left at a stop are reset. Default: true.",
+		"node.reset_on_stop": "Whether an operator's stop forgets failures. Default: true.",
 
-		"interface": "The network interface that the VIPs' packets arrive on. Required.",
+		"interface": "The network interface that the VIPs' packets arrive on. Required with VIPs.",
 
-		"vips":           "The shared addresses, 1 to 64. The same on all nodes.",
+		"vips":           "The shared addresses, 1 to 64, or `[]` behind another balancer: [checks.md](checks.md#without-vips). The same on all nodes. Required.",
 		"vips[].address": "IPv4 or IPv6, free, in the interface's network. Required.",
 		"vips[].mode":    "How every node gets the address's frames: [network.md](network.md). Default: `flood`.",
 		"vips[].mac":     "The shared Ethernet address. Default: made of the address, by mode.",
 
-		"rules":             "What is served on the VIPs, 1 to 256. The same on all nodes but for weight, priority and nodes: [rules.md](rules.md).",
+		"rules":             "What is served on the VIPs, 1 to 256; none without VIPs. The same on all nodes but for weight, priority and nodes: [rules.md](rules.md).",
 		"rules[].name":      "In status, metrics and commands. Required.",
 		"rules[].protocol":  "Required.",
 		"rules[].ports":     "Numbers and \"first-last\". Required.",

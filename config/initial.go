@@ -86,6 +86,7 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	var vips []any
 	var join, listen []string
 	d.Get(&join, "cluster", "join")
 	d.Get(&listen, "api", "listen")
@@ -95,7 +96,9 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) ([]byte, error) {
 		}
 	}
 	set(n.Node, "node", "name")
-	set(n.Interface, "interface")
+	if !d.Get(&vips, "vips") || len(vips) > 0 {
+		set(n.Interface, "interface")
+	}
 	set(n.Bind.String(), "cluster", "bind")
 	set(withPeers(join, member, n.Bind), "cluster", "join")
 	set(n.KeyFile, "cluster", "key_file")

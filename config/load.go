@@ -103,7 +103,7 @@ func Parse(name string, data []byte, opts Options) (*Config, error) {
 		return nil, p.err()
 	}
 	c := p.validate(raw)
-	if ask := opts.Interface; ask != nil && !p.has("interface") {
+	if ask := opts.Interface; ask != nil && !raw.withoutVIPs() && !p.has("interface") {
 		if problem, cure := ask(c.Interface); problem != "" {
 			p.add("interface", problem, cure)
 		}

@@ -18,7 +18,7 @@ func TestBadFiles(t *testing.T) {
 		{"second document", goodFile + "---\na: b\n", "f.yaml:11: a second YAML document: write everything into one"},
 		{"empty mapping", "{}\n", "" +
 			"f.yaml: interface: is missing: name the network interface that the VIPs' packets arrive on, such as eth0\n" +
-			"f.yaml: vips: is missing: give at least one shared address, such as `- address: 192.0.2.100`\n" +
+			"f.yaml: vips: is missing: give at least one shared address, such as `- address: 192.0.2.100`, or `vips: []` behind another balancer\n" +
 			"f.yaml: rules: is missing: a farm without rules serves nothing, so give at least one\n" +
 			"f.yaml: cluster.bind: is missing: give this node's own address, such as 192.0.2.11\n" +
 			"f.yaml: cluster.key_file: is missing: make one with `thresher key FILE`, or set `insecure: true` to go without"},

@@ -18,22 +18,25 @@ const maxInterfaceName = 15
 // validate converts what was decoded, in the order of the schema, and records
 // every problem. The result is only of use if there are none.
 func (p *problems) validate(raw rawConfig) *Config {
-	c := &Config{
-		Node:      p.nodeName(raw.Node.Name),
-		Life:      p.life(raw.Node),
-		Interface: p.interfaceName(raw.Interface),
-		VIPs:      p.vips(raw.VIPs),
-		Default:   readEnum(p, defaults, "default", raw.Default),
-		Datapath: Datapath{
-			Offload: readEnum(p, offloads, "datapath.offload", raw.Datapath.Offload),
-			XDP:     readEnum(p, xdpModes, "datapath.xdp", raw.Datapath.XDP),
-			Queues:  p.queues(raw.Datapath.Queues),
-			Pin:     raw.Datapath.Pin,
-		},
-		RunDir:   p.directory("run_dir", raw.RunDir),
-		StateDir: p.directory("state_dir", raw.StateDir),
+	c := &Config{Node: p.nodeName(raw.Node.Name), Life: p.life(raw.Node)}
+	if raw.withoutVIPs() {
+		p.refuseWithoutVIPs()
+	} else {
+		c.Interface = p.interfaceName(raw.Interface)
+		c.VIPs = p.vips(raw.VIPs)
 	}
-	c.Rules = p.rules(raw.Rules, c.VIPs)
+	c.Default = readEnum(p, defaults, "default", raw.Default)
+	c.Datapath = Datapath{
+		Offload: readEnum(p, offloads, "datapath.offload", raw.Datapath.Offload),
+		XDP:     readEnum(p, xdpModes, "datapath.xdp", raw.Datapath.XDP),
+		Queues:  p.queues(raw.Datapath.Queues),
+		Pin:     raw.Datapath.Pin,
+	}
+	c.RunDir = p.directory("run_dir", raw.RunDir)
+	c.StateDir = p.directory("state_dir", raw.StateDir)
+	if !raw.withoutVIPs() {
+		c.Rules = p.rules(raw.Rules, c.VIPs)
+	}
 	c.Cluster = p.cluster(raw.Cluster, c.VIPs)
 	c.Services = p.services(raw.Services, c.Rules)
 	c.Checks = p.checks(raw.Checks, c)

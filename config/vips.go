@@ -9,7 +9,7 @@ import (
 // VIP, so that places in the list are kept.
 func (p *problems) vips(raw []rawVIP) []VIP {
 	if len(raw) == 0 {
-		p.addMissing("vips", "give at least one shared address, such as `- address: 192.0.2.100`")
+		p.addMissing("vips", "give at least one shared address, such as `- address: 192.0.2.100`, or `vips: []` behind another balancer")
 		return nil
 	}
 	if len(raw) > MaxVIPs {

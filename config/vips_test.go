@@ -10,7 +10,9 @@ func TestBadVIPs(t *testing.T) {
 	const cureMAC = ": use a unicast Ethernet address such as 5a:fe:c0:00:02:64, or leave mac out"
 	const cureGroup = ": use a multicast Ethernet address such as 03:bf:c0:00:02:64, or leave mac out"
 	checkBad(t, []badCase{
-		{"none", []string{"\n  - " + one, " []"}, "3: vips: is empty: give at least one shared address, such as `- address: 192.0.2.100`"},
+		{"none", []string{"\n  - " + one, " []"},
+			"2: interface: counts with VIPs alone, and vips is empty: leave it out, or give at least one shared address in vips\n" +
+				"4: rules: counts with VIPs alone, and vips is empty: leave it out, or give at least one shared address in vips"},
 		{"no address", []string{one, "{mode: flood}"}, "4: vips[0].address: is missing: give the shared address, such as 192.0.2.100"},
 		{"host name", []string{"192.0.2.100", "www.example.org"},
 			`4: vips[0].address: "www.example.org" is no IP address: write it as in 192.0.2.100 or 2001:db8::100, without prefix length and port`},

@@ -36,6 +36,20 @@ func farmOfThree() Status {
 	}
 }
 
+// behindABalancer is a farm without VIPs, whose answering node serves nobody.
+func behindABalancer() Status {
+	return Status{
+		Node: "web1", State: Up, BehindBalancer: true, Settled: true, Withdrawn: []string{"check http: no answer"},
+		Nodes: []Node{
+			{Name: "web1", State: Up, Address: netip.MustParseAddr("192.0.2.11"), Shares: map[string]float64{}},
+			{Name: "web2", State: Up, Address: netip.MustParseAddr("192.0.2.12"), Shares: map[string]float64{}},
+		},
+		Checks:   []Check{{Name: "http", State: "down", Detail: "no answer"}},
+		Services: []Service{{Name: "nginx", State: "up"}},
+		Cluster:  &Cluster{},
+	}
+}
+
 // farmOf32 is the largest farm, with long names and many rules: nothing of it fits.
 func farmOf32() Status {
 	s := Status{Node: "a-rather-long-node-name-01", State: Up, View: 1}

@@ -40,6 +40,11 @@ type Status struct {
 	// ConfigDigest is of what all nodes must have alike: VIPs, rules, default and the
 	// hash key. It tells nothing of the key.
 	ConfigDigest string `json:"config_digest,omitempty"`
+	// BehindBalancer says that the farm has no VIP: a balancer in front picks the node,
+	// and of rules, VIPs and packet path there is nothing.
+	BehindBalancer bool `json:"behind_balancer,omitempty"`
+	// Withdrawn says why a node behind a balancer serves nobody, though it may be up.
+	Withdrawn []string `json:"withdrawn,omitempty"`
 	// View names the membership that the node acts on; 0 if it has none.
 	View ViewID `json:"view"`
 	// Settled says that no bucket of any rule is unsettled.

@@ -12,7 +12,9 @@ func StatusText(s Status, rows int) string {
 	for _, rows := range [][][]string{nodeRows(s), ruleRows(s.Rules), vipRows(s.VIPs)} {
 		sections = appendList(sections, rows)
 	}
-	sections = append(sections, section{head: datapathLines(s.Datapath)})
+	if !s.BehindBalancer {
+		sections = append(sections, section{head: datapathLines(s.Datapath)})
+	}
 	for _, rows := range [][][]string{checkRows(s.Checks), serviceRows(s.Services)} {
 		sections = appendList(sections, rows)
 	}
@@ -22,17 +24,12 @@ func StatusText(s Status, rows int) string {
 // headline says the most important things first: is this node up, and if not,
 // why, and how many others are.
 func headline(s Status) []string {
-	view := "no view"
-	if s.View != 0 {
-		view = "view " + s.View.String()
-	}
-	settled := "unsettled"
-	if s.Settled {
-		settled = "settled"
-	}
 	lines := []string{
 		stateLine(s),
-		joinFitting(count(len(s.Nodes), "node", "nodes")+stateCounts(s.Nodes), view, settled),
+		joinFitting(append([]string{count(len(s.Nodes), "node", "nodes") + stateCounts(s.Nodes)}, standing(s)...)...),
+	}
+	if len(s.Withdrawn) > 0 {
+		lines = append(lines, clip("THIS NODE SERVES NOBODY: "+strings.Join(s.Withdrawn, ", "), textWidth))
 	}
 	if s.ChecksSuspended {
 		lines = append(lines, "checks are suspended: thresher resume has them count again")
@@ -73,6 +70,24 @@ func headline(s Status) []string {
 		lines = append(lines, joinFitting(words...))
 	}
 	return lines
+}
+
+// behindBalancer stands where a farm with VIPs has its view.
+const behindBalancer = "no VIP: a balancer in front picks the node"
+
+// standing is how the nodes share the VIPs' clients.
+func standing(s Status) []string {
+	if s.BehindBalancer {
+		return []string{behindBalancer}
+	}
+	words := []string{"no view", "unsettled"}
+	if s.View != 0 {
+		words[0] = "view " + s.View.String()
+	}
+	if s.Settled {
+		words[1] = "settled"
+	}
+	return words
 }
 
 // stateCounts says how many nodes are in which state, in the order of a node's

@@ -23,16 +23,20 @@ func FarmText(f FarmStatus, rows int) string {
 
 func farmHead(f FarmStatus) []string {
 	nodes := make([]Node, len(f.Nodes))
-	views := make(map[ViewID]bool)
+	views, behind := make(map[ViewID]bool), false
 	for i, n := range f.Nodes {
 		nodes[i] = Node{State: n.State}
 		if n.Status != nil && n.State == Up {
 			views[n.Status.View] = true
 		}
+		behind = behind || n.Status != nil && n.Status.BehindBalancer
 	}
 	agree := "they agree on one view"
 	if len(views) > 1 {
 		agree = fmt.Sprintf("they are in %d views", len(views))
+	}
+	if behind {
+		agree = behindBalancer
 	}
 	return []string{
 		clip("the farm as "+f.Node+" gathered it", textWidth),
@@ -50,7 +54,9 @@ func farmRows(f FarmStatus) [][]string {
 			address = n.Address.String()
 		}
 		if n.Status != nil {
-			settled = map[bool]string{true: "yes", false: "no"}[n.Status.Settled]
+			if !n.Status.BehindBalancer {
+				settled = map[bool]string{true: "yes", false: "no"}[n.Status.Settled]
+			}
 			for _, r := range n.Status.Rules {
 				if !slices.Contains(rules, r.Name) {
 					rules = append(rules, r.Name)
@@ -80,7 +86,7 @@ func farmRows(f FarmStatus) [][]string {
 func farmTraffic(f FarmStatus) [][]string {
 	rows := [][]string{{"PACKETS", "ACCEPTED", "REJECTED", "ASKED", "FENCED", "CONNECTIONS"}}
 	for _, n := range f.Nodes {
-		if n.Status == nil {
+		if n.Status == nil || n.Status.BehindBalancer {
 			continue
 		}
 		flows := 0

@@ -25,7 +25,7 @@ const peerRetry = 5 * time.Second
 
 // api is where the daemon is asked and told things besides its unix socket.
 type api struct {
-	*parts
+	*local
 	keeper      *access.Keeper
 	issuer      *signon.Issuer
 	certificate *console.Certificate
@@ -35,36 +35,36 @@ type api struct {
 
 // openAPI listens for people and tools, and makes what the other nodes know this
 // one by.
-func openAPI(p *parts) (a *api, err error) {
-	a = &api{parts: p}
-	if c := p.cfg.Cluster; !c.Insecure && p.cfg.API.PeerPort != 0 {
-		if a.peers, err = trust.New(p.cfg.Node, c.Keys.Accepted()...); err != nil {
+func openAPI(l *local) (a *api, err error) {
+	a = &api{local: l}
+	if c := l.cfg.Cluster; !c.Insecure && l.cfg.API.PeerPort != 0 {
+		if a.peers, err = trust.New(l.cfg.Node, c.Keys.Accepted()...); err != nil {
 			return a, err
 		}
 	}
-	if len(p.cfg.API.Listeners) == 0 {
+	if len(l.cfg.API.Listeners) == 0 {
 		return a, nil
 	}
-	dir := filepath.Join(p.cfg.StateDir, "api")
-	options := access.Options{File: p.cfg.API.Users, Sessions: filepath.Join(dir, "sessions")}
-	if p.cfg.API.OIDC.Issuer != "" {
-		a.issuer = signon.New(p.cfg.API.OIDC, nil, nil)
+	dir := filepath.Join(l.cfg.StateDir, "api")
+	options := access.Options{File: l.cfg.API.Users, Sessions: filepath.Join(dir, "sessions")}
+	if l.cfg.API.OIDC.Issuer != "" {
+		a.issuer = signon.New(l.cfg.API.OIDC, nil, nil)
 		options.By = a.issuer.ID()
 	}
 	a.keeper = access.NewKeeper(options)
 	if err := a.keeper.Problem(); err != nil && a.issuer == nil {
-		p.log.Warn("nobody can log in to the console", "why", err, "cure", usersCure(p.cfg))
+		l.log.Warn("nobody can log in to the console", "why", err, "cure", usersCure(l.cfg))
 	}
 	if a.certificate, err = a.openCertificate(dir); err != nil {
 		return a, err
 	}
-	for _, l := range p.cfg.API.Listeners {
-		one, err := net.Listen("tcp", l.Address.String())
+	for _, at := range l.cfg.API.Listeners {
+		one, err := net.Listen("tcp", at.Address.String())
 		if err != nil {
-			return a, fmt.Errorf("listen on %s: %w; give an address of this machine that nothing else uses in api.listen", l, bareNetError(err))
+			return a, fmt.Errorf("listen on %s: %w; give an address of this machine that nothing else uses in api.listen", at, bareNetError(err))
 		}
 		a.listeners = append(a.listeners, one)
-		p.log.Info("the console is there", "address", l, "fingerprint", a.fingerprint())
+		l.log.Info("the console is there", "address", at, "fingerprint", a.fingerprint())
 	}
 	return a, nil
 }

@@ -2,7 +2,6 @@ package farm
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -32,17 +31,13 @@ const (
 
 // newApplication holds a rule back for span after it was withdrawn.
 func newApplication(cfg *config.Config, e *events, span time.Duration) *application {
-	rules := make([]string, len(cfg.Rules))
-	for i, r := range cfg.Rules {
-		rules[i] = r.Name
-	}
 	return &application{supervisor: supervise.New(supervise.Options{
-		Services: cfg.Services, Checks: slices.Concat(cfg.Checks, vipChecks(cfg)), Rules: rules, Manual: cfg.Life.Rejoin == config.RejoinManual, Event: e.health,
+		Services: cfg.Services, Checks: slices.Concat(cfg.Checks, vipChecks(cfg)), Rules: served(cfg), Manual: cfg.Life.Rejoin == config.RejoinManual, Event: e.health,
 	}), comeback: newComeback(span)}
 }
 
 // consult has life know what the application says.
-func (l *loop) consult(now time.Time) {
+func (l *local) consult(now time.Time) {
 	p := l.app.supervisor.Picture()
 	switch {
 	case !l.app.wanted: // what it says is about the time before
@@ -67,7 +62,7 @@ func orReason(text, otherwise string) string {
 
 // direct tells the supervisor what the node's life has come to: services run unless
 // the node is stopped, and are stopped when traffic is out.
-func (l *loop) direct(now time.Time) {
+func (l *local) direct(now time.Time) {
 	s := l.app.supervisor
 	wanted := l.life.state != console.Stopped && !l.life.bootsLater(now)
 	if wanted != l.app.wanted {
@@ -92,46 +87,32 @@ func (l *loop) direct(now time.Time) {
 			l.app.closeBy = now.Add(l.cfg.Life.StopDrain)
 		}
 	}
-	if !l.takes && (!now.Before(l.app.closeBy) || l.flowsLeft() == 0) {
+	if !l.takes && (!now.Before(l.app.closeBy) || l.front.flowsLeft() == 0) {
 		s.TrafficOut()
 	}
 }
 
-// flowsLeft is how many connections this node has; more than any if it is not known.
-func (l *loop) flowsLeft() int {
-	counts, err := l.flows.Count(l.datapath.rules)
-	if err != nil {
-		l.log.Warn("this machine's connections cannot be counted", "err", err)
-		return math.MaxInt
-	}
-	left := 0
-	for _, n := range counts {
-		left += n
-	}
-	return left
-}
-
 // heed has services, checks, agents and a slow start leave as much of each rule's
 // weight as they say.
-func (l *loop) heed(now time.Time) {
+func (l *local) heed(now time.Time) {
 	p := l.app.supervisor.Picture()
 	l.slowStart(now)
 	if l.life.state != console.Up {
 		l.app.comeback.forget() // nothing comes from here, nothing comes back
 	}
-	for _, r := range l.cfg.Rules {
-		l.withdraw(now, r.Name, p.Withdrawn[r.Name])
-		percent, has := p.Weights[r.Name]
+	for _, rule := range served(l.cfg) {
+		l.withdraw(now, rule, p.Withdrawn[rule])
+		percent, has := p.Weights[rule]
 		if !has {
 			percent = 100
 		}
-		l.weights.scale(reasonAgent, r.Name, uint8(percent))
+		l.weights.scale(reasonAgent, rule, uint8(percent))
 	}
 }
 
 // withdraw takes a rule from this node, or gives it back if why is empty and it may
 // come back, and says so.
-func (l *loop) withdraw(now time.Time, rule, why string) {
+func (l *local) withdraw(now time.Time, rule, why string) {
 	before := l.withdrawn[rule]
 	if why == "" && before != "" && !l.app.comeback.may(now, rule) {
 		why = reasonComeback
@@ -159,7 +140,7 @@ func (l *loop) withdraw(now time.Time, rule, why string) {
 const slowSteps = 10
 
 // slowStart lets the weight grow since the node came up.
-func (l *loop) slowStart(now time.Time) {
+func (l *local) slowStart(now time.Time) {
 	span := l.cfg.Life.SlowStart
 	if span == 0 {
 		return
@@ -180,7 +161,7 @@ func (l *loop) slowStart(now time.Time) {
 }
 
 // healthStatus fills in checks and services.
-func (l *loop) healthStatus(s *console.Status) {
+func (l *local) healthStatus(s *console.Status) {
 	p := l.app.supervisor.Picture()
 	s.ChecksSuspended = p.Suspended
 	for _, c := range p.Checks {
@@ -202,10 +183,24 @@ func (e *events) health(h supervise.Event) {
 
 // withdrawn is a rule that this node serves no more, or again if why is empty.
 func (e *events) withdrawn(rule, why string) {
+	if rule == everyRule {
+		e.outOfService(why)
+		return
+	}
 	if why == "" {
 		e.add(console.LevelInfo, "rule_restored", fmt.Sprintf("rule %s is served here again", rule), map[string]string{"rule": rule})
 		return
 	}
 	e.add(console.LevelWarn, "rule_withdrawn", fmt.Sprintf("rule %s is not served here: %s", rule, why),
 		map[string]string{"rule": rule, "reason": why})
+}
+
+// outOfService is a node without rules that is up and serves nobody, or again if why
+// is empty.
+func (e *events) outOfService(why string) {
+	if why == "" {
+		e.add(console.LevelInfo, "rule_restored", "this node serves again", nil)
+		return
+	}
+	e.add(console.LevelWarn, "rule_withdrawn", "this node serves nobody: "+why, map[string]string{"reason": why})
 }

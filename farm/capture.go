@@ -33,29 +33,37 @@ var errCapturing = &console.Error{
 
 // Capture hands copies of packets to each, from turn to turn. It runs on its caller's
 // goroutine, and asks nothing of the loop.
-func (c control) Capture(ctx context.Context, o console.CaptureOptions, each func(console.Captured) error) (err error) {
-	l := c.loop
+func (c control) Capture(ctx context.Context, o console.CaptureOptions, each func(console.Captured) error) error {
+	r, err := c.loop.front.capture(ctx, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(ignoreCancelled(ctx, r.run(ctx, each)), r.close())
+}
+
+// capture begins a capture. It may be called from any goroutine.
+func (l *loop) capture(ctx context.Context, o console.CaptureOptions) (r *capture, err error) {
 	want := selection{rules: l.datapath.rules, client: o.Client, rule: pipeline.RuleNone}
 	if o.Rule != "" {
 		if want.rule, err = l.ruleNumber(o.Rule); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	kernel, reasons, err := reasonsOf(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	want.reasons = reasons
-	r, err := l.datapath.capture(want, kernel)
+	r, err = l.datapath.capture(want, kernel)
 	for turn := 0; errors.Is(err, errCapturing) && turn < captureHeir && ctx.Err() == nil; turn++ {
 		time.Sleep(captureTurn)
 		r, err = l.datapath.capture(want, kernel)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.rate, r.snap, r.tell = allowance{rate: o.Rate}, o.Snap, l.comment
-	return errors.Join(ignoreCancelled(ctx, r.run(ctx, each)), r.close())
+	return r, nil
 }
 
 // The verdicts as people name them. Asked is none: what the kernel program did not

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -239,60 +238,6 @@ func TestStopAndStartUnderLoad(t *testing.T) {
 	}
 }
 
-// TestWaits: a node whose check fails that it waits for is out, says so, and comes
-// back by itself.
-func TestWaits(t *testing.T) {
-	if !*long {
-		return
-	}
-	f := newHealthFarm(t, 2, "", `checks:
-  - {name: gateway, type: exec, command: [/bin/sh, -c, "test ! -e DIR/unreachable || { echo gateway unreachable; exit 2; }"], interval: 200ms, timeout: 1s, action: wait}
-`)
-	n := f.Nodes[0]
-	flag := filepath.Join(n.Dir, "unreachable")
-	must(t, os.WriteFile(flag, nil, 0o600))
-	s, _ := f.until(n, "the node waits", func(s console.Status) bool { return s.State == console.Waiting && s.Services[0].State == "stopped" })
-	if want := "check gateway: gateway unreachable"; s.Reason != want {
-		t.Errorf("waits for %q, want %q", s.Reason, want)
-	}
-	f.Converge(f.Nodes[1])
-	other := filepath.Join(f.Nodes[1].Dir, "unreachable")
-	must(t, os.WriteFile(other, nil, 0o600))
-	f.until(n, "all nodes are seen to wait", func(s console.Status) bool {
-		return len(s.Nodes) == 2 && s.Nodes[0].State == console.Waiting && s.Nodes[1].State == console.Waiting
-	})
-	if out := f.Thresher(n, "status"); !strings.Contains(out, "ALL NODES WAIT: nobody serves\n") {
-		t.Errorf("status says:\n%s", out)
-	}
-	must(t, os.Remove(flag))
-	must(t, os.Remove(other))
-	f.Converge(f.Nodes...)
-}
-
-// TestCordon: a cordoned node stays out, also with a new daemon.
-func TestCordon(t *testing.T) {
-	if !*long {
-		return
-	}
-	f := newHealthFarm(t, 2, "", "")
-	n := f.Nodes[0]
-	f.Thresher(n, "cordon")
-	f.Thresher(n, "wait", "--state", "stopped", "--timeout", "30s")
-	if out, err := n.CLI(f.Ctx, binary, "start"); err == nil {
-		t.Errorf("start of a cordoned node: %s", out)
-	}
-	yaml, err := os.ReadFile(n.ConfigFile())
-	must(t, err)
-	must(t, f.Daemons[n.Name].Stop(context.Background()))
-	f.StartWith(n, string(yaml))
-	s, _ := f.until(n, "the daemon answers", func(s console.Status) bool { return s.Node == n.Name })
-	if s.State != console.Stopped || !strings.Contains(s.Reason, "cordoned") {
-		t.Errorf("after another start of the daemon: %s, %q", s.State, s.Reason)
-	}
-	f.Thresher(n, "uncordon")
-	f.Converge(f.Nodes...)
-}
-
 // clients make requests at once.
 const clients = 4
 
@@ -316,6 +261,11 @@ func (f failure) String() string {
 // is called.
 func (f *healthFarm) visit(t *testing.T) func() visits {
 	t.Helper()
+	return f.visitAt("http://" + lab.VIP().String() + "/")
+}
+
+// visitAt is visit of another URL.
+func (f *healthFarm) visitAt(url string) func() visits {
 	ctx, cancel := context.WithCancel(f.Ctx)
 	results := make(chan visits)
 	for range clients {
@@ -324,7 +274,7 @@ func (f *healthFarm) visit(t *testing.T) func() visits {
 			c := f.Client.HTTPClient(netip.Addr{})
 			for ctx.Err() == nil {
 				begun := time.Now()
-				err := get(c, "http://"+lab.VIP().String()+"/")
+				err := get(c, url)
 				v.done++
 				if err != nil {
 					v.failures = append(v.failures, failure{begun, time.Now(), err})

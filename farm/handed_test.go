@@ -153,7 +153,7 @@ func TestInheritsNothingButItsOwn(t *testing.T) {
 	defer f.Close()
 	for _, value := range []string{strconv.Itoa(int(f.Fd())), "9999", "x"} {
 		t.Setenv(handOverVariable, value)
-		if h, err := inherit(cfg, slog.New(slog.DiscardHandler)); h != nil || err == nil {
+		if h, err := newLocal(cfg, slog.New(slog.DiscardHandler), Self{}).inherit(); h != nil || err == nil {
 			t.Errorf("%s: %v, %v", value, h, err)
 		}
 		if _, ok := os.LookupEnv(handOverVariable); ok {
@@ -163,7 +163,7 @@ func TestInheritsNothingButItsOwn(t *testing.T) {
 	if _, err := f.WriteString("still open"); err != nil {
 		t.Error(err)
 	}
-	if h, err := inherit(cfg, slog.New(slog.DiscardHandler)); h != nil || err != nil {
+	if h, err := newLocal(cfg, slog.New(slog.DiscardHandler), Self{}).inherit(); h != nil || err != nil {
 		t.Errorf("without the variable: %v, %v", h, err)
 	}
 }

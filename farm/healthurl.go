@@ -8,7 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"thresher/config"
 	"thresher/console"
+	"thresher/health"
 )
 
 // healthPage answers balancers that stand in front of the node: 200 while it is up,
@@ -22,6 +24,7 @@ type healthView struct {
 	state     console.NodeState
 	reason    string
 	withdrawn map[string]string // by rule
+	idle      string            // why nothing is served, of a node without rules
 	rules     map[string]bool
 }
 
@@ -55,6 +58,8 @@ func (v *healthView) about(rule string, one bool) (int, string) {
 		return http.StatusServiceUnavailable, string(v.state)
 	case one && v.withdrawn[rule] != "":
 		return http.StatusServiceUnavailable, "withdrawn: " + v.withdrawn[rule]
+	case v.idle != "":
+		return http.StatusServiceUnavailable, "withdrawn: " + v.idle
 	case !one && len(v.rules) > 0 && len(v.withdrawn) == len(v.rules):
 		return http.StatusServiceUnavailable, "all rules are withdrawn"
 	}
@@ -62,7 +67,7 @@ func (v *healthView) about(rule string, one bool) (int, string) {
 }
 
 // serveHealth serves the page until what it returns is called.
-func (l *loop) serveHealth() (end func()) {
+func (l *local) serveHealth() (end func()) {
 	if !l.cfg.HealthListen.IsValid() {
 		return func() {}
 	}
@@ -83,8 +88,11 @@ func (l *loop) serveHealth() (end func()) {
 }
 
 // showHealth publishes how the node stands.
-func (l *loop) showHealth() {
+func (l *local) showHealth() {
 	v := &healthView{state: l.life.state, reason: l.life.reason, withdrawn: make(map[string]string), rules: make(map[string]bool)}
+	if len(l.cfg.Rules) == 0 {
+		v.idle = strings.Join(l.weights.withdrawnAll(), ", ")
+	}
 	for _, r := range l.cfg.Rules {
 		v.rules[r.Name] = true
 		if why := l.withdrawn[r.Name]; why != "" {
@@ -92,4 +100,15 @@ func (l *loop) showHealth() {
 		}
 	}
 	l.health.shown.Store(v)
+}
+
+// HealthURLFindings tells of a node that no balancer can find out about.
+func HealthURLFindings(cfg *config.Config) []health.Finding {
+	if len(cfg.VIPs) > 0 || cfg.HealthListen.IsValid() {
+		return nil
+	}
+	return []health.Finding{{
+		Level: health.LevelWarn, What: "vips is empty, and the balancer in front cannot ask whether this node serves",
+		Cure: "set health_listen, such as 0.0.0.0:9010, and have the balancer ask for /health there",
+	}}
 }

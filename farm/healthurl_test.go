@@ -13,6 +13,7 @@ func TestHealthPage(t *testing.T) {
 	part := &healthView{state: console.Up, rules: all, withdrawn: map[string]string{"web": "check http: no answer"}}
 	none := &healthView{state: console.Up, rules: all, withdrawn: map[string]string{"web": "check http: no answer", "dns": "check dns"}}
 	waits := &healthView{state: console.Waiting, reason: "gateway unreachable", rules: all}
+	alone, idle := &healthView{state: console.Up}, &healthView{state: console.Up, idle: "check http: no answer"}
 	for _, tt := range []struct {
 		view         *healthView
 		method, path string
@@ -29,6 +30,9 @@ func TestHealthPage(t *testing.T) {
 		{part, "GET", "/health/web", 503, "withdrawn: check http: no answer\n"},
 		{part, "GET", "/health/dns", 200, "up\n"},
 		{none, "GET", "/health", 503, "all rules are withdrawn\n"},
+		{alone, "GET", "/health", 200, "up\n"},
+		{alone, "GET", "/health/web", 404, "404 page not found\n"},
+		{idle, "GET", "/health", 503, "withdrawn: check http: no answer\n"},
 		{waits, "GET", "/health", 503, "waiting: gateway unreachable\n"},
 		{waits, "GET", "/health/web", 503, "waiting: gateway unreachable\n"},
 	} {

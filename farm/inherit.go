@@ -35,7 +35,7 @@ const maxHandOver = 64 << 20
 // inherit returns what this process handed to itself when it ran its program
 // anew; nil if it did not. Where that is another node's, since the configuration
 // has changed, what that node has left on the machine is taken back.
-func inherit(cfg *config.Config, log *slog.Logger) (*handed, error) {
+func (l *local) inherit() (*handed, error) {
 	text, ok := os.LookupEnv(handOverVariable)
 	if !ok {
 		return nil, nil
@@ -49,18 +49,19 @@ func inherit(cfg *config.Config, log *slog.Logger) (*handed, error) {
 	}
 	h, err := decodeHanded(b)
 	if err != nil {
-		log.Warn("this node begins anew", "why", err)
+		l.log.Warn("this node begins anew", "why", err)
 		return nil, nil
 	}
-	if h.fits(cfg) {
+	if h.fits(l.cfg) {
 		return h, nil
 	}
-	log.Warn("this node begins anew: the configuration makes it another one", "was", h.Node, "is", cfg.Node)
+	l.log.Warn("this node begins anew: the configuration makes it another one", "was", h.Node, "is", l.cfg.Node)
+	h.resume(l) // whoever has asked for the restart follows the events by number
 	h.Descriptors.close()
-	if h.Node == cfg.Node && h.RunDir == cfg.RunDir {
+	if h.Node == l.cfg.Node && h.RunDir == l.cfg.RunDir {
 		return nil, nil
 	}
-	return nil, clean(h.RunDir, h.Node, nil, log)
+	return nil, clean(h.RunDir, h.Node, nil, l.log)
 }
 
 // readMemory reads the memory that a variable names, and gives it back.
@@ -153,16 +154,16 @@ func (h *handed) pickUp(prepared *xsk.Prepared, log *slog.Logger) {
 }
 
 // resume puts back what the others in the daemon see, when there is time for it.
-func (h *handed) resume(p *parts) {
+func (h *handed) resume(l *local) {
 	if h == nil {
 		return
 	}
 	var events []console.Event
 	if err := json.NewDecoder(bytes.NewReader(h.events)).Decode(&events); err != nil {
-		p.log.Warn("the events from before the restart are lost", "err", err)
+		l.log.Warn("the events from before the restart are lost", "err", err)
 		return
 	}
-	p.events.ring.Resume(events)
+	l.events.ring.Resume(events)
 }
 
 // resumeWeights takes over what was said of this node's weights.
@@ -177,10 +178,15 @@ func (l *loop) resume(h *handed) {
 	if h == nil || !h.resumed {
 		return
 	}
-	l.life = h.Life.life()
-	l.told, l.takes = l.life.state, l.life.takesPart()
+	l.local.resume(h)
 	l.division = *l.confirmation.shown().observed
 	l.bindings.responders = h.Responders
+}
+
+// resume is what every node goes on with.
+func (l *local) resume(h *handed) {
+	l.life = h.Life.life()
+	l.told, l.takes = l.life.state, l.life.takesPart()
 	for name, n := range h.Roster {
 		l.roster.nodes[name] = rosterEntry{address: n.Address, state: n.State, blocked: n.Blocked}
 	}
@@ -188,15 +194,16 @@ func (l *loop) resume(h *handed) {
 	l.rejoining = true
 }
 
-// restarted tells how a restart went.
-func (l *loop) restarted() {
+// restarted tells how a restart went. pause is how long the others did not hear this
+// node.
+func (l *local) restarted(pause time.Duration) {
 	h := l.handed
 	switch {
-	case h == nil:
-	case h.resumed:
+	case h == nil && !l.inPlace:
+	case h != nil && h.resumed:
 		l.events.add(console.LevelInfo, console.KindRestarted,
-			fmt.Sprintf("the daemon was restarted and this node went on: it was silent for %v", l.confirmation.pause.Round(time.Millisecond)),
-			map[string]string{"pause_ms": strconv.FormatInt(l.confirmation.pause.Milliseconds(), 10)})
+			fmt.Sprintf("the daemon was restarted and this node went on: it was silent for %v", pause.Round(time.Millisecond)),
+			map[string]string{"pause_ms": strconv.FormatInt(pause.Milliseconds(), 10)})
 	default:
 		l.events.add(console.LevelWarn, console.KindRestarted, "the daemon was restarted and this node began anew", nil)
 	}

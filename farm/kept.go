@@ -41,7 +41,7 @@ func recall(cfg *config.Config) (k kept, err error) {
 
 // remember changes what is kept. It is written beside and renamed, so that a crash
 // leaves the old or the new.
-func (l *loop) remember(change func(*kept)) error {
+func (l *local) remember(change func(*kept)) error {
 	k := l.kept
 	change(&k)
 	if k == l.kept {

@@ -48,7 +48,7 @@ func (c control) StepKeys(ctx context.Context, step config.KeyStep, id string, k
 
 // stepKeys writes the keys down before they are in force: who starts again at any
 // moment has at least what the others know of.
-func (l *loop) stepKeys(step config.KeyStep, id string, key [32]byte) error {
+func (l *local) stepKeys(step config.KeyStep, id string, key [32]byte) error {
 	conflict := func(message, cure string) error {
 		return &console.Error{Code: console.CodeConflict, Message: message, Cure: cure}
 	}
@@ -74,7 +74,7 @@ func (l *loop) stepKeys(step config.KeyStep, id string, key [32]byte) error {
 }
 
 // adoptKeys has the keys be those that a reload compares with.
-func (l *loop) adoptKeys(keys config.Keys) {
+func (l *local) adoptKeys(keys config.Keys) {
 	next := *l.loaded
 	next.Cluster.Keys = keys
 	l.loaded = &next
@@ -82,13 +82,9 @@ func (l *loop) adoptKeys(keys config.Keys) {
 
 // enforceKeys has all that speaks with the other nodes use the keys and believe them:
 // heartbeats first, which the others miss soonest.
-func (l *loop) enforceKeys() (err error) {
+func (l *local) enforceKeys() (err error) {
 	keys := l.loaded.Cluster.Keys.Accepted()
-	l.confirmation.run1(func(confirm.Time) { err = l.confirmation.wire.SetKeys(keys...) })
-	if err == nil {
-		err = l.watchdog.conn.SetKeys(keys...)
-	}
-	if err == nil {
+	if err = l.front.setKeys(keys); err == nil {
 		err = l.cluster.SetKeys(keys...)
 	}
 	if err == nil && l.api.peers != nil {
@@ -97,8 +93,17 @@ func (l *loop) enforceKeys() (err error) {
 	return err
 }
 
+// setKeys changes the keys of heartbeats and of the watchdog's frames.
+func (l *loop) setKeys(keys [][32]byte) (err error) {
+	l.confirmation.run1(func(confirm.Time) { err = l.confirmation.wire.SetKeys(keys...) })
+	if err == nil {
+		err = l.watchdog.conn.SetKeys(keys...)
+	}
+	return err
+}
+
 // unmet are the peers of the configuration that this process has not met.
-func (l *loop) unmet() (list []string) {
+func (l *local) unmet() (list []string) {
 	met := make(map[netip.AddrPort]bool)
 	for _, e := range l.roster.nodes {
 		met[e.address] = true

@@ -3,84 +3,46 @@ package farm
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
 	"thresher/cluster"
 	"thresher/cluster/settle"
-	"thresher/config"
 	"thresher/console"
 	"thresher/farm/wire"
 )
 
-// loop owns the node's state. Its methods run on its one goroutine, but for do.
+// loop owns the state of a node whose clients come by VIPs. Its methods run on its one
+// goroutine.
 type loop struct {
 	*parts
-	life     life
 	division division // of the view by which clients are served
-	roster   roster
-	networks networks
 	bindings bindings
 
-	rejoining bool // gossip has not found the others again since a restart
-
-	carrier      bool              // of the interface, as last reported
-	linkLocal    bool              // whether the interface had a link-local address when last looked at
-	tried        string            // the change of the interface that a restart was last tried for
-	told         console.NodeState // the state that the others were last told
-	members      []settle.Member   // that the confirmation was last told
-	dropsClients bool              // whether the node was told to keep no clients
-	weighed      []uint8           // the weights that the others were last told
-	loaded       *config.Config    // the file as it was last read
-	takes        bool              // whether the confirmation was last told to take part
-	app          *application
-	health       healthPage
-	kept         kept              // over a boot
-	withdrawn    map[string]string // why this node does not serve rules, by rule
-	toldShut     string            // why the node does not serve, as last told
-	wave         chan cluster.Meta // what this node is to tell the others of itself
-
-	alarm *time.Timer // for when life is due
-
-	asks  chan ask
-	ended chan struct{} // closed when run returns
+	carrier      bool            // of the interface, as last reported
+	linkLocal    bool            // whether the interface had a link-local address when last looked at
+	tried        string          // the change of the interface that a restart was last tried for
+	members      []settle.Member // that the confirmation was last told
+	dropsClients bool            // whether the node was told to keep no clients
+	weighed      []uint8         // the weights that the others were last told
 }
 
-// ask is something to be done on the loop's goroutine. done is closed when it has
-// taken effect: when packet path, responder and the other nodes know of it.
-type ask struct {
-	do   func()
-	done chan struct{}
-}
+var _ front = (*loop)(nil)
 
 // peerCheck is how often the loop looks whether peers have fallen silent that no
 // change of the view tells of, and whether frames for the VIPs reach everybody.
 const peerCheck = wire.Interval
 
-// errEnded answers who asks a daemon that is going down.
-var errEnded = &console.Error{
-	Code: console.CodeUnavailable, Message: "the daemon is shutting down", Cure: "wait until it has come back",
-}
-
 func newLoop(p *parts) *loop {
-	alarm := time.NewTimer(time.Hour)
-	alarm.Stop()
 	l := &loop{
-		alarm:   alarm,
 		parts:   p,
-		life:    newLife(),
-		roster:  newRoster(p.cfg.Node, p.digest),
 		carrier: true, linkLocal: true,
 		weighed: p.weights.wire(),
-		loaded:  p.cfg,
 		// Whoever asks before the first settling sees what there is so far.
 		division: *p.confirmation.shown().observed,
-		wave:     make(chan cluster.Meta, 1),
-		asks:     make(chan ask),
-		ended:    make(chan struct{}),
-
-		app: newApplication(p.cfg, p.events, p.confirmation.params.Lease), withdrawn: make(map[string]string),
 	}
+	l.front, l.app = l, newApplication(p.cfg, p.events, p.confirmation.params.Lease)
 	l.resume(p.handed)
 	l.boot()
 	return l
@@ -98,12 +60,10 @@ func (l *loop) run(ctx context.Context) error {
 	defer lookTicker.Stop()
 	peerTicker := time.NewTicker(peerCheck)
 	defer peerTicker.Stop()
-	l.restarted()
+	l.restarted(l.confirmation.pause)
 	joined := make(chan error, 1)
 	go func() { joined <- l.cluster.Join(ctx) }()
-	telling := make(chan struct{})
-	defer func() { close(l.wave); <-telling }()
-	go func() { defer close(telling); l.gossip() }()
+	defer l.gossiping()()
 	for {
 		var answer chan struct{}
 		select {
@@ -148,23 +108,11 @@ func ignoreCancelled(ctx context.Context, err error) error {
 	return err
 }
 
-// do runs f on the loop's goroutine and waits until it has taken effect. Any
-// other goroutine may call it; it gives up with the context or the loop.
-func (l *loop) do(ctx context.Context, f func()) error {
-	a := ask{do: f, done: make(chan struct{})}
-	select {
-	case l.asks <- a:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-l.ended:
-		return errEnded
-	}
-	select {
-	case <-a.done:
-		return nil
-	case <-l.ended:
-		return errEnded
-	}
+// attend has the responder answer.
+func (l *loop) attend(ctx context.Context) (wait func()) {
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.report(l.responder.Serve(ctx)) }()
+	return func() { <-ended }
 }
 
 // settle makes the confirmation, the responder and the other nodes agree with
@@ -197,19 +145,7 @@ func (l *loop) settle() {
 	l.answer(shown.target.view, members)
 	l.tell()
 	l.showHealth()
-	if due := l.due(now); !due.IsZero() {
-		l.alarm.Reset(due.Sub(now))
-	}
-}
-
-// due is when time alone may change something; zero for never.
-func (l *loop) due(now time.Time) (first time.Time) {
-	for _, due := range []time.Time{l.life.due(now), l.app.closeBy, l.app.comeback.due(now)} {
-		if due.After(now) {
-			first = sooner(first, due)
-		}
-	}
-	return first
+	l.wakeUp(now)
 }
 
 // inform tells the confirmation who there is by the membership. Who says that it
@@ -243,6 +179,20 @@ func (l *loop) drained() {
 	}
 }
 
+// flowsLeft is how many connections this node has; more than any if it is not known.
+func (l *loop) flowsLeft() int {
+	counts, err := l.flows.Count(l.datapath.rules)
+	if err != nil {
+		l.log.Warn("this machine's connections cannot be counted", "err", err)
+		return math.MaxInt
+	}
+	left := 0
+	for _, n := range counts {
+		left += n
+	}
+	return left
+}
+
 // take has the confirmation take part in the farm or leave it, as life has it.
 func (l *loop) take() {
 	takes := l.life.takesPart()
@@ -273,42 +223,6 @@ func obstacle(refused []cluster.Refusal) string {
 	return refused[0].Name + ": " + refused[0].Reason
 }
 
-// tell gossips this node's state, if it is new, and says why if the reason is.
-func (l *loop) tell() {
-	shut := l.life.shut
-	if l.life.state == console.Up || l.life.state == console.Draining {
-		shut = ""
-	}
-	if l.life.state == l.told && (shut == "" || shut == l.toldShut) {
-		return
-	}
-	before := l.told
-	l.told, l.toldShut = l.life.state, shut
-	l.events.state(l.life.state, l.life.reason)
-	if before != l.told {
-		l.spread()
-	}
-}
-
-// spread has the others told of this node's state and weights.
-func (l *loop) spread() {
-	select {
-	case <-l.wave: // replaced before it was told
-	default:
-	}
-	l.wave <- l.meta(l.life.phase())
-}
-
-// gossip tells the others what the loop wants them to be told, on a goroutine of
-// its own: it takes several rounds of gossip each time.
-func (l *loop) gossip() {
-	for meta := range l.wave {
-		if err := l.cluster.SetMeta(meta); err != nil {
-			l.log.Warn("the other nodes may not have heard of this node's state", "phase", meta.Phase, "err", err)
-		}
-	}
-}
-
 // answer takes up and gives up answering for VIPs as the view says that the node heads
 // for: two answers for a moment do no harm, for they are the same.
 func (l *loop) answer(v cluster.View, members []cluster.Member) {
@@ -334,7 +248,5 @@ func (l *loop) answer(v cluster.View, members []cluster.Member) {
 func (l *loop) leave() {
 	l.confirmation.leave()
 	l.confirmation.farewell()
-	if err := l.cluster.SetMeta(l.meta(cluster.Leaving)); err != nil {
-		l.log.Warn("the other nodes may take this node's end for a crash", "err", err)
-	}
+	l.goodbye()
 }

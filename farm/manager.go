@@ -104,8 +104,8 @@ func statusLine(s console.Status) string {
 }
 
 // manage reports to the service manager until ctx is done.
-func (p *parts) manage(ctx context.Context, l *loop) {
-	newManager(p.log).run(ctx, func(ctx context.Context) (console.Status, error) {
+func (l *local) manage(ctx context.Context) {
+	newManager(l.log).run(ctx, func(ctx context.Context) (console.Status, error) {
 		// The loop settles after what it was asked for, and asks the confirmation
 		// there: when do returns, both have turned.
 		if err := l.do(ctx, func() {}); err != nil {

@@ -7,13 +7,17 @@ import (
 	"thresher/console"
 )
 
-// Start brings a stopped node up again, and forgets why it had stopped.
+// Start brings a stopped node up again, and forgets why it had stopped. It also brings
+// one up that has waited and, with rejoin manual, may not come back by itself.
 func (c control) Start(ctx context.Context) error {
 	return c.change(ctx, func() error {
 		if c.loop.kept.Cordoned {
 			return &console.Error{Code: console.CodeConflict, Message: "this node is cordoned", Cure: "thresher uncordon brings it back"}
 		}
 		c.loop.life.start()
+		if c.loop.life.state == console.Waiting && c.loop.app.wanted {
+			c.loop.app.supervisor.Start()
+		}
 		c.loop.remember(func(k *kept) { k.Stopped = false })
 		return nil
 	})
@@ -27,7 +31,7 @@ func (c control) Stop(ctx context.Context, force bool) error {
 		switch {
 		case force:
 			l.life.stop()
-			l.take()
+			l.front.take()
 			l.app.wanted = false
 			l.app.supervisor.Stop(true)
 		case len(l.cfg.Services) == 0:

@@ -44,7 +44,7 @@ func (c control) Reload(ctx context.Context, check bool, begun func(console.Relo
 }
 
 // reload carries out what needs no other process.
-func (l *loop) reload(next *config.Config, check bool) (console.Reload, error) {
+func (l *local) reload(next *config.Config, check bool) (console.Reload, error) {
 	plan, err := planReload(l.loaded, next)
 	if err != nil {
 		return plan, err

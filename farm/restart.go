@@ -54,7 +54,7 @@ func (c control) Restart(ctx context.Context, ready func()) error {
 		return err
 	}
 	ready()
-	if ended := c.loop.do(context.WithoutCancel(ctx), func() { err = c.loop.restart(prepared) }); ended != nil {
+	if ended := c.loop.do(context.WithoutCancel(ctx), func() { err = c.loop.front.restart(prepared) }); ended != nil {
 		return ended
 	}
 	return err
@@ -69,6 +69,11 @@ func (l *loop) restart(prepared *xsk.Prepared) error {
 	if prepared != nil {
 		closeAll(prepared.Descriptors())
 	}
+	return l.restartFailed(err)
+}
+
+// restartFailed tells of a restart that has returned.
+func (l *local) restartFailed(err error) error {
 	if err != nil {
 		l.events.add(console.LevelError, console.KindRestartFailed, "the daemon could not be restarted and goes on: "+err.Error(), nil)
 	}
@@ -97,11 +102,17 @@ func (l *loop) runAnew(prepared *xsk.Prepared) error {
 
 // handOver is what is to be handed on, but for the protocol's part.
 func (l *loop) handOver() *handed {
+	h := l.local.handOver()
+	h.XDP, h.VIPs, h.View, h.Responders = l.datapath.mode, l.cfg.VIPs, l.division.view.ID, l.bindings.responders
+	return h
+}
+
+// handOver is what every node hands on.
+func (l *local) handOver() *handed {
 	h := &handed{
 		Version: handedVersion,
 		Node:    l.cfg.Node, Interface: l.cfg.Interface, RunDir: l.cfg.RunDir, Socket: l.cfg.API.Socket,
-		Digest: l.digest, XDP: l.datapath.mode, VIPs: l.cfg.VIPs,
-		Life: handLife(l.life), View: l.division.view.ID, Responders: l.bindings.responders,
+		Digest: l.digest, Life: handLife(l.life),
 		Roster: make(map[string]handedNode), Weights: l.weights.hand(),
 		Application: l.handApplication(),
 	}
@@ -118,20 +129,28 @@ func (l *loop) descriptors() (descriptors, error) {
 		d.Filters[mac.String()] = f.Descriptor()
 	}
 	d.addHooks(l.datapath.program.Hooks())
+	var err error
+	d.API, err = l.listening()
+	return d, err
+}
+
+// listening is the descriptor of the API's socket.
+func (l *local) listening() (fd int, err error) {
 	u, ok := l.listener.(*net.UnixListener)
 	if !ok {
-		return d, fmt.Errorf("the API's listener is a %T", l.listener)
+		return 0, fmt.Errorf("the API's listener is a %T", l.listener)
 	}
 	raw, err := u.SyscallConn()
 	if err != nil {
-		return d, err
+		return 0, err
 	}
-	return d, raw.Control(func(fd uintptr) { d.API = int(fd) })
+	err = raw.Control(func(f uintptr) { fd = int(f) })
+	return fd, err
 }
 
 // become runs the program in the place of this process. It returns only if that
 // fails.
-func (l *loop) become(h *handed) error {
+func (l *local) become(h *handed) error {
 	b, err := h.encode(l.events.ring.Since(0))
 	if err != nil {
 		return err
@@ -174,11 +193,16 @@ func (p *parts) leaveBehind() error {
 		return err
 	}
 	h.Confirm, h.Taken = taken.bytes, taken.at
-	b, err := h.encode(p.events.ring.Since(0))
+	return p.leaveFile(h)
+}
+
+// leaveFile writes what is handed over to where the next process finds it.
+func (l *local) leaveFile(h *handed) error {
+	b, err := h.encode(l.events.ring.Since(0))
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(handOverFile(p.cfg.RunDir, p.cfg.Node), b, 0o600); err != nil {
+	if err := os.WriteFile(handOverFile(l.cfg.RunDir, l.cfg.Node), b, 0o600); err != nil {
 		return fmt.Errorf("write what is to be handed over: %w", err)
 	}
 	return nil

@@ -99,6 +99,12 @@ func (r *roster) note(name string, entry rosterEntry, events *events) {
 	}
 }
 
+// shown is a node as status has it.
+func (r *roster) shown(name string, shares map[string]float64) console.Node {
+	e := r.nodes[name]
+	return console.Node{Name: name, State: e.state, Address: e.address.Addr(), Shares: shares, ConfigDigest: digestText(e.digest)}
+}
+
 // differs tells whether a node has another configuration than this one, where all
 // must have it alike.
 func (r *roster) differs(e rosterEntry) bool { return e.digest != 0 && e.digest != r.digest }

@@ -20,7 +20,7 @@ import (
 // A reason is a name such as "check http", under which status shows what is
 // withdrawn. Reasons add up; who has said something takes it back under the same
 // name. What was said goes on in the process that a restart in place makes.
-type serving struct{ loop *loop }
+type serving struct{ loop *local }
 
 // withdraw has nothing of the rules served here, of all rules if none is named.
 func (s serving) withdraw(ctx context.Context, reason string, rules ...string) error {
@@ -43,7 +43,7 @@ func (s serving) scale(ctx context.Context, reason string, percent uint8, rules 
 	return err
 }
 
-func (l *loop) scale(reason string, percent uint8, rules []string) error {
+func (l *local) scale(reason string, percent uint8, rules []string) error {
 	if len(rules) == 0 {
 		rules = []string{everyRule}
 	}
@@ -116,7 +116,7 @@ func (c control) Weigh(ctx context.Context, rule string, weight *uint8) error {
 	return err
 }
 
-func (l *loop) put(name string, weight *uint8) error {
+func (l *local) put(name string, weight *uint8) error {
 	i, err := l.ruleNumber(name)
 	switch {
 	case err != nil:

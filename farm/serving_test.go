@@ -8,8 +8,8 @@ import (
 )
 
 // servingLoop is a loop that does nothing but what it is asked for.
-func servingLoop(t *testing.T) *loop {
-	l := &loop{parts: &parts{weights: weighted()}, asks: make(chan ask), ended: make(chan struct{})}
+func servingLoop(t *testing.T) *local {
+	l := &local{weights: weighted(), asks: make(chan ask), ended: make(chan struct{})}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)

@@ -16,7 +16,7 @@ const statusPatience = 5 * time.Second
 
 // control is what the API may ask of the loop. Its methods may be called from
 // any goroutine.
-type control struct{ loop *loop }
+type control struct{ loop *local }
 
 var _ console.Farm = control{}
 
@@ -24,7 +24,7 @@ var _ console.Farm = control{}
 func (c control) Status() (s console.Status) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
 	defer cancel()
-	if err := c.loop.do(ctx, func() { s = c.loop.status() }); err != nil {
+	if err := c.loop.do(ctx, func() { s = c.loop.front.status() }); err != nil {
 		return console.Status{Node: c.loop.cfg.Node, State: console.Stopped, Reason: err.Error()}
 	}
 	return s
@@ -34,7 +34,7 @@ func (c control) Status() (s console.Status) {
 func (c control) Where(client netip.Addr, port uint16, rule string) (w console.Where, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
 	defer cancel()
-	if ended := c.loop.do(ctx, func() { w, err = c.loop.where(client, port, rule) }); ended != nil {
+	if ended := c.loop.do(ctx, func() { w, err = c.loop.front.where(client, port, rule) }); ended != nil {
 		return w, ended
 	}
 	return w, err
@@ -56,20 +56,25 @@ func (l *loop) status() console.Status {
 		Services:     []console.Service{},
 
 		Neighbours: l.responder.counts(),
-		Cluster: &console.Cluster{
-			HealthScore:     l.cluster.HealthScore(),
-			RefusedMessages: l.cluster.RefusedMessages(),
-			DetectionMS:     l.detection(len(l.division.view.Nodes)).Milliseconds(),
-			GossipBlocked:   l.roster.blocked(),
-			KeyChange:       len(l.loaded.Cluster.Keys.Accepted()) > 1,
-			NetworksCut:     l.networks.texts(),
-		},
+		Cluster:    l.clusterStatus(),
 	}
+	s.Cluster.DetectionMS = l.detection(len(l.division.view.Nodes)).Milliseconds()
 	s.Lease, s.Fingerprint = l.leaseStatus(shown), l.api.fingerprint()
 	l.addNodes(&s, shown)
 	l.addVIPs(&s)
 	l.healthStatus(&s)
 	return s
+}
+
+// clusterStatus is what every node knows of how the nodes hear one another.
+func (l *local) clusterStatus() *console.Cluster {
+	return &console.Cluster{
+		HealthScore:     l.cluster.HealthScore(),
+		RefusedMessages: l.cluster.RefusedMessages(),
+		GossipBlocked:   l.roster.blocked(),
+		KeyChange:       len(l.loaded.Cluster.Keys.Accepted()) > 1,
+		NetworksCut:     l.networks.texts(),
+	}
 }
 
 // addNodes fills in the nodes with their shares, and this node's part of the
@@ -101,11 +106,7 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 		s.Rules = append(s.Rules, r)
 	}
 	for _, name := range l.roster.names() {
-		entry := l.roster.nodes[name]
-		s.Nodes = append(s.Nodes, console.Node{
-			Name: name, State: entry.state, Address: entry.address.Addr(), Shares: withZeros(shares[name], l.cfg.Rules),
-			ConfigDigest: digestText(entry.digest),
-		})
+		s.Nodes = append(s.Nodes, l.roster.shown(name, withZeros(shares[name], l.cfg.Rules)))
 	}
 }
 

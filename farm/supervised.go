@@ -10,7 +10,7 @@ import (
 
 // boot reads what was kept, and has the node come up or not. A process that goes on
 // in another one's place does as that one did.
-func (l *loop) boot() {
+func (l *local) boot() {
 	var err error
 	if l.kept, err = recall(l.cfg); err != nil {
 		l.log.Error("whether this node was stopped or cordoned is not known: it comes up", "err", err)
@@ -26,7 +26,7 @@ func (l *loop) boot() {
 
 // supervise lets services and checks live; the function that it returns ends that,
 // and leaves services as they are.
-func (l *loop) supervise() (end func()) {
+func (l *local) supervise() (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); l.app.supervisor.Run(ctx) }()
@@ -39,12 +39,12 @@ func (l *loop) supervise() (end func()) {
 }
 
 // handApplication is what the next process has to know of services and checks.
-func (l *loop) handApplication() *handedApplication {
+func (l *local) handApplication() *handedApplication {
 	return &handedApplication{Supervisor: l.app.supervisor.HandOver(), Wanted: l.app.wanted, Withdrawn: l.withdrawn}
 }
 
 // stopServices stops services when the node goes for good; traffic is out.
-func (l *loop) stopServices() {
+func (l *local) stopServices() {
 	if len(l.cfg.Services) == 0 {
 		return
 	}

@@ -29,7 +29,7 @@ func TestTheKernelTellsOfTheMachine(t *testing.T) {
 	defer cancel()
 	var w *watch
 	ns.Do(t, func() (err error) {
-		p := &parts{cfg: &config.Config{Interface: "eth0"}, log: slog.New(slog.DiscardHandler)}
+		p := &parts{local: &local{cfg: &config.Config{Interface: "eth0"}, log: slog.New(slog.DiscardHandler)}}
 		if p.nic, err = netlink.LinkByName("eth0"); err != nil {
 			return err
 		}

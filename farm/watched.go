@@ -12,7 +12,7 @@ import (
 func (c control) Datapath() (d console.Datapath) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
 	defer cancel()
-	_ = c.loop.do(ctx, func() { d = c.loop.datapathStatus() }) // nothing, of a daemon that ends
+	_ = c.loop.do(ctx, func() { d = c.loop.front.datapathStatus() }) // nothing, of a daemon that ends
 	return d
 }
 
@@ -20,7 +20,7 @@ func (c control) Datapath() (d console.Datapath) {
 func (c control) Buckets(rule string, cells int) (b console.Buckets, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
 	defer cancel()
-	if ended := c.loop.do(ctx, func() { b, err = c.loop.buckets(rule, cells) }); ended != nil {
+	if ended := c.loop.do(ctx, func() { b, err = c.loop.front.buckets(rule, cells) }); ended != nil {
 		return b, ended
 	}
 	return b, err

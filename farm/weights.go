@@ -84,9 +84,16 @@ func (w *weights) of(rule int) uint8 {
 
 // withdrawn lists the reasons why a rule is not served, in order.
 func (w *weights) withdrawn(rule int) []string {
+	return w.withdrawnUnder(everyRule, w.rules[rule].Name)
+}
+
+// withdrawnAll lists the reasons why no rule is served, in order.
+func (w *weights) withdrawnAll() []string { return w.withdrawnUnder(everyRule) }
+
+func (w *weights) withdrawnUnder(names ...string) []string {
 	var reasons []string
 	for reason, left := range w.left {
-		for _, name := range []string{everyRule, w.rules[rule].Name} {
+		for _, name := range names {
 			if percent, ok := left[name]; ok && percent == 0 {
 				reasons = append(reasons, reason)
 				break

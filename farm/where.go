@@ -47,7 +47,7 @@ func nowhere(r config.Rule) error {
 	return e
 }
 
-func (l *loop) ruleNumber(name string) (int, error) {
+func (l *local) ruleNumber(name string) (int, error) {
 	if name == "" && len(l.cfg.Rules) == 1 {
 		return 0, nil
 	}

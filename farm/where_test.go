@@ -21,7 +21,7 @@ func answering(t *testing.T, view cluster.View, rules ...config.Rule) *loop {
 	}
 	s := shares{rules: rules}
 	return &loop{
-		parts:    &parts{cfg: &config.Config{Node: "web1", VIPs: vips, Rules: rules}, datapath: &datapath{rules: compiled}},
+		parts:    &parts{local: &local{cfg: &config.Config{Node: "web1", VIPs: vips, Rules: rules}}, datapath: &datapath{rules: compiled}},
 		division: s.divide(view),
 	}
 }

@@ -24,20 +24,25 @@ func newCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			facts, err := health.Inspect(cfg.Interface)
-			if err != nil {
-				return err
-			}
 			fmt.Fprintf(cmd.OutOrStdout(), "ok: %s: node %s, VIPs: %d, rules: %d\n", file.path, cfg.Node, len(cfg.VIPs), len(cfg.Rules))
+			findings := health.OwnAddresses(cfg.Cluster.Binds())
+			var facts health.Facts
+			if len(cfg.VIPs) > 0 {
+				if facts, err = health.Inspect(cfg.Interface); err != nil {
+					return err
+				}
+				findings = slices.Concat(facts.Findings(cfg.Datapath.XDP), findings, facts.Addresses(cfg.VIPs), farm.ForwardFindings(cfg), farm.RuleFindings(cfg))
+			}
 			failed := false
-			findings := append(facts.Findings(cfg.Datapath.XDP), health.OwnAddresses(cfg.Cluster.Binds())...)
-			findings = append(findings, facts.Addresses(cfg.VIPs)...)
-			for _, f := range slices.Concat(findings, farm.APIFindings(cfg), farm.ForwardFindings(cfg), farm.RuleFindings(cfg)) {
+			for _, f := range slices.Concat(findings, farm.APIFindings(cfg), farm.HealthURLFindings(cfg)) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 				failed = failed || f.Level == health.LevelError
 			}
 			if failed {
 				return errors.New("this machine can't run the node as it is configured: see the errors above")
+			}
+			if len(cfg.VIPs) == 0 {
+				return nil
 			}
 			return farm.Prepare(cfg, facts)
 		},

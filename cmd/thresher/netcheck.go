@@ -33,6 +33,9 @@ func newNetcheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(cfg.VIPs) == 0 {
+				return &usageError{fmt.Errorf("%s: there is nothing to check: vips is empty", file.path)}
+			}
 			facts, err := health.Inspect(cfg.Interface)
 			if err != nil {
 				return err

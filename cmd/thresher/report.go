@@ -85,7 +85,7 @@ func (r *support) gather(ctx context.Context, c *console.Client) {
 		r.ofNode(ctx, c, n.Name)
 	}
 	if text, err := c.Configuration(ctx, ""); err == nil {
-		if cfg, err := config.Parse(text.File, []byte(text.Text), config.Options{}); err == nil {
+		if cfg, err := config.Parse(text.File, []byte(text.Text), config.Options{}); err == nil && len(cfg.VIPs) > 0 {
 			facts, err := health.Inspect(cfg.Interface)
 			r.add("machine.json", facts, err)
 			r.add("findings.json", facts.Findings(cfg.Datapath.XDP), nil)

@@ -11,6 +11,7 @@ var (
 	build     = desc("build_info", "The running program.", "version")
 	nodeState = desc("node_state", "1 for the state that this node is in.", "state")
 	settled   = desc("node_settled", "1 if no bucket of any rule is unsettled.")
+	withdrawn = desc("node_withdrawn", "1 if this node, behind another balancer, serves nobody though it may be up.")
 	viewInfo  = desc("view_info", "The membership that this node acts on.", "view")
 	farmNodes = desc("farm_nodes", "Members of the farm in the eyes of this node, by their state.", "state")
 	differing = desc("farm_config_differing_nodes", "Members of the farm whose VIPs, rules or default are others than this node's.")
@@ -57,7 +58,7 @@ var (
 
 func all() []*prometheus.Desc {
 	return []*prometheus.Desc{
-		build, nodeState, settled, viewInfo, farmNodes, differing, share, leaseLeft, confirmed, takeover,
+		build, nodeState, settled, withdrawn, viewInfo, farmNodes, differing, share, leaseLeft, confirmed, takeover,
 		buckets, bucketsMine, unsettled, sticky, connections, responder, conflict, wireBlind,
 		pathInfo, queues, packets, accepted, rejected, asked, handOnLost,
 		rxDropped, rxInvalid, txInvalid, rxRingFull, rxFillEmpty, txRingEmpty,

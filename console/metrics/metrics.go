@@ -66,7 +66,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	send.gauge(build, 1, c.version)
 	send.node(s)
 	send.rules(s)
-	send.datapath(s.Datapath)
+	if !s.BehindBalancer {
+		send.datapath(s.Datapath)
+	}
 	send.health(s)
 	for _, n := range c.log.Counts() {
 		send.counter(eventsTotal, float64(n.Count), n.Kind, n.Level)

@@ -51,12 +51,43 @@ func theStatus() console.Status {
 
 func scrape(t *testing.T) string {
 	t.Helper()
+	return scrapeOf(t, source{})
+}
+
+// behind is a node behind a balancer, which serves nobody.
+type behind struct{}
+
+func (behind) Status() console.Status {
+	return console.Status{
+		Node: "web1", State: console.Up, BehindBalancer: true, Withdrawn: []string{"check http"},
+		Nodes:  []console.Node{{Name: "web1", State: console.Up, Shares: map[string]float64{}}},
+		Checks: []console.Check{{Name: "http", State: "down"}},
+	}
+}
+
+// Without VIPs nothing is said of them, and not that there were no packets.
+func TestBehindBalancer(t *testing.T) {
+	text := scrapeOf(t, behind{})
+	for _, name := range []string{"packets", "datapath", "rule_", "vip_", "view", "settled", "share", "xsk"} {
+		if strings.Contains(text, "\nthresher_"+name) {
+			t.Errorf("thresher_%s… is shown", name)
+		}
+	}
+	for _, line := range []string{`thresher_node_withdrawn 1`, `thresher_node_state{state="up"} 1`, `thresher_check_up{check="http"} 0`} {
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("without %s:\n%s", line, text)
+		}
+	}
+}
+
+func scrapeOf(t *testing.T, s Source) string {
+	t.Helper()
 	log := console.NewLog(0)
 	for range 3 {
 		log.Add(console.Event{Kind: "view", Level: console.LevelInfo})
 	}
 	r := prometheus.NewPedanticRegistry()
-	r.MustRegister(Collector(source{}, log, "v1.2.3"))
+	r.MustRegister(Collector(s, log, "v1.2.3"))
 	w := httptest.NewRecorder()
 	promhttp.HandlerFor(r, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if w.Code != 200 {
@@ -84,7 +115,7 @@ func TestMetricsText(t *testing.T) {
 
 // What is described is shown, and the other way round.
 func TestEveryMetricIsShown(t *testing.T) {
-	text := scrape(t)
+	text := scrape(t) + scrapeOf(t, behind{})
 	for _, d := range all() {
 		name, _, _ := strings.Cut(strings.TrimPrefix(d.String(), `Desc{fqName: "`), `"`)
 		if !strings.Contains(text, "# TYPE "+name+" ") {

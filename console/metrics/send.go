@@ -46,6 +46,10 @@ func (s sender) node(st console.Status) {
 		}
 	}
 	s.gauge(differing, float64(len(st.Differing())))
+	if st.BehindBalancer {
+		s.truth(withdrawn, len(st.Withdrawn) > 0)
+		return
+	}
 	s.truth(settled, st.Settled)
 	s.gauge(viewInfo, 1, st.View.String())
 	if l := st.Lease; l != nil {

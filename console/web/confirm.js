@@ -33,6 +33,7 @@ function deadlines() {
 
 function consequences(state, action, node) {
   if (!node) return T.confirm['all' + action[0].toUpperCase() + action.slice(1)];
+  if (state.own?.behind_balancer && (action === 'drain' || action === 'stop')) return T.confirm.behind(node);
   const flows = flowsOf(state.node(node)?.status);
   const others = state.farm.nodes.filter((n) => n.name !== node && n.state === 'up');
   const up = state.node(node)?.state === 'up';

@@ -43,6 +43,7 @@ export const T = {
     sameView: 'settled', notSettled: 'unsettled', serving: 'this page',
     problem: 'No status', packets: 'packets/s in the last minute and a half',
     allNodes: 'All nodes',
+    behind: 'no VIP: a balancer in front picks the node', nobody: 'Serves nobody',
   },
 
   actions: { start: 'Start', drain: 'Drain', stop: 'Stop', restart: 'Restart' },
@@ -60,6 +61,7 @@ export const T = {
       flows > 0 ? `The ${flows} connections that are open on ${n} are no longer known to the farm and may break. Drain it instead to let them end.` : `No connection is open on ${n}.`,
     ],
     restart: (n) => [`The daemon of ${n} is run anew with the program and the configuration that are there by now.`, 'No connection is lost and no bucket moves. If the new program refuses the configuration, nothing happens.'],
+    behind: (n) => [`The health URL of ${n} tells the balancer in front to send it nothing more; then its services are stopped.`],
     alone: 'No other node is up: the VIPs are not served meanwhile.',
     allStart: ['Every node that is stopped or draining takes its share back.'],
     allDrain: ['No node lets new connections in: the VIPs are not served to new clients.', 'Connections that are open go on.'],
@@ -79,6 +81,7 @@ export const T = {
     whereSticky: (node, bucket, rule) => `${node} keeps it by stickiness, though bucket ${bucket} of rule ${rule} is another node's.`,
     whereNobody: (bucket, rule) => `No node serves bucket ${bucket} of rule ${rule} now.`,
     empty: 'The configuration has no rules.',
+    behind: 'This farm has no VIP and no rules: a balancer in front picks the node, as the health URLs say.',
   },
 
   health: {

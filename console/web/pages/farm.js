@@ -12,7 +12,7 @@ let asked = { key: '', at: 0 };
 const ringEvery = 2000; // ms, while buckets move
 
 export function view(app) {
-  return h('main', {}, h('h1', { class: 'hidden' }, T.farm.title), summary(app), h('div', { class: 'farm' }, ringCard(app), nodes(app)));
+  return h('main', {}, h('h1', { class: 'hidden' }, T.farm.title), summary(app), h('div', { class: 'farm' }, app.state.own?.behind_balancer ? null : ringCard(app), nodes(app)));
 }
 
 export function enter() { asked = { key: '', at: 0 }; }
@@ -27,11 +27,12 @@ function summary(app) {
   const tile = (value, label, bad) => h('div', { class: 'tile' + (bad ? ' bad' : '') }, h('b', {}, value), h('span', {}, label));
   return h('section', { class: 'summary', 'aria-label': T.farm.summary },
     tile(T.farm.of(up.length, all.length), T.farm.nodesUp, up.length < all.length),
+    app.state.own?.behind_balancer ? tile(T.none, T.farm.behind) : [
     tile(views.size > 1 ? T.farm.differ(views.size) : T.farm.agree, T.farm.views, views.size > 1),
     differing(app.state.own).length ? tile(differing(app.state.own).join(', '), T.farm.configDiffers, true) : null,
     tile(settled ? T.farm.settled : T.farm.moving, T.farm.asks),
     tile(number(rate), T.farm.accepted),
-    tile(number(flows), T.farm.connections),
+    tile(number(flows), T.farm.connections)],
     app.can('control') ? menu(T.farm.allNodes, '', ['start', 'drain', 'stop', 'restart']) : null);
 }
 
@@ -74,14 +75,15 @@ function card(app, n) {
     h('header', {}, h('i', { class: 'swatch' }), h('h3', { id: 'node-' + n.name }, n.name), h('span', { class: 'state is-' + n.state }, T.states[n.state] || n.state),
       h('span', { class: 'quiet small address' }, n.address, n.name === app.state.farm.node ? ` · ${T.farm.serving}` : '')),
     s?.reason ? h('p', { class: 'why' }, s.reason) : null,
+    s?.withdrawn ? h('p', { class: 'why' }, `${T.farm.nobody}: ${s.withdrawn.join(', ')}`) : null,
     n.problem ? h('p', { class: 'why' }, `${T.farm.problem}: ${n.problem}`) : null,
     h('dl', { class: 'shares' }, Object.keys(n.shares).sort(byRule(app)).map((name) => h('div', { 'data-key': name },
       h('dt', {}, name), h('dd', {}, h('span', { class: 'bar' }, h('i', { vars: { '--w': percent(n.shares[name]).replace('\u2009', '') } })), h('b', { class: 'share', 'data-rule': name }, percent(n.shares[name])))))),
-    h('dl', { class: 'figures' },
+    s?.behind_balancer ? null : h('dl', { class: 'figures' },
       figure(number(rate?.accepted), T.farm.acceptedShort + T.farm.perSecond), figure(number(rate?.rejected), T.farm.rejectedShort + T.farm.perSecond),
       figure(s ? number(flowsOf(s)) : T.none, T.farm.flows),
       figure(s?.lease ? `${s.lease.remaining_ms}\u2009${T.farm.ms}` : T.none, T.farm.lease)),
-    spark(rate?.history || []),
+    s?.behind_balancer ? null : spark(rate?.history || []),
     app.can('control') ? h('footer', {}, actionsFor(n.state).map((a) => h('button', { 'data-action': a, 'data-node': n.name, 'data-key': a, 'aria-label': `${T.actions[a]} ${n.name}` }, T.actions[a]))) : null);
 }
 

@@ -7,6 +7,7 @@ import { get } from '/api.js';
 let answer = null; // of the where form
 
 export function view(app) {
+  if (app.state.own?.behind_balancer) return h('main', {}, h('h1', {}, T.pages.rules), h('p', { class: 'quiet' }, T.rules.behind));
   return h('main', {}, h('h1', {}, T.pages.rules), rulesTable(app), where(app), vips(app));
 }
 
@@ -60,7 +61,7 @@ function vips(app) {
 
 export function after(app) {
   const form = document.getElementById('where');
-  if (form.onsubmit) return;
+  if (!form || form.onsubmit) return;
   form.onsubmit = async (e) => {
     e.preventDefault();
     const values = Object.fromEntries(new FormData(form));
