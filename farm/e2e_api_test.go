@@ -13,6 +13,7 @@ import (
 
 // Any node tells of all, and has others change.
 func TestAnyNodeSteersTheFarm(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
 	f.StartAll()
 	n := f.Nodes
@@ -68,6 +69,7 @@ func TestAnyNodeSteersTheFarm(t *testing.T) {
 // A console from outside, with certificate, users and metrics, on a real node; what
 // is not as it should be is said before the node serves.
 func TestConsoleFromOutside(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 1}, lab.FarmOptions{Users: t.TempDir() + "/users"})
 	f.StartAll()
 	token := strings.TrimSpace(f.Thresher(f.Nodes[0], "token", "add", "prometheus", "--users", f.Options.Users))

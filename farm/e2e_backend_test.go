@@ -227,6 +227,7 @@ func (f *testFarm) untouched(n *lab.Node) {
 // TestVIPsGivenUp: a node that is restarted without VIPs, or crashes and comes back
 // without, takes back what it has done for them; and it can have them again.
 func TestVIPsGivenUp(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 1}, lab.FarmOptions{})
 	n := f.Nodes[0]
 	with, err := n.NodeConfig(f.Options)
@@ -255,6 +256,7 @@ func TestVIPsGivenUp(t *testing.T) {
 // TestBehindBalancerZombie: a server that accepts but does not answer is out while it
 // does not, and a daemon that is killed takes its node out, too.
 func TestBehindBalancerZombie(t *testing.T) {
+	t.Parallel()
 	f := newBackends(t, 2)
 	n, other := f.Nodes[0], f.Nodes[1]
 	must(t, f.signal(n, syscall.SIGSTOP))

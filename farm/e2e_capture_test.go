@@ -20,6 +20,7 @@ import (
 // TestCaptureTellsWhoseAPacketIs: of every SYN, all nodes' captures say the same
 // bucket and owner, and one node that it is the one.
 func TestCaptureTellsWhoseAPacketIs(t *testing.T) {
+	t.Parallel()
 	for i, offload := range []string{"full", "none", "reject"} {
 		if i > 1 && !*long {
 			break

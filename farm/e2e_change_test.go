@@ -131,6 +131,7 @@ func TestKilledNodeIsReplaced(t *testing.T) {
 // TestResponderIsReplaced kills the node that answers ARP: a client that asks
 // anew is answered within 2 s.
 func TestResponderIsReplaced(t *testing.T) {
+	t.Parallel()
 	f := threeServing(t)
 	f.StartAll()
 	s, err := f.Status(f.Nodes[0])
@@ -204,6 +205,7 @@ func TestMoreQueues(t *testing.T) {
 // TestPeerWithAnotherKey: a machine with another key changes nothing, and is
 // counted.
 func TestPeerWithAnotherKey(t *testing.T) {
+	t.Parallel()
 	f := threeServing(t)
 	f.Start(f.Nodes[:2]...)
 	f.Converge(f.Nodes[:2]...)

@@ -21,6 +21,8 @@ var long = flag.Bool("farm.long", false, "go through every combination, and not 
 // binary is the program under test, built once.
 var binary string
 
+// Tests that are parallel wait more than they work, and no time in them counts: they
+// run beside one another when all others are over.
 func TestMain(m *testing.M) {
 	lab.BeEchoProcess()
 	leftout.Exit(programtest.Run(m, &binary))

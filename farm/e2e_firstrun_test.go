@@ -15,6 +15,7 @@ import (
 // Three bare machines become a farm that serves by a command on each: nobody writes
 // a configuration or copies a key.
 func TestFarmByThreeCommands(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 3, ClientAddresses: 60}, lab.FarmOptions{})
 	n := f.Nodes
 	for _, one := range n {

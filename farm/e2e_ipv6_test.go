@@ -94,6 +94,7 @@ func (f *testFarm) ndisc6Once(t *testing.T) {
 // TestNeighbourIPv6 has a client re-check the VIP by unicast as often as its kernel
 // can be made to, over a change of who answers: its entry never fails.
 func TestNeighbourIPv6(t *testing.T) {
+	t.Parallel()
 	lookFor(t, "ndisc6")
 	f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{TCPPorts: []int{80}})
 	for _, n := range f.Nodes {
@@ -176,6 +177,7 @@ func (f *testFarm) node(name string) *lab.Node {
 
 // TestCleanStopRestoresIPv6 compares a node before the start and after the end.
 func TestCleanStopRestoresIPv6(t *testing.T) {
+	t.Parallel()
 	f := bothFamilies(t, lab.Config{Nodes: 1}, lab.FarmOptions{})
 	n := f.Nodes[0]
 	before := f.state(n) + f.run(n.Host, "ip", "-6", "maddr", "show", "dev", lab.Interface)

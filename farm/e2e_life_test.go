@@ -23,6 +23,7 @@ const gatewayCheck = `checks:
 // TestNodeLife goes through what node says of how a node comes and goes, on one farm:
 // its first node's daemon is started anew with other keys each time.
 func TestNodeLife(t *testing.T) {
+	t.Parallel()
 	f := newHealthFarm(t, 2, "", gatewayCheck)
 	n := f.Nodes[0]
 	whole, err := os.ReadFile(n.ConfigFile())

@@ -30,6 +30,7 @@ func (f *testFarm) state(n *lab.Node) string {
 // TestCleanStopRestoresMachine compares a node before the start, and after the
 // end by SIGTERM, and after a crash with a new start and end.
 func TestCleanStopRestoresMachine(t *testing.T) {
+	t.Parallel()
 	t.Run("flood", func(t *testing.T) { cleanStopRestoresMachine(t, "flood") })
 	if *long {
 		t.Run("igmp", func(t *testing.T) { cleanStopRestoresMachine(t, "igmp") })
@@ -74,6 +75,7 @@ func cleanStopRestoresMachine(t *testing.T, mode string) {
 // TestAcceptedPacketsCameThroughAFXDP holds what the sockets received against
 // what was accepted, and what the VIP does without its daemon.
 func TestAcceptedPacketsCameThroughAFXDP(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 1, ClientAddresses: 4}, lab.FarmOptions{Offload: "none"})
 	n := f.Nodes[0]
 	_, err := n.StartHTTP(":80", nil)

@@ -121,6 +121,7 @@ func (m *managed) hears(t *testing.T, prefix string) {
 // through its life: it serves, restarts in place, crashes and comes back, and leaves
 // the machine as it was. Its service manager hears of it.
 func TestRightsOfTheUnit(t *testing.T) {
+	t.Parallel()
 	for _, offload := range []string{"full", "none"} {
 		t.Run(offload, func(t *testing.T) {
 			m := newManaged(t, lab.FarmOptions{Offload: offload})

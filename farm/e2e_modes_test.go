@@ -14,6 +14,7 @@ import (
 // TestModes: a farm serves in each mode as in any other. VIPs in mode igmp are on a
 // switch that keeps back what nobody has asked for.
 func TestModes(t *testing.T) {
+	t.Parallel()
 	for _, c := range inForm(groupRuns()) {
 		t.Run(c.String(), func(t *testing.T) {
 			wire := lab.Config{Nodes: 3, ClientAddresses: 64, IPv6: c.vip().Is6()}
@@ -70,6 +71,7 @@ func (f *testFarm) tellNeighbours() {
 // TestGroupsReachMembersOnly: with igmp, switches that snoop send a VIP's frames to
 // all nodes and nobody else, and still do after a node's cable was pulled.
 func TestGroupsReachMembersOnly(t *testing.T) {
+	t.Parallel()
 	for name, snooping := range map[string]lab.Snooping{"by MAC": lab.SnoopMAC, "by IP, ports for routers": lab.SnoopIPRouters} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,6 +16,7 @@ import (
 // TestPacketsAsTheyComeIPv6 is TestPacketsAsTheyCome for a VIP of IPv6: datagrams in
 // parts, extension headers, and ICMP errors.
 func TestPacketsAsTheyComeIPv6(t *testing.T) {
+	t.Parallel()
 	for i, o := range []struct{ xdp, offload, mode string }{
 		{"native", "full", "flood"}, {"generic", "none", "directed"}, {"generic", "reject", "flood"},
 		{"native", "none", "flood"}, {"native", "full", "directed"}, {"generic", "full", "flood"},

@@ -25,6 +25,7 @@ import (
 // TestPacketsAsTheyCome sends a farm what is no plain packet: datagrams in parts,
 // IP options, priority tags, ICMP errors, and answers to what a node asked.
 func TestPacketsAsTheyCome(t *testing.T) {
+	t.Parallel()
 	for i, o := range []struct{ xdp, offload, mode string }{
 		{"generic", "none", "flood"}, {"native", "full", "flood"}, {"native", "full", "directed"}, {"generic", "reject", "directed"},
 		{"native", "reject", "flood"}, {"native", "none", "flood"}, {"generic", "full", "flood"},

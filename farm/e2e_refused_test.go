@@ -14,6 +14,7 @@ import (
 // TestLargeMTU: packets too large for native XDP. The check says what is done
 // instead, and the daemon does it and says so.
 func TestLargeMTU(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 1, MTU: 9000, ClientAddresses: 4}, lab.FarmOptions{})
 	n := f.Nodes[0]
 	_, err := n.StartHTTP(":80", nil)
@@ -62,6 +63,7 @@ func TestLargeMTUAndNative(t *testing.T) {
 
 // TestStrangerSaysWhy: what a node says that is refused for its key.
 func TestStrangerSaysWhy(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 2}, lab.FarmOptions{})
 	f.Start(f.Nodes[0])
 	f.Converge(f.Nodes[0])

@@ -85,6 +85,7 @@ func (f *testFarm) alone(rule string, port uint16, server *lab.Node) {
 // the next when it goes; a rule with mode block nobody answers; a rule for some
 // nodes the others have no part of.
 func TestRuleModes(t *testing.T) {
+	t.Parallel()
 	for _, offload := range []string{"full", "none"} {
 		if offload == "none" && !*long {
 			continue
@@ -236,6 +237,7 @@ func TestReload(t *testing.T) {
 // says: one after the other. Connections go on; who has the new rules waits until
 // nobody has the old ones.
 func TestOtherRulesNodeByNode(t *testing.T) {
+	t.Parallel()
 	f := &testFarm{Farm: restartFarm(t, lab.FarmOptions{}).Farm}
 	f.StartAll()
 	k := f.talk(60)

@@ -16,6 +16,7 @@ import (
 // that breaks it is undone by each node itself, also when the node that was asked
 // dies meanwhile.
 func TestConfigurationOnTrial(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
 	f.StartAll()
 	n := f.Nodes

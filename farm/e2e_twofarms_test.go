@@ -29,6 +29,7 @@ func (f *testFarm) another(n *lab.Node, dir, iface string, more ...string) (file
 // same name: the first one's packets go on to come in, when the second comes and when
 // it goes. A second one on the same interface is refused.
 func TestTwoFarmsOnOneMachine(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 1, ClientAddresses: 4}, lab.FarmOptions{Offload: "none"})
 	n := f.Nodes[0]
 	_, err := n.StartHTTP(":80", nil)

@@ -90,6 +90,7 @@ func TestFormerAnswersAreNoConflict(t *testing.T) {
 // TestFormerFramesAreTaken runs frames that come as they do now and as they came
 // before through the kernel program and the pipeline.
 func TestFormerFramesAreTaken(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(21, 22))
 	modes := []config.VIPMode{config.Flood, config.Directed, config.Multicast, config.IGMP, config.Flood}
 	is := inModes(modes...)

@@ -218,6 +218,7 @@ func untagged(frame []byte) []byte {
 // TestOtherStateIsFound: nor must one that has another share, lease or knowledge
 // of flows than the pipeline.
 func TestOtherStateIsFound(t *testing.T) {
+	t.Parallel()
 	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 3, 20)
 	share := randomShare(rand.New(rand.NewPCG(3, 4)), len(rules))
 	type sets struct{ mine, ask, unsettled *xsk.BucketSet }

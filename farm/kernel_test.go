@@ -376,6 +376,7 @@ func kernelSockets(r *xsk.Rules) { r.TestFlows = 0 }
 // TestKernelAgreesWithPipeline runs a million random and malformed packets
 // through the real program and through the pipeline, at each offload level.
 func TestKernelAgreesWithPipeline(t *testing.T) {
+	t.Parallel()
 	const packets, farms = 1_000_000, 20
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -418,6 +419,7 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 
 // TestMutationIsFound: a program that is off in one constant must not pass.
 func TestMutationIsFound(t *testing.T) {
+	t.Parallel()
 	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 3, 20)
 	vips[2].Mode, vips[2].MAC = config.Directed, kernelNIC
 	share := randomShare(rand.New(rand.NewPCG(3, 4)), len(rules))

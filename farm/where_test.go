@@ -34,6 +34,7 @@ var (
 // What where says is what the packet path does: the node that it names accepts
 // the client's SYN, and no other does.
 func TestWhereNamesTheNodeThatAccepts(t *testing.T) {
+	t.Parallel()
 	view := viewOf([]uint8{100, 100}, []uint8{100, 100}, []uint8{100, 100})
 	l := answering(t, view, webRule, dnsRule)
 	ids := ruleIDs(l.cfg.Rules)
