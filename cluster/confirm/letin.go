@@ -85,7 +85,7 @@ func (n *Node) lingers(p *peer) bool {
 	if n.params.broken(mutLinger) {
 		return false
 	}
-	return p.shown.stated != 0 && !n.required(p) && !n.stopped(p) && n.now.Sub(p.shown.at) < n.wait(p)
+	return p.shown.stated != 0 && !n.required(p) && !n.stopped(p) && n.now.Sub(p.shown.at) < n.waitFor(p.shown.lease)
 }
 
 // recount says whether anything that the confirmed set depends on has changed

@@ -39,14 +39,15 @@ type peer struct {
 type shown struct {
 	boot           uint64
 	stated, target ViewID
-	at             Time // its receipt
+	lease          time.Duration // of the peer
+	at             Time          // its receipt
 }
 
 // show takes from the peer's newest heartbeat what it states.
 func (p *peer) show() {
 	switch {
 	case p.last.Stated != 0:
-		p.shown = shown{p.last.Boot, p.last.Stated, p.last.Target, p.heard.at}
+		p.shown = shown{p.last.Boot, p.last.Stated, p.last.Target, p.last.Lease, p.heard.at}
 	case p.last.Boot == p.shown.boot:
 		p.shown = shown{}
 	}
@@ -118,10 +119,19 @@ func (n *Node) stopped(p *peer) bool {
 
 // wait is how long a lease that was given to the peer must be waited for.
 func (n *Node) wait(p *peer) time.Duration {
-	lease := n.params.Lease
-	if p != nil && p.last != nil && !n.params.broken(mutOwnLease) {
-		lease = max(lease, p.last.Lease)
+	if p == nil || p.last == nil {
+		return n.waitFor(0)
 	}
+	return n.waitFor(p.last.Lease)
+}
+
+// waitFor is how long a lease of that length must be waited for, or one of this
+// node's if that is longer.
+func (n *Node) waitFor(lease time.Duration) time.Duration {
+	if n.params.broken(mutOwnLease) {
+		lease = 0
+	}
+	lease = max(lease, n.params.Lease)
 	if n.params.broken(mutNoMargin) {
 		return lease
 	}

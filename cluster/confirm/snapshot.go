@@ -126,6 +126,7 @@ func (p *peer) write(w *writer) error {
 	w.u64(p.shown.boot)
 	w.u64(uint64(p.shown.stated))
 	w.u64(uint64(p.shown.target))
+	w.u64(uint64(p.shown.lease))
 	w.time(p.shown.at)
 	w.u64(p.upBoot)
 	w.time(p.upAt.at)
@@ -300,7 +301,7 @@ func (n *Node) readPeer(r *reader) {
 		n.readEcho(p)
 	}
 	p.heard = stamp{r.time(), time.Duration(r.u64())}
-	p.shown = shown{r.u64(), ViewID(r.u64()), ViewID(r.u64()), r.time()}
+	p.shown = shown{r.u64(), ViewID(r.u64()), ViewID(r.u64()), time.Duration(r.u64()), r.time()}
 	p.upBoot, p.upAt = r.u64(), stamp{r.time(), time.Duration(r.u64())}
 	p.answered = answer{r.u64(), r.u64(), r.time()}
 	p.granted, p.owed = r.time(), r.bool()

@@ -87,12 +87,12 @@ func (n *Node) targetMembers() []Member {
 }
 
 // pinned says whether a view must not be forgotten: somebody states it or heads
-// for it.
+// for it, or has shown so last.
 func (n *Node) pinned(id ViewID) bool {
 	if id == n.target.ID || id == n.stated.ID {
 		return true
 	}
 	return slices.ContainsFunc(n.peers, func(p *peer) bool {
-		return p.last != nil && (p.last.Stated == id || p.last.Target == id)
+		return p.last != nil && (p.last.Stated == id || p.last.Target == id || p.shown.stated == id || p.shown.target == id)
 	})
 }

@@ -29,7 +29,7 @@ func (n *Node) wakeFor(p *peer, w *waker) {
 		return
 	}
 	if n.lingers(p) {
-		w.in(n.wait(p) - n.now.Sub(p.shown.at))
+		w.in(n.waitFor(p.shown.lease) - n.now.Sub(p.shown.at))
 	}
 	if n.target.Has(p.name) {
 		w.in(n.params.Heard - n.silent(p))
