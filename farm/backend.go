@@ -25,6 +25,10 @@ type backend struct {
 
 var _ front = (*backend)(nil)
 
+// backendPatience is how old what a process has left may be: nobody has taken over
+// from it, and its services go on.
+const backendPatience = 30 * time.Second
+
 // runBackend is Run of a node without VIPs.
 func runBackend(ctx context.Context, l *local) error {
 	b := &backend{local: l}
@@ -59,7 +63,7 @@ func (b *backend) start() (err error) {
 		return err
 	}
 	if b.handed == nil {
-		b.handed = pickUp(b.cfg, b.log)
+		b.handed = pickUp(b.cfg, backendPatience, b.log)
 	}
 	if err := errors.Join(xsk.RemovePins(xsk.PinDir(b.cfg.RunDir, b.cfg.Node)), b.machine.journal.Undo()); err != nil {
 		return err
@@ -67,6 +71,7 @@ func (b *backend) start() (err error) {
 	if b.handed != nil {
 		b.handed.resumed = true // there is no promise to others that it could have outlived
 	}
+	b.handed.resumeWeights(b.weights)
 	b.handed.resume(b.local)
 	if err := b.joinCluster(); err != nil {
 		return err

@@ -144,7 +144,7 @@ func (p *parts) takeMachine() (err error) {
 	p.machine.filters = p.handed.filters()
 	p.machine.journal.OnRestore(p.events.restored)
 	if p.handed == nil {
-		p.handed = pickUp(p.cfg, p.log)
+		p.handed = pickUp(p.cfg, confirmParams(p.cfg, 1).Lease, p.log)
 	}
 	if p.handed != nil && p.handed.Digest != p.digest {
 		p.log.Warn("this node's part in the farm begins anew: its rules have changed")
@@ -156,6 +156,9 @@ func (p *parts) takeMachine() (err error) {
 	}
 	p.handed.resumeWeights(p.weights)
 	p.frail = p.hooks != nil
+	if err := p.machine.shutFilters(p.everyWay().VIPs); err != nil {
+		return err
+	}
 	if err := p.machine.keep(p.everyWay(), p.nic, p.log); err != nil {
 		return err
 	}

@@ -270,6 +270,12 @@ func TestBehindBalancerZombie(t *testing.T) {
 	if out := f.Thresher(n, "status"); !strings.Contains(out, "THIS NODE SERVES NOBODY: check http") {
 		t.Errorf("status says:\n%s", out)
 	}
+	for range 2 { // The second restart comes before the check has said anything anew.
+		f.Thresher(n, "restart")
+		if s, err := f.Status(n); err != nil || len(s.Withdrawn) == 0 {
+			t.Errorf("serves after a restart: %+v, %v", s, err)
+		}
+	}
 	f.Thresher(n, "suspend")
 	f.until(n, "suspended checks do not count", func(s console.Status) bool { return s.ChecksSuspended && len(s.Withdrawn) == 0 })
 	f.Thresher(n, "resume")

@@ -74,8 +74,10 @@ type handedApplication struct {
 // handedNode is a rosterEntry, as it is handed on.
 type handedNode struct {
 	Address netip.AddrPort
+	Further []netip.AddrPort
 	State   console.NodeState
 	Blocked bool
+	Digest  uint64
 }
 
 // descriptors are open files that this process had before it ran its program

@@ -30,7 +30,7 @@ func someHanded(cfg *config.Config) *handed {
 		}),
 		View:        confirm.ViewID(1<<64 - 1),
 		Responders:  map[netip.Addr]string{netip.MustParseAddr("192.0.2.100"): "web2"},
-		Roster:      map[string]handedNode{"web2": {netip.MustParseAddrPort("192.0.2.12:7946"), console.Up, true}},
+		Roster:      map[string]handedNode{"web2": {Address: netip.MustParseAddrPort("192.0.2.12:7946"), State: console.Up, Blocked: true}},
 		Descriptors: descriptors{Lock: 5, API: 6, XDP: 7, TCX: 8, Filters: map[string]int{"5a:fe:c0:00:02:64": 9}},
 	}
 }
@@ -127,7 +127,7 @@ func TestWhatWasLeftIsPickedUpOnce(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got := pickUp(cfg, slog.New(slog.DiscardHandler))
+		got := pickUp(cfg, time.Second, slog.New(slog.DiscardHandler))
 		if (got != nil) != tt.want {
 			t.Errorf("%s: picked up %+v", name, got)
 		}
@@ -137,7 +137,7 @@ func TestWhatWasLeftIsPickedUpOnce(t *testing.T) {
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
 			t.Errorf("%s: the file is there: %v", name, err)
 		}
-		if pickUp(cfg, slog.New(slog.DiscardHandler)) != nil {
+		if pickUp(cfg, time.Second, slog.New(slog.DiscardHandler)) != nil {
 			t.Errorf("%s: picked up twice", name)
 		}
 	}

@@ -113,9 +113,9 @@ func removeHandOver(runDir, node string) error {
 }
 
 // pickUp returns what the process before this one has left in a file; nil if it
-// left nothing, or too long ago: the others have given its buckets away by then.
-// The file is gone afterwards, since nobody may go on from there twice.
-func pickUp(cfg *config.Config, log *slog.Logger) *handed {
+// left nothing, or longer ago than patience: a lease, after which the others have
+// given its buckets away. The file is gone afterwards, since nobody may go on from there twice.
+func pickUp(cfg *config.Config, patience time.Duration, log *slog.Logger) *handed {
 	defer func() { _ = xsk.RemovePrepared(xsk.PinDir(cfg.RunDir, cfg.Node)) }() // what is left goes with the node's other pins
 	b, err := os.ReadFile(handOverFile(cfg.RunDir, cfg.Node))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -132,7 +132,7 @@ func pickUp(cfg *config.Config, log *slog.Logger) *handed {
 	prepared := h.Descriptors.Prepared
 	h.Descriptors = descriptors{} // of a process that is gone
 	ago := bootTime().Sub(h.Taken)
-	if !h.fits(cfg) || ago < 0 || ago > confirmParams(cfg, 1).Lease {
+	if !h.fits(cfg) || ago < 0 || ago > patience {
 		log.Warn("this node begins anew: what was left for it is too old, or another node's", "age", ago)
 		return nil
 	}
@@ -188,7 +188,7 @@ func (l *local) resume(h *handed) {
 	l.life = h.Life.life()
 	l.told, l.takes = l.life.state, l.life.takesPart()
 	for name, n := range h.Roster {
-		l.roster.nodes[name] = rosterEntry{address: n.Address, state: n.State, blocked: n.Blocked}
+		l.roster.nodes[name] = rosterEntry{address: n.Address, further: n.Further, state: n.State, blocked: n.Blocked, digest: n.Digest}
 	}
 	// Gossip knows nobody yet, which says nothing about the others.
 	l.rejoining = true

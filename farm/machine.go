@@ -87,9 +87,7 @@ func wanted(e host.Entry, cfg *config.Config, iface *netlink.LinkAttrs) bool {
 		return e.Link == "lo" && slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return onLoopback(v) == e.Prefix })
 	case host.KindMAC:
 		return e.Link == nic && cfg.Datapath.Pin &&
-			slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool {
-				return v.MAC.String() == e.MAC && v.Mode != config.IGMP && v.Mode != config.Directed
-			})
+			slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return v.MAC.String() == e.MAC && needsFilter(v) })
 	case host.KindLink:
 		return e.Owner == iface.Index
 	}
@@ -123,8 +121,8 @@ func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
 		if err := m.journal.AddAddress("lo", onLoopback(vip)); err != nil {
 			return err
 		}
-		if vip.Mode == config.IGMP || vip.Mode == config.Directed {
-			continue // The kernel accepts frames for groups that it is a member of, and for itself.
+		if !needsFilter(vip) {
+			continue
 		}
 		if err := m.accept(nic, vip.MAC, cfg.Datapath.Pin); err != nil {
 			return err
@@ -168,6 +166,25 @@ func (m *machine) accept(nic netlink.Link, mac config.MAC, lasting bool) error {
 	}
 	m.filters[mac] = filter
 	return nil
+}
+
+// needsFilter tells whether the interface must be told to take a VIP's frames. The
+// kernel accepts those for groups that it is a member of, and for itself.
+func needsFilter(vip config.VIP) bool {
+	return vip.Mode != config.IGMP && vip.Mode != config.Directed
+}
+
+// shutFilters has the interface take frames no more that the process before this one
+// needed, and these VIPs do not.
+func (m *machine) shutFilters(vips []config.VIP) error {
+	var errs []error
+	for mac, filter := range m.filters {
+		if !slices.ContainsFunc(vips, func(v config.VIP) bool { return v.MAC == mac && needsFilter(v) }) {
+			errs = append(errs, filter.Close())
+			delete(m.filters, mac)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // abandon lets this process go without the machine, which stays as it is.

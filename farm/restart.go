@@ -117,7 +117,7 @@ func (l *local) handOver() *handed {
 		Application: l.handApplication(),
 	}
 	for name, e := range l.roster.nodes {
-		h.Roster[name] = handedNode{Address: e.address, State: e.state, Blocked: e.blocked}
+		h.Roster[name] = handedNode{Address: e.address, Further: e.further, State: e.state, Blocked: e.blocked, Digest: e.digest}
 	}
 	return h
 }

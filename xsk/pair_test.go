@@ -1,6 +1,7 @@
 package xsk
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/vishvananda/netlink"
@@ -50,13 +51,15 @@ func TestPairsOfTwoInterfaces(t *testing.T) {
 }
 
 func TestPinDirsOfTwoFarms(t *testing.T) {
-	for dir, want := range map[string]string{
-		PinDir("/run/thresher", "web1.example.com"): pinRoot + "/web1+example+com",
-		PinDir("/run/thresher-shop", "web1"):        pinRoot + "/web1,thresher-shop",
-		PinDir("/run/thresher-b.c", "web1"):         pinRoot + "/web1,thresher-b+c",
-	} {
-		if dir != want {
-			t.Errorf("%s, want %s", dir, want)
+	if dir := PinDir("/run/thresher/", "web1.example.com"); dir != pinRoot+"/web1+example+com" {
+		t.Errorf("usually %s", dir)
+	}
+	dirs := make(map[string]string)
+	for _, run := range []string{"/run/thresher", "/run/thresher-shop", "/srv/a/run", "/srv/b/run", "/srv/b.c/run"} {
+		dir := PinDir(run, "web1")
+		if other, taken := dirs[dir]; taken || strings.Contains(dir, ".") {
+			t.Errorf("%s of %s is also that of %s", dir, run, other)
 		}
+		dirs[dir] = run
 	}
 }

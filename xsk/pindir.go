@@ -1,6 +1,8 @@
 package xsk
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,11 +29,12 @@ var ErrNoBPFFS = errors.New("no BPF file system at " + bpfFS + ": mount -t bpf b
 // PinDir is a node's directory for pins. A dot cannot be in a name there
 // (bpf_lookup, kernel/bpf/inode.c), and a plus cannot be in a node's. Nodes of several
 // farms on one machine may have one name, and never one run directory: where that is
-// not the usual one, its own name comes after a comma.
+// not the usual one, a digest of its path comes after a comma.
 func PinDir(runDir, node string) string {
 	name := node
-	if runDir != config.DefaultRunDir {
-		name += "," + filepath.Base(runDir)
+	if dir := filepath.Clean(runDir); dir != config.DefaultRunDir {
+		sum := sha256.Sum256([]byte(dir))
+		name += "," + hex.EncodeToString(sum[:8])
 	}
 	return filepath.Join(pinRoot, strings.ReplaceAll(name, ".", "+"))
 }

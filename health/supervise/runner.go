@@ -25,6 +25,10 @@ func NewRunner(c config.Service) Runner {
 // readyLook is how often a service that has started is asked whether it is ready.
 const readyLook = 100 * time.Millisecond
 
+// startLooks is for how many looks a server that says that it has started may not be
+// found before it is told again.
+const startLooks = 5
+
 // commands run a service by command lines.
 type commands struct {
 	config config.Service
@@ -62,10 +66,15 @@ func (c commands) begin(ctx context.Context, dead int) error {
 	if err := c.run(ctx, "start", c.config.Start); err != nil {
 		return err
 	}
-	for lingers && ctx.Err() == nil && !c.runs() {
-		if process.Gone(ctx, dead, readyLook) && !c.runs() {
+	for looks := 0; lingers && ctx.Err() == nil && !c.runs(); {
+		if !process.Gone(ctx, dead, readyLook) {
+			continue
+		}
+		// A server that has started writes its pid file in its own time.
+		if looks++; looks > startLooks {
 			return c.run(ctx, "start", c.config.Start)
 		}
+		time.Sleep(readyLook)
 	}
 	return nil
 }
