@@ -207,11 +207,22 @@ func (m *machine) arrive(msg *message) {
 // deliver gives a message to the process.
 func (m *machine) deliver(msg *message) {
 	m.w.links[msg.from][m.i].heard(m.w.now, msg.sent, m.w.gap())
-	o := m.w.machines[msg.from]
-	if last := m.words[o.i]; o.name == msg.hb.Name && msg.sent >= last.sent && msg.hb.Boot >= last.boot {
-		m.words[o.i] = word{msg.sent, msg.hb.Boot, msg.open}
-	}
+	m.note(msg)
 	m.feed(func() confirm.Actions { return m.node.Receive(m.clock(), msg.hb) })
+}
+
+// note keeps what a message of a process that may be heeded tells; what was passed on
+// tells which process that is.
+func (m *machine) note(msg *message) {
+	of := m.w.byName(msg.hb.Name)
+	w := &m.words[of.i]
+	if msg.hb.Boot < w.boot {
+		return
+	}
+	w.boot = msg.hb.Boot
+	if of.i == msg.from && msg.sent >= w.sent {
+		w.sent, w.open = msg.sent, msg.open
+	}
 }
 
 // tick lets the process's time pass.
