@@ -47,7 +47,7 @@ func TestConsoleUnderAbuse(t *testing.T) {
 	})
 	views := f.Views(f.Nodes...)
 	fenced := a.fenced()
-	idle := a.watchLeases(rest, a.idle)
+	idle := a.watchLeases(3*rest, a.idle) // opening them takes a part of it
 	busy := a.watchLeases(rest, a.restless)
 	t.Logf("ms of the lease left at the least: %v at rest, %v with idle streams, %v with restless clients; the answers: %v", quiet.least, idle.least, busy.least, a.answers)
 	if lost := idle.lost + busy.lost; lost != "" {
