@@ -19,7 +19,11 @@ const clock = "15:04:05.000"
 // stalled is how long an echo takes at most on a machine that runs everybody: the
 // worst of a quiet one is some 50 ms. A node that does not run for 100 ms knows no
 // more who holds what, and drops what it has parked.
-const stalled = 150 * time.Millisecond
+const stalled = 100 * time.Millisecond
+
+// slower is by how much a planned change may delay new connections among 10,000: five
+// times what is wanted, since one machine runs clients, servers and nodes.
+const slower = 250 * time.Millisecond
 
 // TestPlannedChanges takes a node out and back in every way that an operator has,
 // under load: nobody's connection breaks, and nobody waits for a new one.
@@ -93,7 +97,7 @@ func TestTenThousandConnections(t *testing.T) {
 	}
 	quiet, changing := openingTimes(l, changes)
 	t.Logf("opened within %v (p99) of %d in quiet times, %v of %d in the second after a change", quiet.p99, quiet.n, changing.p99, changing.n)
-	if l.Report.Worst < stalled && changing.p99 > quiet.p99+50*time.Millisecond {
+	if changing.p99 > quiet.p99+slower {
 		t.Errorf("opening takes %v (p99) in a change, %v in quiet times", changing.p99, quiet.p99)
 	}
 }
