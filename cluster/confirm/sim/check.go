@@ -49,7 +49,7 @@ func (m *machine) ignores(o *machine, buckets uint64) bool {
 		return false
 	}
 	said := m.words[o.i]
-	then := confirm.Time(o.offset + said.sent + said.sent/1_000_000*o.ppm)
+	then := o.clockAt(said.sent)
 	return said.open&buckets != 0 && o.kernel.deadline <= then.Add(o.params.Lease)
 }
 

@@ -51,8 +51,11 @@ type word struct {
 }
 
 // clock returns the machine's own time.
-func (m *machine) clock() confirm.Time {
-	return confirm.Time(m.offset + m.w.now + m.w.now/1_000_000*m.ppm)
+func (m *machine) clock() confirm.Time { return m.clockAt(m.w.now) }
+
+// clockAt returns the machine's own time as of a true time. It never goes back.
+func (m *machine) clockAt(now int64) confirm.Time {
+	return confirm.Time(m.offset + now + now*m.ppm/1_000_000)
 }
 
 // open returns the buckets that the machine's kernel lets flows into now.
