@@ -61,10 +61,14 @@ func (s *Server) finishOIDC(w http.ResponseWriter, r *http.Request) error {
 	}
 	cookie.MaxAge = -1 // whatever comes of it: it is good once
 	http.SetCookie(w, cookie)
+	if err := s.keeper.Locked(remoteAddr(r)); err != nil {
+		return refusedLogin(err)
+	}
 	person, err := s.person(r, flow.Value, in)
 	who := access.Identity{Name: clip("oidc "+person.Name, maxBehalf), Role: person.Role}
 	if err != nil {
 		if !errors.Is(err, signon.ErrFlow) { // which anybody may send, and would crowd out other events
+			s.keeper.Failed(remoteAddr(r))
 			s.audit(r, who.String(), "login", "", err)
 		}
 		return refusedOIDC(err)

@@ -160,6 +160,36 @@ func TestIssuersAnswersThatAreRefused(t *testing.T) {
 	}
 }
 
+// Nobody can have the issuer asked, or fill the log, without end: a flow is good once,
+// and an address of which too many fail waits.
+func TestFailedLoginsByAnIssuerAreBounded(t *testing.T) {
+	s := openSignOn(t)
+	answer, cookie := s.begin()
+	answer.Code = "junk"
+	resp, body := s.finish(answer, cookie)
+	refused(t, "junk", resp, body, 401, CodeUnauthenticated)
+	for _, again := range []OIDCAnswer{answer, {State: answer.State, Error: "access_denied"}} {
+		asked := len(s.issuer.Asked())
+		resp, body := s.finish(again, cookie)
+		refused(t, "once more", resp, body, 401, CodeUnauthenticated)
+		if events := s.log.Since(0); len(events) != 1 || len(s.issuer.Asked()) != asked {
+			t.Errorf("the same cookie makes %d events, and has the issuer asked %v", len(events), s.issuer.Asked()[asked:])
+		}
+	}
+	for range 19 {
+		answer, cookie := s.begin()
+		resp, body := s.finish(OIDCAnswer{State: answer.State, Error: "access_denied"}, cookie)
+		refused(t, "refused", resp, body, 401, CodeUnauthenticated)
+	}
+	answer, cookie = s.begin()
+	asked := len(s.issuer.Asked())
+	resp, body = s.finish(answer, cookie)
+	refused(t, "after 20", resp, body, 429, CodeTooMany)
+	if events := s.log.Since(0); len(events) != 20 || len(s.issuer.Asked()) != asked {
+		t.Errorf("a locked address makes %d events, and has the issuer asked %v", len(events), s.issuer.Asked()[asked:])
+	}
+}
+
 // Without its issuer a node serves, and people log in with their passwords.
 func TestIssuerThatIsAway(t *testing.T) {
 	s := openSignOn(t)

@@ -22,12 +22,12 @@ var ErrRefused = errors.New("refused")
 // ErrBusy is too many passwords to check at a time.
 var ErrBusy = errors.New("too many are logging in at a time")
 
-// LockedError is somebody who must wait after too many wrong passwords.
+// LockedError is somebody who must wait after too many failed logins.
 type LockedError struct{ For time.Duration }
 
 // Error says for how long.
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("too many wrong passwords: locked for %v", e.For.Round(time.Second))
+	return fmt.Sprintf("too many failed logins: locked for %v", e.For.Round(time.Second))
 }
 
 // Keeper lets people in. It may be used by many goroutines.
@@ -141,6 +141,24 @@ func (k *Keeper) Enter(who Identity) (Session, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.sessions.add(k.now(), who, session{By: k.by, Role: who.Role})
+}
+
+// Locked is a *LockedError for an address that must wait; nil for any other one.
+func (k *Keeper) Locked(from netip.Addr) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if wait := k.lockout.locked(k.now(), "address "+from.String()); wait > 0 {
+		return &LockedError{wait}
+	}
+	return nil
+}
+
+// Failed counts a login from an address that whom Options.By names has not vouched
+// for, as a wrong password is.
+func (k *Keeper) Failed(from netip.Addr) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lockout.fail(k.now(), "address "+from.String(), failsPerAddress)
 }
 
 // beginLogin finds whom the password is of. A user that there is not is nil, with

@@ -22,8 +22,9 @@ import (
 const FlowLife = 10 * time.Minute
 
 // ErrFlow is an answer of the issuer's to a question that this browser has not asked,
-// or asked too long ago, or that a daemon before this one has.
-var ErrFlow = errors.New("the login was not begun in this browser, or too long ago")
+// or asked too long ago, or that was answered already, or that a daemon before this one
+// has asked.
+var ErrFlow = errors.New("the login was not begun in this browser, or too long ago, or has ended already")
 
 // UnreachableError is an issuer that does not answer as one.
 type UnreachableError struct {
@@ -61,6 +62,7 @@ type Issuer struct {
 	now    func() time.Time
 	client *http.Client
 	seal   seal
+	spent  spent
 	found  discovery
 }
 
@@ -106,9 +108,9 @@ func (i *Issuer) Begin(ctx context.Context, back string) (page, flow string, err
 // answered. The errors are ErrFlow, *UnreachableError, *NoRoleError, and others where
 // the issuer or its token is refused.
 func (i *Issuer) Finish(ctx context.Context, flow, state, code string) (Person, error) {
-	f, err := i.seal.open(flow)
-	if err != nil || !i.now().Before(f.Ends) || !access.SameText(f.State, state) {
-		return Person{}, ErrFlow
+	f, err := i.take(flow, state)
+	if err != nil {
+		return Person{}, err
 	}
 	provider, err := i.provider(ctx)
 	if err != nil {
@@ -129,6 +131,16 @@ func (i *Issuer) Finish(ctx context.Context, flow, state, code string) (Person, 
 		return Person{}, fmt.Errorf("the issuer's token is refused: %w", err)
 	}
 	return i.person(token)
+}
+
+// take opens the flow that the issuer's answer is to, once; the error is ErrFlow.
+func (i *Issuer) take(text, state string) (flow, error) {
+	now := i.now()
+	f, err := i.seal.open(text)
+	if err != nil || !now.Before(f.Ends) || !access.SameText(f.State, state) || !i.spent.first(now, f) {
+		return flow{}, ErrFlow
+	}
+	return f, nil
 }
 
 // oauth is what the issuer knows this farm by, in OAuth 2.0.
@@ -195,9 +207,8 @@ func (i *Issuer) verify(ctx context.Context, p *oidc.Provider, raw, nonce string
 // Refused is the error of a login that the issuer has ended, with what it has said;
 // ErrFlow if that is no answer to this browser.
 func (i *Issuer) Refused(flow, state, code, description string) error {
-	f, err := i.seal.open(flow)
-	if err != nil || !access.SameText(f.State, state) {
-		return ErrFlow
+	if _, err := i.take(flow, state); err != nil {
+		return err
 	}
 	return fmt.Errorf("the issuer has refused: %s %q", code, description)
 }

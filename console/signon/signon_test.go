@@ -163,20 +163,43 @@ func TestFlowsAreOfOneBrowser(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if err := f.Refused(flow, q.Get("state"), "access_denied", "not you"); errors.Is(err, ErrFlow) || !strings.Contains(err.Error(), "not you") {
+	must(t, finish(flow, q.Get("state")))
+	asked := len(f.issuer.Asked())
+	if err := finish(flow, q.Get("state")); !errors.Is(err, ErrFlow) || len(f.issuer.Asked()) != asked {
+		t.Errorf("a flow used twice: %v", err)
+	}
+	if err := f.Refused(flow, q.Get("state"), "access_denied", ""); !errors.Is(err, ErrFlow) {
+		t.Errorf("refused after the login: %v", err)
+	}
+}
+
+func TestFlowsThatTheIssuerHasRefused(t *testing.T) {
+	f := newFarm(t)
+	begin := func() (flow, state string) {
+		page, flow, err := f.Begin(t.Context(), back)
+		must(t, err)
+		at, err := url.Parse(page)
+		must(t, err)
+		return flow, at.Query().Get("state")
+	}
+	flow, state := begin()
+	if err := f.Refused(flow, state, "access_denied", "not you"); errors.Is(err, ErrFlow) || !strings.Contains(err.Error(), "not you") {
 		t.Errorf("a refusal: %v", err)
 	}
-	must(t, finish(flow, q.Get("state")))
-	if err := finish(flow, q.Get("state")); err == nil || !strings.Contains(err.Error(), "invalid_grant") {
-		t.Errorf("a code used twice: %v", err)
+	if err := f.Refused(flow, state, "access_denied", ""); !errors.Is(err, ErrFlow) {
+		t.Errorf("once more: %v", err)
 	}
+	late, lateState := begin()
 	f.now = f.now.Add(FlowLife)
-	if err := finish(flow, q.Get("state")); !errors.Is(err, ErrFlow) {
-		t.Errorf("too late: %v", err)
+	_, err := f.Finish(t.Context(), late, lateState, "x")
+	for what, err := range map[string]error{"a login": err, "a refusal": f.Refused(late, lateState, "access_denied", "")} {
+		if !errors.Is(err, ErrFlow) {
+			t.Errorf("%s that is too late: %v", what, err)
+		}
 	}
-	f.now = f.now.Add(-FlowLife)
+	flow, state = begin()
 	f.open()
-	if err := finish(flow, q.Get("state")); !errors.Is(err, ErrFlow) {
+	if err := f.Refused(flow, state, "access_denied", ""); !errors.Is(err, ErrFlow) {
 		t.Errorf("another daemon's flow: %v", err)
 	}
 }
