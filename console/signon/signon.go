@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -33,7 +34,14 @@ type UnreachableError struct {
 }
 
 // Error says which issuer, and what happened.
-func (e *UnreachableError) Error() string { return fmt.Sprintf("%s: %v", e.Issuer, e.Err) }
+func (e *UnreachableError) Error() string {
+	err := e.Err
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err // without the address, which is the issuer's
+	}
+	return fmt.Sprintf("%s: %v", e.Issuer, err)
+}
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
@@ -48,6 +56,14 @@ type NoRoleError struct {
 func (e *NoRoleError) Error() string {
 	return fmt.Sprintf("%s has no role here: the claim %s is %q", e.Person.Name, e.Claim, e.Values)
 }
+
+// SecretError is a client's secret that this node can't read: nothing for who logs in.
+type SecretError struct{ Err error }
+
+// Error says why, for this node's own people.
+func (e *SecretError) Error() string { return fmt.Sprintf("read the client's secret: %v", e.Err) }
+
+func (e *SecretError) Unwrap() error { return e.Err }
 
 // Person is who has logged in.
 type Person struct {
@@ -105,8 +121,8 @@ func (i *Issuer) Begin(ctx context.Context, back string) (page, flow string, err
 }
 
 // Finish returns who has logged in, by the flow from Begin and what the issuer has
-// answered. The errors are ErrFlow, *UnreachableError, *NoRoleError, and others where
-// the issuer or its token is refused.
+// answered. The errors are ErrFlow, *UnreachableError, *SecretError, *NoRoleError, and
+// others where the issuer or its token is refused; they may quote the issuer at length.
 func (i *Issuer) Finish(ctx context.Context, flow, state, code string) (Person, error) {
 	f, err := i.take(flow, state)
 	if err != nil {
@@ -156,7 +172,11 @@ func (i *Issuer) secret() (string, error) {
 	if i.config.SecretFile == "" {
 		return "", nil
 	}
-	return ReadSecret(i.config.SecretFile)
+	text, err := ReadSecret(i.config.SecretFile)
+	if err != nil {
+		return "", &SecretError{err}
+	}
+	return text, nil
 }
 
 // ReadSecret reads a client's secret, which nobody but the file's owner may.
