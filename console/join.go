@@ -143,6 +143,9 @@ func (s *Server) admit(ctx context.Context, in Newcomer) (Admission, error) {
 	if i >= 0 || slices.ContainsFunc(own.VIPs, func(v VIP) bool { return v.Address == in.Bind.Addr() }) {
 		return Admission{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("%v is a node's address, or a VIP", in.Bind.Addr()), Cure: "give an address of this machine's own by --bind"}
 	}
+	if err := s.changingKeys(ctx); err != nil {
+		return Admission{}, err
+	}
 	return s.farm.Admit(ctx, in)
 }
 
