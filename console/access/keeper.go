@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"sync"
@@ -21,6 +22,9 @@ var ErrRefused = errors.New("refused")
 
 // ErrBusy is too many passwords to check at a time.
 var ErrBusy = errors.New("too many are logging in at a time")
+
+// ErrNoUser is a file in which nobody is, or that there is not.
+var ErrNoUser = errors.New("there is no user")
 
 // LockedError is somebody who must wait after too many failed logins.
 type LockedError struct{ For time.Duration }
@@ -80,13 +84,17 @@ func NewKeeper(o Options) *Keeper {
 	}
 }
 
-// Problem is why nobody can come in; nil if somebody can.
+// Problem is why nobody can come in; nil if somebody can. It is ErrNoUser where the
+// file is not to blame.
 func (k *Keeper) Problem() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f, err := k.current()
-	if err == nil && len(f.Users) == 0 && len(f.Tokens) == 0 {
-		err = fmt.Errorf("%s has no user", k.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %w", ErrNoUser, err)
+	case err == nil && len(f.Users) == 0 && len(f.Tokens) == 0:
+		return fmt.Errorf("%w in %s", ErrNoUser, k.path)
 	}
 	return err
 }
