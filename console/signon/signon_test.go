@@ -282,6 +282,9 @@ func TestIssuerThatDoesNotAnswer(t *testing.T) {
 		"a script's pages": func(w http.ResponseWriter, _ *http.Request) {
 			write(w, `{"issuer":"`+f.server.URL+`","authorization_endpoint":"javascript:alert(1)"}`)
 		},
+		"keys from nowhere": func(w http.ResponseWriter, _ *http.Request) {
+			write(w, `{"issuer":"`+f.server.URL+`","authorization_endpoint":"`+f.server.URL+`/a","token_endpoint":"`+f.server.URL+`/t","jwks_uri":"file:///keys"}`)
+		},
 	} {
 		f.server.Config.Handler = wrong
 		if _, _, err := f.Begin(t.Context(), back); !errors.As(err, &away) {
