@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,10 +162,27 @@ func (i *Issuer) take(text, state string) (flow, error) {
 
 // oauth is what the issuer knows this farm by, in OAuth 2.0.
 func (i *Issuer) oauth(p *oidc.Provider, back, secret string) *oauth2.Config {
+	endpoint := p.Endpoint()
+	endpoint.AuthStyle = authStyle(p, secret)
 	return &oauth2.Config{
-		ClientID: i.config.ClientID, ClientSecret: secret, Endpoint: p.Endpoint(), RedirectURL: back,
+		ClientID: i.config.ClientID, ClientSecret: secret, Endpoint: endpoint, RedirectURL: back,
 		Scopes: append([]string{oidc.ScopeOpenID}, i.config.Scopes...),
 	}
+}
+
+// authStyle is how the issuer wants the client's secret: the library, if it is not told,
+// tries both ways with one code, which is good once. An issuer that does not say wants
+// it in the header (OpenID Connect Discovery, 3).
+func authStyle(p *oidc.Provider, secret string) oauth2.AuthStyle {
+	var said struct {
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
+	}
+	err := p.Claims(&said)
+	basic := err != nil || len(said.Methods) == 0 || slices.Contains(said.Methods, "client_secret_basic")
+	if secret != "" && (basic || !slices.Contains(said.Methods, "client_secret_post")) {
+		return oauth2.AuthStyleInHeader
+	}
+	return oauth2.AuthStyleInParams
 }
 
 // secret is read each time, so that a new one needs no restart.

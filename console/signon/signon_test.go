@@ -110,6 +110,35 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// The secret goes as the issuer wants it, and the code once, whatever comes of it.
+func TestCodesAreSentOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		secret  string
+		methods []string
+	}{
+		"unsaid": {"s3cret", nil}, "header": {"s3cret", []string{"private_key_jwt", "client_secret_post", "client_secret_basic"}},
+		"body": {"s3cret", []string{"client_secret_post"}}, "no secret": {"", []string{"none"}}, "no secret, unsaid": {"", nil},
+	} {
+		f := newFarm(t)
+		f.issuer.Secret, f.issuer.Methods = tt.secret, tt.methods
+		if tt.secret == "" {
+			f.config.SecretFile = ""
+			f.open()
+		}
+		if _, err := f.login(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		f.open() // what worked is forgotten
+		f.issuer.Secret = "another"
+		if _, err := f.login(); err == nil {
+			t.Errorf("%s: a wrong secret is taken", name)
+		}
+		if n := strings.Count(strings.Join(f.issuer.Asked(), " "), "/token"); n != 2 {
+			t.Errorf("%s: the issuer was asked for a token %d times by 2 logins", name, n)
+		}
+	}
+}
+
 // What an attacker, or a mistaken issuer, may come with.
 func TestTokensThatAreRefused(t *testing.T) {
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
