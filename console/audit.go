@@ -26,7 +26,7 @@ func (s *Server) audit(r *http.Request, who, action, detail string, failure erro
 	if addr := remoteAddr(r); addr.IsValid() {
 		from = addr.String()
 	}
-	who = clip(who, maxBehalf)
+	who = clip(who, maxWho)
 	e := Event{Kind: KindAudit, Level: LevelInfo, Message: fmt.Sprintf("%s: %s", who, action)}
 	e.Fields = map[string]string{"who": who, "action": action, "from": from}
 	if detail != "" {
