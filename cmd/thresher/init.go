@@ -172,6 +172,9 @@ func (i *initial) initial() (c config.Initial, err error) {
 	if i.tcp+i.udp == "" {
 		return c, &usageError{errors.New("--tcp: give the ports that the farm serves, such as 80,443")}
 	}
+	if len(i.vips) == 0 {
+		return c, &usageError{errors.New("--vip: give the address that the farm shares, such as 192.0.2.100")}
+	}
 	for _, text := range i.vips {
 		addr, err := netip.ParseAddr(strings.TrimSpace(text))
 		if err != nil || addr.Zone() != "" {
