@@ -53,7 +53,7 @@ func newInit() *cobra.Command {
 	i.add(cmd)
 	f := cmd.Flags()
 	f.StringSliceVar(&i.vips, "vip", nil, "a shared address that no machine has; several by commas")
-	f.StringVar(&i.mode, "mode", "flood", "how every node gets the VIPs' frames: flood, multicast or igmp (docs/network.md)")
+	f.StringVar(&i.mode, "mode", "flood", "how every node gets the VIPs' frames: flood, multicast, igmp or directed (docs/network.md)")
 	f.StringVar(&i.tcp, "tcp", "", "TCP ports that the farm serves, such as 80,443")
 	f.StringVar(&i.udp, "udp", "", "UDP ports that the farm serves")
 	f.StringVar(&i.service, "service", "", "a systemd unit that serves them, to be looked after")
