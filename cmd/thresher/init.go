@@ -150,8 +150,12 @@ func (i *initial) plan() (config.Initial, error) {
 		return c, err
 	}
 	c.Node, c.Interface, c.KeyFile = i.node, i.iface, i.key
-	c.Bind, err = i.address()
-	return c, err
+	binds, err := i.addresses()
+	if err != nil {
+		return c, err
+	}
+	c.Bind, c.Further = binds[0], binds[1:]
+	return c, nil
 }
 
 // put writes the configuration, and a new key.
