@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,8 +14,10 @@ type Initial struct {
 	VIPs            []netip.Addr
 	Mode            string
 	TCP, UDP        []PortRange
-	Bind            netip.AddrPort
-	KeyFile         string
+	// Bind is where the node gossips, Further where on more heartbeat networks.
+	Bind    netip.AddrPort
+	Further []netip.AddrPort
+	KeyFile string
 	// Service is a systemd unit that serves the rules; empty for none.
 	Service string
 	// Check is an address that answers if this node can serve; empty for none.
@@ -43,7 +47,8 @@ func (i Initial) Text() []byte {
 			line("  - {name: %s, protocol: %s, ports: [%s]}", r.name, r.protocol, quotedPorts(r.ports))
 		}
 	}
-	line("default: deny\ncluster:\n  bind: %q\n  join: [%q]\n  key_file: %q", i.Bind.String(), i.Bind.String(), i.KeyFile)
+	own := append(Peer{i.Bind}, i.Further...)
+	line("default: deny\ncluster:\n  bind: %s\n  join: [%q]\n  key_file: %q", own.bindText(), own.String(), i.KeyFile)
 	if i.Service != "" {
 		line("services:\n  - {name: %q, systemd: %q}", strings.TrimSuffix(i.Service, ".service"), i.Service)
 	}
@@ -57,6 +62,18 @@ func (i Initial) Text() []byte {
 		line("state_dir: %q", i.StateDir)
 	}
 	return []byte(b.String())
+}
+
+// bindText is cluster.bind of the node that gossips there.
+func (p Peer) bindText() string {
+	texts := make([]string, len(p))
+	for i, at := range p {
+		texts[i] = strconv.Quote(at.String())
+	}
+	if len(texts) == 1 {
+		return texts[0]
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
 }
 
 func quotedPorts(ports []PortRange) string {
@@ -74,8 +91,9 @@ func quotedPorts(ports []PortRange) string {
 type Newcomer struct {
 	Node, Interface  string
 	Bind             netip.AddrPort
-	KeyFile, Users   string // Users is empty where nobody may log in
-	RunDir, StateDir string // empty for as in the member's
+	Further          []netip.AddrPort // as Cluster has it
+	KeyFile, Users   string           // Users is empty where nobody may log in
+	RunDir, StateDir string           // empty for as in the member's
 }
 
 // Adopt makes the configuration of a newcomer out of a member's: what is the
@@ -90,6 +108,7 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) ([]byte, error) {
 	var join, listen []string
 	d.Get(&join, "cluster", "join")
 	d.Get(&listen, "api", "listen")
+	join = withPeers(join, d.memberAt(member), append(Peer{n.Bind}, n.Further...))
 	set := func(value any, path ...string) {
 		if err == nil {
 			err = d.Set(value, path...)
@@ -99,8 +118,8 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) ([]byte, error) {
 	if !d.Get(&vips, "vips") || len(vips) > 0 {
 		set(n.Interface, "interface")
 	}
-	set(n.Bind.String(), "cluster", "bind")
-	set(withPeers(join, member, n.Bind), "cluster", "join")
+	set(n.bind(), "cluster", "bind")
+	set(join, "cluster", "join")
 	set(n.KeyFile, "cluster", "key_file")
 	d.Delete("api", "tls")
 	d.Delete("api", "oidc") // its secret and its redirect are the member's
@@ -126,6 +145,18 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) ([]byte, error) {
 	return d.Text()
 }
 
+// bind is cluster.bind: an address, or one for each network.
+func (n Newcomer) bind() any {
+	if len(n.Further) == 0 {
+		return n.Bind.String()
+	}
+	list := []string{n.Bind.String()}
+	for _, at := range n.Further {
+		list = append(list, at.String())
+	}
+	return list
+}
+
 // listen is where the newcomer's API is: at its own address where the member's is
 // at the member's. A socket goes with the run directory.
 func (n Newcomer) listen(member []string, address netip.Addr) (own []string) {
@@ -142,8 +173,36 @@ func (n Newcomer) listen(member []string, address netip.Addr) (own []string) {
 	return own
 }
 
-// withPeers adds addresses to a list of peers that it does not have.
-func withPeers(list []string, more ...netip.AddrPort) []string {
+// Networks is how many heartbeat networks the text names; one if it does not say.
+func (d *Document) Networks() int { return max(1, len(d.binds())) }
+
+// binds is cluster.bind, as it is written.
+func (d *Document) binds() (list []string) {
+	var one string
+	if !d.Get(&list, "cluster", "bind") && d.Get(&one, "cluster", "bind") {
+		list = []string{one}
+	}
+	return list
+}
+
+// memberAt is the node whose text it is, by all its addresses: by the one that it
+// gossips at if the text has another one, which something has overridden.
+func (d *Document) memberAt(at netip.AddrPort) (p Peer) {
+	for _, text := range d.binds() {
+		one, err := netip.ParseAddrPort(withPort(text))
+		if err != nil {
+			return Peer{at}
+		}
+		p = append(p, one)
+	}
+	if !slices.Contains(p, at) {
+		return Peer{at}
+	}
+	return p
+}
+
+// withPeers adds peers to a list that has none of their addresses.
+func withPeers(list []string, more ...Peer) []string {
 	known := make(map[string]bool)
 	for _, one := range list {
 		for _, address := range strings.Fields(one) {
@@ -151,7 +210,7 @@ func withPeers(list []string, more ...netip.AddrPort) []string {
 		}
 	}
 	for _, one := range more {
-		if !known[one.String()] {
+		if !slices.ContainsFunc(one, func(a netip.AddrPort) bool { return known[a.String()] }) {
 			list = append(list, one.String())
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -56,12 +57,56 @@ func TestInitialAndNewcomer(t *testing.T) {
 	if !strings.Contains(string(other), "# Thresher:") {
 		t.Errorf("the comments are gone:\n%s", other)
 	}
-	again, err := WithPeer(text, next.Bind)
+	again, err := WithPeer(text, Peer{next.Bind})
 	if err != nil || strings.Count(string(again), "192.0.2.12:7946") != 1 {
 		t.Errorf("%v: %s", err, again)
 	}
-	if twice, err := WithPeer(again, next.Bind); err != nil || string(twice) != string(again) {
+	if twice, err := WithPeer(again, Peer{next.Bind}); err != nil || string(twice) != string(again) {
 		t.Errorf("a peer is added twice: %v: %s", err, twice)
+	}
+}
+
+// On several heartbeat networks, nodes are written with all their addresses.
+func TestInitialAndNewcomerOnTwoNetworks(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "key")
+	keys, err := NewKeys(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteKeys(key, keys); err != nil {
+		t.Fatal(err)
+	}
+	at := func(texts ...string) (list []netip.AddrPort) {
+		for _, text := range texts {
+			list = append(list, netip.MustParseAddrPort(text))
+		}
+		return list
+	}
+	first := Initial{
+		Node: "web1", Interface: "eth0", VIPs: []netip.Addr{netip.MustParseAddr("192.0.2.100")}, Mode: "directed",
+		TCP: []PortRange{{80, 80}}, Bind: at("192.0.2.11:7946")[0], Further: at("10.9.0.11:7946"), KeyFile: key,
+	}
+	next := Newcomer{Node: "web2", Interface: "eth1", Bind: at("192.0.2.12:7946")[0], Further: at("10.9.0.12:7946"), KeyFile: key}
+	text := first.Text()
+	// A member that its own list of peers does not have is added with all its addresses.
+	alone := []byte(strings.Replace(string(text), `join: ["192.0.2.11:7946 10.9.0.11:7946"]`, "join: []", 1))
+	for what, member := range map[string][]byte{"as written": text, "without itself": alone} {
+		other, err := next.Adopt(member, first.Bind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := Parse("thresher.yaml", other, Options{Env: []string{}})
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", what, err, other)
+		}
+		if !slices.Equal(c.Cluster.Binds(), at("192.0.2.12:7946", "10.9.0.12:7946")) || len(c.Cluster.Join) != 2 || len(c.Cluster.Others()) != 1 ||
+			!slices.Equal(c.Cluster.Others()[0], at("192.0.2.11:7946", "10.9.0.11:7946")) {
+			t.Errorf("%s:\n%s", what, other)
+		}
+	}
+	again, err := WithPeer(text, at("192.0.2.12:7946", "10.9.0.12:7946"))
+	if err != nil || strings.Count(string(again), `"192.0.2.12:7946 10.9.0.12:7946"`) != 1 {
+		t.Errorf("%v: %s", err, again)
 	}
 }
 
@@ -125,7 +170,7 @@ func FuzzForAll(f *testing.F) {
 	f.Add([]byte("x: &a [*a]"), []byte("default: &b {c: *b}"), []byte("cluster: []"))
 	f.Fuzz(func(_ *testing.T, old, next, theirs []byte) {
 		_, _ = ForAll(old, next, theirs)
-		_, _ = WithPeer(old, netip.MustParseAddrPort("192.0.2.1:1"))
+		_, _ = WithPeer(old, Peer{netip.MustParseAddrPort("192.0.2.1:1")})
 		_, _ = Newcomer{Node: "a", RunDir: "/x", Users: "u"}.Adopt(next, netip.AddrPort{})
 	})
 }

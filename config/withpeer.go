@@ -1,17 +1,16 @@
 package config
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// WithPeer adds a peer to those that a configuration names, so that a restart of
-// this node alone finds it. Where the list is written in an ordinary way, nothing
-// else of the text changes, not even an empty line.
-func WithPeer(text []byte, peer netip.AddrPort) ([]byte, error) {
+// WithPeer adds a peer, by all its addresses, to those that a configuration names, so
+// that a restart of this node alone finds it. Where the list is written in an ordinary
+// way, nothing else of the text changes, not even an empty line.
+func WithPeer(text []byte, peer Peer) ([]byte, error) {
 	d, err := ReadDocument(text)
 	if err != nil {
 		return nil, err
@@ -39,7 +38,7 @@ func joinOf(text []byte) (join []string) {
 }
 
 // insertPeer writes the peer behind the last one, in that one's way.
-func (d *Document) insertPeer(text []byte, peer netip.AddrPort) ([]byte, bool) {
+func (d *Document) insertPeer(text []byte, peer Peer) ([]byte, bool) {
 	cluster := valueOf(d.doc.Content[0], "cluster")
 	if cluster == nil || cluster.Kind != yaml.MappingNode {
 		return nil, false

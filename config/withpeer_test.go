@@ -16,7 +16,7 @@ func TestWithPeerLeavesTheRestAlone(t *testing.T) {
 		{"there with another address", "cluster: {join: [192.0.2.12 198.51.100.12]}\n", "cluster: {join: [192.0.2.12 198.51.100.12]}\n"},
 		{"none", "cluster: {}\n", "cluster: {join: ['192.0.2.12:7946']}\n"},
 	} {
-		got, err := WithPeer([]byte(tt.text), peer)
+		got, err := WithPeer([]byte(tt.text), Peer{peer})
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: %v\n%s\nwant\n%s", tt.name, err, got, tt.want)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os/user"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -16,8 +17,21 @@ import (
 // behalfHeader names, from one node to another, who asked the first one.
 const behalfHeader = "Thresher-On-Behalf-Of"
 
-// maxBehalf bounds what another node says in it.
-const maxBehalf = 128
+// maxBehalf bounds what another node says in it, in bytes; maxWho bounds names in the
+// audit log, in characters: such a one, and the node that says it.
+const (
+	maxBehalf = 128
+	maxWho    = 2 * maxBehalf
+)
+
+// onBehalf is a caller's name for that header, in no more bytes than are read there.
+func onBehalf(who string) string {
+	who = clip(who, maxBehalf)
+	if len(who) <= maxBehalf {
+		return who
+	}
+	return strings.ToValidUTF8(who[:maxBehalf-1], "") + "~" // no half of a character
+}
 
 // caller is who makes a request.
 type caller struct {

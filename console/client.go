@@ -198,7 +198,7 @@ func (c *Client) request(ctx context.Context, method, path string, q url.Values,
 		req.Header.Set("If-Match", match)
 	}
 	if c.behalf != "" {
-		req.Header.Set(behalfHeader, c.behalf)
+		req.Header.Set(behalfHeader, onBehalf(c.behalf))
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

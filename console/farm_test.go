@@ -42,7 +42,18 @@ type fakeFarm struct {
 
 var _ Farm = (*fakeFarm)(nil)
 
-func (f *fakeFarm) Status() Status { return f.status }
+func (f *fakeFarm) Status() Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.status
+}
+
+// setNodes has the farm have other members.
+func (f *fakeFarm) setNodes(nodes []Node) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status.Nodes = nodes
+}
 
 func (f *fakeFarm) Start(ctx context.Context) error { return f.change(ctx, "start") }
 

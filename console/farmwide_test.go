@@ -120,6 +120,20 @@ func TestChangesOfOtherNodes(t *testing.T) {
 	}
 }
 
+// However long a name is, and in whatever script, the other nodes write it down.
+func TestLongNamesAreKept(t *testing.T) {
+	farm := startFarm(t, 2)
+	for _, letter := range []string{"a", "ж", "名"} {
+		c, err := farm[0].server.peers.client(farm[0].farm.status.Nodes[1], strings.Repeat(letter, 200)+" (control)")
+		must(t, err)
+		must(t, c.tell(t.Context(), "/v1/node/start", nil))
+		events := farm[1].log.Since(0)
+		if who := events[len(events)-1].Fields["who"]; !strings.HasPrefix(who, strings.Repeat(letter, 40)) || !strings.HasSuffix(who, letter+"~ by node web1") {
+			t.Errorf("%s is %q", letter, who)
+		}
+	}
+}
+
 // A restart that fails on one node is tried on no other.
 func TestRestartOfAllStopsAtAFailure(t *testing.T) {
 	farm := startFarm(t, 3)

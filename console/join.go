@@ -38,9 +38,13 @@ type Newcomer struct {
 	Secret []byte `json:"secret"`
 	// Node is what it wants to be called.
 	Node string `json:"node"`
-	// Bind is where it will gossip.
-	Bind netip.AddrPort `json:"bind"`
+	// Bind is where it will gossip, Further where on more heartbeat networks.
+	Bind    netip.AddrPort   `json:"bind"`
+	Further []netip.AddrPort `json:"further,omitempty"`
 }
+
+// Binds are all its addresses, Bind first.
+func (n Newcomer) Binds() []netip.AddrPort { return append([]netip.AddrPort{n.Bind}, n.Further...) }
 
 // Admission is what a newcomer gets: all that it needs to be a node.
 type Admission struct {
@@ -139,9 +143,14 @@ func (s *Server) admit(ctx context.Context, in Newcomer) (Admission, error) {
 	if slices.ContainsFunc(own.Nodes, func(n Node) bool { return n.Name == in.Node }) {
 		return Admission{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("there is a node %q already", in.Node), Cure: "give this machine another name by --node"}
 	}
-	i := slices.IndexFunc(own.Nodes, func(n Node) bool { return n.Address == in.Bind.Addr() })
-	if i >= 0 || slices.ContainsFunc(own.VIPs, func(v VIP) bool { return v.Address == in.Bind.Addr() }) {
-		return Admission{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("%v is a node's address, or a VIP", in.Bind.Addr()), Cure: "give an address of this machine's own by --bind"}
+	for _, at := range in.Binds() {
+		node := slices.ContainsFunc(own.Nodes, func(n Node) bool { return n.Address == at.Addr() })
+		if node || slices.ContainsFunc(own.VIPs, func(v VIP) bool { return v.Address == at.Addr() }) {
+			return Admission{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("%v is a node's address, or a VIP", at.Addr()), Cure: "give an address of this machine's own by --bind"}
+		}
+	}
+	if err := s.changingKeys(ctx); err != nil {
+		return Admission{}, err
 	}
 	return s.farm.Admit(ctx, in)
 }
@@ -158,13 +167,26 @@ func readNewcomer(w http.ResponseWriter, r *http.Request) (in Newcomer, err erro
 	if err == nil {
 		err = config.CheckNode(in.Node)
 	}
-	if err == nil && (!in.Bind.IsValid() || in.Bind.Port() == 0 || in.Bind.Addr().IsUnspecified() || in.Bind.Addr().IsMulticast()) {
-		err = fmt.Errorf("%v is no address to gossip from", in.Bind)
+	if err == nil {
+		err = in.checkBinds()
 	}
 	if err != nil {
 		return in, badRequest("", "the newcomer can't be understood: %v", err)
 	}
 	return in, nil
+}
+
+// checkBinds refuses what no node can gossip from.
+func (n Newcomer) checkBinds() error {
+	if own := n.Binds(); len(own) > config.MaxNetworks {
+		return fmt.Errorf("%d heartbeat networks are too many", len(own))
+	}
+	for _, at := range n.Binds() {
+		if !at.IsValid() || at.Port() == 0 || at.Addr().IsUnspecified() || at.Addr().IsMulticast() {
+			return fmt.Errorf("%v is no address to gossip from", at)
+		}
+	}
+	return nil
 }
 
 // Invite has the daemon make an invitation.

@@ -27,6 +27,9 @@ func TestJoinByInvitation(t *testing.T) {
 	refusedJoin(t, token, taken, CodeConflict, "--node")
 	third := Newcomer{Node: "web3", Bind: netip.MustParseAddrPort("127.0.0.9:7946")}
 	refusedJoin(t, token, Newcomer{Node: "web3", Bind: netip.AddrPortFrom(loopback(1), 7946)}, CodeConflict, "--bind")
+	refusedJoin(t, token, Newcomer{Node: "web3", Bind: third.Bind, Further: []netip.AddrPort{netip.AddrPortFrom(loopback(1), 7946)}}, CodeConflict, "--bind")
+	refusedJoin(t, token, Newcomer{Node: "web3", Bind: third.Bind, Further: make([]netip.AddrPort, 1)}, CodeBadRequest, "no address")
+	refusedJoin(t, token, Newcomer{Node: "web3", Bind: third.Bind, Further: make([]netip.AddrPort, 4)}, CodeBadRequest, "too many")
 	a, err := Join(t.Context(), token, third)
 	if err != nil || a.Node != "web1" || string(a.Keys) != "secret" {
 		t.Fatalf("%+v, %v", a, err)

@@ -67,9 +67,9 @@ func (c *keyChange) gather(ctx context.Context, all []Node) (KeyReport, error) {
 		}
 		c.nodes = append(c.nodes, all[i])
 	}
-	if self := report.Nodes[0]; len(self.Unmet) > 0 {
-		c.left = append(c.left, self.Unmet...)
-		silent = append(silent, "nobody has been met at "+strings.Join(self.Unmet, ", ")+", which the configuration names")
+	if unmet := report.unmet(all); len(unmet) > 0 {
+		c.left = append(c.left, unmet...)
+		silent = append(silent, "nobody has been met at "+strings.Join(unmet, ", ")+", which the configuration names")
 	}
 	report.LeftBehind = c.left
 	if len(silent) == 0 || c.leaveBehind {
@@ -112,11 +112,31 @@ func (c *keyChange) goTo(ctx context.Context, id string, fresh [32]byte) (KeyRep
 				return report, err
 			}
 		}
+		if last != step.Do {
+			if err := c.stillAll(); err != nil {
+				return report, err
+			}
+		}
 		last = step.Do
 		if err := c.carryOut(ctx, step, fresh); err != nil {
 			return report, err
 		}
 	}
+}
+
+// stillAll looks at the members again before each phase: who has come since may have
+// the old key alone, which is about to go out of use.
+func (c *keyChange) stillAll() error {
+	now, err := c.keyNodes()
+	if err != nil {
+		return err
+	}
+	for _, n := range now {
+		if asked := slices.ContainsFunc(c.nodes, func(one Node) bool { return one.Name == n.Name }); !asked && !slices.Contains(c.left, n.Name) {
+			return unfinished(n.Name, "it has come since the others were asked")
+		}
+	}
+	return nil
 }
 
 // plan is what comes next; a node that has fallen silent ends the change.
@@ -173,7 +193,7 @@ func (c *keyChange) key(ctx context.Context, id string, fresh [32]byte) ([32]byt
 func unfinished(node, why string) *Error {
 	return &Error{
 		Code: CodeConflict, Message: fmt.Sprintf("the change of the key has stopped at node %s: %s", node, why),
-		Cure: "nobody is cut off: run `thresher key rotate` again when the node is back, or with --abort to go back",
+		Cure: "nobody is cut off: run `thresher key rotate` again when the node is there, or with --abort to go back",
 	}
 }
 

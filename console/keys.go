@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -137,6 +138,40 @@ func (s *Server) doKeys(r *http.Request, in keyRequest) (err error) {
 		s.peers.forget()
 	}
 	return err
+}
+
+// unmet are the peers that any node's configuration names and that node has not met,
+// but for those that are members.
+func (k KeyReport) unmet(members []Node) (list []string) {
+	for _, n := range k.Nodes {
+		for _, peer := range n.Unmet {
+			if !slices.Contains(list, peer) && !slices.ContainsFunc(members, func(m Node) bool { return m.at(peer) }) {
+				list = append(list, peer)
+			}
+		}
+	}
+	return list
+}
+
+// at tells whether one of a peer's addresses, as the configuration has them, is the
+// node's.
+func (n Node) at(peer string) bool {
+	return slices.ContainsFunc(strings.Fields(peer), func(text string) bool {
+		at, err := netip.ParseAddrPort(text)
+		return err == nil && at.Addr() == n.Address
+	})
+}
+
+// changingKeys refuses what must wait until a change of the key has ended.
+func (s *Server) changingKeys(ctx context.Context) error {
+	keys, err := s.farm.Keys(ctx)
+	if err != nil || keys.Next+keys.Before == "" {
+		return err
+	}
+	return &Error{
+		Code: CodeConflict, Message: "the farm's key is being changed",
+		Cure: "end that by `thresher key rotate` or `thresher key rotate --abort`, then invite and join again",
+	}
 }
 
 // showKeys answers GET /v1/keys.

@@ -67,8 +67,8 @@ func TestAnyNodeChangesTheKeyOfAll(t *testing.T) {
 	refusedJoin(t, token, Newcomer{Node: "web4", Bind: netip.MustParseAddrPort("127.0.0.9:7946")}, CodeUnreachable, "not of the farm")
 }
 
-// A change that stops half way is gone on with, or back from, by another node; an
-// invitation is good all the while.
+// A change that stops half way is gone on with, or back from, by another node; nobody
+// is let in by an invitation meanwhile.
 func TestAChangeThatStopsIsGoneOnWith(t *testing.T) {
 	for name, at := range map[string]config.KeyStep{"add": config.KeyAdd, "use": config.KeyUse, "drop": config.KeyDrop} {
 		for _, abort := range []bool{false, true} {
@@ -91,8 +91,7 @@ func TestAChangeThatStopsIsGoneOnWith(t *testing.T) {
 				if at != config.KeyDrop {
 					token, err := invite.Parse(in.Token)
 					must(t, err)
-					_, err = Join(t.Context(), token, Newcomer{Node: "web4", Bind: netip.MustParseAddrPort("127.0.0.9:7946")})
-					must(t, err)
+					refusedJoin(t, token, Newcomer{Node: "web4", Bind: netip.MustParseAddrPort("127.0.0.9:7946")}, CodeConflict, "key rotate --abort")
 				}
 				farm[2].farm.stepKeys = nil
 				if at == config.KeyDrop && abort {
@@ -142,6 +141,42 @@ func TestTheKeyIsNotChangedWithoutAll(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	accepts(t, farm[:2], 1)
+}
+
+// Whoever any of the nodes knows of is asked, or left behind with a word.
+func TestPeersThatAnotherNodeNames(t *testing.T) {
+	farm := startFarm(t, 3)
+	farm[1].farm.unmet = []string{"127.0.0.3:7946", "192.0.2.14:7946 198.51.100.14:7946"} // the first is web3's
+	_, err := farm[0].client.ChangeKeys(t.Context(), false, false)
+	wantConflict(t, err, "nobody has been met at 192.0.2.14:7946 198.51.100.14:7946, which")
+	if calls := farm[0].farm.called(); calls != nil {
+		t.Errorf("web1 was told %v", calls)
+	}
+}
+
+// A node that comes in the middle of a change is not cut off: the change stops before
+// the next phase. It takes it in the next time, as long as the old key is in use.
+func TestANodeThatComesMeanwhileIsNotCutOff(t *testing.T) {
+	for _, at := range []config.KeyStep{config.KeyAdd, config.KeyUse} {
+		farm := startFarm(t, 3)
+		three := farm[0].farm.status.Nodes
+		farm[0].farm.setNodes(three[:2])
+		farm[1].farm.stepKeys = func(s config.KeyStep) error {
+			if s == at {
+				farm[0].farm.setNodes(three)
+			}
+			return nil
+		}
+		_, err := farm[0].client.ChangeKeys(t.Context(), false, false)
+		wantConflict(t, err, "web3: it has come since")
+		accepts(t, farm[:2], 2)
+		accepts(t, farm[2:], 1)
+		if at == config.KeyAdd {
+			_, err = farm[0].client.ChangeKeys(t.Context(), false, false)
+			must(t, err)
+			accepts(t, farm, 1)
+		}
+	}
 }
 
 // Two that change the key at once don't get into one another's way: one at least is

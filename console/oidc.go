@@ -61,10 +61,14 @@ func (s *Server) finishOIDC(w http.ResponseWriter, r *http.Request) error {
 	}
 	cookie.MaxAge = -1 // whatever comes of it: it is good once
 	http.SetCookie(w, cookie)
+	if err := s.keeper.Locked(remoteAddr(r)); err != nil {
+		return refusedLogin(err)
+	}
 	person, err := s.person(r, flow.Value, in)
 	who := access.Identity{Name: clip("oidc "+person.Name, maxBehalf), Role: person.Role}
 	if err != nil {
 		if !errors.Is(err, signon.ErrFlow) { // which anybody may send, and would crowd out other events
+			s.keeper.Failed(remoteAddr(r))
 			s.audit(r, who.String(), "login", "", err)
 		}
 		return refusedOIDC(err)
@@ -79,7 +83,13 @@ func (s *Server) person(r *http.Request, flow string, in OIDCAnswer) (signon.Per
 	if in.Error != "" {
 		return signon.Person{}, s.issuer.Refused(flow, in.State, clip(in.Error, 80), clip(in.Description, 200))
 	}
-	return s.issuer.Finish(r.Context(), flow, in.State, in.Code)
+	person, err := s.issuer.Finish(r.Context(), flow, in.State, in.Code)
+	var secret *signon.SecretError
+	if errors.As(err, &secret) { // whose place is nobody's business who logs in
+		s.logger.Error("nobody can log in by the issuer", "why", secret)
+		err = &Error{Code: CodeInternal, Message: "this node can't ask the issuer for anybody", Cure: "its log says why"}
+	}
+	return person, err
 }
 
 // flowCookie is the cookie of a login under way, but for its value.
@@ -101,19 +111,23 @@ func noIssuer() error {
 	return &Error{Code: CodeConflict, Message: "nobody logs in here by OpenID Connect", Cure: "write api.oidc into the configuration, or log in with a password"}
 }
 
-// refusedOIDC says why somebody was not let in by an issuer.
+// refusedOIDC says why somebody was not let in by an issuer, of which they may know no
+// more than a line.
 func refusedOIDC(err error) error {
 	var (
 		away   *signon.UnreachableError
 		noRole *signon.NoRoleError
+		told   *Error
 	)
 	switch {
+	case errors.As(err, &told):
+		return told
 	case errors.Is(err, signon.ErrFlow):
 		return &Error{Code: CodeUnauthenticated, Message: err.Error(), Cure: "log in again, on this page"}
 	case errors.As(err, &noRole):
-		return &Error{Code: CodeForbidden, Message: noRole.Error(), Cure: "have the issuer give you one of the values below api.oidc.roles, or have one of yours written there"}
+		return &Error{Code: CodeForbidden, Message: brief(noRole), Cure: "have the issuer give you one of the values below api.oidc.roles, or have one of yours written there"}
 	case errors.As(err, &away):
-		return &Error{Code: CodeUnavailable, Message: "the issuer does not answer: " + away.Error(), Cure: "try again, or log in with a password"}
+		return &Error{Code: CodeUnavailable, Message: "the issuer does not answer: " + brief(away), Cure: "try again, or log in with a password"}
 	}
-	return &Error{Code: CodeUnauthenticated, Message: err.Error(), Cure: "log in again; if that does not help, compare api.oidc with what the issuer has registered"}
+	return &Error{Code: CodeUnauthenticated, Message: brief(err), Cure: "log in again; if that does not help, compare api.oidc with what the issuer has registered"}
 }

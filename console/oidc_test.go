@@ -2,9 +2,12 @@ package console
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,7 +24,10 @@ type signOn struct {
 	away   *httptest.Server // the issuer's
 }
 
-func openSignOn(t *testing.T) *signOn {
+func openSignOn(t *testing.T) *signOn { return openSignOnAs(t, config.OIDC{}) }
+
+// openSignOnAs does with more of the configuration.
+func openSignOnAs(t *testing.T, c config.OIDC) *signOn {
 	t.Helper()
 	issuer, err := oidctest.New("thresher", "", map[string]any{"email": "alice@example.com", "groups": []string{"oncall"}})
 	must(t, err)
@@ -30,7 +36,8 @@ func openSignOn(t *testing.T) *signOn {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	issuer.URL = server.URL
-	by := signon.New(config.OIDC{Issuer: server.URL, ClientID: "thresher", Claim: "groups", Control: []string{"oncall"}}, nil, transport)
+	c.Issuer, c.ClientID, c.Claim, c.Control = server.URL, "thresher", "groups", []string{"oncall"}
+	by := signon.New(c, nil, transport)
 	s := &signOn{openPeopleBy(t, &fakeFarm{status: farmOfThree()}, by), issuer, server}
 	issuer.Redirects = []string{s.url + config.LoginPath}
 	return s
@@ -157,6 +164,75 @@ func TestIssuersAnswersThatAreRefused(t *testing.T) {
 				t.Errorf("%s: the cookie %v is set", name, c)
 			}
 		}
+	}
+}
+
+// Nobody can have the issuer asked, or fill the log, without end: a flow is good once,
+// and an address of which too many fail waits.
+func TestFailedLoginsByAnIssuerAreBounded(t *testing.T) {
+	s := openSignOn(t)
+	answer, cookie := s.begin()
+	answer.Code = "junk"
+	resp, body := s.finish(answer, cookie)
+	refused(t, "junk", resp, body, 401, CodeUnauthenticated)
+	for _, again := range []OIDCAnswer{answer, {State: answer.State, Error: "access_denied"}} {
+		asked := len(s.issuer.Asked())
+		resp, body := s.finish(again, cookie)
+		refused(t, "once more", resp, body, 401, CodeUnauthenticated)
+		if events := s.log.Since(0); len(events) != 1 || len(s.issuer.Asked()) != asked {
+			t.Errorf("the same cookie makes %d events, and has the issuer asked %v", len(events), s.issuer.Asked()[asked:])
+		}
+	}
+	for range 19 {
+		answer, cookie := s.begin()
+		resp, body := s.finish(OIDCAnswer{State: answer.State, Error: "access_denied"}, cookie)
+		refused(t, "refused", resp, body, 401, CodeUnauthenticated)
+	}
+	answer, cookie = s.begin()
+	asked := len(s.issuer.Asked())
+	resp, body = s.finish(answer, cookie)
+	refused(t, "after 20", resp, body, 429, CodeTooMany)
+	if events := s.log.Since(0); len(events) != 20 || len(s.issuer.Asked()) != asked {
+		t.Errorf("a locked address makes %d events, and has the issuer asked %v", len(events), s.issuer.Asked()[asked:])
+	}
+}
+
+// What an issuer answers may be long, and is not for everybody's eyes.
+func TestIssuersWordsAreClipped(t *testing.T) {
+	s := openSignOn(t)
+	long := strings.Repeat("A\n", 100_000)
+	s.away.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, long, http.StatusBadGateway) })
+	resp, body := s.ask("POST", "/v1/session/oidc", "", nil)
+	refused(t, "a long page", resp, body, 503, CodeUnavailable)
+	if len(body) > 500 {
+		t.Errorf("%d bytes are told on", len(body))
+	}
+	s = openSignOn(t)
+	answer, cookie := s.begin()
+	s.away.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/keys" {
+			http.Error(w, long, http.StatusBadGateway)
+			return
+		}
+		s.issuer.ServeHTTP(w, r)
+	})
+	resp, body = s.finish(answer, cookie)
+	refused(t, "long keys", resp, body, 401, CodeUnauthenticated)
+	events := s.log.Since(0)
+	if len(events) != 1 || len(body) > 500 || len(events[0].Message) > 400 || len(events[0].Fields["failure"]) > 300 {
+		t.Errorf("%d bytes are told on, and %v written down", len(body), events)
+	}
+}
+
+// Where the client's secret can't be read is for the log alone.
+func TestSecretsPlaceIsNotTold(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	must(t, os.WriteFile(secret, []byte("x"), 0o644))
+	s := openSignOnAs(t, config.OIDC{SecretFile: secret})
+	resp, body := s.finish(s.begin())
+	refused(t, "a secret that others can read", resp, body, 500, CodeInternal)
+	if events := fmt.Sprint(s.log.Since(0)); strings.Contains(body+events, secret) || !strings.Contains(s.logged.String(), "chmod 600 "+secret) {
+		t.Errorf("told: %s %s\nlogged: %s", body, events, s.logged)
 	}
 }
 

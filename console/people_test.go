@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +34,25 @@ type people struct {
 	log    *Log
 	tokens map[access.Role]string
 	file   string
+	logged *logged
+}
+
+// logged is what a server has logged. It may be used by many goroutines.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // openPeople serves f by HTTPS for the length of the test.
@@ -40,7 +61,7 @@ func openPeople(t *testing.T, f *fakeFarm) *people { return openPeopleBy(t, f, n
 // openPeopleBy is openPeople with people whom an issuer vouches for.
 func openPeopleBy(t *testing.T, f *fakeFarm, issuer *signon.Issuer) *people {
 	t.Helper()
-	p := &people{t: t, farm: f, log: NewLog(0), tokens: make(map[access.Role]string), file: filepath.Join(t.TempDir(), "users")}
+	p := &people{t: t, farm: f, log: NewLog(0), tokens: make(map[access.Role]string), file: filepath.Join(t.TempDir(), "users"), logged: new(logged)}
 	must(t, access.Update(p.file, func(file *access.File) error {
 		for _, r := range access.Roles() {
 			token, hash := access.NewToken()
@@ -52,7 +73,7 @@ func openPeopleBy(t *testing.T, f *fakeFarm, issuer *signon.Issuer) *people {
 	}))
 	c, err := SelfSigned(t.TempDir(), []string{"web1"}, []netip.Addr{netip.MustParseAddr("127.0.0.1")})
 	must(t, err)
-	p.server = NewServer(f, p.log, nil)
+	p.server = NewServer(f, p.log, slog.New(slog.NewTextHandler(p.logged, nil)))
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "up 1") })
 	identity, err := trust.New("web1", [32]byte{1})
 	must(t, err)

@@ -26,7 +26,7 @@ func (c control) Admit(ctx context.Context, in console.Newcomer) (a console.Admi
 			return a, fmt.Errorf("read who may log in: %w", err)
 		}
 	}
-	next, err := config.WithPeer(a.Config, in.Bind)
+	next, err := config.WithPeer(a.Config, in.Binds())
 	if err == nil {
 		_, err = l.self.Parse(next)
 	}

@@ -52,8 +52,8 @@ func openAPI(l *local) (a *api, err error) {
 		options.By = a.issuer.ID()
 	}
 	a.keeper = access.NewKeeper(options)
-	if err := a.keeper.Problem(); err != nil && a.issuer == nil {
-		l.log.Warn("nobody can log in to the console", "why", err, "cure", usersCure(l.cfg))
+	if err := usersProblem(l.cfg, a.keeper); err != nil {
+		l.log.Warn(err.Error(), "cure", usersCure(l.cfg))
 	}
 	if a.certificate, err = a.openCertificate(dir); err != nil {
 		return a, err

@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"errors"
 	"fmt"
 
 	"thresher/config"
@@ -36,13 +37,20 @@ func APIFindings(cfg *config.Config) []health.Finding {
 			})
 		}
 	}
-	keeper := access.NewKeeper(access.Options{File: cfg.API.Users})
-	if err := keeper.Problem(); err != nil && cfg.API.OIDC.Issuer == "" {
-		list = append(list, health.Finding{
-			Level: health.LevelWarn, What: fmt.Sprintf("nobody can log in to the console: %v", err), Cure: usersCure(cfg),
-		})
+	if err := usersProblem(cfg, access.NewKeeper(access.Options{File: cfg.API.Users})); err != nil {
+		list = append(list, health.Finding{Level: health.LevelWarn, What: err.Error(), Cure: usersCure(cfg)})
 	}
 	return list
+}
+
+// usersProblem is why nobody can log in with a password; nil if somebody can, or if
+// there is no user because people log in by an issuer.
+func usersProblem(cfg *config.Config, keeper *access.Keeper) error {
+	err := keeper.Problem()
+	if err == nil || cfg.API.OIDC.Issuer != "" && errors.Is(err, access.ErrNoUser) {
+		return nil
+	}
+	return fmt.Errorf("nobody can log in to the console with a password or a token: %w", err)
 }
 
 // usersCure is what to do where nobody can log in.

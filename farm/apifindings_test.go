@@ -2,6 +2,7 @@ package farm
 
 import (
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,6 +44,13 @@ func TestAPIFindings(t *testing.T) {
 	cfg.API.OIDC.SecretFile, cfg.API.Users = "", "/nowhere/users"
 	if levels, text := found(); len(levels) != 1 {
 		t.Errorf("people log in by the issuer alone:\n%s", text)
+	}
+	cfg.API.Users = users
+	if err := os.WriteFile(users, []byte("nonsense"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if levels, text := found(); len(levels) != 2 || levels[1] != health.LevelWarn || !strings.Contains(text, "with a password") {
+		t.Errorf("besides the issuer, a file of users that can't be read:\n%s", text)
 	}
 	if none := APIFindings(&config.Config{}); none != nil {
 		t.Errorf("without a console: %v", none)

@@ -110,7 +110,20 @@ func (c *capturing) open(cmd *cobra.Command) (io.WriteCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the capture: %w", err)
 	}
+	if err := ownersAlone(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("write the capture: %w", err), f.Close())
+	}
 	return f, nil
+}
+
+// ownersAlone takes from others what a file that was there before has given them; a
+// pipe or a device stays as it is.
+func ownersAlone(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return f.Chmod(0o600)
 }
 
 // stdout is not this command's to close.

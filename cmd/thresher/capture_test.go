@@ -14,6 +14,9 @@ import (
 func TestCaptureWritesAFile(t *testing.T) {
 	api := startDaemon(t, console.NewLog(0))
 	file := filepath.Join(t.TempDir(), "web.pcapng")
+	if err := os.WriteFile(file, []byte("from before"), 0o644); err != nil { // for others to read
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args []string
 		said string

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,7 @@ func (p *place) add(cmd *cobra.Command) {
 	f.StringVar(&p.users, "users", "", "the file of users to write (default: users beside the configuration)")
 	f.StringVar(&p.node, "node", "", "this machine's name in the farm (default: the host name)")
 	f.StringVar(&p.iface, "interface", "", "the network interface on which the VIPs are")
-	f.StringVar(&p.bind, "bind", "", "this machine's own address for heartbeats, with port if it is not 7946")
+	f.StringVar(&p.bind, "bind", "", "this machine's own address for heartbeats, with port if it is not 7946; several networks' by commas")
 	f.StringVar(&p.runDir, "run-dir", "", "for what must not outlive a boot (default /run/thresher)")
 	f.StringVar(&p.stateDir, "state-dir", "", "for what must outlive a boot (default /var/lib/thresher)")
 	f.BoolVar(&p.run, "run", false, "then run this machine's node, as `thresher run` does")
@@ -57,7 +58,7 @@ func (p *place) complete(near netip.Addr) error {
 			return err
 		}
 	}
-	if _, err := p.address(); err != nil {
+	if _, err := p.addresses(); err != nil {
 		return err
 	}
 	for _, path := range []string{p.config, p.key} {
@@ -68,9 +69,25 @@ func (p *place) complete(near netip.Addr) error {
 	return nil
 }
 
-// address is the address for heartbeats.
-func (p *place) address() (netip.AddrPort, error) {
-	text := p.bind
+// addresses are those for heartbeats, one for each network.
+func (p *place) addresses() (list []netip.AddrPort, err error) {
+	for text := range strings.SplitSeq(p.bind, ",") {
+		at, err := readBind(strings.TrimSpace(text))
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(list, func(a netip.AddrPort) bool { return a.Addr() == at.Addr() }) {
+			return nil, &usageError{fmt.Errorf("--bind %q: %v stands twice; give this machine's address on each heartbeat network once", p.bind, at.Addr())}
+		}
+		list = append(list, at)
+	}
+	if len(list) > config.MaxNetworks {
+		return nil, &usageError{fmt.Errorf("--bind %q: %d heartbeat networks are too many; name %d at most", p.bind, len(list), config.MaxNetworks)}
+	}
+	return list, nil
+}
+
+func readBind(text string) (netip.AddrPort, error) {
 	if addr, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
 		return netip.AddrPortFrom(addr.Unmap(), config.DefaultPort), nil
 	}
@@ -88,12 +105,13 @@ func (p *place) find(near netip.Addr) error {
 	if err != nil {
 		return fmt.Errorf("list the interfaces: %w", err)
 	}
+	first, _, _ := strings.Cut(p.bind, ",")
 	for _, one := range all {
 		if p.iface != "" && one.Name != p.iface {
 			continue
 		}
 		for _, prefix := range prefixes(one) {
-			if p.bind != "" && prefix.Addr().String() != p.bind && !strings.HasPrefix(p.bind, prefix.Addr().String()+":") {
+			if first != "" && prefix.Addr().String() != first && !strings.HasPrefix(first, prefix.Addr().String()+":") {
 				continue
 			}
 			if p.bind == "" && p.iface == "" && !prefix.Contains(near) {

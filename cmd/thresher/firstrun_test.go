@@ -31,6 +31,20 @@ func TestInitAsks(t *testing.T) {
 	}
 }
 
+// Who joins a farm with more networks than it has got is told.
+func TestJoinWithFewerNetworks(t *testing.T) {
+	p := place{config: "/etc/thresher/thresher.yaml"}
+	member := []byte("cluster: {bind: [192.0.2.11, 10.9.0.11]}\n")
+	if got := p.fewerNetworks(member, 1); !strings.Contains(got, "2 heartbeat networks, this machine 1") || !strings.Contains(got, p.config) {
+		t.Errorf("%q", got)
+	}
+	for text, own := range map[string]int{string(member): 2, "cluster: {bind: 192.0.2.11}\n": 1, "node: {}\n": 1} {
+		if got := p.fewerNetworks([]byte(text), own); got != "" {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
 // A machine that has been set up, or can't be, stays as it is.
 func TestSettingUpLeavesNothingHalfDone(t *testing.T) {
 	dir := t.TempDir()
@@ -50,12 +64,12 @@ func TestSettingUpLeavesNothingHalfDone(t *testing.T) {
 	if err := p.complete(netip.Addr{}); err == nil || !strings.Contains(err.Error(), "there already") {
 		t.Errorf("a machine is set up twice: %v", err)
 	}
-	for _, bind := range []string{"x", "192.0.2.11:0", "192.0.2.11:99999"} {
-		if _, err := (&place{bind: bind}).address(); err == nil {
+	for _, bind := range []string{"x", "192.0.2.11:0", "192.0.2.11:99999", "192.0.2.11,", "192.0.2.11,192.0.2.11:1", "192.0.2.1,192.0.2.2,192.0.2.3,192.0.2.4,192.0.2.5"} {
+		if _, err := (&place{bind: bind}).addresses(); err == nil {
 			t.Errorf("--bind %s is taken", bind)
 		}
 	}
-	if at, err := (&place{bind: "2001:db8::1"}).address(); err != nil || at.Port() != config.DefaultPort {
+	if at, err := (&place{bind: "2001:db8::1, 192.0.2.11:7000"}).addresses(); err != nil || len(at) != 2 || at[0].Port() != config.DefaultPort || at[1].Port() != 7000 {
 		t.Errorf("%v, %v", at, err)
 	}
 }

@@ -53,7 +53,7 @@ func newInit() *cobra.Command {
 	i.add(cmd)
 	f := cmd.Flags()
 	f.StringSliceVar(&i.vips, "vip", nil, "a shared address that no machine has; several by commas")
-	f.StringVar(&i.mode, "mode", "flood", "how every node gets the VIPs' frames: flood, multicast or igmp (docs/network.md)")
+	f.StringVar(&i.mode, "mode", "flood", "how every node gets the VIPs' frames: flood, multicast, igmp or directed (docs/network.md)")
 	f.StringVar(&i.tcp, "tcp", "", "TCP ports that the farm serves, such as 80,443")
 	f.StringVar(&i.udp, "udp", "", "UDP ports that the farm serves")
 	f.StringVar(&i.service, "service", "", "a systemd unit that serves them, to be looked after")
@@ -150,8 +150,12 @@ func (i *initial) plan() (config.Initial, error) {
 		return c, err
 	}
 	c.Node, c.Interface, c.KeyFile = i.node, i.iface, i.key
-	c.Bind, err = i.address()
-	return c, err
+	binds, err := i.addresses()
+	if err != nil {
+		return c, err
+	}
+	c.Bind, c.Further = binds[0], binds[1:]
+	return c, nil
 }
 
 // put writes the configuration, and a new key.
@@ -171,6 +175,9 @@ func (i *initial) initial() (c config.Initial, err error) {
 	}
 	if i.tcp+i.udp == "" {
 		return c, &usageError{errors.New("--tcp: give the ports that the farm serves, such as 80,443")}
+	}
+	if len(i.vips) == 0 {
+		return c, &usageError{errors.New("--vip: give the address that the farm shares, such as 192.0.2.100")}
 	}
 	for _, text := range i.vips {
 		addr, err := netip.ParseAddr(strings.TrimSpace(text))

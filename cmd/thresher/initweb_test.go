@@ -41,6 +41,9 @@ func TestInitInABrowser(t *testing.T) {
 			t.Errorf("%s %q: %v, want %q", tt.flag, tt.answer, err, tt.want)
 		}
 	}
+	if _, err := p.Plan(map[string]string{"tcp": "80"}); err == nil || !strings.Contains(err.Error(), "--vip: give") {
+		t.Errorf("without an answer for the VIP: %v", err)
+	}
 	plan, err := p.Plan(answers)
 	if err != nil {
 		t.Fatal(err)

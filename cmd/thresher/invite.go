@@ -64,15 +64,15 @@ func newJoin() *cobra.Command {
 }
 
 func (p *place) join(cmd *cobra.Command, token invite.Token) error {
-	bind, err := p.address()
+	binds, err := p.addresses()
 	if err != nil {
 		return err
 	}
-	a, err := console.Join(cmd.Context(), token, console.Newcomer{Node: p.node, Bind: bind})
+	a, err := console.Join(cmd.Context(), token, console.Newcomer{Node: p.node, Bind: binds[0], Further: binds[1:]})
 	if err != nil {
 		return err
 	}
-	own := config.Newcomer{Node: p.node, Interface: p.iface, Bind: bind, KeyFile: p.key, RunDir: p.runDir, StateDir: p.stateDir}
+	own := config.Newcomer{Node: p.node, Interface: p.iface, Bind: binds[0], Further: binds[1:], KeyFile: p.key, RunDir: p.runDir, StateDir: p.stateDir}
 	if a.Users != nil {
 		own.Users = p.users
 	}
@@ -86,5 +86,18 @@ func (p *place) join(cmd *cobra.Command, token invite.Token) error {
 	if err := said(cmd, nil, "Wrote %s and %s: node %s on %s, let in by %s.", p.config, p.key, p.node, p.iface, a.Node); err != nil {
 		return err
 	}
+	if warning := p.fewerNetworks(a.Config, len(binds)); warning != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), warning)
+	}
 	return p.finish(cmd)
+}
+
+// fewerNetworks warns of a member's configuration with more heartbeat networks than
+// this machine has got; "" if there are none.
+func (p *place) fewerNetworks(member []byte, own int) string {
+	d, err := config.ReadDocument(member)
+	if err != nil || d.Networks() <= own {
+		return ""
+	}
+	return fmt.Sprintf("warning: the farm has %d heartbeat networks, this machine %d of them: write its addresses on all into cluster.bind in %s", d.Networks(), own, p.config)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"sync"
@@ -22,12 +23,15 @@ var ErrRefused = errors.New("refused")
 // ErrBusy is too many passwords to check at a time.
 var ErrBusy = errors.New("too many are logging in at a time")
 
-// LockedError is somebody who must wait after too many wrong passwords.
+// ErrNoUser is a file in which nobody is, or that there is not.
+var ErrNoUser = errors.New("there is no user")
+
+// LockedError is somebody who must wait after too many failed logins.
 type LockedError struct{ For time.Duration }
 
 // Error says for how long.
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("too many wrong passwords: locked for %v", e.For.Round(time.Second))
+	return fmt.Sprintf("too many failed logins: locked for %v", e.For.Round(time.Second))
 }
 
 // Keeper lets people in. It may be used by many goroutines.
@@ -80,13 +84,17 @@ func NewKeeper(o Options) *Keeper {
 	}
 }
 
-// Problem is why nobody can come in; nil if somebody can.
+// Problem is why nobody can come in; nil if somebody can. It is ErrNoUser where the
+// file is not to blame.
 func (k *Keeper) Problem() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f, err := k.current()
-	if err == nil && len(f.Users) == 0 && len(f.Tokens) == 0 {
-		err = fmt.Errorf("%s has no user", k.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %w", ErrNoUser, err)
+	case err == nil && len(f.Users) == 0 && len(f.Tokens) == 0:
+		return fmt.Errorf("%w in %s", ErrNoUser, k.path)
 	}
 	return err
 }
@@ -141,6 +149,24 @@ func (k *Keeper) Enter(who Identity) (Session, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.sessions.add(k.now(), who, session{By: k.by, Role: who.Role})
+}
+
+// Locked is a *LockedError for an address that must wait; nil for any other one.
+func (k *Keeper) Locked(from netip.Addr) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if wait := k.lockout.locked(k.now(), "address "+from.String()); wait > 0 {
+		return &LockedError{wait}
+	}
+	return nil
+}
+
+// Failed counts a login from an address that whom Options.By names has not vouched
+// for, as a wrong password is.
+func (k *Keeper) Failed(from netip.Addr) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lockout.fail(k.now(), "address "+from.String(), failsPerAddress)
 }
 
 // beginLogin finds whom the password is of. A user that there is not is nil, with

@@ -102,6 +102,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if server.Shutdown(last) != nil {
 		_ = server.Close() // a browser that holds on to its connection
 	}
+	s.mu.Lock() // whoever is writing still
+	defer s.mu.Unlock()
+	if s.written {
+		return nil
+	}
 	return err
 }
 

@@ -18,7 +18,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeInit takes every answer but one.
-type fakeInit struct{ wrote []map[string]string }
+type fakeInit struct {
+	wrote []map[string]string
+	write func() // meanwhile; nil for nothing
+}
 
 func (f *fakeInit) Questions() []Question { return []Question{{Flag: "vip", Text: "VIP"}} }
 
@@ -33,6 +36,9 @@ func (f *fakeInit) Write(answers map[string]string) error {
 	if answers["vip"] == "full" {
 		return errors.New("the disk is full")
 	}
+	if f.write != nil {
+		f.write()
+	}
 	f.wrote = append(f.wrote, answers)
 	return nil
 }
@@ -44,6 +50,7 @@ type served struct {
 	*Server
 	at    string
 	ended chan error
+	stop  context.CancelFunc
 }
 
 func serve(t *testing.T) *served {
@@ -58,6 +65,7 @@ func serve(t *testing.T) *served {
 		t.Errorf("the page is at %s, want %s", s.URL(l), want)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
 	over := make(chan struct{})
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
@@ -143,6 +151,28 @@ func TestSetupEndsWhenItIsWritten(t *testing.T) {
 	if c, err := net.Dial("tcp", s.at); err == nil {
 		c.Close()
 		t.Error("the page is there still")
+	}
+}
+
+// Who ends it while it is written is told that it is.
+func TestSetupThatIsEndedWhileItWrites(t *testing.T) {
+	s := serve(t)
+	s.init.write = func() {
+		s.stop()
+		for at := s.at; ; { // until it has begun to end
+			c, err := net.Dial("tcp", at)
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}
+	session := s.open()
+	if status, body := s.ask("/v1/write", request{session, map[string]string{"vip": "192.0.2.100"}}, nil); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+	if err := <-s.ended; err != nil || len(s.init.wrote) != 1 {
+		t.Errorf("%v, written: %v", err, s.init.wrote)
 	}
 }
 

@@ -60,14 +60,20 @@ func (i *Issuer) provider(ctx context.Context) (*oidc.Provider, error) {
 	return d.provider, d.err
 }
 
-// checkEndpoints refuses an issuer that sends browsers, or the client's secret, where
-// TLS does not go though it goes to the issuer itself.
+// checkEndpoints refuses an issuer that sends browsers or the client's secret, or has
+// its keys fetched, where TLS does not go though it goes to the issuer itself.
 func checkEndpoints(issuer string, p *oidc.Provider) error {
 	home, err := url.Parse(issuer)
 	if err != nil {
 		return err
 	}
-	for _, one := range []string{p.Endpoint().AuthURL, p.Endpoint().TokenURL} {
+	var more struct {
+		Keys string `json:"jwks_uri"`
+	}
+	if err := p.Claims(&more); err != nil {
+		return err
+	}
+	for _, one := range []string{p.Endpoint().AuthURL, p.Endpoint().TokenURL, more.Keys} {
 		u, err := url.Parse(one)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != home.Scheme {
 			return fmt.Errorf("it names %q, which is no %s address", one, home.Scheme)

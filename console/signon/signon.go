@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +24,9 @@ import (
 const FlowLife = 10 * time.Minute
 
 // ErrFlow is an answer of the issuer's to a question that this browser has not asked,
-// or asked too long ago, or that a daemon before this one has.
-var ErrFlow = errors.New("the login was not begun in this browser, or too long ago")
+// or asked too long ago, or that was answered already, or that a daemon before this one
+// has asked.
+var ErrFlow = errors.New("the login was not begun in this browser, or too long ago, or has ended already")
 
 // UnreachableError is an issuer that does not answer as one.
 type UnreachableError struct {
@@ -32,7 +35,14 @@ type UnreachableError struct {
 }
 
 // Error says which issuer, and what happened.
-func (e *UnreachableError) Error() string { return fmt.Sprintf("%s: %v", e.Issuer, e.Err) }
+func (e *UnreachableError) Error() string {
+	err := e.Err
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err // without the address, which is the issuer's
+	}
+	return fmt.Sprintf("%s: %v", e.Issuer, err)
+}
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
@@ -48,6 +58,14 @@ func (e *NoRoleError) Error() string {
 	return fmt.Sprintf("%s has no role here: the claim %s is %q", e.Person.Name, e.Claim, e.Values)
 }
 
+// SecretError is a client's secret that this node can't read: nothing for who logs in.
+type SecretError struct{ Err error }
+
+// Error says why, for this node's own people.
+func (e *SecretError) Error() string { return fmt.Sprintf("read the client's secret: %v", e.Err) }
+
+func (e *SecretError) Unwrap() error { return e.Err }
+
 // Person is who has logged in.
 type Person struct {
 	// Name is for people; Subject is what the issuer never gives to another one.
@@ -61,6 +79,7 @@ type Issuer struct {
 	now    func() time.Time
 	client *http.Client
 	seal   seal
+	spent  spent
 	found  discovery
 }
 
@@ -103,12 +122,12 @@ func (i *Issuer) Begin(ctx context.Context, back string) (page, flow string, err
 }
 
 // Finish returns who has logged in, by the flow from Begin and what the issuer has
-// answered. The errors are ErrFlow, *UnreachableError, *NoRoleError, and others where
-// the issuer or its token is refused.
+// answered. The errors are ErrFlow, *UnreachableError, *SecretError, *NoRoleError, and
+// others where the issuer or its token is refused; they may quote the issuer at length.
 func (i *Issuer) Finish(ctx context.Context, flow, state, code string) (Person, error) {
-	f, err := i.seal.open(flow)
-	if err != nil || !i.now().Before(f.Ends) || !access.SameText(f.State, state) {
-		return Person{}, ErrFlow
+	f, err := i.take(flow, state)
+	if err != nil {
+		return Person{}, err
 	}
 	provider, err := i.provider(ctx)
 	if err != nil {
@@ -131,12 +150,39 @@ func (i *Issuer) Finish(ctx context.Context, flow, state, code string) (Person, 
 	return i.person(token)
 }
 
+// take opens the flow that the issuer's answer is to, once; the error is ErrFlow.
+func (i *Issuer) take(text, state string) (flow, error) {
+	now := i.now()
+	f, err := i.seal.open(text)
+	if err != nil || !now.Before(f.Ends) || !access.SameText(f.State, state) || !i.spent.first(now, f) {
+		return flow{}, ErrFlow
+	}
+	return f, nil
+}
+
 // oauth is what the issuer knows this farm by, in OAuth 2.0.
 func (i *Issuer) oauth(p *oidc.Provider, back, secret string) *oauth2.Config {
+	endpoint := p.Endpoint()
+	endpoint.AuthStyle = authStyle(p, secret)
 	return &oauth2.Config{
-		ClientID: i.config.ClientID, ClientSecret: secret, Endpoint: p.Endpoint(), RedirectURL: back,
+		ClientID: i.config.ClientID, ClientSecret: secret, Endpoint: endpoint, RedirectURL: back,
 		Scopes: append([]string{oidc.ScopeOpenID}, i.config.Scopes...),
 	}
+}
+
+// authStyle is how the issuer wants the client's secret: the library, if it is not told,
+// tries both ways with one code, which is good once. An issuer that does not say wants
+// it in the header (OpenID Connect Discovery, 3).
+func authStyle(p *oidc.Provider, secret string) oauth2.AuthStyle {
+	var said struct {
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
+	}
+	err := p.Claims(&said)
+	basic := err != nil || len(said.Methods) == 0 || slices.Contains(said.Methods, "client_secret_basic")
+	if secret != "" && (basic || !slices.Contains(said.Methods, "client_secret_post")) {
+		return oauth2.AuthStyleInHeader
+	}
+	return oauth2.AuthStyleInParams
 }
 
 // secret is read each time, so that a new one needs no restart.
@@ -144,7 +190,11 @@ func (i *Issuer) secret() (string, error) {
 	if i.config.SecretFile == "" {
 		return "", nil
 	}
-	return ReadSecret(i.config.SecretFile)
+	text, err := ReadSecret(i.config.SecretFile)
+	if err != nil {
+		return "", &SecretError{err}
+	}
+	return text, nil
 }
 
 // ReadSecret reads a client's secret, which nobody but the file's owner may.
@@ -195,9 +245,8 @@ func (i *Issuer) verify(ctx context.Context, p *oidc.Provider, raw, nonce string
 // Refused is the error of a login that the issuer has ended, with what it has said;
 // ErrFlow if that is no answer to this browser.
 func (i *Issuer) Refused(flow, state, code, description string) error {
-	f, err := i.seal.open(flow)
-	if err != nil || !access.SameText(f.State, state) {
-		return ErrFlow
+	if _, err := i.take(flow, state); err != nil {
+		return err
 	}
 	return fmt.Errorf("the issuer has refused: %s %q", code, description)
 }

@@ -110,6 +110,35 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// The secret goes as the issuer wants it, and the code once, whatever comes of it.
+func TestCodesAreSentOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		secret  string
+		methods []string
+	}{
+		"unsaid": {"s3cret", nil}, "header": {"s3cret", []string{"private_key_jwt", "client_secret_post", "client_secret_basic"}},
+		"body": {"s3cret", []string{"client_secret_post"}}, "no secret": {"", []string{"none"}}, "no secret, unsaid": {"", nil},
+	} {
+		f := newFarm(t)
+		f.issuer.Secret, f.issuer.Methods = tt.secret, tt.methods
+		if tt.secret == "" {
+			f.config.SecretFile = ""
+			f.open()
+		}
+		if _, err := f.login(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		f.open() // what worked is forgotten
+		f.issuer.Secret = "another"
+		if _, err := f.login(); err == nil {
+			t.Errorf("%s: a wrong secret is taken", name)
+		}
+		if n := strings.Count(strings.Join(f.issuer.Asked(), " "), "/token"); n != 2 {
+			t.Errorf("%s: the issuer was asked for a token %d times by 2 logins", name, n)
+		}
+	}
+}
+
 // What an attacker, or a mistaken issuer, may come with.
 func TestTokensThatAreRefused(t *testing.T) {
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -163,20 +192,43 @@ func TestFlowsAreOfOneBrowser(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if err := f.Refused(flow, q.Get("state"), "access_denied", "not you"); errors.Is(err, ErrFlow) || !strings.Contains(err.Error(), "not you") {
+	must(t, finish(flow, q.Get("state")))
+	asked := len(f.issuer.Asked())
+	if err := finish(flow, q.Get("state")); !errors.Is(err, ErrFlow) || len(f.issuer.Asked()) != asked {
+		t.Errorf("a flow used twice: %v", err)
+	}
+	if err := f.Refused(flow, q.Get("state"), "access_denied", ""); !errors.Is(err, ErrFlow) {
+		t.Errorf("refused after the login: %v", err)
+	}
+}
+
+func TestFlowsThatTheIssuerHasRefused(t *testing.T) {
+	f := newFarm(t)
+	begin := func() (flow, state string) {
+		page, flow, err := f.Begin(t.Context(), back)
+		must(t, err)
+		at, err := url.Parse(page)
+		must(t, err)
+		return flow, at.Query().Get("state")
+	}
+	flow, state := begin()
+	if err := f.Refused(flow, state, "access_denied", "not you"); errors.Is(err, ErrFlow) || !strings.Contains(err.Error(), "not you") {
 		t.Errorf("a refusal: %v", err)
 	}
-	must(t, finish(flow, q.Get("state")))
-	if err := finish(flow, q.Get("state")); err == nil || !strings.Contains(err.Error(), "invalid_grant") {
-		t.Errorf("a code used twice: %v", err)
+	if err := f.Refused(flow, state, "access_denied", ""); !errors.Is(err, ErrFlow) {
+		t.Errorf("once more: %v", err)
 	}
+	late, lateState := begin()
 	f.now = f.now.Add(FlowLife)
-	if err := finish(flow, q.Get("state")); !errors.Is(err, ErrFlow) {
-		t.Errorf("too late: %v", err)
+	_, err := f.Finish(t.Context(), late, lateState, "x")
+	for what, err := range map[string]error{"a login": err, "a refusal": f.Refused(late, lateState, "access_denied", "")} {
+		if !errors.Is(err, ErrFlow) {
+			t.Errorf("%s that is too late: %v", what, err)
+		}
 	}
-	f.now = f.now.Add(-FlowLife)
+	flow, state = begin()
 	f.open()
-	if err := finish(flow, q.Get("state")); !errors.Is(err, ErrFlow) {
+	if err := f.Refused(flow, state, "access_denied", ""); !errors.Is(err, ErrFlow) {
 		t.Errorf("another daemon's flow: %v", err)
 	}
 }
@@ -258,6 +310,9 @@ func TestIssuerThatDoesNotAnswer(t *testing.T) {
 		},
 		"a script's pages": func(w http.ResponseWriter, _ *http.Request) {
 			write(w, `{"issuer":"`+f.server.URL+`","authorization_endpoint":"javascript:alert(1)"}`)
+		},
+		"keys from nowhere": func(w http.ResponseWriter, _ *http.Request) {
+			write(w, `{"issuer":"`+f.server.URL+`","authorization_endpoint":"`+f.server.URL+`/a","token_endpoint":"`+f.server.URL+`/t","jwks_uri":"file:///keys"}`)
 		},
 	} {
 		f.server.Config.Handler = wrong

@@ -26,6 +26,9 @@ type Issuer struct {
 	// ClientID and Secret are its one client's; Redirects are where it may come back to.
 	ClientID, Secret string
 	Redirects        []string
+	// Methods are the ways in which it takes the secret; nil is that it does not say,
+	// and takes it in the header.
+	Methods []string
 	// Claims are the person's.
 	Claims map[string]any
 	// Change makes a token wrong; nil for a right one.
@@ -71,10 +74,14 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.asked = append(i.asked, r.URL.Path)
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		answer(w, map[string]any{
+		said := map[string]any{
 			"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "jwks_uri": i.URL + "/keys",
 			"id_token_signing_alg_values_supported": []string{"RS256"},
-		})
+		}
+		if i.Methods != nil {
+			said["token_endpoint_auth_methods_supported"] = i.Methods
+		}
+		answer(w, said)
 	case "/keys":
 		answer(w, map[string]any{"keys": []any{map[string]any{
 			"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "one",
@@ -122,7 +129,7 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	q, known := i.codes[code]
 	delete(i.codes, code)
 	verifier := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
-	if id != i.ClientID || secret != i.Secret {
+	if id != i.ClientID || secret != i.Secret || basic != i.wantsBasic() {
 		refuse(w, http.StatusUnauthorized, "invalid_client")
 		return
 	}
@@ -136,6 +143,12 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, map[string]any{"access_token": "of no use here", "token_type": "Bearer", "expires_in": 60, "id_token": token})
+}
+
+// wantsBasic tells whether the client is to come with its secret in the header. One
+// without a secret has nothing to put there.
+func (i *Issuer) wantsBasic() bool {
+	return i.Secret != "" && (i.Methods == nil || slices.Contains(i.Methods, "client_secret_basic"))
 }
 
 func (i *Issuer) idToken(nonce string) (string, error) {
