@@ -150,6 +150,12 @@ func (d *demo) show(ctx context.Context) (Result, error) {
 // comeBack starts the killed node again and shows that it has its part back.
 func (d *demo) comeBack(ctx context.Context, victim int) error {
 	node := d.lab.Nodes[victim]
+	// A busy machine takes its time to end a process, which has the node's lock until then.
+	select {
+	case <-d.daemons[victim].Done():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	d.picture.say("%s comes back", node.Name)
 	daemon, err := node.Start(d.Binary, "run", "--config", node.ConfigFile())
 	if err != nil {
