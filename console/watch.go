@@ -170,11 +170,19 @@ func (s *Server) lasting(w http.ResponseWriter, r *http.Request) (ctx context.Co
 	if still := callerOf(r).still; still != nil {
 		go endWithout(ctx, still, cancel)
 	}
+	bounded := make(chan struct{})
 	stop := context.AfterFunc(s.closing, func() {
+		defer close(bounded)
 		cancel()
 		_ = rc.SetWriteDeadline(time.Now().Add(closingGrace))
 	})
-	return ctx, rc, func() { stop(); cancel(); uncount() }, nil
+	return ctx, rc, func() {
+		if !stop() {
+			<-bounded // the connection is the server's again once the request is over
+		}
+		cancel()
+		uncount()
+	}, nil
 }
 
 // beginStream answers with the head of a stream; false if the client has gone.
