@@ -29,12 +29,11 @@ func newRoot() *cobra.Command {
 		Long: "Thresher makes Linux machines on one Ethernet segment a farm behind one shared\n" +
 			"address: each gets every packet for it and keeps those of its own clients.\n\n" +
 			"See it at work:   thresher demo\n" +
-			"Set a farm up:    thresher init, thresher invite, thresher join\n" +
+			"Set a farm up:    thresher init, thresher module list, thresher invite, thresher join\n" +
 			"Run a node:       thresher key, thresher check, thresher netcheck, thresher run\n" +
 			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart, wait,\n" +
-			"                  suspend, resume, cordon, uncordon, reset\n" +
+			"                  suspend, resume, cordon, uncordon, reset, config, key rotate\n" +
 			"Let people in:    thresher user, token, fingerprint\n" +
-			"Begin with:       thresher init, thresher module list\n" +
 			"Look at packets:  thresher capture\n" +
 			"Get help:         thresher report",
 		// Errors and their exit codes are main's, usage only on request.
