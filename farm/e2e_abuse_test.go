@@ -36,10 +36,7 @@ func TestConsoleUnderAbuse(t *testing.T) {
 	token := strings.TrimSpace(f.Thresher(n, "token", "add", "abuser", "--users", f.Options.Users))
 	a := &abuse{f: f, node: n, token: token, answers: make(map[string]int)}
 	f.Eventually(10*time.Second, "the token counts", func() bool { return a.get(0, "/v1/status") == "200 OK" })
-	rest := 4 * time.Second
-	if *long {
-		rest = 30 * time.Second
-	}
+	rest := short(2*time.Second, 30*time.Second)
 	var quiet leases
 	f.Eventually(time.Minute, "the machine is quiet enough for leases to hold at rest", func() bool {
 		quiet = a.watchLeases(rest, func(context.Context) {})
@@ -47,7 +44,7 @@ func TestConsoleUnderAbuse(t *testing.T) {
 	})
 	views := f.Views(f.Nodes...)
 	fenced := a.fenced()
-	idle := a.watchLeases(3*rest, a.idle) // opening them takes a part of it
+	idle := a.watchLeases(rest+8*time.Second, a.idle) // opening them takes most of that
 	busy := a.watchLeases(rest, a.restless)
 	t.Logf("ms of the lease left at the least: %v at rest, %v with idle streams, %v with restless clients; the answers: %v", quiet.least, idle.least, busy.least, a.answers)
 	if lost := idle.lost + busy.lost; lost != "" {

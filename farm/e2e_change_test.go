@@ -154,7 +154,7 @@ func TestLinkFlap(t *testing.T) {
 	f := threeServing(t)
 	f.Options.Offload = "none"
 	f.StartAll()
-	for range 3 {
+	for range short(1, 3) {
 		must(t, f.PortUp(f.Nodes[2].Host, false))
 		f.Eventually(10*time.Second, "two nodes share the farm", func() bool {
 			s, err := f.Status(f.Nodes[0])

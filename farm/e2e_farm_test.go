@@ -4,6 +4,7 @@ import (
 	"flag"
 	"net/netip"
 	"testing"
+	"time"
 
 	"thresher/internal/farmtest"
 	"thresher/internal/leftout"
@@ -17,6 +18,14 @@ import (
 
 // long has the tests go through everything, as `just long` does.
 var long = flag.Bool("farm.long", false, "go through every combination, and not only those that differ most")
+
+// short picks the count or the time of this run.
+func short[N int | time.Duration](few, many N) N {
+	if *long {
+		return many
+	}
+	return few
+}
 
 // binary is the program under test, built once.
 var binary string

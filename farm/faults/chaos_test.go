@@ -19,13 +19,13 @@ import (
 
 var (
 	chaosSeed = flag.Uint64("chaos.seed", 0, "the seed of the chaos; 0 takes another one each time")
-	chaosSYNs = flag.Int("chaos.syns", 0, "send so many SYNs during the chaos; 0 goes on for some 30 s")
+	chaosSYNs = flag.Int("chaos.syns", 0, "send so many SYNs during the chaos; 0 goes on for some 15 s")
 )
 
 // What chaos does at once, and for how long.
 const (
 	chaosRate  = 2000 // SYNs a second
-	chaosShort = 30 * time.Second
+	chaosShort = 15 * time.Second
 	worstPause = 1200 * time.Millisecond // between two faults
 	worstFault = 2500 * time.Millisecond // until one is mended
 	// quietAfter is how long after the last fault the farm may take to serve all.

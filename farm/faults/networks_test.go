@@ -34,6 +34,9 @@ func TestNetworks(t *testing.T) {
 // TestNetworkAdded gives a farm on one network a second one, by a reload of each node:
 // no connection notices, and then it can do without the first.
 func TestNetworkAdded(t *testing.T) {
+	if !*long {
+		return // TestNetworks has two from the beginning
+	}
 	f := farmtest.NewFor(t, binary, farmLimit(), lab.Config{Nodes: 3, Clients: 2, ClientAddresses: 8, Back: true},
 		lab.FarmOptions{TCPPorts: []int{farmtest.EchoPort}, Affinity: "session"})
 	f.StartEcho(f.Nodes...)
