@@ -28,6 +28,9 @@ func TestShares(t *testing.T) {
 	}
 	for _, share := range []Share{{0, 3}, {1, 3}, {1, 1}} {
 		for _, e := range All(binary) {
+			if !e.Judges && share != (Share{1, 3}) {
+				continue // the same with any share
+			}
 			t.Run(fmt.Sprintf("%s/%d of %d", e.Name, share.Mine, share.Of), func(t *testing.T) {
 				c := send(t, e, Setup{Share: share})
 				checkJudged(t, c)
