@@ -164,10 +164,24 @@ func (c *Client) ask(ctx context.Context, path string, q url.Values, into any) e
 	if err != nil {
 		return err
 	}
+	return c.take(resp, "the answer of "+path, into)
+}
+
+// post posts a command and takes the answer, which is what.
+func (c *Client) post(ctx context.Context, path string, q url.Values, what string, into any) error {
+	resp, err := c.send(ctx, http.MethodPost, path, q)
+	if err != nil {
+		return err
+	}
+	return c.take(resp, what, into)
+}
+
+// take reads a response, which is what, and closes it.
+func (c *Client) take(resp *http.Response, what string, into any) error {
 	defer resp.Body.Close()
 	// Unknown fields are a newer daemon's, and no error.
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(into); err != nil {
-		return fmt.Errorf("read the answer of %s from %s: %w", path, c.api, err)
+		return fmt.Errorf("read %s from %s: %w", what, c.api, err)
 	}
 	return nil
 }

@@ -421,11 +421,7 @@ func (c *Client) put(ctx context.Context, path string, q map[string][]string, ma
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(into); err != nil {
-		return fmt.Errorf("read the answer of %s from %s: %w", path, c.api, err)
-	}
-	return nil
+	return c.take(resp, "the answer of "+path, into)
 }
 
 // errNoTrial answers who wants to end a trial that is not.

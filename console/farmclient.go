@@ -2,10 +2,6 @@ package console
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -59,16 +55,9 @@ func (c *Client) Change(ctx context.Context, change Change) (Outcomes, error) {
 		q.Set("deadline_ms", strconv.FormatInt(max(1, change.Deadline.Milliseconds()), 10))
 	}
 	path := "/v1/farm/" + change.Action
-	resp, err := c.send(ctx, http.MethodPost, path, q)
-	if err != nil {
-		return Outcomes{}, err
-	}
-	defer resp.Body.Close()
 	var out Outcomes
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(&out); err != nil {
-		return out, fmt.Errorf("read the answer of %s from %s: %w", path, c.api, err)
-	}
-	return out, nil
+	err := c.post(ctx, path, q, "the answer of "+path, &out)
+	return out, err
 }
 
 // Failed is how many nodes did not make the change.

@@ -191,15 +191,8 @@ func (n Newcomer) checkBinds() error {
 
 // Invite has the daemon make an invitation.
 func (c *Client) Invite(ctx context.Context) (in Invitation, err error) {
-	resp, err := c.send(ctx, http.MethodPost, "/v1/invitations", nil)
-	if err != nil {
-		return in, err
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(&in); err != nil {
-		return in, fmt.Errorf("read the invitation from %s: %w", c.api, err)
-	}
-	return in, nil
+	err = c.post(ctx, "/v1/invitations", nil, "the invitation", &in)
+	return in, err
 }
 
 // Join asks the node that a token is from to let a machine in.

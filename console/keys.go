@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -293,15 +291,8 @@ func (c *Client) KeyReport(ctx context.Context) (k KeyReport, err error) {
 // back. leaveBehind goes on without nodes that do not answer.
 func (c *Client) ChangeKeys(ctx context.Context, abort, leaveBehind bool) (k KeyReport, err error) {
 	q := map[string][]string{"abort": {strconv.FormatBool(abort)}, "leave_behind": {strconv.FormatBool(leaveBehind)}}
-	resp, err := c.send(ctx, http.MethodPost, "/v1/keys", q)
-	if err != nil {
-		return k, err
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(&k); err != nil {
-		return k, fmt.Errorf("read what became of the keys from %s: %w", c.api, err)
-	}
-	return k, nil
+	err = c.post(ctx, "/v1/keys", q, "what became of the keys", &k)
+	return k, err
 }
 
 // doKeys has another node do what a request says.

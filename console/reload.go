@@ -3,8 +3,6 @@ package console
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -100,14 +98,9 @@ func (c *Client) Reload(ctx context.Context, check bool) (Reload, error) {
 	if err != nil {
 		return Reload{}, err
 	}
-	resp, err := c.send(ctx, http.MethodPost, "/v1/node/reload", url.Values{"check": {strconv.FormatBool(check)}})
-	if err != nil {
-		return Reload{}, err
-	}
-	defer resp.Body.Close()
 	var done Reload
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(&done); err != nil {
-		return done, fmt.Errorf("read what a reload does from %s: %w", c.api, err)
+	if err := c.post(ctx, "/v1/node/reload", url.Values{"check": {strconv.FormatBool(check)}}, "what a reload does", &done); err != nil {
+		return done, err
 	}
 	if check || done.Action != ReloadRestart {
 		return done, nil

@@ -30,12 +30,7 @@ func TestDirected(t *testing.T) {
 				VIPs: []netip.Addr{c.vip()}, TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: c.xdp, Offload: c.offload,
 			})
 			f.vip = c.vip()
-			for _, n := range f.Nodes {
-				_, err := n.StartNginx()
-				must(t, err)
-				_, err = n.StartUDPEcho(":7")
-				must(t, err)
-			}
+			f.startServers()
 			learnt, err := f.RecordFDB()
 			must(t, err)
 			f.StartAll()

@@ -31,12 +31,7 @@ func TestFarmServesIPv6(t *testing.T) {
 			f := bothFamilies(t, lab.Config{Nodes: 3, Queues: queues, ClientAddresses: 64}, lab.FarmOptions{
 				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: c.xdp, Offload: c.offload,
 			})
-			for _, n := range f.Nodes {
-				_, err := n.StartNginx()
-				must(t, err)
-				_, err = n.StartUDPEcho(":7")
-				must(t, err)
-			}
+			f.startServers()
 			learnt, err := f.RecordFDB()
 			must(t, err)
 			f.StartAll()

@@ -26,12 +26,7 @@ func TestModes(t *testing.T) {
 				Mode: c.mode, XDP: c.xdp, Offload: c.offload,
 			})
 			f.vip = c.vip()
-			for _, n := range f.Nodes {
-				_, err := n.StartNginx()
-				must(t, err)
-				_, err = n.StartUDPEcho(":7")
-				must(t, err)
-			}
+			f.startServers()
 			learnt, err := f.RecordFDB()
 			must(t, err)
 			f.StartAll()

@@ -8,8 +8,6 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
-	"thresher/config"
-	"thresher/internal/farmtest"
 	"thresher/perf/lab"
 )
 
@@ -28,17 +26,7 @@ func TestPacketsAsTheyComeIPv6(t *testing.T) {
 			f := bothFamilies(t, lab.Config{Nodes: 3, Queues: 2}, lab.FarmOptions{
 				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: o.xdp, Offload: o.offload, Mode: o.mode,
 			})
-			if o.mode == config.Directed.String() {
-				must(t, f.TakeXDP(farmtest.Hosts(f.Nodes...)...))
-			}
-			for _, n := range f.Nodes {
-				_, err := n.StartNginx()
-				must(t, err)
-				_, err = n.StartUDPEcho(":7")
-				must(t, err)
-			}
-			f.StartAll()
-			f.Settle(f.Nodes...)
+			f.servesMode(o.mode)
 			t.Run("fragments", f.fragmentsAnsweredOnce)
 			t.Run("extension headers", f.extensionsAnsweredOnce)
 			t.Run("path mtu", f.pathMTUFound)

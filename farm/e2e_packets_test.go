@@ -37,17 +37,7 @@ func TestPacketsAsTheyCome(t *testing.T) {
 			f := newFarm(t, lab.Config{Nodes: 3, Queues: 2}, lab.FarmOptions{
 				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: o.xdp, Offload: o.offload, Mode: o.mode,
 			})
-			if o.mode == config.Directed.String() {
-				must(t, f.TakeXDP(farmtest.Hosts(f.Nodes...)...))
-			}
-			for _, n := range f.Nodes {
-				_, err := n.StartNginx()
-				must(t, err)
-				_, err = n.StartUDPEcho(":7")
-				must(t, err)
-			}
-			f.StartAll()
-			f.Settle(f.Nodes...)
+			f.servesMode(o.mode)
 			t.Run("fragments", f.fragmentsAnsweredOnce)
 			t.Run("ip options", f.optionsAnsweredOnce)
 			t.Run("tags", f.priorityTagsAnsweredOnce)
@@ -55,6 +45,17 @@ func TestPacketsAsTheyCome(t *testing.T) {
 			t.Run("path mtu", f.pathMTUFound)
 		})
 	}
+}
+
+// servesMode starts servers and daemons, and waits until all is settled.
+func (f *testFarm) servesMode(mode string) {
+	f.T.Helper()
+	if mode == config.Directed.String() {
+		must(f.T, f.TakeXDP(farmtest.Hosts(f.Nodes...)...))
+	}
+	f.startServers()
+	f.StartAll()
+	f.Settle(f.Nodes...)
 }
 
 // parts are a UDP packet to the VIP's echo server, in parts.

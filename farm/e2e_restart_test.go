@@ -164,7 +164,7 @@ func (k *talk) end() {
 }
 
 // noResets checks that no node has reset a connection.
-func noResets(t *testing.T, c *lab.Capture) {
+func noResets(t testing.TB, c *lab.Capture) {
 	t.Helper()
 	must(t, c.Check())
 	for flow, sources := range c.Answers(lab.Reset) {
@@ -206,35 +206,45 @@ func TestRestartInPlace(t *testing.T) {
 func restartFiveTimes(t *testing.T, f *testFarm) {
 	f.StartAll()
 	f.acquainted()
-	k := f.talk(300)
+	victim := f.Nodes[1]
+	pid := f.Daemons[victim.Name].Pid
+	f.unnoticed(300, 6, func() {
+		for range 5 {
+			began := time.Now()
+			t.Logf("%s in %v", strings.TrimSpace(f.Thresher(victim, "restart")), time.Since(began).Round(time.Millisecond))
+		}
+	})
+	if s, err := f.Status(victim); err != nil || s.State != console.Up || f.Daemons[victim.Name].Pid != pid {
+		t.Errorf("after it: %v, %v", s.State, err)
+	}
+	f.leavesNothing(victim)
+}
+
+// unnoticed holds that neither clients nor nodes notice what is done: so many
+// connections, and for so many seconds 500 SYNs a second.
+func (f *testFarm) unnoticed(connections, seconds int, do func()) {
+	f.T.Helper()
+	k := f.talk(connections)
 	c := f.Capture()
 	defer c.Close()
 	last := make(map[string]uint64)
 	for _, n := range f.Nodes {
 		_, last[n.Name] = f.viewChanges(n, 0)
 	}
-	const rate, seconds = 500, 6
+	const rate = 500
 	wait := f.flood(lab.SYNSources(rate*seconds), rate)
-	victim := f.Nodes[1]
-	pid := f.Daemons[victim.Name].Pid
-	for range 5 {
-		began := time.Now()
-		t.Logf("%s in %v", strings.TrimSpace(f.Thresher(victim, "restart")), time.Since(began).Round(time.Millisecond))
-	}
+	do()
 	sent := wait()
 	k.end()
-	must(t, c.Settle(f.Ctx, time.Second))
-	farmtest.OnePerSYN(t, c, sent)
-	noResets(t, c)
+	must(f.T, c.Settle(f.Ctx, time.Second))
+	farmtest.OnePerSYN(f.T, c, sent)
+	noResets(f.T, c)
 	for _, n := range f.Nodes {
 		if changes, _ := f.viewChanges(n, last[n.Name]); len(changes) > 0 {
-			t.Errorf("%s noticed: %q", n.Name, changes)
+			f.T.Errorf("%s noticed: %q", n.Name, changes)
 		}
 	}
-	if s, err := f.Status(victim); err != nil || s.State != console.Up || f.Daemons[victim.Name].Pid != pid {
-		t.Errorf("after it: %v, %v", s.State, err)
-	}
-	f.leavesNothing(victim)
+	f.T.Logf("%d SYNs", sent)
 }
 
 // acquainted waits until every node has heard by gossip that all are up.

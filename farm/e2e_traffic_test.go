@@ -28,12 +28,7 @@ func TestFarmServes(t *testing.T) {
 			f := newFarm(t, lab.Config{Nodes: 3, Queues: queues, ClientAddresses: 64}, lab.FarmOptions{
 				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: c.xdp, Offload: c.offload,
 			})
-			for _, n := range f.Nodes {
-				_, err := n.StartNginx()
-				must(t, err)
-				_, err = n.StartUDPEcho(":7")
-				must(t, err)
-			}
+			f.startServers()
 			learnt, err := f.RecordFDB()
 			must(t, err)
 			f.StartAll()
@@ -47,6 +42,17 @@ func TestFarmServes(t *testing.T) {
 				t.Errorf("the switch learnt the VMAC on ports %v (%v)", ports, err)
 			}
 		})
+	}
+}
+
+// startServers starts nginx and an echo server for UDP on every node.
+func (f *testFarm) startServers() {
+	f.T.Helper()
+	for _, n := range f.Nodes {
+		_, err := n.StartNginx()
+		must(f.T, err)
+		_, err = n.StartUDPEcho(":7")
+		must(f.T, err)
 	}
 }
 
