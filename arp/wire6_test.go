@@ -2,6 +2,7 @@ package arp
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/gopacket/layers"
 	"github.com/mdlayher/packet"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"thresher/config"
 	"thresher/internal/leftout"
@@ -36,7 +38,35 @@ func newSegment6(t *testing.T) *segment {
 	}
 	s.node.Addr(t, "eth0", "2001:db8::11/64") // IPv6 addresses go with the link
 	s.client.Addr(t, "eth0", "2001:db8::7/64")
+	s.node.Do(t, usable6)
+	s.client.Do(t, usable6)
 	return s
+}
+
+// usable6 waits until eth0 has a link-local address and none is tentative: the
+// kernel leaves that state in work of its own, without detection too.
+func usable6() error {
+	link, err := netlink.LinkByName("eth0")
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		addresses, err := netlink.AddrList(link, netlink.FAMILY_V6)
+		if err != nil {
+			return err
+		}
+		local, tentative := false, false
+		for _, a := range addresses {
+			local = local || a.IP.IsLinkLocalUnicast()
+			tentative = tentative || a.Flags&unix.IFA_F_TENTATIVE != 0
+		}
+		if local && !tentative {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("eth0's addresses stay tentative: %v", addresses)
+		}
+	}
 }
 
 func writeSysctl(name, value string) error {
