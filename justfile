@@ -33,6 +33,10 @@ simulate runs="1000":
 chaos seed="0" syns="1000000":
     go test ./farm/faults -run TestChaos -count=1 -timeout 3h -v -chaos.seed {{seed}} -chaos.syns {{syns}}
 
+# The same for hours, and hold that a daemon does not grow and connections last.
+soak hours="1":
+    go test ./farm/faults -run TestChaos -count=1 -timeout 24h -v -chaos.soak {{hours}}h
+
 # Break farms as often and as long as docs/faults.md says; hours.
 faults:
     go test ./farm/faults -count=1 -timeout 12h -v -faults.long

@@ -20,6 +20,7 @@ import (
 var (
 	chaosSeed = flag.Uint64("chaos.seed", 0, "the seed of the chaos; 0 takes another one each time")
 	chaosSYNs = flag.Int("chaos.syns", 0, "send so many SYNs during the chaos; 0 goes on for some 15 s")
+	chaosSoak = flag.Duration("chaos.soak", 0, "go on for so long instead, with nodes that are spared some faults, to see what lasts")
 )
 
 // What chaos does at once, and for how long.
@@ -46,18 +47,27 @@ func TestChaos(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("again: just chaos %d", seed)
-	limit := 5 * time.Minute
-	if *chaosSYNs > 0 {
-		limit += 2 * time.Duration(*chaosSYNs/chaosRate) * time.Second
+	length := chaosShort
+	switch {
+	case *chaosSoak > 0:
+		length = *chaosSoak
+	case *chaosSYNs > 0:
+		length = time.Duration(*chaosSYNs) * time.Second / chaosRate
 	}
-	f := farmtest.NewFor(t, binary, limit, lab.Config{Nodes: 4}, lab.FarmOptions{
+	f := farmtest.NewFor(t, binary, 5*time.Minute+2*length, lab.Config{Nodes: 4}, lab.FarmOptions{
 		TCPPorts: []int{farmtest.EchoPort}, Affinity: "session",
 	})
 	f.StartEcho(f.Nodes...)
 	f.StartAll()
 	f.Settle(f.Nodes...)
-	c := &chaos{Farm: f, random: rand.New(rand.NewPCG(seed, 0)), busy: make(map[string]bool)}
+	c := &chaos{Farm: f, random: rand.New(rand.NewPCG(seed, 0)), length: length, busy: make(map[string]bool)}
+	if *chaosSoak > 0 {
+		c.soak = newSoak(f)
+	}
 	c.run()
+	if c.soak != nil {
+		c.soak.check(t)
+	}
 }
 
 // chaos is one run. Its dice alone decide what happens, so that a seed repeats it,
@@ -65,6 +75,8 @@ func TestChaos(t *testing.T) {
 type chaos struct {
 	*farmtest.Farm
 	random  *rand.Rand
+	length  time.Duration
+	soak    *soak           // nil but for a soak
 	busy    map[string]bool // nodes with a fault that is not mended
 	pending []mending
 	excused []span               // in which two nodes may not have heard each other yet
@@ -109,16 +121,15 @@ func (c *chaos) run() {
 
 // storm breaks and mends until it is over, and then mends the rest.
 func (c *chaos) storm(watch *lab.Handshakes) (excused int) {
-	length := chaosShort
-	if *chaosSYNs > 0 {
-		length = time.Duration(*chaosSYNs) * time.Second / chaosRate
-	}
-	end := time.Now().Add(length)
+	end := time.Now().Add(c.length)
 	judged := time.Now()
 	for time.Now().Before(end) {
 		c.Pass(time.Duration(c.random.Int64N(int64(worstPause))))
 		c.mendDue(time.Now())
 		c.strike()
+		if c.soak != nil {
+			c.soak.sample(time.Now())
+		}
 		if time.Since(judged) > time.Minute {
 			// What is known grows by thousands a second: judged and forgotten.
 			c.Must(watch.Settle(c.Ctx, 0))
@@ -154,7 +165,7 @@ func (c *chaos) strike() {
 	n := c.Nodes[c.random.IntN(len(c.Nodes))]
 	length := 100*time.Millisecond + time.Duration(c.random.Int64N(int64(worstFault)))
 	// One node stays whole, so that somebody is there to serve.
-	if c.busy[n.Name] || len(c.busy) >= len(c.Nodes)-1 {
+	if c.busy[n.Name] || len(c.busy) >= len(c.Nodes)-1 || c.soak != nil && c.soak.spares(n, fault.name) {
 		return
 	}
 	c.busy[n.Name] = true

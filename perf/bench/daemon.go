@@ -1,18 +1,14 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"thresher/perf/engine"
-	"thresher/perf/lab"
 	"thresher/perf/report"
 )
 
@@ -65,11 +61,11 @@ func (t *daemonTrial) measure(ctx context.Context) (sample, error) {
 	elapsed, n := time.Since(start), float64(len(t.bed.Daemons))
 	s := sample{cpu: 100 * (after - before).Seconds() / elapsed.Seconds() / n}
 	for _, d := range t.bed.Daemons {
-		bytes, err := residentSize(d)
+		u, err := d.Usage()
 		if err != nil {
 			return nil, err
 		}
-		s[rss] += float64(bytes) / 1e6 / n
+		s[rss] += float64(u.Resident) / 1e6 / n
 	}
 	return s, nil
 }
@@ -88,25 +84,6 @@ func (t *daemonTrial) processorTime() (sum time.Duration, err error) {
 		sum += time.Duration(used.Nano())
 	}
 	return sum, nil
-}
-
-// residentSize is a process's resident memory in bytes (proc_pid_status(5)).
-func residentSize(p *lab.Process) (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid))
-	if err != nil {
-		return 0, err
-	}
-	return vmRSS(status)
-}
-
-func vmRSS(status []byte) (int64, error) {
-	for line := range bytes.Lines(status) {
-		if fields := bytes.Fields(line); len(fields) == 3 && string(fields[0]) == "VmRSS:" {
-			kilo, err := strconv.ParseInt(string(fields[1]), 10, 64)
-			return kilo * 1024, err
-		}
-	}
-	return 0, errors.New("no VmRSS in the process's status")
 }
 
 func (t *daemonTrial) close() error { return t.bed.Close() }
