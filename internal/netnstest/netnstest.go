@@ -9,6 +9,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"thresher/internal/leftout"
 )
@@ -66,7 +67,8 @@ func (ns *NS) Veth(t testing.TB, name string, peer *NS, peerName string, queues 
 	peer.Do(t, func() error { return setUp(peerName) })
 }
 
-// Addr gives the interface an address, written as a prefix.
+// Addr gives the interface an address, written as a prefix. One of lo may be used
+// at once: there is nobody to detect a duplicate by.
 func (ns *NS) Addr(t testing.TB, name, prefix string) {
 	t.Helper()
 	ns.Do(t, func() error {
@@ -77,6 +79,9 @@ func (ns *NS) Addr(t testing.TB, name, prefix string) {
 		a, err := netlink.ParseAddr(prefix)
 		if err != nil {
 			return err
+		}
+		if name == "lo" {
+			a.Flags = unix.IFA_F_NODAD
 		}
 		return netlink.AddrAdd(l, a)
 	})
