@@ -70,6 +70,7 @@ func start(c Config, t tuning) (*Cluster, error) {
 	if t.memberlist != nil {
 		t.memberlist(mc)
 	}
+	d.direct.interval = mc.ProbeInterval
 	further, err := openTransport(mc, c.Further, d.paths, t.network)
 	if err != nil {
 		return nil, fmt.Errorf("start cluster on %s: %w", where(c), listenError(err))

@@ -29,10 +29,11 @@ const nameTaken = "another live machine has this node's name"
 // race can tear it). The events come under the lock that guards the state, each
 // change makes one, and they come in order: the copy is exact.
 type delegate struct {
-	self  string
-	log   *logAdapter
-	paths *paths
-	bell  chan struct{} // one slot: a pending ring stands for all changes so far
+	self   string
+	log    *logAdapter
+	paths  *paths
+	direct *direct
+	bell   chan struct{} // one slot: a pending ring stands for all changes so far
 
 	inbox             chan Message
 	received, dropped atomic.Uint64 // messages
@@ -53,11 +54,12 @@ var (
 	_ memberlist.EventDelegate    = (*delegate)(nil)
 	_ memberlist.ConflictDelegate = (*delegate)(nil)
 	_ memberlist.MergeDelegate    = (*delegate)(nil)
+	_ memberlist.PingDelegate     = (*delegate)(nil)
 )
 
 func newDelegate(self string, p *paths, log *logAdapter) *delegate {
 	return &delegate{
-		self: self, log: log, paths: p,
+		self: self, log: log, paths: p, direct: newDirect(),
 		bell:    make(chan struct{}, 1),
 		inbox:   make(chan Message, inboxLen),
 		members: make(map[string]entry),
@@ -90,6 +92,7 @@ func (d *delegate) record(n *memberlist.Node, alive bool) {
 	}
 	if n.Name != d.self {
 		d.paths.learn(m, time.Now())
+		d.direct.note(m.Name, alive, time.Now())
 	}
 	e := entry{member: m}
 	if !alive {
@@ -115,6 +118,7 @@ func (d *delegate) list() []Member {
 			d.paths.forget(name)
 			continue
 		}
+		e.member.Relayed = e.member.Alive && !d.direct.reaches(name, time.Now())
 		list = append(list, e.member)
 	}
 	return list

@@ -14,6 +14,9 @@ type Member struct {
 	// Alive is whether the farm takes the node for alive. A node that is only
 	// suspected still is.
 	Alive bool
+	// Relayed is whether the node is alive by others' word alone: it has not answered
+	// this node's own probes for some time.
+	Relayed bool
 	// Err is why Meta could not be read, and then Meta is zero.
 	Err error
 }

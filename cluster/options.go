@@ -100,7 +100,7 @@ func (c Config) memberlistConfig(d *delegate, log *logAdapter) (*memberlist.Conf
 		}
 	}
 	m.GossipVerifyIncoming, m.GossipVerifyOutgoing = true, true
-	m.Delegate, m.Events, m.Conflict, m.Merge = d, d, d, d
+	m.Delegate, m.Events, m.Conflict, m.Merge, m.Ping = d, d, d, d, d
 	m.Logger = log.logger()
 	return m, nil
 }

@@ -197,8 +197,9 @@ type Cluster struct {
 	// DetectionMS is how long a crashed peer's clients may wait until the others
 	// let them in, in milliseconds, by the timings in use.
 	DetectionMS int64 `json:"detection_ms"`
-	// GossipBlocked names the nodes that are heard on the VIPs' interface but not
-	// by gossip, each with the address and port that is blocked.
+	// GossipBlocked names the nodes that are there, by their heartbeats on the VIPs'
+	// interface or by others' word, but with whom gossip does not come through, each with the
+	// address and port that is blocked.
 	GossipBlocked []string `json:"gossip_blocked,omitempty"`
 	// KeyChange says that two gossip keys are believed: a change of the key is not
 	// at its end.

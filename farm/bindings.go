@@ -44,6 +44,15 @@ func bindingsFor(v cluster.View, self string, vips []config.VIP) bindings {
 	return b
 }
 
+// answerers is the view whose nodes answer for the VIPs: the one that this node heads
+// for, or, when it is out of the farm and heads for none, that of the others.
+func answerers(shown *picture, self string) cluster.View {
+	if v := shown.target.view; len(v.Nodes) > 0 {
+		return v
+	}
+	return without(shown.observed.view, self)
+}
+
 // formerly has claims pass that were right before VIPs' modes were changed.
 func (b bindings) formerly(vips []config.VIP) bindings {
 	for _, list := range [][]arp.Binding{b.mine, b.all} {

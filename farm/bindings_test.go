@@ -149,3 +149,19 @@ func TestStations(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A node that is out of the farm knows who answers, and takes no part in it.
+func TestAnsweringOfANodeThatIsOut(t *testing.T) {
+	all := cluster.View{ID: 1, Nodes: []cluster.Node{{Name: "web1"}, {Name: "web2"}, {Name: "web3"}}}
+	none := division{}
+	if got := answerers(&picture{target: &division{view: all}, observed: &none}, "web1"); got.ID != all.ID || len(got.Nodes) != 3 {
+		t.Errorf("in the farm: %+v", got)
+	}
+	got := answerers(&picture{target: &none, observed: &division{view: all}}, "web1")
+	if names := got.Names(); !slices.Equal(names, []string{"web2", "web3"}) {
+		t.Errorf("out of it: %v answer", names)
+	}
+	if got := answerers(&picture{target: &none, observed: &none}, "web1"); len(got.Nodes) != 0 {
+		t.Errorf("nobody is up: %+v", got)
+	}
+}

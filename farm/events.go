@@ -75,14 +75,14 @@ func (e *events) gossip(name string, address netip.AddrPort, blocked bool) {
 	at := gossipAddress(address)
 	fields := map[string]string{"node": name, "address": at}
 	if !blocked {
-		e.add(console.LevelInfo, "gossip_restored", fmt.Sprintf("node %s is heard by gossip again", name), fields)
+		e.add(console.LevelInfo, "gossip_restored", fmt.Sprintf("gossip with node %s comes through again", name), fields)
 		return
 	}
 	if at == "" {
 		at = "an address that is not known"
 	}
 	e.add(console.LevelError, "gossip_blocked",
-		fmt.Sprintf("node %s is heard on the wire but not by gossip: let UDP and TCP through between this node and %s", name, at), fields)
+		fmt.Sprintf("node %s is there, but gossip with it does not come through: let UDP and TCP through between this node and %s", name, at), fields)
 }
 
 // config is that a node's VIPs or rules are others than this node's, or the same again;

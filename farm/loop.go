@@ -142,7 +142,7 @@ func (l *loop) settle() {
 		l.events.view(shown.observed.view)
 	}
 	l.division = *shown.observed
-	l.answer(shown.target.view, members)
+	l.answer(answerers(shown, l.cfg.Node), members)
 	l.tell()
 	l.showHealth()
 	l.wakeUp(now)

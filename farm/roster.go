@@ -25,7 +25,8 @@ type rosterEntry struct {
 	// further is where it gossips on other heartbeat networks.
 	further []netip.AddrPort
 	state   console.NodeState
-	// blocked says that the node is heard on the wire and not by gossip.
+	// blocked says that gossip does not come through from the node itself, though it is
+	// there: it is heard on the wire, or others speak for it.
 	blocked bool
 	// digest is of what all nodes must have alike in their configurations; 0 of a node
 	// that does not say.
@@ -64,7 +65,7 @@ func (r *roster) update(members []cluster.Member, peers map[string]peer, events 
 		p := peers[m.Name]
 		entry := rosterEntry{
 			address: m.Address, state: stateOf(m, p),
-			blocked: !m.Alive && p.heard && p.phase == confirm.Up,
+			blocked: m.Relayed || !m.Alive && p.heard && p.phase == confirm.Up,
 		}
 		if m.Alive && m.Err == nil {
 			entry.digest, entry.further = m.Meta.Digest, m.Meta.Networks

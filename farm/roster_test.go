@@ -127,11 +127,22 @@ func TestRosterNamesBlockedGossip(t *testing.T) {
 	}
 	want := []string{
 		"node web2 is up",
-		"node web2 is heard on the wire but not by gossip: let UDP and TCP through between this node and 192.0.2.12:7946",
-		"node web2 is heard by gossip again",
+		"node web2 is there, but gossip with it does not come through: let UDP and TCP through between this node and 192.0.2.12:7946",
+		"gossip with node web2 comes through again",
 	}
 	if diff := cmp.Diff(want, messages(e, 0)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A node that only others reach by gossip is shown with its address, too.
+func TestRosterNamesWhoIsReachedByOthersOnly(t *testing.T) {
+	r := newRoster("web1", 1)
+	m := member("web2", cluster.Up, true)
+	m.Relayed = true
+	r.update([]cluster.Member{member("web1", cluster.Up, true), m}, nil, quietEvents())
+	if diff := cmp.Diff([]string{"web2 at " + m.Address.String()}, r.blocked()); diff != "" {
+		t.Errorf("blocked (-want +got):\n%s", diff)
 	}
 }
 

@@ -51,7 +51,7 @@ var (
 	serviceRestarts = desc("service_restarts", "Restarts of a service within its window.", "service")
 	healthScore     = desc("gossip_health_score", "memberlist's view of this node's own health: 0 is well.")
 	refused         = desc("gossip_refused_messages_total", "Gossip that could not be opened or understood.")
-	blocked         = desc("gossip_blocked_nodes", "Nodes that are heard on the wire but not by gossip.")
+	blocked         = desc("gossip_blocked_nodes", "Nodes that are there, but with whom gossip does not come through.")
 	networksCut     = desc("heartbeat_networks_cut", "Ways to other nodes by one heartbeat network that are cut while another network reaches them.")
 	eventsTotal     = desc("events_total", "Events by kind and level.", "kind", "level")
 )

@@ -3,7 +3,7 @@ package faults
 import (
 	"context"
 	"net/netip"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -179,25 +179,35 @@ func oneWay(f *farmtest.Farm) {
 }
 
 // notTransitive: two nodes hear the third but not each other. It passes on what it
-// hears, and nothing happens.
+// hears, and nothing happens, but that each names the other.
 func notTransitive(f *farmtest.Farm) {
-	harmless(f, nil, lab.Between(farmtest.Hosts(f.Nodes[0]), farmtest.Hosts(f.Nodes[2]), lab.Everything)...)
+	said := func(*farmtest.Load) {
+		blockedTold(f, f.Nodes[0], f.Nodes[2])
+		blockedTold(f, f.Nodes[2], f.Nodes[0])
+	}
+	harmless(f, said, lab.Between(farmtest.Hosts(f.Nodes[0]), farmtest.Hosts(f.Nodes[2]), lab.Everything)...)
 }
 
 // gossipBlocked: a firewall takes a node's gossip and not its heartbeats. Nothing
 // happens, but that the others say so.
 func gossipBlocked(f *farmtest.Farm) {
 	victim, others := split(f)
-	said := func(*farmtest.Load) {
-		f.Eventually(10*time.Second, "the blocked gossip is told", func() bool {
-			s, err := f.Status(others[0])
-			return err == nil && s.Cluster != nil && strings.Contains(strings.Join(s.Cluster.GossipBlocked, " "), victim.Name)
-		})
-	}
+	said := func(*farmtest.Load) { blockedTold(f, others[0], victim) }
 	harmless(f, said, lab.Between(farmtest.Hosts(victim), farmtest.Hosts(others...), lab.Gossip)...)
 	f.Eventually(20*time.Second, "gossip is well again", func() bool {
 		s, err := f.Status(others[0])
 		return err == nil && s.Cluster != nil && len(s.Cluster.GossipBlocked) == 0
+	})
+}
+
+// blockedTold holds that a node's status names another's gossip as blocked, with its
+// address and port.
+func blockedTold(f *farmtest.Farm, by, victim *lab.Node) {
+	f.T.Helper()
+	want := victim.Name + " at " + netip.AddrPortFrom(victim.Address, 7946).String()
+	f.Eventually(15*time.Second, by.Name+" tells of blocked gossip: "+want, func() bool {
+		s, err := f.Status(by)
+		return err == nil && s.Cluster != nil && slices.Contains(s.Cluster.GossipBlocked, want)
 	})
 }
 
