@@ -1,6 +1,7 @@
 package farm_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +57,30 @@ func TestDirectorLeavesAndJoins(t *testing.T) {
 				t.Errorf("the switch learnt the client on ports %v (%v)", ports, err)
 			}
 		})
+	}
+}
+
+// TestDirectorThatCannotSendBack: the other ends of the nodes' cables take no frames from
+// XDP_TX, as those of plain veth pairs. The director notices, says so, and every
+// client is served all the same.
+func TestDirectorThatCannotSendBack(t *testing.T) {
+	if !*long {
+		return // TestHandOnFails has when it is noticed
+	}
+	f := newFarm(t, lab.Config{Nodes: 3, Clients: 1, ClientAddresses: 64}, lab.FarmOptions{Mode: "directed", TCPPorts: []int{80}, Affinity: "session"})
+	f.startServers()
+	f.StartAll()
+	f.Settle(f.Nodes...)
+	director := f.Director(lab.VIP())
+	f.Eventually(10*time.Second, "the director notices that what it hands on is lost", func() bool {
+		_, err := f.Client.SendSYNs(f.Ctx, f.syns(50, 3000))
+		must(t, err)
+		s, err := f.Status(director)
+		return err == nil && strings.Contains(s.Datapath.XDPNote, "XDP_TX")
+	})
+	f.synsOnce(t, 2000, 400*time.Millisecond)
+	for range 3 {
+		f.transfersWhole(t)
 	}
 }
 

@@ -26,6 +26,7 @@ type loop struct {
 	members      []settle.Member // that the confirmation was last told
 	dropsClients bool            // whether the node was told to keep no clients
 	weighed      []uint8         // the weights that the others were last told
+	handOn       handOn
 }
 
 var _ front = (*loop)(nil)
@@ -84,6 +85,7 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.app.supervisor.Changed():
 		case now := <-peerTicker.C:
 			l.watchWire(now)
+			l.watchHandOn()
 		case up := <-machine.carrier:
 			l.linked(up)
 		case <-machine.bell:

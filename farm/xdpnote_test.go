@@ -22,8 +22,11 @@ func TestXDPNote(t *testing.T) {
 		{config.XDPAuto, config.XDPGeneric, 9000, generic + "; " + long},
 		{config.XDPGeneric, config.XDPGeneric, 9000, long},
 	} {
-		if got := xdpNote(tt.wanted, tt.got, tt.mtu); got != tt.want {
+		if got := xdpNote(tt.wanted, tt.got, tt.mtu, false); got != tt.want {
 			t.Errorf("%v, wanted %v, MTU %d: %q, want %q", tt.got, tt.wanted, tt.mtu, got, tt.want)
 		}
+	}
+	if got := xdpNote(config.XDPAuto, config.XDPNative, 1500, true); got != handOnNote {
+		t.Errorf("it cannot hand on: %q", got)
 	}
 }

@@ -61,6 +61,8 @@ type slots struct {
 	owners *ebpf.Map
 	nodes  *ebpf.Variable
 	relays bool // some VIP is in mode directed
+	// byQueue says that the queues hand on to other nodes, whoever's a bucket is.
+	byQueue atomic.Bool
 
 	partOf partsOfRule
 	nodeOf shareNodesOf
@@ -139,7 +141,7 @@ func (s *slots) write(share *Share) error {
 func (s *slots) writeOwners(share *Share) error {
 	for i := range share.Parts {
 		owners := share.Parts[i].Owners
-		if owners == nil {
+		if owners == nil || s.byQueue.Load() {
 			owners = nobodyKnows()
 		}
 		if err := s.owners.Put(uint32(s.next*s.room+i), owners); err != nil {
@@ -150,6 +152,23 @@ func (s *slots) writeOwners(share *Share) error {
 	copy(s.nodeOf[s.next][:], share.Nodes)
 	if err := s.nodes.Set(&s.nodeOf); err != nil {
 		return fmt.Errorf("write the nodes' addresses: %w", err)
+	}
+	return nil
+}
+
+// HandOnByQueue leaves it to the queues to hand on to other nodes what is theirs, for
+// good. It may be called while another goroutine sets shares; a share that is being set
+// meanwhile may be as before: then it is to be called again.
+func (p *Program) HandOnByQueue() error {
+	s := &p.slots
+	s.byQueue.Store(true)
+	if !s.relays {
+		return nil
+	}
+	for i := range shareSlots * s.room {
+		if err := s.owners.Put(uint32(i), nobodyKnows()); err != nil {
+			return fmt.Errorf("take the owners from the XDP program: %w", err)
+		}
 	}
 	return nil
 }

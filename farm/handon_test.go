@@ -1,0 +1,23 @@
+package farm
+
+import "testing"
+
+func TestHandOnFails(t *testing.T) {
+	var h handOn
+	for i, step := range []struct {
+		now  transmitted
+		want bool
+		why  string
+	}{
+		{transmitted{1000, 3}, false, "a few frames are always dropped"},
+		{transmitted{2000, 103}, false, "most gets out"},
+		{transmitted{2000, 106}, false, "too few to say"},
+		{transmitted{2000, 110}, false, "nothing was handed on: something else was dropped"},
+		{transmitted{2008, 114}, true, "half of it is dropped"},
+		{transmitted{2016, 122}, true, "all of it is dropped"},
+	} {
+		if got := h.fails(step.now); got != step.want {
+			t.Errorf("step %d: %v, want %v: %s", i, got, step.want, step.why)
+		}
+	}
+}
