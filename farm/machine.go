@@ -88,6 +88,8 @@ func wanted(e host.Entry, cfg *config.Config, iface *netlink.LinkAttrs) bool {
 	case host.KindMAC:
 		return e.Link == nic && cfg.Datapath.Pin &&
 			slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return v.MAC.String() == e.MAC && needsFilter(v) })
+	case host.KindPromiscuous:
+		return e.Link == nic && cfg.Datapath.Pin && slices.ContainsFunc(cfg.VIPs, needsFilter)
 	case host.KindLink:
 		return e.Owner == iface.Index
 	}
@@ -147,12 +149,14 @@ func (m *machine) chooseWay(nic *netlink.LinkAttrs) (err error) {
 }
 
 // accept has the interface accept frames to a VMAC: also after the end of this
-// process if lasting, where the driver can.
+// process if lasting. Then a driver that takes no further addresses is to accept all.
 func (m *machine) accept(nic netlink.Link, mac config.MAC, lasting bool) error {
 	if lasting {
-		if err := m.journal.AcceptMAC(nic.Attrs().Name, mac); !errors.Is(err, host.ErrNoAddressList) {
-			return err
+		err := m.journal.AcceptMAC(nic.Attrs().Name, mac)
+		if errors.Is(err, host.ErrNoAddressList) {
+			return m.journal.AcceptAll(nic.Attrs().Name)
 		}
+		return err
 	}
 	if m.filters[mac] != nil {
 		return nil

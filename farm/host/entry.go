@@ -18,6 +18,8 @@ const (
 	KindAddress = "address"
 	KindLink    = "link"
 	KindMAC     = "mac"
+	// KindPromiscuous is an interface that accepts every frame.
+	KindPromiscuous = "promiscuous"
 )
 
 // formatVersion is the version of the journal's format. A journal of another
@@ -34,7 +36,7 @@ var ErrDamaged = errors.New("journal damaged")
 
 // Entry is one change to the machine, with what it takes to undo it.
 type Entry struct {
-	// Kind is "sysctl", "address", "link" or "mac"; it says which other fields
+	// Kind is "sysctl", "address", "link", "mac" or "promiscuous"; it says which other fields
 	// count.
 	Kind string `json:"kind"`
 	// Name is a sysctl's path under /proc/sys, with slashes, since a name of an
@@ -63,6 +65,8 @@ func (e Entry) String() string {
 		return fmt.Sprintf("address %v on %s", e.Prefix, e.Link)
 	case KindLink:
 		return "interface " + e.Link
+	case KindPromiscuous:
+		return "every frame on " + e.Link
 	case KindMAC:
 		return fmt.Sprintf("frames to %s on %s", e.MAC, e.Link)
 	}
@@ -80,7 +84,7 @@ func (e Entry) check() error {
 			return errors.New("address entry without a valid prefix")
 		}
 		return checkLinkName(e.Link)
-	case KindLink:
+	case KindLink, KindPromiscuous:
 		return checkLinkName(e.Link)
 	case KindMAC:
 		if mac, err := net.ParseMAC(e.MAC); err != nil || len(mac) != 6 {

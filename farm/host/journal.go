@@ -104,6 +104,8 @@ func undo(e Entry) error {
 		return deleteVeth(e.Link, e.Owner)
 	case KindMAC:
 		return refuseMAC(e.Link, e.MAC)
+	case KindPromiscuous:
+		return acceptOwn(e.Link)
 	}
 	return fmt.Errorf("unknown kind of change %q", e.Kind)
 }
