@@ -92,6 +92,7 @@ func TestPortServer(t *testing.T) {
 func TestWorkersLeftBehind(t *testing.T) {
 	for _, how := range []string{"setsid ", ""} {
 		t.Run("by "+how+"sh", func(t *testing.T) {
+			t.Parallel()                               // they wait for the machine's first process
 			l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
 			if err != nil {
 				t.Fatal(err)
