@@ -245,7 +245,7 @@ func (f *healthFarm) ask(t *testing.T) (stop func() (udp, tcp int64, failed []er
 				}
 				var err error
 				for range 3 {
-					if err = f.question(network); err == nil {
+					if err = f.question(network, "farm.test.", "192.0.2.7"); err == nil {
 						break
 					}
 				}
@@ -264,8 +264,8 @@ func (f *healthFarm) ask(t *testing.T) (stop func() (udp, tcp int64, failed []er
 	}
 }
 
-// question asks once.
-func (f *healthFarm) question(network string) error {
+// question asks for a name's address once.
+func (f *healthFarm) question(network, name, want string) error {
 	conn, err := f.Client.Dial(f.Ctx, network, netip.AddrPort{}, netip.AddrPortFrom(lab.VIP(), 53))
 	if err != nil {
 		return fmt.Errorf("%s: %w", network, err)
@@ -273,14 +273,14 @@ func (f *healthFarm) question(network string) error {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(500 * time.Millisecond))
 	c := &dns.Conn{Conn: conn}
-	if err := c.WriteMsg(new(dns.Msg).SetQuestion("farm.test.", dns.TypeA)); err != nil {
+	if err := c.WriteMsg(new(dns.Msg).SetQuestion(name, dns.TypeA)); err != nil {
 		return fmt.Errorf("%s: %w", network, err)
 	}
 	answer, err := c.ReadMsg()
 	if err != nil {
 		return fmt.Errorf("%s: %w", network, err)
 	}
-	if len(answer.Answer) != 1 || !strings.HasSuffix(answer.Answer[0].String(), "192.0.2.7") {
+	if len(answer.Answer) != 1 || !strings.HasSuffix(answer.Answer[0].String(), want) {
 		return fmt.Errorf("%s: the answer is %v", network, answer)
 	}
 	return nil

@@ -1,7 +1,7 @@
 package farm
 
 import (
-	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,8 +12,8 @@ import (
 
 // step is one thing that the loop does to a life, and what it is asked next.
 type step struct {
-	// start, stop, drain (with a deadline of 5 s: drain5), drained, join, cut, link;
-	// clear and block are what the farm allows; a number lets so many seconds pass
+	// start, stop, drain (with a deadline of 5 s: drain5s), drained, join, cut, link;
+	// clear and block are what the farm allows; a duration passes
 	do     string
 	at     confirm.Phase
 	state  console.NodeState
@@ -90,11 +90,28 @@ func TestLife(t *testing.T) {
 		{"a drain ends with its deadline", []step{
 			{"join", cold, starting, cluster.Starting, true, joining},
 			{"clear", warm, up, cluster.Up, true, ""},
-			{"drain5", warm, draining, cluster.Draining, false, drains},
-			{"4", warm, draining, cluster.Draining, false, drains},
+			{"drain5s", warm, draining, cluster.Draining, false, drains},
+			{"4s", warm, draining, cluster.Draining, false, drains},
 			{"clear", gone, draining, cluster.Draining, false, drains},
-			{"1", gone, draining, cluster.Draining, false, drains},
+			{"1s", gone, draining, cluster.Draining, false, drains},
 			{"clear", gone, stopped, cluster.Stopped, false, drains + ": its deadline has passed"},
+		}},
+		{"a drain with a deadline lasts for a day if there is a stream for so long", []step{
+			{"join", cold, starting, cluster.Starting, true, joining},
+			{"clear", warm, up, cluster.Up, true, ""},
+			{"drain24h", warm, draining, cluster.Draining, false, drains},
+			{"23h59m59s", gone, draining, cluster.Draining, false, drains},
+			{"clear", gone, draining, cluster.Draining, false, drains},
+			{"1s", gone, draining, cluster.Draining, false, drains},
+			{"clear", gone, stopped, cluster.Stopped, false, drains + ": its deadline has passed"},
+		}},
+		{"a drain without a deadline lasts as long as a stream", []step{
+			{"join", cold, starting, cluster.Starting, true, joining},
+			{"clear", warm, up, cluster.Up, true, ""},
+			{"drain", warm, draining, cluster.Draining, false, drains},
+			{"240h", gone, draining, cluster.Draining, false, drains},
+			{"clear", gone, draining, cluster.Draining, false, drains},
+			{"drained", gone, stopped, cluster.Stopped, false, drains + ": no flow is left"},
 		}},
 		{"a node without a link waits, for longer each time", []step{
 			{"join", cold, starting, cluster.Starting, true, joining},
@@ -108,7 +125,7 @@ func TestLife(t *testing.T) {
 			{"clear", warm, waiting, cluster.Waiting, false, reasonCut},
 			{"link", gone, waiting, cluster.Waiting, false, reasonCut},
 			{"clear", gone, waiting, cluster.Waiting, false, "the interface's carrier comes and goes: held back until 12:00:01"},
-			{"1", gone, waiting, cluster.Waiting, false, "the interface's carrier comes and goes: held back until 12:00:01"},
+			{"1s", gone, waiting, cluster.Waiting, false, "the interface's carrier comes and goes: held back until 12:00:01"},
 			{"clear", gone, starting, cluster.Starting, true, reasonConfirming},
 		}},
 		{"stopped before it has joined stays stopped", []step{
@@ -142,27 +159,40 @@ func live(t *testing.T, steps []step) {
 			l.stop()
 		case "drain":
 			l.drain(now, 0)
-		case "drain5":
-			l.drain(now, 5*time.Second)
+		case "drain5s", "drain24h":
+			deadline := duration(t, strings.TrimPrefix(s.do, "drain"))
+			l.drain(now, deadline)
+			if due := l.due(now); !due.Equal(now.Add(deadline)) {
+				t.Errorf("step %d (%s): looked at again at %v", i, s.do, due)
+			}
 		case "drained":
 			l.drained("no flow is left")
 		case "join":
 			l.join()
 		case "cut", "link":
 			l.link(now, s.do == "link")
-		case "1", "4":
-			seconds, _ := strconv.Atoi(s.do)
-			now = now.Add(time.Duration(seconds) * time.Second)
 		case "clear":
 			l.advance(now, "", s.at)
 		case "block":
 			l.advance(now, farmDiffers, s.at)
+		case "":
+		default:
+			now = now.Add(duration(t, s.do))
 		}
 		if l.state != s.state || l.phase() != s.phase || l.takesPart() != s.takes || l.reason != s.reason {
 			t.Fatalf("step %d (%s): %s, %v, takes part %v, %q; want %s, %v, %v, %q", i, s.do,
 				l.state, l.phase(), l.takesPart(), l.reason, s.state, s.phase, s.takes, s.reason)
 		}
 	}
+}
+
+func duration(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // TestDamper: each coming back within ten minutes is held back for longer, up to

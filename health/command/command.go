@@ -32,6 +32,9 @@ type Command struct {
 
 // Result is how a command has ended.
 type Result struct {
+	// Group is the process group that it ran in; 0 if it was not begun. What it has
+	// started may go on there.
+	Group int
 	// Code is the exit code; -1 if it was ended by a signal or not begun.
 	Code int
 	// Output is the beginning of standard output and standard error, together.
@@ -65,7 +68,7 @@ func Run(ctx context.Context, c Command) Result {
 	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	err = cmd.Wait()
 	stop()
-	res := Result{Code: cmd.ProcessState.ExitCode(), Output: out.text(afterwards), Err: err}
+	res := Result{Group: cmd.Process.Pid, Code: cmd.ProcessState.ExitCode(), Output: out.text(afterwards), Err: err}
 	if ctx.Err() != nil {
 		res.Code, res.Err = -1, ctx.Err()
 	}

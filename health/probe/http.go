@@ -1,10 +1,10 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -23,25 +23,45 @@ const maxBody = 64 << 10
 // httpProbe asks a web server, on a new connection each time: a server that only
 // keeps old ones alive is not well. Redirections are answers, and not followed.
 func httpProbe(c config.HTTPCheck) Func {
-	trusting := httpClient(c, nil)
+	req, err := httpRequest(c)
+	if err != nil {
+		return func(context.Context) Result { return failed("%v", err) }
+	}
+	if req.URL.Scheme == "https" {
+		return tlsProbe(c, req)
+	}
+	return plainProbe(c, req)
+}
+
+// httpRequest is what a server is asked each time.
+func httpRequest(c config.HTTPCheck) (*http.Request, error) {
+	req, err := http.NewRequest(c.Method, c.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "thresher-check")
+	req.Close = true
+	if c.Host != "" {
+		req.Host = c.Host
+	}
+	return req, nil
+}
+
+// tlsProbe asks by HTTP/2 where the server has it.
+func tlsProbe(c config.HTTPCheck, req *http.Request) Func {
+	trusting := httpTransport(c, nil)
 	return func(ctx context.Context) Result {
-		client := trusting
+		transport := trusting
 		if c.CAFile != "" { // it may be another one by now
 			roots, err := readRoots(c.CAFile)
 			if err != nil {
 				return failed("%v", err)
 			}
-			client = httpClient(c, roots)
+			transport = httpTransport(c, roots)
 		}
-		req, err := http.NewRequestWithContext(ctx, c.Method, c.URL, nil)
+		resp, err := transport.RoundTrip(req.WithContext(ctx))
 		if err != nil {
-			return failed("%v", err)
-		}
-		req.Header.Set("User-Agent", "thresher-check")
-		req.Host = c.Host
-		resp, err := client.Do(req)
-		if err != nil {
-			return failed("%s", because(errors.Unwrap(err)))
+			return failed("%s", because(err))
 		}
 		defer resp.Body.Close()
 		return judgeAnswer(c, resp)
@@ -61,21 +81,15 @@ func readRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// httpClient makes a client that keeps no connection; nil roots are the system's.
-func httpClient(c config.HTTPCheck, roots *x509.CertPool) *http.Client {
-	dialer := net.Dialer{KeepAlive: -1} // it ends before that begins
-	transport := &http.Transport{
+// httpTransport keeps no connection; nil roots are the system's.
+func httpTransport(c config.HTTPCheck, roots *x509.CertPool) *http.Transport {
+	return &http.Transport{
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: c.SkipVerify, ServerName: hostOnly(c.Host), RootCAs: roots},
 		DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxBody,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if c.Connect != "" {
-				address = c.Connect
-			}
-			return dialer.DialContext(ctx, network, address)
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return dial(ctx, cmp.Or(c.Connect, address))
 		},
 	}
-	refuse := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &http.Client{Transport: transport, CheckRedirect: refuse}
 }
 
 func hostOnly(host string) string {

@@ -21,22 +21,32 @@ const maxTalk = 16 << 10
 // tcpProbe connects, begins TLS, sends and expects, as far as it is told to.
 func tcpProbe(c config.TCPCheck) Func {
 	return func(ctx context.Context) Result {
-		dialer := net.Dialer{KeepAlive: -1} // it ends before that begins
-		conn, err := dialer.DialContext(ctx, "tcp", c.Target)
+		conn, err := dial(ctx, c.Target)
 		if err != nil {
 			return failed("%s", because(err))
 		}
 		defer conn.Close()
-		if deadline, has := ctx.Deadline(); has {
-			_ = conn.SetDeadline(deadline)
-		}
-		defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+		defer heed(ctx, conn)()
 		talk, err := startTLS(ctx, conn, c)
 		if err != nil {
 			return failed("%s", because(err))
 		}
 		return talkTo(talk, c)
 	}
+}
+
+// dial connects by TCP.
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	dialer := net.Dialer{KeepAlive: -1} // it ends before that begins
+	return dialer.DialContext(ctx, "tcp", address)
+}
+
+// heed has what is done with a connection end with ctx, until stop.
+func heed(ctx context.Context, conn net.Conn) (stop func() bool) {
+	if deadline, has := ctx.Deadline(); has {
+		_ = conn.SetDeadline(deadline)
+	}
+	return context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 }
 
 func talkTo(conn net.Conn, c config.TCPCheck) Result {

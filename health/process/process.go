@@ -36,18 +36,26 @@ func (p Pattern) Find() ([]int, error) {
 	if p.PidFile != "" {
 		return p.fromFile()
 	}
+	pids, err := all(func(pid int) bool { return p.fits(pid) && alive(pid) })
+	if err != nil {
+		return nil, err
+	}
+	// The oldest first: the others are its children.
+	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(started(a), started(b)) })
+	return pids, nil
+}
+
+// all are the processes of this machine that fit.
+func all(fits func(pid int) bool) (pids []int, err error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
-	var pids []int
 	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil && p.fits(pid) && alive(pid) {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && fits(pid) {
 			pids = append(pids, pid)
 		}
 	}
-	// The oldest first: the others are its children.
-	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(started(a), started(b)) })
 	return pids, nil
 }
 
@@ -178,11 +186,14 @@ func Await(ctx context.Context, pid int) error {
 }
 
 // Kill ends processes without asking.
-func Kill(pids []int) error {
+func Kill(pids []int) error { return Signal(pids, unix.SIGKILL) }
+
+// Signal sends a signal to processes, those that have ended left out.
+func Signal(pids []int, s unix.Signal) error {
 	var errs []error
 	for _, pid := range pids {
-		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			errs = append(errs, fmt.Errorf("kill %d: %w", pid, err))
+		if err := unix.Kill(pid, s); err != nil && !errors.Is(err, unix.ESRCH) {
+			errs = append(errs, fmt.Errorf("signal process %d: %w", pid, err))
 		}
 	}
 	return errors.Join(errs...)

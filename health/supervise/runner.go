@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"thresher/config"
 	"thresher/health/command"
 	"thresher/health/process"
@@ -15,7 +17,7 @@ import (
 
 // NewRunner makes what runs a service.
 func NewRunner(c config.Service) Runner {
-	own := commands{config: c, ended: new(atomic.Int64)}
+	own := commands{config: c, ended: new(atomic.Int64), rest: new(rest)}
 	if c.Systemd != "" {
 		return &units{commands: own, unit: unit.Unit{Name: c.Systemd}}
 	}
@@ -33,14 +35,21 @@ const startLooks = 5
 type commands struct {
 	config config.Service
 	ended  *atomic.Int64 // the process that has ended by itself, until the next start; 0 for none
+	rest   *rest
 }
 
 func (c commands) run(ctx context.Context, what string, argv []string) error {
+	_, err := c.runIn(ctx, what, argv)
+	return err
+}
+
+// runIn is run that tells the process group, 0 if there was none.
+func (c commands) runIn(ctx context.Context, what string, argv []string) (group int, err error) {
 	r := command.Run(ctx, command.Command{Argv: argv, Env: append([]string{"THRESHER_SERVICE=" + c.config.Name}, c.config.Environment...)})
 	if r.Err != nil {
-		return fmt.Errorf("%s: %s", what, r.Reason())
+		return r.Group, fmt.Errorf("%s: %s", what, r.Reason())
 	}
-	return nil
+	return r.Group, nil
 }
 
 // Start starts the service, unless its process is there already, and waits until
@@ -63,7 +72,7 @@ const gonePatience = time.Second
 // none is known.
 func (c commands) begin(ctx context.Context, dead int) error {
 	lingers := dead != 0 && !process.Gone(ctx, dead, gonePatience)
-	if err := c.run(ctx, "start", c.config.Start); err != nil {
+	if err := c.launch(ctx); err != nil {
 		return err
 	}
 	for looks := 0; lingers && ctx.Err() == nil && !c.runs(); {
@@ -72,11 +81,20 @@ func (c commands) begin(ctx context.Context, dead int) error {
 		}
 		// A server that has started writes its pid file in its own time.
 		if looks++; looks > startLooks {
-			return c.run(ctx, "start", c.config.Start)
+			return c.launch(ctx)
 		}
 		time.Sleep(readyLook)
 	}
 	return nil
+}
+
+// launch runs the start command once.
+func (c commands) launch(ctx context.Context) error {
+	group, err := c.runIn(ctx, "start", c.config.Start)
+	if group != 0 {
+		c.rest.started(group)
+	}
+	return err
 }
 
 // ready waits until the service's process is there and it says that it is ready.
@@ -96,7 +114,7 @@ func (c commands) ready(ctx context.Context) error {
 
 func (c commands) ask(ctx context.Context) error {
 	if c.config.Process != nil {
-		if pids, err := c.pattern().Find(); err != nil || len(pids) == 0 {
+		if pids, err := c.find(); err != nil || len(pids) == 0 {
 			return errors.Join(errors.New("its process has not come up"), err)
 		}
 	}
@@ -106,19 +124,24 @@ func (c commands) ask(ctx context.Context) error {
 	return c.run(ctx, "not ready", c.config.Ready)
 }
 
-func (c commands) pattern() process.Pattern {
+// find finds the service's processes, the oldest first.
+func (c commands) find() ([]int, error) {
 	p := c.config.Process
-	return process.Pattern{PidFile: p.PidFile, Name: p.Name, Args: p.Args}
+	pids, err := process.Pattern{PidFile: p.PidFile, Name: p.Name, Args: p.Args}.Find()
+	if len(pids) > 0 {
+		c.rest.runs(pids[0])
+	}
+	return pids, err
 }
 
-// Stop stops the service, and waits until its process is gone.
+// Stop stops the service, and waits until its process is gone, with all that it has
+// left behind.
 func (c commands) Stop(ctx context.Context) error {
 	pids := c.pids()
-	if c.config.Process != nil && len(pids) == 0 {
-		return nil // it has ended by itself
-	}
-	if err := c.run(ctx, "stop", c.config.Stop); err != nil {
-		return err
+	if c.config.Process == nil || len(pids) > 0 { // else it has ended by itself
+		if err := c.run(ctx, "stop", c.config.Stop); err != nil {
+			return err
+		}
 	}
 	for _, pid := range pids {
 		if err := process.Await(ctx, pid); err != nil {
@@ -126,7 +149,7 @@ func (c commands) Stop(ctx context.Context) error {
 		}
 		process.Gone(ctx, pid, gonePatience)
 	}
-	return nil
+	return c.rest.end(ctx, unix.SIGTERM)
 }
 
 // pids are the service's processes, as far as the configuration tells how to find
@@ -135,18 +158,18 @@ func (c commands) pids() []int {
 	if c.config.Process == nil {
 		return nil
 	}
-	pids, err := c.pattern().Find()
+	pids, err := c.find()
 	if err != nil {
 		return nil
 	}
 	return pids
 }
 
-// Force kills the service's processes. Without a way to find them it has nothing
-// but the stop command.
+// Force kills the service's processes, and what they have left behind. Without a way to
+// find them it has nothing but the stop command.
 func (c commands) Force(ctx context.Context) error {
 	if c.config.Process == nil {
-		return c.run(ctx, "stop", c.config.Stop)
+		return errors.Join(c.run(ctx, "stop", c.config.Stop), c.rest.end(ctx, unix.SIGKILL))
 	}
 	pids := c.pids()
 	if err := process.Kill(pids); err != nil {
@@ -158,7 +181,7 @@ func (c commands) Force(ctx context.Context) error {
 		}
 		process.Gone(ctx, pid, gonePatience)
 	}
-	return nil
+	return c.rest.end(ctx, unix.SIGKILL)
 }
 
 // AwaitEnd waits for the end of the service's oldest process, which the others
@@ -168,7 +191,7 @@ func (c commands) AwaitEnd(ctx context.Context) (string, error) {
 		<-ctx.Done()
 		return "", ctx.Err()
 	}
-	pids, err := c.pattern().Find()
+	pids, err := c.find()
 	if err != nil {
 		return "", err
 	}

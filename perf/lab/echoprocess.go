@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// echoVariable makes this program an echo server on the address that it holds.
-const echoVariable = "THRESHER_LAB_ECHO"
+// EchoVariable makes a program that calls BeEchoProcess an echo server on the address
+// that it holds.
+const EchoVariable = "THRESHER_LAB_ECHO"
 
 // echoListens is what an echo server says once it listens, echoTimeout how long it
 // may take: it is the start of a whole program on a busy machine.
@@ -23,7 +24,7 @@ const (
 // does not return. A program that calls StartEchoProcess calls it before anything
 // else, in main or TestMain: the server is the same program, started again.
 func BeEchoProcess() {
-	address, ok := os.LookupEnv(echoVariable)
+	address, ok := os.LookupEnv(EchoVariable)
 	if !ok {
 		return
 	}
@@ -41,7 +42,7 @@ func BeEchoProcess() {
 // paused as a real server is, and has its own limit of open files, which thousands
 // of connections need. It returns when the server listens. See BeEchoProcess.
 func (h *Host) StartEchoProcess(address string) (*Process, error) {
-	environment := append(cleanEnvironment(), echoVariable+"="+address)
+	environment := append(cleanEnvironment(), EchoVariable+"="+address)
 	p, err := h.StartWith(ProcessOptions{Env: environment}, "/proc/self/exe")
 	if err != nil {
 		return nil, err
