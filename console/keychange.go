@@ -67,7 +67,8 @@ func (c *keyChange) gather(ctx context.Context, all []Node) (KeyReport, error) {
 		}
 		c.nodes = append(c.nodes, all[i])
 	}
-	if unmet := report.unmet(all); len(unmet) > 0 {
+	if len(report.Unmet) > 0 {
+		unmet := report.unmetPeers()
 		c.left = append(c.left, unmet...)
 		silent = append(silent, "nobody has been met at "+strings.Join(unmet, ", ")+", which the configuration names")
 	}

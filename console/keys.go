@@ -39,6 +39,8 @@ type NodeKeys struct {
 	Using  string `json:"using,omitempty"`
 	Next   string `json:"next,omitempty"`
 	Before string `json:"before,omitempty"`
+	// Standing is how far it is on the way to another key.
+	Standing rotation.Standing `json:"standing,omitempty"`
 	// Unmet are the peers of its configuration that it has not met.
 	Unmet []string `json:"unmet,omitempty"`
 	// Problem is why nothing is known of the node.
@@ -51,10 +53,29 @@ type KeyReport struct {
 	Node string `json:"node"`
 	// UnderWay are the keys that the farm is on the way to; none at rest.
 	UnderWay []string `json:"under_way"`
+	// Next is what the farm does next; nil at rest, and where two changes have met.
+	Next *KeyStep `json:"next,omitempty"`
 	// Nodes are the members of the farm.
 	Nodes []NodeKeys `json:"nodes"`
+	// Unmet are the peers that some node's configuration names, and that are no members
+	// though that node has not met them.
+	Unmet []UnmetPeer `json:"unmet,omitempty"`
 	// LeftBehind are the nodes and addresses that a change went on without.
 	LeftBehind []string `json:"left_behind,omitempty"`
+}
+
+// KeyStep is something that some nodes have to do before the next can be done.
+type KeyStep struct {
+	Do    config.KeyStep `json:"do"`
+	Nodes []string       `json:"nodes"`
+}
+
+// UnmetPeer is a peer of configurations at whose addresses nobody has been met.
+type UnmetPeer struct {
+	// Peer is its addresses, as the configuration has them.
+	Peer string `json:"peer"`
+	// By are the nodes that say so.
+	By []string `json:"by"`
 }
 
 // keyRequest is what one node has another do: take or end a turn, or a step.
@@ -140,15 +161,49 @@ func (s *Server) doKeys(r *http.Request, in keyRequest) (err error) {
 
 // unmet are the peers that any node's configuration names and that node has not met,
 // but for those that are members.
-func (k KeyReport) unmet(members []Node) (list []string) {
+func (k KeyReport) unmet(members []Node) (list []UnmetPeer) {
 	for _, n := range k.Nodes {
 		for _, peer := range n.Unmet {
-			if !slices.Contains(list, peer) && !slices.ContainsFunc(members, func(m Node) bool { return m.at(peer) }) {
-				list = append(list, peer)
+			if slices.ContainsFunc(members, func(m Node) bool { return m.at(peer) }) {
+				continue
 			}
+			i := slices.IndexFunc(list, func(u UnmetPeer) bool { return u.Peer == peer })
+			if i < 0 {
+				i, list = len(list), append(list, UnmetPeer{Peer: peer})
+			}
+			list[i].By = append(list[i].By, n.Name)
 		}
 	}
 	return list
+}
+
+// unmetPeers are the addresses of those.
+func (k KeyReport) unmetPeers() (list []string) {
+	for _, u := range k.Unmet {
+		list = append(list, u.Peer)
+	}
+	return list
+}
+
+// judge fills in what follows from what the nodes have said.
+func (k *KeyReport) judge(members []Node) {
+	known := k.known()
+	k.UnderWay = append([]string{}, rotation.UnderWay(known)...)
+	for i, n := range k.Nodes {
+		if n.Problem == "" {
+			k.Nodes[i].Standing = n.rotation().Standing(k.UnderWay)
+		}
+	}
+	if len(k.UnderWay) == 1 {
+		step := rotation.Forward(known, k.UnderWay[0])
+		k.Next = &KeyStep{step.Do, step.Nodes}
+	}
+	k.Unmet = k.unmet(members)
+}
+
+// rotation is the node as package rotation has it.
+func (n NodeKeys) rotation() rotation.Node {
+	return rotation.Node{Name: n.Name, Using: n.Using, Next: n.Next, Before: n.Before}
 }
 
 // at tells whether one of a peer's addresses, as the configuration has them, is the
@@ -229,7 +284,8 @@ func (s *Server) keyNodes() ([]Node, error) {
 
 // keyReport asks the nodes, all at once.
 func (s *Server) keyReport(ctx context.Context, nodes []Node) KeyReport {
-	out := KeyReport{Node: s.farm.Status().Node, Nodes: make([]NodeKeys, len(nodes))}
+	status := s.farm.Status()
+	out := KeyReport{Node: status.Node, Nodes: make([]NodeKeys, len(nodes))}
 	var asking sync.WaitGroup
 	for i, n := range nodes {
 		asking.Go(func() {
@@ -242,7 +298,7 @@ func (s *Server) keyReport(ctx context.Context, nodes []Node) KeyReport {
 		})
 	}
 	asking.Wait()
-	out.UnderWay = append([]string{}, rotation.UnderWay(out.known())...)
+	out.judge(status.Nodes)
 	return out
 }
 
@@ -250,7 +306,7 @@ func (s *Server) keyReport(ctx context.Context, nodes []Node) KeyReport {
 func (k KeyReport) known() (nodes []rotation.Node) {
 	for _, n := range k.Nodes {
 		if n.Problem == "" {
-			nodes = append(nodes, rotation.Node{Name: n.Name, Using: n.Using, Next: n.Next, Before: n.Before})
+			nodes = append(nodes, n.rotation())
 		}
 	}
 	return nodes

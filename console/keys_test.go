@@ -10,8 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"thresher/config"
 	"thresher/console/invite"
+	"thresher/console/rotation"
 )
 
 func wantConflict(t *testing.T, err error, says string) {
@@ -105,6 +108,44 @@ func TestAChangeThatStopsIsGoneOnWith(t *testing.T) {
 					t.Error("this is the wrong key")
 				}
 			})
+		}
+	}
+}
+
+// Any node tells how far each is, of those too that only others know of.
+func TestAnyNodeTellsHowFarAllAre(t *testing.T) {
+	farm := startFarm(t, 4, 3)
+	for _, f := range farm[:3] {
+		f.farm.unmet = []string{"192.0.2.15:7946"}
+	}
+	farm[1].farm.stepKeys = func(s config.KeyStep) error {
+		if s == config.KeyUse {
+			return &Error{Code: CodeConflict, Message: "the disk is full"}
+		}
+		return nil
+	}
+	_, err := farm[0].client.ChangeKeys(t.Context(), false, true)
+	wantConflict(t, err, "stopped at node web2")
+	new := config.KeyID(farm[0].farm.keys.Gossip)
+	want := KeyReport{
+		UnderWay: []string{new}, Next: &KeyStep{Do: config.KeyUse, Nodes: []string{"web2", "web3"}},
+		Unmet: []UnmetPeer{{Peer: "192.0.2.15:7946", By: []string{"web1", "web2", "web3"}}},
+	}
+	standings := map[string]rotation.Standing{"web1": rotation.Used, "web2": rotation.Added, "web3": rotation.Added, "web4": ""}
+	for _, f := range farm[:3] {
+		report, err := f.client.KeyReport(t.Context())
+		must(t, err)
+		for _, n := range report.Nodes {
+			if n.Standing != standings[n.Name] || (n.Problem == "") != (n.Name != "web4") {
+				t.Errorf("%s says of %s: %q, %q", report.Node, n.Name, n.Standing, n.Problem)
+			}
+		}
+		for _, list := range [][]string{report.Next.Nodes, report.Unmet[0].By} {
+			slices.Sort(list) // each node names itself first
+		}
+		got := KeyReport{UnderWay: report.UnderWay, Next: report.Next, Unmet: report.Unmet}
+		if diff := cmp.Diff(want, got); diff != "" || len(report.Nodes) != 4 {
+			t.Errorf("%s says (-want +got):\n%s", report.Node, diff)
 		}
 	}
 }

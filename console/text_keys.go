@@ -1,41 +1,83 @@
 package console
 
-import "strings"
+import (
+	"fmt"
+	"strings"
 
-// KeyText renders which keys the nodes have for people: a line that says how the farm
-// stands, and a row a node.
+	"thresher/config"
+	"thresher/console/rotation"
+)
+
+// KeyText renders which keys the nodes have for people: how the farm stands and what
+// comes next, a row a node, and what is in the way.
 func KeyText(k KeyReport) string {
-	head := "the nodes use one key, and believe no other"
+	head := []string{clip(k.headline(), textWidth)}
+	if k.Next != nil {
+		head = append(head, clip(k.Next.text(), textWidth))
+	}
+	rows := [][]string{{"NODE", "USES", "BELIEVES TOO", "CHANGE"}}
+	for _, n := range k.Nodes {
+		rows = append(rows, []string{n.Name, orDash(n.Using), orDash(n.Next + n.Before), n.standing()})
+	}
+	lines := appendList([]section{{head: head}}, rows)
+	if problems := k.problems(); len(problems) > 0 {
+		lines = append(lines, section{head: problems})
+	}
+	return layout(lines, 0)
+}
+
+// headline is how the farm stands.
+func (k KeyReport) headline() string {
 	uses := make(map[string]bool)
 	for _, n := range k.known() {
 		uses[n.Using] = true
 	}
 	switch {
 	case len(k.UnderWay) > 1:
-		head = "two changes of the key have met: thresher key rotate --abort"
+		return "two changes of the key have met: thresher key rotate --abort"
 	case len(k.UnderWay) == 1:
-		head = "on the way to key " + k.UnderWay[0] + ": thresher key rotate goes on, with --abort back"
+		return "on the way to key " + k.UnderWay[0] + ": thresher key rotate goes on, with --abort back"
 	case len(uses) > 1:
-		head = "the nodes use different keys: copy the key file from one to the others"
+		return "the nodes use different keys: copy the key file from one to the others"
 	}
-	lines := []section{{head: []string{clip(head, textWidth)}}}
-	rows := [][]string{{"NODE", "USES", "BELIEVES TOO"}}
-	var problems []string
+	return "the nodes use one key, and believe no other"
+}
+
+// text is what comes next.
+func (s *KeyStep) text() string {
+	does := map[config.KeyStep]string{config.KeyAdd: "learn the new key", config.KeyUse: "use the new key", config.KeyDrop: "forget the old key"}
+	return fmt.Sprintf("next to %s: %s", does[s.Do], strings.Join(s.Nodes, ", "))
+}
+
+// standing is how far a node is.
+func (n NodeKeys) standing() string {
+	switch n.Standing {
+	case rotation.Rest:
+		return "-"
+	case rotation.Behind:
+		return "does not know the new key"
+	case rotation.Added:
+		return "knows the new key"
+	case rotation.Used:
+		return "uses the new key"
+	case rotation.Done:
+		return "has forgotten the old key"
+	}
+	return "unknown"
+}
+
+// problems are what is in the way of a change.
+func (k KeyReport) problems() (lines []string) {
 	for _, n := range k.Nodes {
-		rows = append(rows, []string{n.Name, orDash(n.Using), orDash(n.Next + n.Before)})
 		if n.Problem != "" {
-			problems = append(problems, clip(n.Name+": "+n.Problem, textWidth))
-		}
-		if n.Name == k.Node && len(n.Unmet) > 0 {
-			problems = append(problems, clip("nobody has been met at "+strings.Join(n.Unmet, ", "), textWidth))
+			lines = append(lines, clip(n.Name+": "+n.Problem, textWidth))
 		}
 	}
-	lines = appendList(lines, rows)
+	for _, u := range k.Unmet {
+		lines = append(lines, clip("nobody has been met at "+u.Peer+", says "+strings.Join(u.By, ", "), textWidth))
+	}
 	if len(k.LeftBehind) > 0 {
-		problems = append(problems, clip("left behind, copy the key file to them: "+strings.Join(k.LeftBehind, ", "), textWidth))
+		lines = append(lines, clip("left behind, copy the key file to them: "+strings.Join(k.LeftBehind, ", "), textWidth))
 	}
-	if len(problems) > 0 {
-		lines = append(lines, section{head: problems})
-	}
-	return layout(lines, 0)
+	return lines
 }

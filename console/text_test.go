@@ -131,26 +131,6 @@ func TestStatusTellsWhoseConfigDiffers(t *testing.T) {
 	}
 }
 
-func TestKeyText(t *testing.T) {
-	nodes := []NodeKeys{{Name: "web1", Using: "a1", Next: "b2", Unmet: []string{"192.0.2.14:7946"}}, {Name: "web2", Using: "b2", Before: "a1"}, {Name: "web3", Problem: "no answer"}}
-	for _, tt := range []struct {
-		report KeyReport
-		want   []string
-	}{
-		{KeyReport{Node: "web1", UnderWay: []string{"b2"}, Nodes: nodes}, []string{"on the way to key b2", "web1  a1    b2", "web2  b2    a1", "web3: no answer", "met at 192.0.2.14"}},
-		{KeyReport{Nodes: []NodeKeys{{Name: "web1", Using: "b2"}, {Name: "web2", Using: "b2"}}, LeftBehind: []string{"web3"}}, []string{"believe no other", "copy the key file to them: web3"}},
-		{KeyReport{Nodes: []NodeKeys{{Name: "web1", Using: "a1"}, {Name: "web2", Using: "b2"}}}, []string{"different keys"}},
-		{KeyReport{UnderWay: []string{"b2", "c3"}, Nodes: nodes}, []string{"two changes", "--abort"}},
-	} {
-		text := KeyText(tt.report)
-		for _, want := range tt.want {
-			if !strings.Contains(text, want) {
-				t.Errorf("%q is not in\n%s", want, text)
-			}
-		}
-	}
-}
-
 // A heartbeat network that is cut is named where it should be heard.
 func TestStatusTextNamesCutNetworks(t *testing.T) {
 	s := Status{Node: "web1", State: Up, Cluster: &Cluster{NetworksCut: []string{"web2 at 198.51.100.12:7946", "web3 at [2001:db8:1234:5678::13]:7946"}}}

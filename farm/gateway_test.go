@@ -48,6 +48,7 @@ const (
 	webPort, dnsPort = 80, 53
 	insidePort       = 8080 // of both servers
 	patience         = 5 * time.Second
+	goodbye          = "bye" // after this line a server closes
 )
 
 // gatewayRules are a rule for TCP and one for UDP.
@@ -176,7 +177,8 @@ func (n *gateway) load(t *testing.T, mode config.XDPMode, forward bool) error {
 	return n.program.Arm()
 }
 
-// serve answers every line and every datagram with the node's name and what came.
+// serve answers every line and every datagram with the node's name and what came. It
+// closes first what says goodbye.
 // It listens in the namespace of the calling thread.
 func (n *gateway) serve(t *testing.T) error {
 	l, err := net.Listen("tcp4", fmt.Sprintf("10.10.0.2:%d", insidePort))
@@ -196,7 +198,7 @@ func (n *gateway) serve(t *testing.T) error {
 			}
 			go func() {
 				defer c.Close()
-				for lines := bufio.NewScanner(c); lines.Scan(); {
+				for lines := bufio.NewScanner(c); lines.Scan() && lines.Text() != goodbye; {
 					fmt.Fprintf(c, "%s %s\n", n.name, lines.Text())
 				}
 			}()

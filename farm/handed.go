@@ -37,7 +37,9 @@ type handed struct {
 
 	Confirm []byte       // confirm.Snapshot
 	Taken   confirm.Time // when that was, just after the last heartbeat
-	XDP     config.XDPMode
+	// ByMessages says that some peer was heard by gossip's messages alone.
+	ByMessages bool
+	XDP        config.XDPMode
 
 	VIPs        []config.VIP // as they were
 	Life        handedLife
@@ -160,6 +162,7 @@ func (h *handed) hooks() (*xsk.Hooks, error) {
 // restore makes the protocol's node: one that goes on, if it can, else a new one.
 func (h *handed) restore(c confirm.Config, log *slog.Logger) (*confirm.Node, confirm.Actions, error) {
 	if h != nil && h.Confirm != nil {
+		c.ByMembership = h.ByMessages
 		node, actions, err := confirm.Restore(c, bootTime(), h.Confirm)
 		if err == nil {
 			h.resumed = true

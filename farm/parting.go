@@ -3,6 +3,7 @@ package farm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"thresher/cluster/confirm"
@@ -15,9 +16,10 @@ type parting struct{ taken chan<- snapshot }
 // snapshot is the protocol as it stood at a moment, after which it said nothing
 // more in this process.
 type snapshot struct {
-	bytes []byte
-	at    confirm.Time
-	err   error
+	bytes      []byte
+	at         confirm.Time
+	byMessages bool
+	err        error
 }
 
 // depart ends the node's life in this process. That is done just after a
@@ -46,17 +48,30 @@ func (c *confirmation) part() {
 	select {
 	case p := <-c.parting:
 		now := bootTime()
+		byMessages := c.byMessages(now)
 		bytes, err := c.node.Snapshot(now)
-		p.taken <- snapshot{bytes, now, err}
+		p.taken <- snapshot{bytes, now, byMessages, err}
 	default:
 	}
+}
+
+// byMessages says whether some peer that counts as heard is not heard on the wire, so
+// that another process would not hear it before gossip has joined.
+func (c *confirmation) byMessages(now confirm.Time) bool {
+	s := c.node.Status()
+	return s.Joining || slices.ContainsFunc(s.Peers, func(p confirm.PeerStatus) bool {
+		heard := p.Member || p.Heard >= 0 && p.Heard < c.params.Heard
+		return heard && now.Sub(c.onWire[p.Name]) >= c.params.Heard
+	})
 }
 
 // stay takes the node's life up again after a departure that came to nothing.
 func (c *confirmation) stay(s snapshot) error {
 	var err error
 	c.do(func(now confirm.Time) confirm.Actions {
-		node, actions, failed := confirm.Restore(c.config, now, s.bytes)
+		config := c.config
+		config.ByMembership = c.node.Status().Joining // gossip is as it was
+		node, actions, failed := confirm.Restore(config, now, s.bytes)
 		if failed != nil {
 			err = failed
 			return c.node.Tick(now)

@@ -95,7 +95,7 @@ func (l *loop) runAnew(prepared *xsk.Prepared) error {
 	if err != nil {
 		return errors.Join(err, l.datapath.program.SetHandOver(false))
 	}
-	h.Confirm, h.Taken = taken.bytes, taken.at
+	h.Confirm, h.Taken, h.ByMessages = taken.bytes, taken.at, taken.byMessages
 	err = l.become(h)
 	return errors.Join(err, l.confirmation.stay(taken), l.datapath.program.SetHandOver(false))
 }
@@ -192,7 +192,7 @@ func (p *parts) leaveBehind() error {
 	if err != nil {
 		return err
 	}
-	h.Confirm, h.Taken = taken.bytes, taken.at
+	h.Confirm, h.Taken, h.ByMessages = taken.bytes, taken.at, taken.byMessages
 	return p.leaveFile(h)
 }
 

@@ -14,7 +14,8 @@ const (
 	// FlowKnown is a socket of the flow's own, or an entry of conntrack's, half-open
 	// and closing ones too.
 	FlowKnown
-	// FlowTimeWait is a flow that was here and is over.
+	// FlowTimeWait is a flow that was here and is over, or an entry of conntrack's that
+	// is being closed, and a packet that goes on with it.
 	FlowTimeWait
 	// FlowCookie is a packet with a valid SYN cookie: its socket is to come.
 	FlowCookie

@@ -189,10 +189,13 @@ func (n *Node) deadline(confirmed Buckets) Time {
 //
 // A node whose deadline ran out while it did not run must listen first. What
 // waits in its sockets is old: it may speak of a peer that stated no view then,
-// and need not be asked, but has taken everything over since.
+// and need not be asked, but has taken everything over since. One that has not joined
+// again yet need not hear of who has come.
 func (n *Node) ownDeadline() Time {
 	p, left := n.params, n.lease.Deadline.Sub(n.now)
 	switch {
+	case n.joining && !p.broken(mutJoining):
+		return 0
 	case left > p.Lease-p.Heartbeat && left <= p.Lease:
 		return n.lease.Deadline
 	case left <= 0 && n.woken > 0 && n.ran-n.woken < 3*p.Heartbeat && !p.broken(mutNoListen):

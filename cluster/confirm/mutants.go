@@ -27,4 +27,5 @@ const (
 	mutStrangers = mutation.StrangersCount
 	mutOwnLease  = mutation.OwnLease
 	mutLinger    = mutation.SilentIsGone
+	mutJoining   = mutation.JoiningIsSilence
 )

@@ -18,6 +18,10 @@ type Config struct {
 	Meta string
 	// Assign computes what a view gives to this node.
 	Assign Assign
+	// ByMembership says that heartbeats come by the membership's messages, those of
+	// some peer at least, so that a process that goes on from a snapshot need not
+	// hear it before it has joined anew. Only Restore heeds it.
+	ByMembership bool
 }
 
 // validate checks what New was given.
@@ -53,6 +57,7 @@ type Node struct {
 
 	now     Time
 	ran     time.Duration // how long this node has been running and listening
+	joining bool          // others need not be heard yet (Config.ByMembership)
 	woken   time.Duration // in running time, when it last came back from a stall
 	started stamp         // when it became starting
 	upSince time.Duration // in running time, when it came up
@@ -106,8 +111,11 @@ func New(c Config, now Time) (*Node, Actions, error) {
 func (n *Node) Tick(now Time) Actions { return n.step(now) }
 
 // Members tells who is alive by the membership, this node's own name or not,
-// in any order. It is the whole list, not a change.
+// in any order. It is the whole list, not a change. After Restore it is first called
+// when the membership has been joined again, or in vain.
 func (n *Node) Members(now Time, alive []string) Actions {
+	n.pass(now)
+	n.joining = false
 	for _, p := range n.peers {
 		p.alive = false
 	}
@@ -152,9 +160,16 @@ func (n *Node) step(now Time) Actions {
 // hear in that time says nothing about its peers. Without this a node that wakes
 // up from SIGSTOP finds everybody silent and serves alone until it has read its
 // sockets.
+//
+// Nor does it pass before a process that was restarted in place has joined the
+// membership by which its heartbeats come. It keeps its target until then, and is
+// fenced when its last confirmations end.
 func (n *Node) pass(now Time) {
 	gap := max(0, now.Sub(n.now))
 	n.now = max(n.now, now)
+	if n.joining && !n.params.broken(mutJoining) {
+		return
+	}
 	if n.params.broken(mutStall) {
 		n.ran += gap
 		return

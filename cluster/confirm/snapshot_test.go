@@ -42,6 +42,44 @@ func TestHandOverGoesOn(t *testing.T) {
 	}
 }
 
+// Where heartbeats go by the membership, a restarted process that does not hear its
+// peer keeps to what it had, and is fenced in time; when it has joined, or has tried
+// to, the peer's silence counts.
+func TestHandOverByMembership(t *testing.T) {
+	p := newPair(t)
+	p.serving()
+	state, err := p.n.Snapshot(p.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := p.config()
+	c.ByMembership = true
+	p.now = p.now.Add(200 * ms)
+	n, a, err := Restore(c, p.now, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.n = n
+	p.take(a)
+	beats := n.Status().Counters.Sent
+	p.pass(3 * time.Second)
+	if s := n.Status(); s.Target != both || s.Stated != both || p.last.Deadline != 0 || !s.Joining {
+		t.Errorf("not joined: target %x, stated %x, deadline %v", s.Target, s.Stated, p.last.Deadline)
+	}
+	if sent := n.Status().Counters.Sent - beats; sent < 55 || sent > 65 {
+		t.Errorf("%d heartbeats in 3 s", sent)
+	}
+	p.take(n.Members(p.now, []string{"b"}))
+	p.pass(200 * ms)
+	if s := n.Status(); s.Target != both || s.Joining {
+		t.Errorf("200 ms after: target %x", s.Target)
+	}
+	p.pass(200 * ms)
+	if s := n.Status(); s.Target == both || s.Stated == both || p.last.Deadline == 0 {
+		t.Errorf("400 ms after: target %x, stated %x, deadline %v", s.Target, s.Stated, p.last.Deadline)
+	}
+}
+
 func TestRestoreRefuses(t *testing.T) {
 	p := newPair(t)
 	p.serving()

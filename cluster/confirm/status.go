@@ -14,6 +14,8 @@ type Status struct {
 	Target   ViewID
 	Stated   ViewID
 	Deadline Time
+	// Joining says that others need not be heard yet (Config.ByMembership).
+	Joining bool
 	// Confirmed, Held and Wanted count buckets: into which flows may enter,
 	// which are held, which the target gives.
 	Confirmed, Held, Wanted int
@@ -44,7 +46,7 @@ type PeerStatus struct {
 func (n *Node) Status() Status {
 	s := Status{
 		Name: n.name, Boot: n.boot, Phase: n.phase, Target: n.target.ID, Stated: n.stated.ID,
-		Deadline: n.lease.Deadline, Confirmed: n.lease.Confirmed.Len(), Held: n.held.all.Len(),
+		Deadline: n.lease.Deadline, Joining: n.joining, Confirmed: n.lease.Confirmed.Len(), Held: n.held.all.Len(),
 		Wanted: n.views.own(n.target.ID).Len(), Counters: n.counters,
 	}
 	for _, p := range n.peers {

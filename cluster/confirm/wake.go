@@ -9,6 +9,9 @@ func (n *Node) wake() Time {
 	if n.urgent {
 		w.atLatest(n.lastSent.Add(n.params.Gap).Sub(n.now))
 	}
+	if n.joining { // running time stands still
+		return w.at
+	}
 	if n.phase == Starting && n.wanted {
 		w.in(n.longestWait() - (n.ran - n.started.ran))
 	}

@@ -44,7 +44,7 @@ func newKeyRotate(api *string) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&status, "status", false, "only show which keys the nodes have, by their ids")
+	f.BoolVar(&status, "status", false, "only show how far each node of the farm is, and which keys it has, by their ids")
 	f.BoolVar(&abort, "abort", false, "go back to the old key, as long as every node has it")
 	f.BoolVar(&leaveBehind, "leave-behind", false, "go on without nodes that do not answer: they need the key file copied before they start")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")

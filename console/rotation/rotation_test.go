@@ -173,6 +173,25 @@ func TestEveryStandingEnds(t *testing.T) {
 	}
 }
 
+func TestStanding(t *testing.T) {
+	for _, tt := range []struct {
+		node     Node
+		underWay []string
+		want     Standing
+	}{
+		{Node{Using: "a"}, nil, Rest},
+		{Node{Using: "a"}, []string{"b"}, Behind},
+		{Node{Using: "a", Next: "b"}, []string{"b"}, Added},
+		{Node{Using: "b", Before: "a"}, []string{"b"}, Used},
+		{Node{Using: "b"}, []string{"b"}, Done},
+		{Node{Using: "a", Next: "c"}, []string{"b", "c"}, Added},
+	} {
+		if got := tt.node.Standing(tt.underWay); got != tt.want {
+			t.Errorf("%+v, on the way to %v: %s, want %s", tt.node, tt.underWay, got, tt.want)
+		}
+	}
+}
+
 func same(a, b Step) bool {
 	return a.Do == b.Do && a.ID == b.ID && slices.Equal(a.Nodes, b.Nodes) || a.Nodes == nil && b.Nodes == nil
 }

@@ -70,7 +70,8 @@ var trackedStates = [...]State{
 // conntrack is the kernel's table of tracked flows.
 type conntrack struct {
 	*dump
-	vips map[netip.Addr]bool
+	asking [][]byte // the requests, one after the other
+	vips   map[netip.Addr]bool
 }
 
 // openConntrack connects to conntrack, and writes down what to ask it: the
@@ -87,12 +88,12 @@ func openConntrack(vips []netip.Addr) (*conntrack, error) {
 	for _, v := range vips {
 		c.vips[v] = true
 		if v.Is4() {
-			d.asking = append(d.asking, trackedTo(v))
+			c.asking = append(c.asking, trackedTo(v))
 		}
 		six = six || v.Is6()
 	}
 	if six {
-		d.asking = append(d.asking, dumpRequest(subsysConntrack<<8|conntrackGet, []byte{unix.AF_INET6, unix.NFNETLINK_V0, 0, 0}))
+		c.asking = append(c.asking, dumpRequest(subsysConntrack<<8|conntrackGet, []byte{unix.AF_INET6, unix.NFNETLINK_V0, 0, 0}))
 	}
 	return c, nil
 }
@@ -109,7 +110,7 @@ func (t *Table) EachTracked(f func(Tracked)) error {
 	case t.conntrack == nil:
 		return nil
 	}
-	err := t.conntrack.each(func(kind uint16, body []byte) bool {
+	err := t.conntrack.each(t.conntrack.asking, func(kind uint16, body []byte) bool {
 		if kind != subsysConntrack<<8|conntrackNew {
 			return true
 		}

@@ -17,13 +17,12 @@ const bufferLen = 64 << 10
 // answer within the system call, so that it never is.
 const patience = 2 // seconds
 
-// dump asks one of the kernel's tables for all that it has. It owns a netlink
+// dump asks one of the kernel's tables for what it has. It owns a netlink
 // socket until close, and is not safe for concurrent use.
 type dump struct {
-	fd     int // -1 when closed
-	seq    uint32
-	buf    []byte
-	asking [][]byte // the requests, one after the other
+	fd  int // -1 when closed
+	seq uint32
+	buf []byte
 }
 
 // openDump opens a socket of a netlink family, in the calling thread's namespace.
@@ -54,10 +53,11 @@ func (d *dump) close() error {
 	return unix.Close(fd)
 }
 
-// each calls f with the kind and the content of every message of the answers,
-// which are only good until f returns; false is one that is not understood.
-func (d *dump) each(f func(kind uint16, body []byte) bool) error {
-	for _, ask := range d.asking {
+// each calls f with the kind and the content of every message of the answers to
+// these requests, which are only good until f returns; false is one that is not
+// understood.
+func (d *dump) each(asking [][]byte, f func(kind uint16, body []byte) bool) error {
+	for _, ask := range asking {
 		d.seq++
 		binary.NativeEndian.PutUint32(ask[8:], d.seq)
 		if _, err := unix.Write(d.fd, ask); err != nil {

@@ -143,6 +143,7 @@ func BenchmarkEach(b *testing.B) {
 	}{
 		{"each", []netip.Addr{vip, vip2}, func(t *Table) error { return t.Each(func(Flow) {}) }},
 		{"scan", []netip.Addr{vip, vip2}, func(t *Table) error { _, err := t.Scan(rules); return err }},
+		{"half open", []netip.Addr{vip, vip2}, func(t *Table) error { _, err := t.HalfOpen(func(Flow) bool { return true }, 4096); return err }},
 		{"none on the VIP", []netip.Addr{other}, func(t *Table) error { return t.Each(func(Flow) {}) }},
 	} {
 		b.Run(bb.name, func(b *testing.B) {

@@ -20,6 +20,7 @@ var ErrClosed = errors.New("flows: closed")
 type Table struct {
 	mu        sync.Mutex
 	sockets   *dump
+	all, half [][]byte   // the requests for all sockets, and for those that are half open
 	conntrack *conntrack // nil where nothing is forwarded
 }
 
@@ -31,11 +32,12 @@ func Open(vips []netip.Addr, forwarded ...netip.Addr) (*Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the kernel's table of sockets: %w", err)
 	}
+	t := &Table{sockets: sockets}
 	if len(vips) > 0 {
 		program := filter(unmapped(vips))
-		sockets.asking = [][]byte{request(unix.AF_INET, program), request(unix.AF_INET6, program)}
+		t.all = [][]byte{request(unix.AF_INET, listed, program), request(unix.AF_INET6, listed, program)}
+		t.half = [][]byte{request(unix.AF_INET, 1<<SynRecv, program), request(unix.AF_INET6, 1<<SynRecv, program)}
 	}
-	t := &Table{sockets: sockets}
 	if len(forwarded) > 0 {
 		if t.conntrack, err = openConntrack(unmapped(forwarded)); err != nil {
 			return nil, fmt.Errorf("open conntrack: %w", errors.Join(err, t.Close()))
@@ -68,13 +70,16 @@ func (t *Table) Close() error {
 
 // Each calls f for every flow that has a socket. A flow may come twice. f must
 // not call methods of the Table. After an error some flows may be missing.
-func (t *Table) Each(f func(Flow)) error {
+func (t *Table) Each(f func(Flow)) error { return t.each(t.all, f) }
+
+// each is Each for the sockets that these requests ask for.
+func (t *Table) each(asking [][]byte, f func(Flow)) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.sockets.fd < 0 {
 		return ErrClosed
 	}
-	err := t.sockets.each(func(kind uint16, body []byte) bool {
+	err := t.sockets.each(asking, func(kind uint16, body []byte) bool {
 		if kind != unix.SOCK_DIAG_BY_FAMILY {
 			return true
 		}
@@ -93,13 +98,13 @@ func (t *Table) Each(f func(Flow)) error {
 	return nil
 }
 
-// request encodes the dump of one family's TCP sockets: struct inet_diag_req_v2
-// (family 1, protocol 1, ext 1, padding 1, states 4, id 48, which a dump
-// ignores), the filter as an attribute.
-func request(family byte, program []byte) []byte {
+// request encodes the dump of one family's TCP sockets in these states, as a mask:
+// struct inet_diag_req_v2 (family 1, protocol 1, ext 1, padding 1, states 4, id 48,
+// which a dump ignores), the filter as an attribute.
+func request(family byte, states uint32, program []byte) []byte {
 	const byteCode = 1 // INET_DIAG_REQ_BYTECODE
 	body := []byte{family, unix.IPPROTO_TCP, 0, 0}
-	body = binary.NativeEndian.AppendUint32(body, listed)
+	body = binary.NativeEndian.AppendUint32(body, states)
 	body = append(body, make([]byte, 48)...)
 	return dumpRequest(unix.SOCK_DIAG_BY_FAMILY, append(body, attribute(byteCode, program)...))
 }

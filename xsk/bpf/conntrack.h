@@ -12,6 +12,8 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/tcp.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "flows.h"
@@ -19,7 +21,12 @@
 #include "rules.h"
 
 /* What is read of the kernel's own types, wherever this kernel has it. */
+struct ip_ct_tcp_state {
+	__u32 td_end;
+} __attribute__((preserve_access_index));
+
 struct ip_ct_tcp {
+	struct ip_ct_tcp_state seen[IP_CT_DIR_MAX];
 	__u8 state;
 } __attribute__((preserve_access_index));
 
@@ -48,6 +55,9 @@ extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *ctx, struct bpf_sock_
 					 struct bpf_ct_opts___short *opts, __u32 opts_size) __ksym __weak;
 extern void bpf_ct_release(struct nf_conn *ct) __ksym __weak;
 
+/* How far back an acknowledgement may lie: more than windows are in practice. */
+#define ACK_WINDOW (1 << 24)
+
 /* An entry as a flow's state. One that is over, by a reset or since conntrack
  * gives it up, is none. So is one that this machine opened itself. */
 static __always_inline enum flow state_of_entry(const struct nf_conn *ct, const struct bpf_ct_opts___short *opts)
@@ -59,10 +69,36 @@ static __always_inline enum flow state_of_entry(const struct nf_conn *ct, const 
 	switch (ct->proto.tcp.state) {
 	case TCP_CONNTRACK_CLOSE:
 		return FLOW_NONE;
+	case TCP_CONNTRACK_FIN_WAIT:
+	case TCP_CONNTRACK_CLOSE_WAIT:
+	case TCP_CONNTRACK_LAST_ACK:
 	case TCP_CONNTRACK_TIME_WAIT:
 		return FLOW_TIME_WAIT;
 	}
 	return FLOW_KNOWN;
+}
+
+/* Whether a client's packet goes on with a TCP flow that is being closed, or was:
+ * it acknowledges what the server has sent. Else the client has taken the ports
+ * again, and another node may have the new flow. A SYN always begins one (as
+ * nf_conntrack_proto_tcp.c has it in TIME_WAIT, RFC 9293 3.6.1); a reset need not
+ * acknowledge anything. */
+static __always_inline int goes_on_closing(const struct nf_conn *ct, const struct packet *p)
+{
+	const struct tcphdr *tcp = p->l4;
+
+	if (!has(p, sizeof(*tcp)) || tcp->syn)
+		return 0;
+	return !tcp->ack || ct->proto.tcp.seen[IP_CT_DIR_REPLY].td_end - bpf_ntohl(tcp->ack_seq) <= ACK_WINDOW;
+}
+
+/* What an entry says of the very packet. */
+static __always_inline enum flow flow_of_entry(const struct nf_conn *ct, const struct bpf_ct_opts___short *opts,
+					       const struct packet *p)
+{
+	const enum flow flow = state_of_entry(ct, opts);
+
+	return flow != FLOW_TIME_WAIT || goes_on_closing(ct, p) ? flow : FLOW_NONE;
 }
 
 /* The question to conntrack. The packet is as the client sent it, before any
@@ -92,7 +128,7 @@ static __always_inline enum flow entry(const struct packet *p)
 	ct = bpf_xdp_ct_lookup(p->ctx, &q.tuple, q.length, &q.opts, sizeof(q.opts));
 	if (!ct)
 		return FLOW_NONE;
-	flow = state_of_entry(ct, &q.opts);
+	flow = flow_of_entry(ct, &q.opts, p);
 	bpf_ct_release(ct);
 	return flow;
 }
@@ -109,7 +145,7 @@ static __always_inline enum flow entry_of_skb(struct __sk_buff *skb, const struc
 	ct = bpf_skb_ct_lookup(skb, &q.tuple, q.length, &q.opts, sizeof(q.opts));
 	if (!ct)
 		return FLOW_NONE;
-	flow = state_of_entry(ct, &q.opts);
+	flow = flow_of_entry(ct, &q.opts, p);
 	bpf_ct_release(ct);
 	return flow;
 }

@@ -45,8 +45,15 @@ func campaigns() []campaign {
 		{"one serves all, weights", 60, func(o *Options) {
 			o.Single, o.Nodes, o.Faults, o.Every = true, 3, Weight|Flap|Cut|Leave, 25*time.Millisecond
 		}},
+		{"by the membership", 100, func(o *Options) { byMembership(o); o.Faults = AllFaults }},
 		{"majority", 100, func(o *Options) { o.Params.Partition, o.Params.Nodes = confirm.Majority, o.Nodes }},
 	}
+}
+
+// byMembership has heartbeats go by the membership, which a process must join before
+// it hears anybody.
+func byMembership(o *Options) {
+	o.Nodes, o.Faults, o.Joining, o.Quiet = 3, HandOver, 2*time.Second, 6*time.Second
 }
 
 func TestCampaigns(t *testing.T) {

@@ -83,6 +83,9 @@ func (w *world) fault(f Faults, m *machine) {
 		w.opinion(m, other, !wrong)
 	case HandOver:
 		m.handOver(w.between(0, 80*time.Millisecond))
+		if w.o.Joining > 0 {
+			w.opinions(m, false, 350, 740)
+		}
 	}
 }
 
@@ -123,7 +126,7 @@ func (w *world) leaveOrReturn(m *machine) {
 	w.trace("%s: left %v", m.name, m.left)
 	if m.left {
 		m.feed(func() confirm.Actions { return m.node.Leave(m.clock()) })
-	} else {
+	} else if !m.apart {
 		m.feed(func() confirm.Actions { return m.node.Up(m.clock()) })
 	}
 }
@@ -152,12 +155,15 @@ func (w *world) opinions(about *machine, alive bool, lo, hi int64) {
 	}
 }
 
-// opinion sets what one membership thinks.
+// opinion sets what one membership thinks; a process that has not joined is not told.
 func (w *world) opinion(m *machine, about int, alive bool) {
 	if m.alive[about] == alive {
 		return
 	}
 	m.alive[about] = alive
+	if m.apart {
+		return
+	}
 	m.feed(func() confirm.Actions { return m.node.Members(m.clock(), m.believed()) })
 }
 

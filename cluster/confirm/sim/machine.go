@@ -21,10 +21,12 @@ type machine struct {
 	node    *confirm.Node // nil while no process runs
 	leased  bool          // the process has written the kernel's map
 	hung    bool
-	waiting []*message // for a hung process to read
-	heard   uint64     // who was heard, and heard it, just before it hung
-	wakeAt  int64      // when the process wants to run, true time
-	timerAt int64      // when the earliest queued timer fires
+	apart   bool         // the process has not joined the membership yet (Options.Joining)
+	handed  confirm.Time // when its state was, if it goes on from another one's
+	waiting []*message   // for a hung process to read
+	heard   uint64       // who was heard, and heard it, just before it hung
+	wakeAt  int64        // when the process wants to run, true time
+	timerAt int64        // when the earliest queued timer fires
 	boots   uint64
 	weight  int
 	alive   []bool // its membership's opinion of the others
@@ -92,11 +94,37 @@ func (m *machine) boot(skew time.Duration) {
 	m.w.trace("%s: new process, boot %d", m.name, boot)
 	m.node, m.hung, m.waiting, m.heard, m.leased, m.timerAt = n, false, nil, 0, false, 0
 	clear(m.words)
+	m.handed = 0
 	m.carryOut(a)
-	m.feed(func() confirm.Actions { return n.Members(m.clock(), m.believed()) })
-	if !m.left {
-		m.feed(func() confirm.Actions { return n.Up(m.clock()) })
+	m.join()
+}
+
+// join has the process become one of the membership, at once or in time, and then
+// take its part.
+func (m *machine) join() {
+	n := m.node
+	joined := func() {
+		m.apart = false
+		m.feed(func() confirm.Actions { return n.Members(m.clock(), m.believed()) })
+		if !m.left {
+			m.feed(func() confirm.Actions { return n.Up(m.clock()) })
+		}
 	}
+	if m.w.o.Joining == 0 {
+		joined()
+		return
+	}
+	m.apart = true
+	m.w.at(m.w.between(0, m.w.o.Joining), func() {
+		switch {
+		case m.node != n:
+		case m.hung:
+			m.join()
+		default:
+			joined()
+			m.w.opinions(m, true, 10, 200)
+		}
+	})
 }
 
 // handOver replaces the process by a new one that takes its state over.
@@ -109,8 +137,9 @@ func (m *machine) handOver(pause time.Duration) {
 		m.w.violate(Failed, "%s: snapshot: %v", m.name, err)
 		return
 	}
-	m.node, m.hung, m.waiting, m.heard = nil, true, nil, 0
+	m.node, m.hung, m.waiting, m.heard, m.apart = nil, true, nil, 0, m.w.o.Joining > 0
 	boots := m.boots
+	m.handed = m.clock()
 	m.w.trace("%s: planned restart", m.name)
 	m.w.at(pause, func() {
 		if m.node == nil && m.hung && m.boots == boots {
@@ -123,7 +152,7 @@ func (m *machine) handOver(pause time.Duration) {
 func (m *machine) takeOver(state []byte) {
 	n, a, err := confirm.Restore(confirm.Config{
 		Name: m.name, Boot: uint64(m.w.now), Params: m.params,
-		Meta: m.meta(), Assign: m.w.shares.For(m.name),
+		Meta: m.meta(), Assign: m.w.shares.For(m.name), ByMembership: m.w.o.Joining > 0,
 	}, m.clock(), state)
 	if err != nil {
 		m.w.violate(Failed, "%s: restore: %v", m.name, err)
@@ -132,7 +161,7 @@ func (m *machine) takeOver(state []byte) {
 	m.node, m.hung, m.timerAt = n, false, 0
 	m.carryOut(a)
 	m.read()
-	m.feed(func() confirm.Actions { return n.Members(m.clock(), m.believed()) })
+	m.join()
 }
 
 // crash ends the process. The kernel's map lives on.
@@ -183,8 +212,13 @@ func (m *machine) read() {
 }
 
 // deafTo says whether the process runs again, after a hang before which it heard
-// the other well, and has not read what the other has just sent.
+// the other well, and has not read what the other has just sent; or has gone on after
+// a planned restart to let flows in anew, and cannot hear the other yet, though
+// nothing is cut.
 func (m *machine) deafTo(o *machine) bool {
+	if m.apart && m.handed != 0 && m.kernel.deadline > m.handed.Add(m.params.Lease) && !m.w.cut[o.i][m.i] {
+		return true
+	}
 	if m.hung || m.heard&(1<<o.i) == 0 || o.hung || o.node == nil {
 		return false
 	}
@@ -197,9 +231,10 @@ func (m *machine) deafTo(o *machine) bool {
 }
 
 // arrive takes a message from the wire. A socket holds so many and drops the
-// rest.
+// rest; before the process has joined, there is none.
 func (m *machine) arrive(msg *message) {
 	switch {
+	case m.apart:
 	case m.hung && len(m.waiting) < 200:
 		m.waiting = append(m.waiting, msg)
 	case !m.hung && m.node != nil:

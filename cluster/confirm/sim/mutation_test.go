@@ -55,6 +55,7 @@ func TestMutationsAreCaught(t *testing.T) {
 		}, []Kind{Deaf, Disjoint}},
 		{"own lease for others", mutation.OwnLease, mixed, []Kind{Overlap}},
 		{"the silent are gone", mutation.SilentIsGone, only(Crash | Hang), []Kind{Ignored}},
+		{"who joins blames the others", mutation.JoiningIsSilence, byMembership, []Kind{Deaf}},
 		{"strangers make a majority", mutation.StrangersCount, majority, []Kind{Split}},
 	}
 	// Runs that are known not to show what shows rarely.

@@ -8,7 +8,7 @@ import (
 
 // send puts a heartbeat on the way from one machine to another.
 func (w *world) send(from, to *machine, hb *confirm.Heartbeat) {
-	if to == nil || from == to || w.cut[from.i][to.i] || w.storm && w.chance(w.o.Loss) {
+	if to == nil || from == to || from.apart || to.apart || w.cut[from.i][to.i] || w.storm && w.chance(w.o.Loss) {
 		return
 	}
 	msg := &message{from: from.i, sent: w.now, hb: hb, open: from.open()}

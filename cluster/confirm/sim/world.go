@@ -28,6 +28,10 @@ type Options struct {
 	// Mixed gives every other node the timings of profile lan, as in the middle of
 	// a rolling change of profile.
 	Mixed bool
+	// Joining is how long a process needs at most until it hears the others and is
+	// heard, since heartbeats go by a membership that it must join first; 0 is at
+	// once.
+	Joining time.Duration
 	// Single has one node serve all buckets, instead of each a part of them.
 	Single bool
 	// Faults are the kinds of faults that happen.

@@ -52,6 +52,9 @@ const (
 	OwnLease
 	// SilentIsGone forgets what a peer let flows into as soon as it is no member.
 	SilentIsGone
+	// JoiningIsSilence blames the peers for the time before a process that was restarted
+	// in place has joined their membership again.
+	JoiningIsSilence
 )
 
 // Has says whether every mutation of m is in s.
