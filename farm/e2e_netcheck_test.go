@@ -2,11 +2,14 @@ package farm_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 
+	"thresher/config"
 	"thresher/farm/netcheck"
 	"thresher/perf/lab"
 )
@@ -41,6 +44,13 @@ func says(r netcheck.Result, level, what string) bool {
 		}
 	}
 	return false
+}
+
+// solicitedNodeMAC is the Ethernet address of an address's solicited-node group
+// (RFC 4291, 2.7.1; RFC 2464, 7).
+func solicitedNodeMAC(a netip.Addr) config.MAC {
+	b := a.As16()
+	return config.MAC{0x33, 0x33, 0xff, b[13], b[14], b[15]}
 }
 
 // TestNetcheck runs before any daemon does, but for one node's.
@@ -84,6 +94,43 @@ func TestNetcheck(t *testing.T) {
 		for i, r := range results {
 			if good[i] || !says(r, "error", "no node gets frames for "+f.VMAC().String()) || !strings.Contains(r.Text(), "mcast_router 2") {
 				t.Errorf("%+v", r)
+			}
+		}
+	})
+	t.Run("IPv6", func(t *testing.T) {
+		t.Parallel()
+		f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+		f.Start(f.Nodes[2])
+		f.Converge(f.Nodes[2])
+		results, good := f.netcheck(f.Nodes[:2]...)
+		for i, r := range results {
+			for _, vip := range f.Options.VIPs {
+				if mac := f.VMACOf(vip); !says(r, "ok", fmt.Sprintf("one node answers for the VIP %v, with %v", vip, mac)) {
+					t.Errorf("%s does not say that one node answers for %v: %+v", r.Node, vip, r.Findings)
+				}
+			}
+			if !good[i] || !says(r, "ok", "neighbour solicitations for the VIP "+f.to().String()+" reach this node") {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+	t.Run("IPv6, a group that the switch has lost a member of, and a rogue", func(t *testing.T) {
+		t.Parallel()
+		f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+		victim := f.Nodes[1]
+		_, err := f.Withhold(f.Ctx, solicitedNodeMAC(f.to()), victim.Host)
+		must(t, err)
+		f.run(f.Client, "ip", "-6", "address", "add", f.to().String()+"/128", "dev", lab.Interface, "nodad")
+		results, _ := f.netcheck(f.Nodes...)
+		for _, r := range results {
+			if r.OK || !says(r, "error", f.Client.MAC.String()+" says that the VIP "+f.to().String()+" is its own") {
+				t.Errorf("%s does not name the rogue: %+v", r.Node, r.Findings)
+			}
+			for _, from := range f.Others(victim) {
+				lost := victim.Name + " gets no neighbour solicitations for the VIP " + f.to().String() + " from " + from.Name
+				if named := says(r, "error", lost); named != (r.Node == victim.Name) {
+					t.Errorf("%s says %q: %t: %+v", r.Node, lost, named, r.Findings)
+				}
 			}
 		}
 	})
