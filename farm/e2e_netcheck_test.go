@@ -57,32 +57,45 @@ func solicitedNodeMAC(a netip.Addr) config.MAC {
 func TestNetcheck(t *testing.T) {
 	t.Run("flood", func(t *testing.T) {
 		t.Parallel() // It mostly waits, as do the others.
-		f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+		f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
 		f.Start(f.Nodes[2])
+		f.Converge(f.Nodes[2])
 		results, good := f.netcheck(f.Nodes[:2]...)
 		for i, r := range results {
-			if !good[i] || !r.OK || len(r.Peers) != 2 || !says(r, "ok", "frames for "+f.VMAC().String()) {
+			if !good[i] || !r.OK || len(r.Peers) != 2 || !says(r, "ok", "neighbour solicitations for the VIP "+lab.VIP6().String()) {
 				t.Errorf("%+v", r)
+			}
+			for _, vip := range f.Options.VIPs {
+				mac := f.VMACOf(vip)
+				if !says(r, "ok", "frames for "+mac.String()) || !says(r, "ok", fmt.Sprintf("one node answers for the VIP %v, with %v", vip, mac)) {
+					t.Errorf("of %v: %+v", vip, r)
+				}
 			}
 		}
 	})
 	t.Run("a port that keeps back, and a rogue", func(t *testing.T) {
 		t.Parallel()
-		f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+		f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
 		victim := f.Nodes[1]
-		_, err := f.Withhold(f.Ctx, f.VMAC(), victim.Host)
-		must(t, err)
-		out, err := f.Client.Run(f.Ctx, "ip", "address", "add", lab.VIP().String()+"/32", "dev", lab.Interface)
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
+		for _, mac := range []config.MAC{f.VMAC(), solicitedNodeMAC(lab.VIP6())} {
+			_, err := f.Withhold(f.Ctx, mac, victim.Host)
+			must(t, err)
 		}
+		f.run(f.Client, "ip", "address", "add", lab.VIP().String()+"/32", "dev", lab.Interface)
+		f.run(f.Client, "ip", "address", "add", lab.VIP6().String()+"/128", "dev", lab.Interface, "nodad")
 		results, good := f.netcheck(f.Nodes...)
 		for i, r := range results {
-			if good[i] || r.OK || !says(r, "error", f.Client.MAC.String()+" says that the VIP "+lab.VIP().String()+" is its own") {
-				t.Errorf("%+v", r)
+			for _, vip := range f.Options.VIPs {
+				if good[i] || r.OK || !says(r, "error", f.Client.MAC.String()+" says that the VIP "+vip.String()+" is its own") {
+					t.Errorf("of %v: %+v", vip, r)
+				}
 			}
 			if named := says(r, "error", victim.Name+" gets no frames for "+f.VMAC().String()); !named {
 				t.Errorf("%s does not name %s: %+v", r.Node, victim.Name, r.Findings)
+			}
+			lost := victim.Name + " gets no neighbour solicitations for the VIP " + lab.VIP6().String()
+			if named := says(r, "error", lost); named != (r.Node == victim.Name) {
+				t.Errorf("%s says %q: %t: %+v", r.Node, lost, named, r.Findings)
 			}
 		}
 	})
@@ -94,43 +107,6 @@ func TestNetcheck(t *testing.T) {
 		for i, r := range results {
 			if good[i] || !says(r, "error", "no node gets frames for "+f.VMAC().String()) || !strings.Contains(r.Text(), "mcast_router 2") {
 				t.Errorf("%+v", r)
-			}
-		}
-	})
-	t.Run("IPv6", func(t *testing.T) {
-		t.Parallel()
-		f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
-		f.Start(f.Nodes[2])
-		f.Converge(f.Nodes[2])
-		results, good := f.netcheck(f.Nodes[:2]...)
-		for i, r := range results {
-			for _, vip := range f.Options.VIPs {
-				if mac := f.VMACOf(vip); !says(r, "ok", fmt.Sprintf("one node answers for the VIP %v, with %v", vip, mac)) {
-					t.Errorf("%s does not say that one node answers for %v: %+v", r.Node, vip, r.Findings)
-				}
-			}
-			if !good[i] || !says(r, "ok", "neighbour solicitations for the VIP "+f.to().String()+" reach this node") {
-				t.Errorf("%+v", r)
-			}
-		}
-	})
-	t.Run("IPv6, a group that the switch has lost a member of, and a rogue", func(t *testing.T) {
-		t.Parallel()
-		f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
-		victim := f.Nodes[1]
-		_, err := f.Withhold(f.Ctx, solicitedNodeMAC(f.to()), victim.Host)
-		must(t, err)
-		f.run(f.Client, "ip", "-6", "address", "add", f.to().String()+"/128", "dev", lab.Interface, "nodad")
-		results, _ := f.netcheck(f.Nodes...)
-		for _, r := range results {
-			if r.OK || !says(r, "error", f.Client.MAC.String()+" says that the VIP "+f.to().String()+" is its own") {
-				t.Errorf("%s does not name the rogue: %+v", r.Node, r.Findings)
-			}
-			for _, from := range f.Others(victim) {
-				lost := victim.Name + " gets no neighbour solicitations for the VIP " + f.to().String() + " from " + from.Name
-				if named := says(r, "error", lost); named != (r.Node == victim.Name) {
-					t.Errorf("%s says %q: %t: %+v", r.Node, lost, named, r.Findings)
-				}
 			}
 		}
 	})
