@@ -22,11 +22,13 @@ func TestClientsRecheckTheirEntries(t *testing.T) {
 	modes := []string{"flood", "directed", "multicast", "igmp"}
 	var all []*rechecks
 	for _, mode := range modes[:short(1, len(modes))] {
-		wire := lab.Config{Nodes: 3}
+		wire := lab.Config{Nodes: 3, IPv6: true}
 		if mode == "igmp" {
 			wire.Snooping = lab.SnoopMAC
 		}
-		f := bothFamilies(t, wire, lab.FarmOptions{Mode: mode})
+		f := &testFarm{Farm: farmtest.NewFor(t, binary, 20*time.Minute, wire, lab.FarmOptions{
+			VIPs: []netip.Addr{lab.VIP(), lab.VIP6()}, Mode: mode,
+		})}
 		if mode == "directed" {
 			must(t, f.TakeXDP(farmtest.Hosts(f.Nodes...)...))
 		}
