@@ -72,7 +72,7 @@ func (f *testFarm) recheck(mode string) *rechecks {
 			f.run(f.Client, "sysctl", "-q", "-w", "net."+family+".neigh."+lab.Interface+"."+setting)
 		}
 	}
-	monitor, err := f.Client.Start("ip", "monitor", "neigh")
+	monitor, err := f.Client.Start("ip", "-ts", "monitor", "neigh")
 	must(f.T, err)
 	for _, vip := range f.Options.VIPs {
 		f.use(vip)
@@ -103,7 +103,7 @@ func (f *testFarm) use(vip netip.Addr) {
 // times is how often the client's entry of a VIP has come into a state.
 func (r *rechecks) times(vip netip.Addr, state string) (n int) {
 	for line := range strings.Lines(r.monitor.Tail(1 << 24)) {
-		if strings.HasPrefix(line, vip.String()+" ") && strings.Contains(line, state) {
+		if strings.Contains(line, vip.String()+" dev") && strings.Contains(line, state) {
 			n++
 		}
 	}
@@ -172,7 +172,7 @@ func (r *rechecks) noneFailed() {
 		probes, failed := r.times(vip, "PROBE"), r.times(vip, "FAILED")
 		r.f.T.Logf("%s: %v: %d probes in all", r.mode, vip, probes)
 		if failed > 0 || probes == 0 {
-			r.f.T.Errorf("%s: after %d probes the entry of %v has failed %d times:\n%s", r.mode, probes, vip, failed, r.monitor.Tail(4000))
+			r.f.T.Errorf("%s: after %d probes the entry of %v has failed %d times: %s", r.mode, probes, vip, failed, r.monitor.Log())
 		}
 		if _, known, err := r.f.Client.Neighbour(vip); err != nil || !known {
 			r.f.T.Errorf("%s: the client has no entry of %v (%v)", r.mode, vip, err)
