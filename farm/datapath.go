@@ -40,6 +40,9 @@ type datapath struct {
 	queues    []*queue
 	opened    atomic.Pointer[[]*queue] // the same, for other goroutines
 	wanted    int                      // how many queues to open at first
+	// pieces says that the driver may hand over frames in pieces. Zero-copy is ruled out
+	// then: virtio-net drops such frames there (Linux 6.18, virtnet_receive_xsk_merge).
+	pieces bool
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
@@ -64,7 +67,7 @@ func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, pai
 	d.fragments.Left = d.tap.one
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
-	d.wanted = facts.Queues
+	d.wanted, d.pieces = facts.Queues, facts.InPieces(cfg.Datapath.XDP)
 	if cfg.Datapath.Queues != 0 {
 		d.wanted = cfg.Datapath.Queues
 	}
@@ -147,7 +150,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 	a := nic.Attrs()
 	for i := len(d.queues); i < queues; i++ {
 		q, err := xsk.OpenQueue(xsk.QueueOptions{
-			Interface: a.Index, Stack: d.stack.In, Queue: i, Memory: xsk.MemoryFor(a.MTU),
+			Interface: a.Index, Stack: d.stack.In, Queue: i, Memory: xsk.MemoryFor(a.MTU), Copy: d.pieces,
 		})
 		if err != nil {
 			return err

@@ -265,9 +265,7 @@ func TestLargeMTUInPieces(t *testing.T) {
 	p, err := LoadProgram(rules)
 	must(t, err)
 	defer p.Close()
-	if mode, err := p.Attach(w.netInterface(), "veth", config.XDPNative, nil); err != nil || mode != config.XDPNative {
-		t.Errorf("attached %v, %v", mode, err)
-	}
+	attach(t, w, p, config.XDPNative)
 }
 
 // TestLargeMTUFallsBackToGeneric: without pieces, native XDP on veth needs a frame to fit a page.
