@@ -43,7 +43,7 @@ faults:
 
 # Run a farm in every combination of IP family, VIP mode, XDP mode and offload level.
 matrix:
-    go test -count=1 -timeout 1h ./farm -run 'TestModes|TestDirected$|TestGroupsReachMembersOnly|TestFarmServes' -farm.long
+    go test -count=1 -timeout 2h ./farm -run 'TestModes|TestDirected$|TestGroupsReachMembersOnly|TestFarmServes|TestPacketsAsTheyCome|TestCombinations' -farm.long
 
 # Run the data plane on virtual machines with Debian's kernels; needs root, QEMU and a mirror; some 40 minutes.
 test-vm kernels="6.1,6.12,6.18":

@@ -53,12 +53,12 @@ func (w *arpWire) read() (message, error) {
 // address as if ARP knew such a thing.
 func arpMessage(p *arp.Packet, f *ethernet.Frame, nic config.MAC) (message, error) {
 	m := message{
-		destination: macOf(f.Destination), asks: p.Operation == arp.OperationRequest,
+		source: macOf(f.Source), destination: macOf(f.Destination), asks: p.Operation == arp.OperationRequest,
 		target: p.TargetIP, sender: p.SenderIP, senderMAC: macOf(p.SenderHardwareAddr),
 	}
 	m.group = m.destination == macOf(ethernet.Broadcast)
 	switch {
-	case macOf(f.Source) == nic:
+	case m.source == nic:
 		return m, refusal(OwnFrame)
 	case f.VLAN != nil || f.ServiceVLAN != nil:
 		return m, refusal(Tagged)

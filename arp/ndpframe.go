@@ -55,13 +55,12 @@ func ndpMessage(frame []byte, nic config.MAC) (message, error) {
 	if !ok {
 		return message{}, refusal(Malformed)
 	}
-	m := message{destination: config.MAC(frame[:sourceOffset])}
+	m := message{source: config.MAC(frame[sourceOffset:typeOffset]), destination: config.MAC(frame[:sourceOffset])}
 	m.group = m.destination[0]&1 != 0
-	source := config.MAC(frame[sourceOffset:typeOffset])
 	from, to := netip.AddrFrom16([16]byte(ip[ip6Source:])), netip.AddrFrom16([16]byte(ip[ip6Target:]))
 	body := ip[ip6HeaderLen:]
 	switch {
-	case source == nic:
+	case m.source == nic:
 		return m, refusal(OwnFrame)
 	case ip[ip6HopLimit] != ndpHopLimit:
 		return m, refusal(BadHopLimit)
@@ -76,9 +75,9 @@ func ndpMessage(frame []byte, nic config.MAC) (message, error) {
 	}
 	switch p := parsed.(type) {
 	case *ndp.NeighborSolicitation:
-		return solicitation(m, p, source, from, to)
+		return solicitation(m, p, from, to)
 	case *ndp.NeighborAdvertisement:
-		return advertisement(m, p, source, to)
+		return advertisement(m, p, to)
 	}
 	return m, refusal(Malformed)
 }
@@ -99,12 +98,12 @@ func ip6Of(frame []byte) (ip []byte, ok bool) {
 
 // solicitation is a question, or without a source a probe whether the target is
 // free (RFC 4862, 5.4).
-func solicitation(m message, p *ndp.NeighborSolicitation, source config.MAC, from, to netip.Addr) (message, error) {
+func solicitation(m message, p *ndp.NeighborSolicitation, from, to netip.Addr) (message, error) {
 	m.asks, m.target, m.sender = true, p.TargetAddress, from
 	mac, said := linkLayer(p.Options, ndp.Source)
 	m.senderMAC = mac
 	if !said {
-		m.senderMAC = source
+		m.senderMAC = m.source
 	}
 	group, err := ndp.SolicitedNodeMulticast(m.target)
 	switch {
@@ -120,12 +119,12 @@ func solicitation(m message, p *ndp.NeighborSolicitation, source config.MAC, fro
 
 // advertisement is a claim of its target. One that does not say where the target
 // is means where it comes from.
-func advertisement(m message, p *ndp.NeighborAdvertisement, source config.MAC, to netip.Addr) (message, error) {
+func advertisement(m message, p *ndp.NeighborAdvertisement, to netip.Addr) (message, error) {
 	m.target, m.sender = p.TargetAddress, p.TargetAddress
 	mac, said := linkLayer(p.Options, ndp.Target)
 	m.senderMAC = mac
 	if !said {
-		m.senderMAC = source
+		m.senderMAC = m.source
 	}
 	if m.target.IsMulticast() || p.Solicited && to.IsMulticast() {
 		return m, refusal(BadTarget)

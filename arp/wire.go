@@ -31,10 +31,10 @@ type wire interface {
 
 // message is what a neighbour says, in ARP's or in NDP's words.
 type message struct {
-	// destination of the Ethernet frame; group says that it is everybody's who may
-	// have the target.
-	destination config.MAC
-	group       bool
+	// source and destination of the Ethernet frame; group says that it is everybody's
+	// who may have the target.
+	source, destination config.MAC
+	group               bool
 	// asks tells a question, who has the target, from a claim.
 	asks   bool
 	target netip.Addr

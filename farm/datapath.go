@@ -34,11 +34,15 @@ type datapath struct {
 	fragments *pipeline.Fragments
 	tap       tap
 	mode      config.XDPMode
+	note      string // what there is to say of it
 	stack     *xsk.Stack
 	program   *xsk.Program
 	queues    []*queue
 	opened    atomic.Pointer[[]*queue] // the same, for other goroutines
 	wanted    int                      // how many queues to open at first
+	// pieces says that the driver may hand over frames in pieces. Zero-copy is ruled out
+	// then: virtio-net drops such frames there (Linux 6.18, virtnet_receive_xsk_merge).
+	pieces bool
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
@@ -63,14 +67,14 @@ func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, pai
 	d.fragments.Left = d.tap.one
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
-	d.wanted = facts.Queues
+	d.wanted, d.pieces = facts.Queues, facts.InPieces(cfg.Datapath.XDP)
 	if cfg.Datapath.Queues != 0 {
 		d.wanted = cfg.Datapath.Queues
 	}
 	if d.stack, err = xsk.OpenStack(nic, max(d.wanted, nic.Attrs().NumRxQueues), pair); err != nil {
 		return d, err
 	}
-	if d.program, err = program(kernelRules(d.rules, cfg.Datapath.Offload), prepared, log); err != nil {
+	if d.program, err = program(kernelProgram(d.rules, cfg.Datapath, facts), prepared, log); err != nil {
 		return d, err
 	}
 	return d, d.stack.Fence(d.program)
@@ -115,6 +119,7 @@ func (d *datapath) enter(cfg *config.Config, hooks *xsk.Hooks, facts health.Fact
 			return err
 		}
 	}
+	d.note = xdpNote(cfg.Datapath.XDP, d.mode, facts)
 	return pin(d.program.Hooks(), cfg, log)
 }
 
@@ -129,10 +134,15 @@ func (d *datapath) open(nic netlink.Link) error {
 
 func attach(p *xsk.Program, mode config.XDPMode, facts health.Facts, log *slog.Logger) (config.XDPMode, error) {
 	ifi := &net.Interface{Index: facts.Index, Name: facts.Interface}
-	return p.Attach(ifi, facts.Driver, mode, func(err error) {
+	got, err := p.Attach(ifi, facts.Driver, mode, func(err error) {
 		log.Warn("native XDP is not to be had on this interface: the generic mode is used, which costs more per packet",
 			"interface", ifi.Name, "mtu", facts.MTU, "why", err)
 	})
+	if err != nil && facts.InPieces(mode) {
+		return got, fmt.Errorf("%w; the driver may take no MTU of %d: ip link set %s mtu %d, or set datapath.xdp to auto",
+			err, facts.MTU, ifi.Name, facts.NativeMTU())
+	}
+	return got, err
 }
 
 // grow opens queues until there are so many, and lets each carry packets at once.
@@ -140,7 +150,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 	a := nic.Attrs()
 	for i := len(d.queues); i < queues; i++ {
 		q, err := xsk.OpenQueue(xsk.QueueOptions{
-			Interface: a.Index, Stack: d.stack.In, Queue: i, Memory: xsk.MemoryFor(a.MTU),
+			Interface: a.Index, Stack: d.stack.In, Queue: i, Memory: xsk.MemoryFor(a.MTU), Copy: d.pieces,
 		})
 		if err != nil {
 			return err

@@ -1,7 +1,6 @@
 package farm_test
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -83,78 +82,6 @@ func (f *testFarm) ndisc6Once(t *testing.T) {
 	}
 	if onWire != n {
 		t.Errorf("%d solicitations: the wire saw %d advertisements", n, onWire)
-	}
-}
-
-// TestNeighbourIPv6 has a client re-check the VIP by unicast as often as its kernel
-// can be made to, over a change of who answers: its entry never fails.
-func TestNeighbourIPv6(t *testing.T) {
-	t.Parallel()
-	lookFor(t, "ndisc6")
-	f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{TCPPorts: []int{80}})
-	for _, n := range f.Nodes {
-		_, err := n.StartHTTP(":80", nil)
-		must(t, err)
-	}
-	f.StartAll()
-	responder := func() string {
-		s, err := f.Status(f.Nodes[0])
-		must(t, err)
-		for _, v := range s.VIPs {
-			if v.Address == lab.VIP6() {
-				return v.Responder
-			}
-		}
-		return ""
-	}
-	// Entries are stale after 1 s at most, and then probed at once.
-	for _, setting := range []string{"base_reachable_time_ms=600", "delay_first_probe_time=0", "retrans_time_ms=250"} {
-		f.run(f.Client, "sysctl", "-q", "-w", "net.ipv6.neigh.eth0."+setting)
-	}
-	use := func(d time.Duration) {
-		for end := time.Now().Add(d); time.Now().Before(end); f.Pass(50 * time.Millisecond) {
-			_, _ = f.Client.Run(f.Ctx, "ping", "-6", "-c", "1", "-W", "0.2", lab.VIP6().String())
-			if out := f.run(f.Client, "ip", "-6", "neigh", "show", lab.VIP6().String(), "dev", lab.Interface); strings.Contains(out, "FAILED") {
-				t.Fatalf("the client's entry has failed: %s", out)
-			}
-		}
-	}
-	c := f.Capture()
-	defer c.Close()
-	use(2 * time.Second)
-	was := responder()
-	// Its probes went to the VMAC, and so to every node.
-	must(t, c.Settle(f.Ctx, 300*time.Millisecond))
-	probes := 0
-	for reply, sources := range c.Answers(lab.ARPReply) {
-		if reply.VIP != lab.VIP6() {
-			continue
-		}
-		for source, times := range sources {
-			probes += times
-			if source != f.node(was).MAC {
-				t.Errorf("%v answered a probe; the responder is %s", source, was)
-			}
-		}
-	}
-	if probes < 2 {
-		t.Errorf("%d probes were answered: the client has re-checked nothing", probes)
-	}
-	f.Kill(f.node(was))
-	killed := time.Now()
-	must(t, f.Client.FlushNeighbours())
-	var out []byte
-	f.Eventually(2*time.Second, "another node advertises the VIP", func() (ok bool) {
-		var err error
-		out, err = f.Client.Run(f.Ctx, "ndisc6", "-1", "-r", "1", "-w", "100", lab.VIP6().String(), lab.Interface)
-		return err == nil && bytes.Contains(out, []byte("from"))
-	})
-	t.Logf("%s was the responder; the next one answered after %v", was, time.Since(killed).Round(time.Millisecond))
-	use(2 * time.Second)
-	mac, ok, err := f.Client.Neighbour(lab.VIP6())
-	must(t, err)
-	if !ok || mac != config.FloodMAC(lab.VIP6()) {
-		t.Errorf("the client has the VIP at %v, %t", mac, ok)
 	}
 }
 

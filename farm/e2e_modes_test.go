@@ -30,9 +30,6 @@ func TestModes(t *testing.T) {
 			learnt, err := f.RecordFDB()
 			must(t, err)
 			f.StartAll()
-			if wire.Snooping == lab.SnoopMAC && wire.IPv6 {
-				f.tellNeighbours()
-			}
 			t.Run("syn", func(t *testing.T) { f.synsOnce(t, 2000, 400*time.Millisecond) })
 			t.Run("curl", f.transfersWhole)
 			if *long {
@@ -49,17 +46,6 @@ func TestModes(t *testing.T) {
 				t.Errorf("the switch learnt the VMAC on ports %v (%v)", ports, err)
 			}
 		})
-	}
-}
-
-// tellNeighbours tells the nodes the client's address of IPv6. The lab's switch that
-// snoops by Ethernet address keeps their solicitations from it: it has not heard of
-// the groups that the client's kernel joined when it got the address.
-func (f *testFarm) tellNeighbours() {
-	f.T.Helper()
-	for _, n := range f.Nodes {
-		f.run(n.Host, "ip", "-6", "neigh", "replace", lab.In6(f.Client.Address).String(), "lladdr", f.Client.MAC.String(),
-			"dev", lab.Interface, "nud", "permanent")
 	}
 }
 

@@ -2,11 +2,14 @@ package farm_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 
+	"thresher/config"
 	"thresher/farm/netcheck"
 	"thresher/perf/lab"
 )
@@ -43,36 +46,56 @@ func says(r netcheck.Result, level, what string) bool {
 	return false
 }
 
+// solicitedNodeMAC is the Ethernet address of an address's solicited-node group
+// (RFC 4291, 2.7.1; RFC 2464, 7).
+func solicitedNodeMAC(a netip.Addr) config.MAC {
+	b := a.As16()
+	return config.MAC{0x33, 0x33, 0xff, b[13], b[14], b[15]}
+}
+
 // TestNetcheck runs before any daemon does, but for one node's.
 func TestNetcheck(t *testing.T) {
 	t.Run("flood", func(t *testing.T) {
 		t.Parallel() // It mostly waits, as do the others.
-		f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+		f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
 		f.Start(f.Nodes[2])
+		f.Converge(f.Nodes[2])
 		results, good := f.netcheck(f.Nodes[:2]...)
 		for i, r := range results {
-			if !good[i] || !r.OK || len(r.Peers) != 2 || !says(r, "ok", "frames for "+f.VMAC().String()) {
+			if !good[i] || !r.OK || len(r.Peers) != 2 || !says(r, "ok", "neighbour solicitations for the VIP "+lab.VIP6().String()) {
 				t.Errorf("%+v", r)
+			}
+			for _, vip := range f.Options.VIPs {
+				mac := f.VMACOf(vip)
+				if !says(r, "ok", "frames for "+mac.String()) || !says(r, "ok", fmt.Sprintf("one node answers for the VIP %v, with %v", vip, mac)) {
+					t.Errorf("of %v: %+v", vip, r)
+				}
 			}
 		}
 	})
 	t.Run("a port that keeps back, and a rogue", func(t *testing.T) {
 		t.Parallel()
-		f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+		f := bothFamilies(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
 		victim := f.Nodes[1]
-		_, err := f.Withhold(f.Ctx, f.VMAC(), victim.Host)
-		must(t, err)
-		out, err := f.Client.Run(f.Ctx, "ip", "address", "add", lab.VIP().String()+"/32", "dev", lab.Interface)
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
+		for _, mac := range []config.MAC{f.VMAC(), solicitedNodeMAC(lab.VIP6())} {
+			_, err := f.Withhold(f.Ctx, mac, victim.Host)
+			must(t, err)
 		}
+		f.run(f.Client, "ip", "address", "add", lab.VIP().String()+"/32", "dev", lab.Interface)
+		f.run(f.Client, "ip", "address", "add", lab.VIP6().String()+"/128", "dev", lab.Interface, "nodad")
 		results, good := f.netcheck(f.Nodes...)
 		for i, r := range results {
-			if good[i] || r.OK || !says(r, "error", f.Client.MAC.String()+" says that the VIP "+lab.VIP().String()+" is its own") {
-				t.Errorf("%+v", r)
+			for _, vip := range f.Options.VIPs {
+				if good[i] || r.OK || !says(r, "error", f.Client.MAC.String()+" says that the VIP "+vip.String()+" is its own") {
+					t.Errorf("of %v: %+v", vip, r)
+				}
 			}
 			if named := says(r, "error", victim.Name+" gets no frames for "+f.VMAC().String()); !named {
 				t.Errorf("%s does not name %s: %+v", r.Node, victim.Name, r.Findings)
+			}
+			lost := victim.Name + " gets no neighbour solicitations for the VIP " + lab.VIP6().String()
+			if named := says(r, "error", lost); named != (r.Node == victim.Name) {
+				t.Errorf("%s says %q: %t: %+v", r.Node, lost, named, r.Findings)
 			}
 		}
 	})

@@ -1,7 +1,6 @@
 package farm_test
 
 import (
-	"fmt"
 	"net/netip"
 	"testing"
 
@@ -15,18 +14,12 @@ import (
 // parts, extension headers, and ICMP errors.
 func TestPacketsAsTheyComeIPv6(t *testing.T) {
 	t.Parallel()
-	for i, o := range []struct{ xdp, offload, mode string }{
-		{"native", "full", "flood"}, {"generic", "none", "directed"}, {"generic", "reject", "flood"},
-		{"native", "none", "flood"}, {"native", "full", "directed"}, {"generic", "full", "flood"},
-	} {
-		if i > 0 && !*long {
-			break
-		}
-		t.Run(fmt.Sprintf("%s, offload %s, mode %s", o.xdp, o.offload, o.mode), func(t *testing.T) {
+	for _, c := range inForm(packetRuns("ipv6")) {
+		t.Run(c.String(), func(t *testing.T) {
 			f := bothFamilies(t, lab.Config{Nodes: 3, Queues: 2}, lab.FarmOptions{
-				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: o.xdp, Offload: o.offload, Mode: o.mode,
+				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: c.xdp, Offload: c.offload, Mode: c.mode,
 			})
-			f.servesMode(o.mode)
+			f.servesMode(c.mode)
 			t.Run("fragments", f.fragmentsAnsweredOnce)
 			t.Run("extension headers", f.extensionsAnsweredOnce)
 			t.Run("path mtu", f.pathMTUFound)

@@ -26,18 +26,12 @@ import (
 // IP options, priority tags, ICMP errors, and answers to what a node asked.
 func TestPacketsAsTheyCome(t *testing.T) {
 	t.Parallel()
-	for i, o := range []struct{ xdp, offload, mode string }{
-		{"generic", "none", "flood"}, {"native", "full", "flood"}, {"native", "full", "directed"}, {"generic", "reject", "directed"},
-		{"native", "reject", "flood"}, {"native", "none", "flood"}, {"generic", "full", "flood"},
-	} {
-		if i > 0 && !*long {
-			break
-		}
-		t.Run(fmt.Sprintf("%s, offload %s, mode %s", o.xdp, o.offload, o.mode), func(t *testing.T) {
+	for _, c := range inForm(packetRuns("ipv4")) {
+		t.Run(c.String(), func(t *testing.T) {
 			f := newFarm(t, lab.Config{Nodes: 3, Queues: 2}, lab.FarmOptions{
-				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: o.xdp, Offload: o.offload, Mode: o.mode,
+				TCPPorts: []int{80}, UDPPorts: []int{7}, Affinity: "session", XDP: c.xdp, Offload: c.offload, Mode: c.mode,
 			})
-			f.servesMode(o.mode)
+			f.servesMode(c.mode)
 			t.Run("fragments", f.fragmentsAnsweredOnce)
 			t.Run("ip options", f.optionsAnsweredOnce)
 			t.Run("tags", f.priorityTagsAnsweredOnce)

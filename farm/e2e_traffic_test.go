@@ -124,20 +124,22 @@ func (f *testFarm) wrkWithoutErrors(t *testing.T) {
 	}
 }
 
-func (f *testFarm) datagramsAnsweredOnce(t *testing.T) {
-	const n = 500
+func (f *testFarm) datagramsAnsweredOnce(t *testing.T) { f.datagramsOnce(t, 500, 4) }
+
+// datagramsOnce sends n datagrams of so many bytes.
+func (f *testFarm) datagramsOnce(t *testing.T, n, size int) {
 	c := f.Capture()
 	defer c.Close()
 	for i := range n {
 		from := netip.AddrPortFrom(f.clientAddress(i), uint16(10000+i))
 		conn, err := f.Client.Dial(f.Ctx, "udp", from, netip.AddrPortFrom(f.to(), 7))
 		must(t, err)
-		_, err = conn.Write([]byte("once"))
+		question, answer := bytes.Repeat([]byte{byte(i)}, size), make([]byte, size+1)
+		_, err = conn.Write(question)
 		must(t, err)
 		must(t, conn.SetReadDeadline(time.Now().Add(2*time.Second)))
-		buf := make([]byte, 16)
-		if got, err := conn.Read(buf); err != nil || string(buf[:got]) != "once" {
-			t.Errorf("datagram %d: answered %q, %v", i, buf[:got], err)
+		if got, err := conn.Read(answer); err != nil || !bytes.Equal(answer[:got], question) {
+			t.Errorf("datagram %d of %d bytes: %d bytes came back, %v", i, size, got, err)
 		}
 		must(t, conn.Close())
 	}

@@ -29,6 +29,17 @@ type transmitted struct {
 const handOnNote = "the driver drops what the kernel program hands on to other nodes (XDP_TX): packet sockets do that, which is slower; " +
 	"give the card spare queues, or a veth pair an XDP program at its other end"
 
+// note adds to what there is to say of XDP.
+func (h *handOn) note(other string) string {
+	switch {
+	case !h.byQueue:
+		return other
+	case other == "":
+		return handOnNote
+	}
+	return other + "; " + handOnNote
+}
+
 // handOnLostAtLeast is how many frames must be dropped between two looks before
 // anything is made of it.
 const handOnLostAtLeast = 4

@@ -21,3 +21,16 @@ func TestHandOnFails(t *testing.T) {
 		}
 	}
 }
+
+func TestHandOnNote(t *testing.T) {
+	for _, c := range []struct {
+		byQueue     bool
+		other, want string
+	}{
+		{false, "", ""}, {false, "generic", "generic"}, {true, "", handOnNote}, {true, "generic", "generic; " + handOnNote},
+	} {
+		if got := (&handOn{byQueue: c.byQueue}).note(c.other); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"thresher/config"
+	"thresher/health"
 	"thresher/pipeline"
 	"thresher/xsk"
 )
@@ -57,6 +58,16 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 			k.Forward[i] = 1
 			k.Forwards++
 		}
+	}
+	return k
+}
+
+// kernelProgram is the kernel program's configuration on this machine.
+func kernelProgram(r *pipeline.Rules, d config.Datapath, facts health.Facts) *xsk.Rules {
+	k := kernelRules(r, d.Offload)
+	k.SocketFrame = uint32(xsk.MemoryFor(facts.MTU).Longest())
+	if facts.InPieces(d.XDP) {
+		k.Pieces = 1
 	}
 	return k
 }

@@ -37,7 +37,8 @@ type kernel struct {
 	out     []byte
 
 	good     bool // the lease
-	alone    bool // the program asks nobody
+	alone    bool // the program asks nobody, in hand-over
+	tooLong  bool // nor here, since no socket takes the frames
 	granted  bool // to keep clients
 	clients  map[xsk.Client]clientFacts
 	flows    map[xsk.Flow]madeUp
@@ -132,13 +133,17 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	case r == pipeline.NotVIP:
 		return expectation{action: xdpDrop, reason: r, judged: r, rewritten: false, asked: false}
 	case k.offload == config.OffloadNone, r.Verdict() == pipeline.Hold, k.offload == config.OffloadReject && (accepts || r == pipeline.Forwarded && !k.alone):
+		asked, why := !k.alone && !k.tooLong, pipeline.NoReader
+		if k.tooLong {
+			why = pipeline.TooLong
+		}
 		if k.goesOn(frame, facts) {
-			return expectation{action: xdpPass, reason: pipeline.AcceptedKnown, judged: r, rewritten: true, asked: !k.alone}
+			return expectation{action: xdpPass, reason: pipeline.AcceptedKnown, judged: r, rewritten: true, asked: asked}
 		}
 		if to, ok := k.target(frame, r); ok {
-			return expectation{action: xdpTX, reason: pipeline.Forwarded, judged: r, asked: !k.alone, to: to}
+			return expectation{action: xdpTX, reason: pipeline.Forwarded, judged: r, asked: asked, to: to}
 		}
-		return expectation{action: xdpDrop, reason: pipeline.NoReader, judged: r, rewritten: false, asked: !k.alone}
+		return expectation{action: xdpDrop, reason: why, judged: r, rewritten: false, asked: asked}
 	case r == pipeline.Forwarded:
 		node, ok := k.table.Target(frame)
 		if !ok {
@@ -409,9 +414,9 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		}
 	}
 	for r := pipeline.Accepted; r < pipeline.ReasonLen; r++ {
-		if onlyPipeline := r == pipeline.Late || r == pipeline.ParkFull || r == pipeline.Orphan; !onlyPipeline && met[r] < 10 {
+		if elsewhere := r == pipeline.Late || r == pipeline.ParkFull || r == pipeline.Orphan || r == pipeline.TooLong; !elsewhere && met[r] < 10 {
 			t.Errorf("%s was met %d times: the frames leave it out", r, met[r])
-		} else if !onlyPipeline && r != pipeline.NoReader && met6[r] == 0 {
+		} else if !elsewhere && r != pipeline.NoReader && met6[r] == 0 {
 			t.Errorf("%s was met %d times over IPv6: the frames leave it out", r, met6[r])
 		}
 	}

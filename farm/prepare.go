@@ -59,7 +59,7 @@ func Prepare(cfg *config.Config, facts health.Facts) error {
 	if err != nil {
 		return err
 	}
-	loaded, err := xsk.PrepareProgram(kernelRules(rules, cfg.Datapath.Offload))
+	loaded, err := xsk.PrepareProgram(kernelProgram(rules, cfg.Datapath, facts))
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (l *loop) datapathStatus() console.Datapath {
 	d := console.Datapath{
 		Offload:  l.cfg.Datapath.Offload.String(),
 		XDP:      l.datapath.mode.String(),
-		XDPNote:  xdpNote(l.cfg.Datapath.XDP, l.datapath.mode, l.nic.Attrs().MTU, l.handOn.byQueue),
+		XDPNote:  l.handOn.note(l.datapath.note),
 		ZeroCopy: l.datapath.zeroCopy(),
 		Queues:   len(l.datapath.queues),
 	}

@@ -9,19 +9,19 @@ import (
 )
 
 // xdpNote is what there is to say of the attach mode that was got, by the one that is
-// wanted, the interface's MTU, and whether it can hand on; empty if all is as it can be.
-func xdpNote(wanted, got config.XDPMode, mtu int, handsOnByQueue bool) string {
+// wanted and the interface's MTU; empty if all is as it can be.
+func xdpNote(wanted, got config.XDPMode, facts health.Facts) string {
 	var notes []string
 	if wanted == config.XDPAuto && got == config.XDPGeneric {
 		notes = append(notes, fmt.Sprintf(
-			"the driver takes no native XDP (MTU %d): generic costs more per packet; `thresher check` says what would help", mtu))
+			"the driver takes no native XDP (MTU %d): generic costs more per packet; `thresher check` says what would help", facts.MTU))
 	}
-	if mtu > health.MaxSocketMTU {
-		notes = append(notes, fmt.Sprintf(
-			"packets of more than %d bytes that must be asked about are dropped (MTU %d), others pass", health.MaxSocketMTU, mtu))
+	pieces := got == config.XDPNative && facts.InPieces(got)
+	if pieces {
+		notes = append(notes, fmt.Sprintf("the driver hands over packets of more than %d bytes in pieces (MTU %d)", facts.NativeMTU(), facts.MTU))
 	}
-	if handsOnByQueue {
-		notes = append(notes, handOnNote)
+	if pieces || facts.MTU > health.MaxSocketMTU {
+		notes = append(notes, "parts of datagrams that are too long for a socket are dropped (about 3,500 bytes)")
 	}
 	return strings.Join(notes, "; ")
 }

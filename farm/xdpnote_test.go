@@ -10,7 +10,8 @@ import (
 func TestXDPNote(t *testing.T) {
 	const (
 		generic = "the driver takes no native XDP (MTU 9000): generic costs more per packet; `thresher check` says what would help"
-		long    = "packets of more than 3826 bytes that must be asked about are dropped (MTU 9000), others pass"
+		pieces  = "the driver hands over packets of more than 3498 bytes in pieces (MTU 9000)"
+		long    = "parts of datagrams that are too long for a socket are dropped (about 3,500 bytes)"
 	)
 	for _, tt := range []struct {
 		wanted, got config.XDPMode
@@ -21,12 +22,11 @@ func TestXDPNote(t *testing.T) {
 		{config.XDPGeneric, config.XDPGeneric, health.MaxSocketMTU, ""},
 		{config.XDPAuto, config.XDPGeneric, 9000, generic + "; " + long},
 		{config.XDPGeneric, config.XDPGeneric, 9000, long},
+		{config.XDPAuto, config.XDPNative, 9000, pieces + "; " + long},
+		{config.XDPNative, config.XDPNative, 3498, ""},
 	} {
-		if got := xdpNote(tt.wanted, tt.got, tt.mtu, false); got != tt.want {
+		if got := xdpNote(tt.wanted, tt.got, health.Facts{MTU: tt.mtu, PageSize: 4096}); got != tt.want {
 			t.Errorf("%v, wanted %v, MTU %d: %q, want %q", tt.got, tt.wanted, tt.mtu, got, tt.want)
 		}
-	}
-	if got := xdpNote(config.XDPAuto, config.XDPNative, 1500, true); got != handOnNote {
-		t.Errorf("it cannot hand on: %q", got)
 	}
 }

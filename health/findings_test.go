@@ -35,8 +35,7 @@ func TestFindings(t *testing.T) {
 		"gro in hardware":  {func(f *Facts) { f.GROHW = true }, config.XDPAuto, LevelWarn, []string{"ethtool -K eth0 rx-gro-hw off"}},
 		"hidden vlans":     {func(f *Facts) { f.HiddenVLANs = []string{"eth0.5"} }, config.XDPNative, LevelWarn, []string{"eth0.5", "ethtool -K eth0 rxvlan off"}},
 		"mtu":              {func(f *Facts) { f.MTU = 3499 }, config.XDPAuto, LevelWarn, []string{"generic mode is used", "mtu 3498"}},
-		"mtu, native":      {func(f *Facts) { f.MTU = 3499 }, config.XDPNative, LevelError, []string{"mtu 3498", "datapath.xdp to auto"}},
-		"mtu on veth":      {func(f *Facts) { f.MTU, f.Driver = 3507, "veth" }, config.XDPAuto, LevelWarn, []string{"mtu 3506"}},
+		"mtu, native":      {func(f *Facts) { f.MTU = 3499 }, config.XDPNative, LevelWarn, []string{"does not start", "mtu 3498", "datapath.xdp to auto"}},
 		"mtu for a socket": {func(f *Facts) { f.MTU = 3827 }, config.XDPGeneric, LevelWarn, []string{"dropped and counted", "mtu 3826"}},
 	} {
 		f := fit()

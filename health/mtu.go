@@ -25,15 +25,23 @@ const (
 // 4,096 bytes less 256 of headroom and 14 of Ethernet header.
 const MaxSocketMTU = chunkSize - headroom - ethernetHeader
 
-// nativeMTU is the largest MTU with which a driver takes an XDP program. For veth
-// it is exact (3,506 with pages of 4 KB, tried on Linux 6.18: attached at 3,506,
-// refused at 3,507); for others it is what the common ones take at least.
-func (f Facts) nativeMTU() int {
+// NativeMTU is the largest MTU with which a driver takes an XDP program that has
+// every frame in one piece. For veth it is exact (3,506 with pages of 4 KB, tried on
+// Linux 6.18: attached at 3,506, refused at 3,507); for others it is what the common
+// ones take at least.
+func (f Facts) NativeMTU() int {
 	limit := f.PageSize - headroom - ethernetHeader - sharedInfo
 	if f.Driver != "veth" {
 		limit -= vlanTags
 	}
 	return limit
+}
+
+// InPieces tells whether the driver must hand longer frames to an XDP program in
+// pieces (BPF_F_XDP_HAS_FRAGS, Linux 5.18), if it can. In generic mode the kernel
+// makes them one.
+func (f Facts) InPieces(xdp config.XDPMode) bool {
+	return f.MTU > f.NativeMTU() && xdp != config.XDPGeneric
 }
 
 // mtu judges the MTU: once for attaching in the driver, once for the socket.
@@ -42,16 +50,19 @@ func (f Facts) mtu(xdp config.XDPMode) []Finding {
 }
 
 func (f Facts) mtuAttach(xdp config.XDPMode) Finding {
-	limit := f.nativeMTU()
-	if f.MTU <= limit || xdp == config.XDPGeneric {
+	limit := f.NativeMTU()
+	if !f.InPieces(xdp) {
 		return ok("MTU %d of %s suits the XDP mode", f.MTU, f.Interface)
 	}
-	what := fmt.Sprintf("MTU %d of %s is more than native XDP takes (about %d)", f.MTU, f.Interface, limit)
+	if f.Driver == "veth" {
+		return ok("MTU %d of %s is more than native XDP takes in one piece (%d), and veth hands over several", f.MTU, f.Interface, limit)
+	}
+	what := fmt.Sprintf("MTU %d of %s is more than native XDP takes in one piece (about %d): where the driver does not hand over several, ", f.MTU, f.Interface, limit)
 	lower := fmt.Sprintf("ip link set %s mtu %d", f.Interface, limit)
 	if xdp == config.XDPNative {
-		return Finding{LevelError, what + ", and datapath.xdp is native", lower + ", or set datapath.xdp to auto"}
+		return Finding{LevelWarn, what + "the daemon does not start, since datapath.xdp is native", lower + ", or set datapath.xdp to auto"}
 	}
-	return Finding{LevelWarn, what + "; generic mode is used where the driver refuses, which is slower", "for native mode: " + lower}
+	return Finding{LevelWarn, what + "generic mode is used, which is slower", "for native mode: " + lower}
 }
 
 func (f Facts) mtuSocket() Finding {
@@ -59,8 +70,8 @@ func (f Facts) mtuSocket() Finding {
 		return ok("every packet of %s fits into an AF_XDP frame", f.Interface)
 	}
 	return Finding{LevelWarn,
-		fmt.Sprintf("MTU %d of %s lets packets in that are longer than an AF_XDP frame holds (%d): to a VIP they are dropped and counted", f.MTU, f.Interface, MaxSocketMTU),
-		fmt.Sprintf("ip link set %s mtu %d, or less", f.Interface, MaxSocketMTU)}
+		fmt.Sprintf("MTU %d of %s lets packets in that are longer than an AF_XDP frame holds (%d): parts of datagrams to a VIP that are so long are dropped and counted", f.MTU, f.Interface, MaxSocketMTU),
+		fmt.Sprintf("if clients send such ones: ip link set %s mtu %d, or less", f.Interface, MaxSocketMTU)}
 }
 
 // lro judges large receive offload: packets that the card has joined are no

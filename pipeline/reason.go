@@ -112,6 +112,9 @@ const (
 	// NoReader is a packet that found no socket to go to; only the kernel
 	// program meets it.
 	NoReader
+	// TooLong is a packet that would have to be asked about and is longer than a
+	// socket takes; only the kernel program meets it.
+	TooLong
 
 	// ReasonLen is how many reasons there are.
 	ReasonLen
@@ -154,6 +157,7 @@ var reasons = [ReasonLen]struct {
 	StickyElsewhere:   {"sticky_elsewhere", Drop},
 	Orphan:            {"fragment_orphan", Drop},
 	NoReader:          {"no_reader", Drop},
+	TooLong:           {"too_long", Drop},
 }
 
 // String is the name of the reason's counter.

@@ -114,7 +114,8 @@ const (
 	bpfReasonSTICKY_ELSEWHERE    bpfReason = 29
 	bpfReasonFRAGMENT_ORPHAN     bpfReason = 30
 	bpfReasonNO_READER           bpfReason = 31
-	bpfReasonREASON_LEN          bpfReason = 32
+	bpfReasonTOO_LONG            bpfReason = 32
+	bpfReasonREASON_LEN          bpfReason = 33
 )
 
 type bpfRules struct {
@@ -156,6 +157,8 @@ type bpfRules struct {
 	Multiplier  uint32
 	Vips        uint32
 	MaxParts    uint32
+	Pieces      uint32
+	SocketFrame uint32
 	TestFlows   uint32
 	_           [4]byte
 	Multiplier6 uint64

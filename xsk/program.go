@@ -7,6 +7,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
 )
 
 // Rules is a compiled configuration in the kernel program's layout
@@ -51,6 +52,9 @@ func specFor(rules *Rules) (*ebpf.CollectionSpec, error) {
 		if err := CheckForward(); err != nil {
 			return nil, fmt.Errorf("load the XDP program: %w", err)
 		}
+	}
+	if rules.Pieces > 0 {
+		spec.Programs[bpfProgThresher].Flags |= unix.BPF_F_XDP_HAS_FRAGS
 	}
 	if err := fit(spec, rules); err != nil {
 		return nil, fmt.Errorf("configure the XDP program: %w", err)

@@ -256,7 +256,19 @@ func TestSecondProgramIsRefused(t *testing.T) {
 	}
 }
 
-// TestLargeMTUFallsBackToGeneric: native XDP on veth needs a frame to fit a page.
+// TestLargeMTUInPieces: a driver that can hands frames over in pieces.
+func TestLargeMTUInPieces(t *testing.T) {
+	w := newWire(t, 1)
+	setMTU(t, w, 9000)
+	rules := rulesFor(w.nicMAC())
+	rules.Pieces = 1
+	p, err := LoadProgram(rules)
+	must(t, err)
+	defer p.Close()
+	attach(t, w, p, config.XDPNative)
+}
+
+// TestLargeMTUFallsBackToGeneric: without pieces, native XDP on veth needs a frame to fit a page.
 func TestLargeMTUFallsBackToGeneric(t *testing.T) {
 	w := newWire(t, 1)
 	setMTU(t, w, 9000)

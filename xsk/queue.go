@@ -46,6 +46,8 @@ type QueueOptions struct {
 	Queue int
 	// Memory is how the packet memory is cut up.
 	Memory MemoryOptions
+	// Copy rules out zero-copy.
+	Copy bool
 }
 
 // Queue carries one queue's packets from the interface to the stack.
@@ -75,7 +77,7 @@ func (q *Queue) open() (err error) {
 	if q.bell, err = newBell(); err != nil {
 		return err
 	}
-	if q.rx, err = openReceiver(q.options.Interface, q.options.Queue, q.options.Memory); err != nil {
+	if q.rx, err = openReceiver(q.options); err != nil {
 		return err
 	}
 	if q.zeroCopy, err = q.rx.zeroCopy(); err != nil {

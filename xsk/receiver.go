@@ -40,12 +40,12 @@ type MemoryOptions struct {
 // (XDP_PACKET_HEADROOM, include/uapi/linux/bpf.h).
 const Headroom = 256
 
-// openReceiver binds queue of the interface. Half of the frames go into the fill
+// openReceiver binds a queue of the interface. Half of the frames go into the fill
 // ring at most, so that the other half can be on its way to the stack.
-func openReceiver(ifindex, queue int, memory MemoryOptions) (*Receiver, error) {
-	what := fmt.Sprintf("open AF_XDP socket on queue %d", queue)
+func openReceiver(o QueueOptions) (*Receiver, error) {
+	what, memory := fmt.Sprintf("open AF_XDP socket on queue %d", o.Queue), o.Memory
 	socket, err := whileBusy(what, func() (*xdp.Socket, error) {
-		return newSocket(ifindex, queue, memory)
+		return newSocket(o)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
@@ -63,18 +63,21 @@ func openReceiver(ifindex, queue int, memory MemoryOptions) (*Receiver, error) {
 	}, nil
 }
 
-// newSocket binds with no flags: the kernel takes zero-copy where the driver
-// has it, and copies elsewhere.
-func newSocket(ifindex, queue int, memory MemoryOptions) (*xdp.Socket, error) {
+// newSocket binds with no flags, if copies are not asked for: the kernel takes
+// zero-copy where the driver has it, and copies elsewhere.
+func newSocket(o QueueOptions) (*xdp.Socket, error) {
 	bindFlags.Lock()
 	defer bindFlags.Unlock()
 	xdp.DefaultSocketFlags = 0
-	return xdp.NewSocket(ifindex, queue, &xdp.SocketOptions{
-		NumFrames:              memory.Frames,
-		FrameSize:              memory.FrameSize,
-		FillRingNumDescs:       memory.Frames / 2,
+	if o.Copy {
+		xdp.DefaultSocketFlags = unix.XDP_COPY
+	}
+	return xdp.NewSocket(o.Interface, o.Queue, &xdp.SocketOptions{
+		NumFrames:              o.Memory.Frames,
+		FrameSize:              o.Memory.FrameSize,
+		FillRingNumDescs:       o.Memory.Frames / 2,
 		CompletionRingNumDescs: 64, // must exist, is never used
-		RxRingNumDescs:         memory.Frames / 2,
+		RxRingNumDescs:         o.Memory.Frames / 2,
 	})
 }
 

@@ -167,14 +167,17 @@ func (s *Stack) Close() error {
 }
 
 // MemoryFor returns how to cut packet memory for an interface's MTU, in bytes.
-// Longer frames than fit are dropped by the kernel and counted (Stats.RxDropped).
+// Longer frames than fit the kernel program judges alone (Rules.SocketFrame).
 func MemoryFor(mtu int) MemoryOptions {
 	m := MemoryOptions{Frames: 4096, FrameSize: 2048}
-	if mtu+frameOverhead > m.FrameSize-Headroom {
+	if mtu+frameOverhead > m.Longest() {
 		m.FrameSize = 4096
 	}
 	return m
 }
+
+// Longest is how long a received frame is at most, in bytes.
+func (m MemoryOptions) Longest() int { return m.FrameSize - Headroom }
 
 // frameOverhead is an Ethernet header with two VLAN tags, in bytes.
 const frameOverhead = 14 + 2*4

@@ -127,6 +127,6 @@ export const T = {
     fragment: 'a part of a fragmented packet', other_protocol: 'of a protocol that rules cannot name', other_icmp: 'an ICMP message that is neither ping nor error',
     martian: 'from an address that no client can have', port_zero: 'from or to port 0', fenced: 'came while the lease was over',
     unknown_flow: 'of a connection that another node may have', half_open_elsewhere: 'another node has answered it already',
-    late: 'waited too long to be judged', park_full: 'there was no room to hold it', sticky_elsewhere: 'of a client that another node keeps', no_reader: 'nobody read the socket',
+    late: 'waited too long to be judged', park_full: 'there was no room to hold it', sticky_elsewhere: 'of a client that another node keeps', no_reader: 'nobody read the socket', too_long: 'too long to be held',
   },
 };

@@ -26,6 +26,7 @@ func (s *survey) judge(driver string) Result {
 	for i := range s.cfg.VIPs {
 		s.judgeDelivery(&r, uint8(i), driver)
 		s.judgeClaims(&r, i)
+		s.judgeQuestions(&r, i)
 	}
 	return r
 }
@@ -184,5 +185,33 @@ func (s *survey) judgeClaims(r *Result, vip int) {
 		r.add(health.LevelOK, "", "one node answers for the VIP %v, with %v", v.Address, v.MAC)
 	case len(foreign) == 0:
 		r.add(health.LevelOK, "", "nobody else has the VIP %v", v.Address)
+	}
+}
+
+// judgeQuestions finds out whether who asks for an IPv6 VIP reaches this node. Such
+// questions go to a group, of which a switch that snoops MLD may think that it has no
+// members (RFC 4541, 3); ARP's are broadcast.
+func (s *survey) judgeQuestions(r *Result, vip int) {
+	v := s.cfg.VIPs[vip]
+	if !v.Address.Is6() {
+		return
+	}
+	heard, of := 0, 0
+	for _, id := range s.inOrder() {
+		p := s.peers[id]
+		if p.asks <= onTheWay {
+			continue
+		}
+		of++
+		if s.asking[vip][p.mac] {
+			heard++
+			continue
+		}
+		r.add(health.LevelError,
+			"switches that snoop MLD must bring solicited-node groups (ff02::1:ff00:0/104) to their members: give the segment an MLD querier, or switch MLD snooping off there",
+			"%s gets no neighbour solicitations for the VIP %v from %s", s.cfg.Node, v.Address, p.name)
+	}
+	if of > 0 && heard == of {
+		r.add(health.LevelOK, "", "neighbour solicitations for the VIP %v reach this node", v.Address)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"thresher/arp"
 	"thresher/config"
 	"thresher/farm/wire"
 )
@@ -130,13 +131,59 @@ func TestCures(t *testing.T) {
 	}
 }
 
-func FuzzParseARP(f *testing.F) {
-	f.Add([]byte{})
-	f.Add(append([]byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 2, 192, 0, 2, 100, 2, 0, 0, 0, 0, 1},
-		0, 0, 0, 0))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if a, ok := parseARP(b); ok && (!a.address.Is4() || a.address.IsUnspecified()) {
-			t.Errorf("%+v", a)
-		}
-	})
+// TestJudgeQuestions: of the peers that ask for an IPv6 VIP, each must be heard.
+func TestJudgeQuestions(t *testing.T) {
+	const lost = "error: web1 gets no neighbour solicitations for the VIP 2001:db8::100 from web2"
+	cfg := testConfig()
+	vip := netip.MustParseAddr("2001:db8::100")
+	cfg.VIPs = []config.VIP{{Address: vip, Mode: config.Flood, MAC: config.FloodMAC(vip)}}
+	question := arp.Heard{Address: vip, Asks: true, Source: peerMAC}
+	for name, tc := range map[string]struct {
+		asks    bool
+		reports int
+		heard   []arp.Heard
+		want    string
+	}{
+		"heard":           {true, 10, []arp.Heard{question}, "ok: neighbour solicitations for the VIP 2001:db8::100 reach this node"},
+		"not heard":       {true, 10, nil, lost},
+		"another's":       {true, 10, []arp.Heard{{Address: vip, Asks: true, Source: config.MAC{2, 9}}}, lost},
+		"for another":     {true, 10, []arp.Heard{{Address: netip.MustParseAddr("2001:db8::1"), Asks: true, Source: peerMAC}}, lost},
+		"a claim":         {true, 10, []arp.Heard{{Address: vip, MAC: cfg.VIPs[0].MAC, Source: peerMAC, Alone: true}}, lost},
+		"a daemon":        {false, 10, nil, ""},
+		"only just begun": {true, 2, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSurvey(cfg, 1)
+			for range tc.reports {
+				s.heard(wire.Report{From: 2, Name: "web2", Digest: s.digest, Address: netip.MustParseAddr("192.0.2.12"), Asks: tc.asks}, peerMAC)
+			}
+			for _, h := range tc.heard {
+				s.neighbour(h)
+			}
+			var r Result
+			s.judgeQuestions(&r, 0)
+			got := ""
+			for _, f := range r.Findings {
+				got += f.Level + ": " + f.What
+			}
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestNeighbourClaims: what is heard on the segment is taken for the VIP that it is
+// about.
+func TestNeighbourClaims(t *testing.T) {
+	s := newSurvey(testConfig(), 1)
+	s.claims[0].asked()
+	vip := s.cfg.VIPs[0].Address
+	rogue := config.MAC{2, 9}
+	s.neighbour(arp.Heard{Address: vip, MAC: rogue, Source: rogue, Alone: true})
+	s.neighbour(arp.Heard{Address: netip.MustParseAddr("192.0.2.1"), MAC: peerMAC, Source: peerMAC, Alone: true})
+	want := claims{{claim{mac: rogue, source: rogue, reply: true}: true}}
+	if diff := cmp.Diff(want, s.claims[0], cmp.AllowUnexported(claim{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

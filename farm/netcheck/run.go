@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"time"
 
+	"github.com/mdlayher/ndp"
+
+	"thresher/arp"
 	"thresher/config"
 	"thresher/farm/host"
 	"thresher/farm/wire"
@@ -49,7 +53,8 @@ type check struct {
 	conn    *wire.Conn
 	watch   *wire.Watch
 	survey  *survey
-	arp     *arpConn
+	four    *arp.Asker // nil where no VIP is of IPv4
+	six     *arp.Asker
 	filters []interface{ Close() error }
 }
 
@@ -60,7 +65,7 @@ func (c *check) open(ifi *net.Interface) (err error) {
 	if c.conn, err = wire.Open(ifi, wire.Options{Bare: true}, c.cfg.Cluster.SealKeys()...); err != nil {
 		return err
 	}
-	if c.arp, err = openARP(ifi); err != nil {
+	if err := c.openAskers(ifi); err != nil {
 		return err
 	}
 	self := wire.ID(rand.Uint64())
@@ -71,10 +76,47 @@ func (c *check) open(ifi *net.Interface) (err error) {
 	return nil
 }
 
+// openAskers opens what the VIPs' families need.
+func (c *check) openAskers(ifi *net.Interface) (err error) {
+	for _, v := range c.cfg.VIPs {
+		switch {
+		case v.Address.Is6() && c.six == nil:
+			c.six, err = arp.OpenAskerIPv6(ifi)
+		case !v.Address.Is6() && c.four == nil:
+			c.four, err = arp.OpenAsker(ifi)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askers are those that are open.
+func (c *check) askers() (open []*arp.Asker) {
+	for _, a := range []*arp.Asker{c.four, c.six} {
+		if a != nil {
+			open = append(open, a)
+		}
+	}
+	return open
+}
+
 // accept has the interface take frames for the VIPs as the daemon would, until
 // close.
 func (c *check) accept(ifindex int) error {
 	for _, v := range c.cfg.VIPs {
+		groups, err := groupsOf(v)
+		if err != nil {
+			return err
+		}
+		for _, group := range groups {
+			member, err := host.JoinGroup(ifindex, group)
+			if err != nil {
+				return err
+			}
+			c.filters = append(c.filters, member)
+		}
 		if v.Mode == config.Directed {
 			continue
 		}
@@ -83,15 +125,22 @@ func (c *check) accept(ifindex int) error {
 			return err
 		}
 		c.filters = append(c.filters, filter)
-		for _, group := range config.GroupsOf(v) {
-			member, err := host.JoinGroup(ifindex, group)
-			if err != nil {
-				return err
-			}
-			c.filters = append(c.filters, member)
-		}
 	}
 	return nil
+}
+
+// groupsOf are the groups that the daemon is in for a VIP: those of its mode, and of
+// an IPv6 VIP the one that who asks for it asks (RFC 4861, 7.2.1).
+func groupsOf(v config.VIP) ([]netip.Addr, error) {
+	groups := config.GroupsOf(v)
+	if !v.Address.Is6() {
+		return groups, nil
+	}
+	solicited, err := ndp.SolicitedNodeMulticast(v.Address)
+	if err != nil {
+		return nil, fmt.Errorf("solicited-node group of %v: %w", v.Address, err)
+	}
+	return append(groups, solicited), nil
 }
 
 func (c *check) close() {
@@ -101,8 +150,8 @@ func (c *check) close() {
 	if c.conn != nil {
 		_ = c.conn.Close()
 	}
-	if c.arp != nil {
-		_ = c.arp.close()
+	for _, a := range c.askers() {
+		_ = a.Close()
 	}
 }
 
@@ -140,8 +189,10 @@ func (c *check) step(now time.Time, probe bool) error {
 		c.survey.heard(r, from)
 		c.watch.Heard(now, r)
 	})
-	if err := c.arp.receive(c.answered); err != nil {
-		return err
+	for _, a := range c.askers() {
+		if err := a.Receive(c.survey.neighbour); err != nil {
+			return err
+		}
 	}
 	for i, v := range c.cfg.VIPs {
 		if probe && v.Mode != config.Directed {
@@ -154,35 +205,23 @@ func (c *check) step(now time.Time, probe bool) error {
 		vip := c.cfg.VIPs[p.VIP]
 		c.survey.sent[p.VIP] = p.Seq
 		errs = append(errs, c.conn.Probe(vip, wire.Probe{From: report.From, VIP: vip.Address, Seq: p.Seq}))
-		if vip.Address.Is4() {
-			c.survey.claims[p.VIP].asked()
-			errs = append(errs, c.arp.ask(vip.Address))
-		}
 	}
 	if probe {
-		errs = append(errs, c.askDirected())
+		errs = append(errs, c.ask())
 	}
 	return errors.Join(append(errs, c.conn.Report(report))...)
 }
 
-// askDirected asks who has the VIPs in mode directed, which have no frames that every
-// node must get.
-func (c *check) askDirected() error {
+// ask asks who has each VIP.
+func (c *check) ask() error {
 	var errs []error
 	for i, v := range c.cfg.VIPs {
-		if v.Mode == config.Directed && v.Address.Is4() {
-			c.survey.claims[i].asked()
-			errs = append(errs, c.arp.ask(v.Address))
+		asker := c.four
+		if v.Address.Is6() {
+			asker = c.six
 		}
+		c.survey.claims[i].asked()
+		errs = append(errs, asker.Ask(v.Address))
 	}
 	return errors.Join(errs...)
-}
-
-// answered takes in an answer for any address.
-func (c *check) answered(one answer) {
-	for i, v := range c.cfg.VIPs {
-		if v.Address == one.address {
-			c.survey.claims[i].answered(one.claim)
-		}
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"thresher/arp"
 	"thresher/config"
 	"thresher/farm/wire"
 )
@@ -15,8 +16,9 @@ type survey struct {
 	self   wire.ID
 	sent   []uint32 // probes sent so far, by VIP
 	peers  map[wire.ID]*peer
-	seen   map[way]*wire.Seen // the peers' probes that came here
-	claims []claims           // who answered for a VIP
+	seen   map[way]*wire.Seen    // the peers' probes that came here
+	claims []claims              // who answered for a VIP
+	asking []map[config.MAC]bool // who was heard to ask for a VIP
 }
 
 // peer is another machine that takes part.
@@ -25,6 +27,7 @@ type peer struct {
 	address netip.Addr
 	mac     config.MAC
 	digest  uint64
+	asks    uint32              // in how many reports it was one that asks for the VIPs, as this machine does
 	since   []uint32            // how many probes this node had sent when the peer was first heard, by VIP
 	saw     map[uint8]wire.Seen // what it has seen of this node's
 	began   map[uint8]uint32    // its first report of what it sent
@@ -37,10 +40,14 @@ type way struct {
 }
 
 func newSurvey(cfg *config.Config, self wire.ID) *survey {
-	return &survey{
+	s := &survey{
 		cfg: cfg, digest: cfg.RulesDigest(), self: self, sent: make([]uint32, len(cfg.VIPs)),
 		peers: make(map[wire.ID]*peer), seen: make(map[way]*wire.Seen), claims: make([]claims, len(cfg.VIPs)),
 	}
+	for range cfg.VIPs {
+		s.asking = append(s.asking, make(map[config.MAC]bool))
+	}
+	return s
 }
 
 // heard takes in a report.
@@ -56,6 +63,9 @@ func (s *survey) heard(r wire.Report, from config.MAC) {
 	p.name, p.address, p.mac, p.digest = r.Name, r.Address, from, r.Digest
 	if p.digest != s.digest {
 		return // It numbers VIPs in another way.
+	}
+	if r.Asks {
+		p.asks++
 	}
 	for _, sent := range r.Sent {
 		if _, ok := p.began[sent.VIP]; !ok {
@@ -83,6 +93,19 @@ func (s *survey) probed(p wire.Probe) {
 		if e := s.seen[at]; p.Seq > e.Seq {
 			e.Seq = p.Seq
 			e.Count++
+		}
+	}
+}
+
+// neighbour takes in what somebody else said about any address.
+func (s *survey) neighbour(h arp.Heard) {
+	for i, v := range s.cfg.VIPs {
+		switch {
+		case v.Address != h.Address:
+		case h.Asks:
+			s.asking[i][h.Source] = true
+		default:
+			s.claims[i].answered(claim{mac: h.MAC, source: h.Source, reply: h.Alone})
 		}
 	}
 }

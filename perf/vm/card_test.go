@@ -81,7 +81,8 @@ func TestVLAN(t *testing.T) {
 }
 
 // TestLargeFrames serves on a network with frames of 9,000 bytes, which native XDP
-// takes no packets of: `check` says so, and generic mode is used.
+// gets in pieces where the driver can do that; else generic mode is used, and
+// `check` has said so.
 func TestLargeFrames(t *testing.T) {
 	const mtu = 9000
 	forKernels(t, nil, func(t *testing.T, k Kernel, o Options) {

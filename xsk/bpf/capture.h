@@ -18,6 +18,7 @@
 #include "fragment.h"
 #include "maps.h"
 #include "packet.h"
+#include "pieces.h"
 #include "reason.h"
 #include "rules.h"
 
@@ -131,7 +132,7 @@ static __always_inline int is_wanted(struct xdp_md *ctx, __u32 reason)
 
 static __always_inline void copy_frame(struct xdp_md *ctx, __u32 reason)
 {
-	long length = (long)ctx->data_end - (long)ctx->data;
+	long length = rest_of_frame(ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end);
 	__u32 key = 0, copied;
 	void *ring = bpf_map_lookup_elem(&capture_ring, &key);
 	struct sample *s;

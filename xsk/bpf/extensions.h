@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "packet.h"
+#include "pieces.h"
 
 #define EXT_MIN_LEN    8
 #define EXT_MAX_LEN    0xfff  /* 8 + 255 * 8, and more */
@@ -124,12 +125,13 @@ __attribute__((noinline)) __u32 walk_skb(struct __sk_buff *skb, __u32 at)
 	return walk((void *)(long)skb->data, (void *)(long)skb->data_end, at);
 }
 
-/* An IPv6 packet, whose header is there, but for its extension headers. */
-static __always_inline struct packet unwalked6(const struct ipv6hdr *ip, const void *end)
+/* An IPv6 packet, whose header is there, but for its extension headers. So many bytes
+ * are left of the frame. */
+static __always_inline struct packet unwalked6(const struct ipv6hdr *ip, const void *end, __u64 left)
 {
 	struct packet p = {.ip = ip, .l4 = ip + 1, .end = end, .protocol = ip->nexthdr, .headers = ACCEPTED, .six = 1};
 
-	if (ip->version != 6 || sizeof(*ip) + bpf_ntohs(ip->payload_len) > (__u64)((long)end - (long)ip))
+	if (ip->version != 6 || sizeof(*ip) + bpf_ntohs(ip->payload_len) > left)
 		p.headers = MALFORMED;
 	return p;
 }
@@ -144,7 +146,7 @@ static __always_inline void take_walk(struct packet *p, __u32 walk)
 
 static __always_inline struct packet packet6(struct xdp_md *ctx, const struct ipv6hdr *ip, const void *end)
 {
-	struct packet p = unwalked6(ip, end);
+	struct packet p = unwalked6(ip, end, rest_of_frame(ctx, ip, end));
 
 	p.ctx = ctx;
 	if (p.headers == ACCEPTED && is_extension(p.protocol))
@@ -155,7 +157,7 @@ static __always_inline struct packet packet6(struct xdp_md *ctx, const struct ip
 /* The same of a packet that is in an sk_buff. */
 static __always_inline struct packet packet6_of_skb(struct __sk_buff *skb, const struct ipv6hdr *ip, const void *end)
 {
-	struct packet p = unwalked6(ip, end);
+	struct packet p = unwalked6(ip, end, (long)end - (long)ip);
 
 	if (p.headers == ACCEPTED && is_extension(p.protocol))
 		take_walk(&p, walk_skb(skb, (long)ip - (long)skb->data));

@@ -20,6 +20,7 @@
 #include "maps.h"
 #include "own.h"
 #include "packet.h"
+#include "pieces.h"
 #include "quoted.h"
 #include "reason.h"
 #include "relay.h"
@@ -318,7 +319,7 @@ static __always_inline enum reason judge4(struct packet *p)
 	__u32 header = ip->ihl * 4, total = bpf_ntohs(ip->tot_len);
 
 	if (ip->version != 4 || header < sizeof(*ip) || total < header ||
-	    total > (__u32)((long)p->end - (long)ip))
+	    total > rest_of_frame(p->ctx, ip, p->end))
 		return MALFORMED;
 	if (martian4(ip->saddr, ip->daddr))
 		return MARTIAN;

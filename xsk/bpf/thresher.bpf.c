@@ -23,6 +23,7 @@
 #include "lease.h"
 #include "maps.h"
 #include "packet.h"
+#include "pieces.h"
 #include "relay.h"
 #include "vlan.h"
 
@@ -115,10 +116,11 @@ static __always_inline int forward(struct xdp_md *ctx, struct ethhdr *eth, mac_t
 	return XDP_TX;
 }
 
-/* Nobody reads: the daemon is gone or going. Connections that are here go on, and
- * nothing else is let in, for every node without a reader would do so. What reached
- * this node alone goes on to its owner, if that is known: to is its address, or 0. */
-static __always_inline int unread(struct xdp_md *ctx, int six, __u32 vip, mac_t to)
+/* Nobody reads: the daemon is gone or going, or the frame does not fit into a socket.
+ * Connections that are here go on, and nothing else is let in, for every node without
+ * a reader would do so. What reached this node alone goes on to its owner, if that is
+ * known: to is its address, or 0. */
+static __always_inline int unread(struct xdp_md *ctx, int six, __u32 vip, mac_t to, enum reason why)
 {
 	const struct packet p = packet_of(ctx, six, vip);
 	struct ethhdr *eth = (void *)(long)ctx->data;
@@ -126,7 +128,7 @@ static __always_inline int unread(struct xdp_md *ctx, int six, __u32 vip, mac_t 
 	if (!p.ip || (!tcp_goes_on(&p) && !own_udp_goes_on(&p)) || (void *)(eth + 1) > (void *)(long)ctx->data_end) {
 		if (conf.relays && to && (void *)(eth + 1) <= (void *)(long)ctx->data_end)
 			return forward(ctx, eth, to);
-		dispose(ctx, NO_READER);
+		dispose(ctx, why);
 		return XDP_DROP;
 	}
 	dispose(ctx, ACCEPTED_KNOWN);
@@ -144,23 +146,26 @@ static __always_inline int ask(const struct packet *p)
 	action = bpf_redirect_map(&sockets, ctx->rx_queue_index, 0);
 	if (action == XDP_REDIRECT)
 		return action;
-	return unread(ctx, p->six, p->vip, p->to);
+	return unread(ctx, p->six, p->vip, p->to, NO_READER);
 }
 
 static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
 {
 	enum reason reason;
 
-	if (conf.offload == OFFLOAD_NONE && !handover)
+	if (conf.offload == OFFLOAD_NONE && !handover && fits_socket(p->ctx))
 		return ask(p);
 	reason = judge(p);
 	if (reason >= NOT_MINE) {
 		dispose(p->ctx, reason);
 		return XDP_DROP;
 	}
-	if (handover && is_held(reason))
-		return unread(p->ctx, p->six, p->vip, p->to);
-	if ((conf.offload == OFFLOAD_REJECT && !handover) || is_held(reason))
+	if (is_held(reason)) {
+		if (!handover && fits_socket(p->ctx))
+			return ask(p);
+		return unread(p->ctx, p->six, p->vip, p->to, handover ? NO_READER : TOO_LONG);
+	}
+	if (conf.offload == OFFLOAD_REJECT && !handover && fits_socket(p->ctx))
 		return ask(p);
 	if (conf.relays && reason == FORWARDED)
 		return forward(p->ctx, eth, p->to);

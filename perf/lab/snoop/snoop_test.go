@@ -1,6 +1,7 @@
 package snoop
 
 import (
+	"bytes"
 	"os"
 	"slices"
 	"testing"
@@ -96,6 +97,10 @@ func TestLearnsFromReports(t *testing.T) {
 		head := []byte{143, 0, 0, 0, 0, 0, 0, 1, kind, 0, 0, sources}
 		return append(append(head, address()...), more...)
 	}
+	many := bytes.Repeat(v2(4, 0)[8:], 69) // a host of as many addresses as fit into a frame
+	for at := range 69 {
+		many[at*20+19] = byte(200 - at)
+	}
 	group := []byte{0, 0, 0, 239, 255, 2, 100}
 	old := append(make([]byte, 7), address()...)
 	for name, tc := range map[string]struct {
@@ -116,6 +121,7 @@ func TestLearnsFromReports(t *testing.T) {
 		"MLDv1 done":           {mld(t, append([]byte{132}, old...)...), group6, false},
 		"MLDv2 any source":     {mld(t, v2(4, 0)...), group6, true},
 		"MLDv2 no source":      {mld(t, v2(3, 0)...), group6, false},
+		"MLDv2 many groups":    {mld(t, append(append([]byte{143, 0, 0, 0, 0, 0, 0, 70}, many...), v2(4, 0)[8:]...)...), group6, true},
 		"not a group's report": {make([]byte, 60), group4, false},
 	} {
 		t.Run(name, func(t *testing.T) {

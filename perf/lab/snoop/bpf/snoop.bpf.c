@@ -12,8 +12,6 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define MAX_RECORDS 16 /* of one report that are read */
-
 /* RFC 2236 §2.1, RFC 3376 §4, RFC 2710 §3.1, RFC 3810 §5. */
 #define IGMP_V1_REPORT 0x12
 #define IGMP_V2_REPORT 0x16
@@ -45,7 +43,6 @@ struct {
 struct report {
 	struct __sk_buff *skb;
 	__u32 at;	  /* where the next record is */
-	__u32 left;	  /* records */
 	__u32 group_len;  /* 4 or 16 */
 };
 
@@ -77,7 +74,8 @@ static long record(__u32 index, struct report *r)
 		__be16 sources;
 	} head;
 
-	if (index >= r->left || bpf_skb_load_bytes(r->skb, r->at, &head, sizeof(head)))
+	(void)index;
+	if (bpf_skb_load_bytes(r->skb, r->at, &head, sizeof(head)))
 		return 1;
 	if (head.type != BLOCK_OLD_SOURCES) {
 		int leaves = (head.type == CHANGE_TO_INCLUDE || head.type == MODE_IS_INCLUDE) && !head.sources;
@@ -95,8 +93,7 @@ static __always_inline void records(struct __sk_buff *skb, __u32 at, __u32 group
 
 	if (bpf_skb_load_bytes(skb, at + 6, &n, sizeof(n)))
 		return;
-	r.left = bpf_ntohs(n);
-	bpf_loop(MAX_RECORDS, record, &r, 0);
+	bpf_loop(bpf_ntohs(n), record, &r, 0);
 }
 
 static __always_inline void igmp(struct __sk_buff *skb, __u32 at)
