@@ -8,8 +8,16 @@ import (
 
 // status answers GET /v1/status.
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
+	q, err := parameters(r, "follow")
+	if err != nil {
 		return err
+	}
+	follow, err := q.flag("follow")
+	if err != nil {
+		return err
+	}
+	if follow {
+		return s.stream(w, r, s.own.send)
 	}
 	s.reply(w, r, http.StatusOK, s.farm.Status())
 	return nil

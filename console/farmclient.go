@@ -21,11 +21,19 @@ func (c *Client) StatusOf(ctx context.Context, node string) (Status, error) {
 	return s, err
 }
 
-// EventsOf asks for another node's events, through this one.
+// EventsOf asks for a node's events, through this one; "" for its own.
 func (c *Client) EventsOf(ctx context.Context, node string) ([]Event, error) {
 	var events []Event
-	err := c.ask(ctx, "/v1/events", url.Values{"node": {node}}, &events)
+	err := c.ask(ctx, "/v1/events", atNode(node), &events)
 	return events, err
+}
+
+// atNode has another node answer than the one that is asked, unless it is "".
+func atNode(node string) url.Values {
+	if node == "" {
+		return url.Values{}
+	}
+	return url.Values{"node": {node}}
 }
 
 // TrafficOf asks for another node's traffic, through this one.

@@ -32,7 +32,7 @@ func TestFollowGoesOn(t *testing.T) {
 	fill(l, 3)
 	c, _ := startServer(t, &fakeFarm{}, l)
 	var got []Event
-	err := c.Follow(t.Context(), 1, func(e Event) error {
+	err := c.Follow(t.Context(), "", 1, func(e Event) error {
 		got = append(got, e)
 		if e.Seq == 5 {
 			return errEnough
@@ -79,7 +79,7 @@ func TestSlowFollowerOverTheSocket(t *testing.T) {
 	big := strings.Repeat("x", 1024)
 	received, lost := uint64(0), uint64(0)
 	l.Add(Event{})
-	err := c.Follow(t.Context(), 0, func(e Event) error {
+	err := c.Follow(t.Context(), "", 0, func(e Event) error {
 		if e.Seq == 1 {
 			// Not reading: 5 MB are more than the socket and the buffers hold.
 			for range total - 1 {
@@ -113,7 +113,7 @@ func TestFollowerThatLeaves(t *testing.T) {
 	l.Add(Event{Kind: "k1"})
 	c, s := startServer(t, &fakeFarm{}, l)
 	ctx, leave := context.WithCancel(t.Context())
-	err := c.Follow(ctx, 0, func(Event) error { leave(); return nil })
+	err := c.Follow(ctx, "", 0, func(Event) error { leave(); return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("ended by %v", err)
 	}
@@ -132,7 +132,7 @@ func TestShutdownSendsFollowersTheLastEvents(t *testing.T) {
 	c, s := startServer(t, &fakeFarm{}, l)
 	var got []Event
 	down := make(chan error, 1)
-	err := c.Follow(t.Context(), 0, func(e Event) error {
+	err := c.Follow(t.Context(), "", 0, func(e Event) error {
 		got = append(got, e)
 		if e.Seq == 1 {
 			l.Add(Event{Kind: "k2"})
