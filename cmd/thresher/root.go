@@ -47,7 +47,9 @@ func newRoot() *cobra.Command {
 			return errors.Join(cmd.Help(), &usageError{errors.New("no command given")})
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
@@ -79,14 +81,26 @@ type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
 
-// args makes a wrong number of arguments a usage error.
+// args makes a wrong number of arguments, and flags that contradict one another, usage
+// errors.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+			return &usageError{fmt.Errorf("%w: write %s; see %s --help", err, cmd.UseLine(), cmd.CommandPath())}
+		}
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return &usageError{fmt.Errorf("%s contradict one another: give one of them; see %s --help", contradicting(err), cmd.CommandPath())}
 		}
 		return nil
 	}
+}
+
+// contradicting are the flags that cobra's error names, which ends with "[a b] were all
+// set".
+func contradicting(err error) string {
+	names := err.Error()
+	names = strings.TrimSuffix(names[strings.LastIndexByte(names, '[')+1:], "] were all set")
+	return "--" + strings.ReplaceAll(names, " ", " and --")
 }
 
 // exitCode returns the program's exit code for what a command returned. A request
