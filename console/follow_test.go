@@ -27,6 +27,33 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// Only those of the kinds that are asked for come, also as they happen.
+func TestEventsOfKinds(t *testing.T) {
+	l := NewLog(0)
+	for _, kind := range []string{"check_up", "view", "service_up", "checkpoint"} {
+		l.Add(Event{Kind: kind})
+	}
+	c, _ := startServer(t, &fakeFarm{}, l)
+	var events []Event
+	must(t, c.ask(t.Context(), "/v1/events", map[string][]string{"kind": {"check_,service_"}}, &events))
+	if len(events) != 2 || events[0].Seq != 1 || events[1].Seq != 3 {
+		t.Errorf("%+v", events)
+	}
+	var got []uint64
+	err := followed(t.Context(), c, "/v1/events", map[string][]string{"kind": {"view"}}, func(e Event) error {
+		got = append(got, e.Seq)
+		if len(got) == 2 {
+			return errEnough
+		}
+		l.Add(Event{Kind: "check_down"})
+		l.Add(Event{Kind: "view"})
+		return nil
+	})
+	if !errors.Is(err, errEnough) || got[0] != 2 || got[1] != 6 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestFollowGoesOn(t *testing.T) {
 	l := NewLog(0)
 	fill(l, 3)

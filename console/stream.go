@@ -15,9 +15,9 @@ import (
 // maxStreamLine is the longest line of an event stream that a client takes.
 const maxStreamLine = 1 << 20
 
-// sendEvents writes events as they come, and flushes behind each batch, until
+// sendEvents writes events that are wanted as they come, and flushes behind each batch, until
 // the context is done and nothing is left, or the reader has gone.
-func sendEvents(ctx context.Context, w io.Writer, flush func() error, f *Follower) {
+func sendEvents(ctx context.Context, w io.Writer, flush func() error, f *Follower, wanted func(Event) bool) {
 	// The reader must learn that it is connected before the first event comes.
 	if flush() != nil {
 		return
@@ -28,7 +28,7 @@ func sendEvents(ctx context.Context, w io.Writer, flush func() error, f *Followe
 			return
 		}
 		for _, e := range events {
-			if writeEvent(w, e) != nil {
+			if wanted(e) && writeEvent(w, e) != nil {
 				return
 			}
 		}
