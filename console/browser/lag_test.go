@@ -136,7 +136,7 @@ func (s *sightings) change(ctx context.Context, console int, peers []*simulatedN
 			s.mu.Lock()
 			s.changed[i] = time.Now()
 			s.mu.Unlock()
-			peers[i*11%len(peers)].say(fmt.Sprintf("change %d", i))
+			peers[i*11%len(peers)].fail(fmt.Sprintf("change %d", i))
 		}
 	})
 }

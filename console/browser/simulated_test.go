@@ -105,7 +105,7 @@ func (f simulatedFarm) status(self int) console.Status {
 	}
 	shares := make(map[string]float64)
 	for _, name := range []string{"web", "api", "dns"} {
-		s.Rules = append(s.Rules, console.Rule{Name: name, Buckets: 65536, Mine: 65536 / f.Nodes, Weight: 100, Flows: 1000})
+		s.Rules = append(s.Rules, console.Rule{Name: name, Protocol: "tcp", Ports: []string{"80", "8000-8010"}, Affinity: "client", Buckets: 65536, Mine: 65536 / f.Nodes, Weight: 100, Flows: 1000})
 		shares[name] = 1 / float64(f.Nodes)
 	}
 	for i := range f.Nodes {
@@ -114,13 +114,14 @@ func (f simulatedFarm) status(self int) console.Status {
 	return s
 }
 
-// say has the node give another reason for not being up, as its daemon does: with an
-// event, and nobody else notices.
-func (n *simulatedNode) say(reason string) {
+// fail has a check of the node fail for that reason, as its daemon does: with an event,
+// and nobody else notices.
+func (n *simulatedNode) fail(reason string) {
 	n.mu.Lock()
 	n.status.State, n.status.Reason = console.Waiting, reason
+	n.status.Checks = append([]console.Check{{Name: "http", State: "down", Detail: reason}}, n.status.Checks[1:]...)
 	n.mu.Unlock()
-	n.log.Add(console.Event{Kind: "state", Level: console.LevelWarn, Message: reason})
+	n.log.Add(console.Event{Kind: "check_down", Level: console.LevelWarn, Message: "check http is down: " + reason, Fields: map[string]string{"name": "http"}})
 }
 
 // Status is console.Farm's.
