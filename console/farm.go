@@ -326,8 +326,16 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, n Node, q url.Val
 	return nil
 }
 
+// maxRelayed is how many streams of other nodes people and tools may have open: half of
+// the connections that a node takes from one address, so that the rest are the nodes' own.
+const maxRelayed = maxPerAddress / 2
+
 // relayStream passes on what another node sends, as it comes.
 func (s *Server) relayStream(w http.ResponseWriter, r *http.Request, c *Client, q url.Values) error {
+	defer s.relayed.Add(-1)
+	if s.relayed.Add(1) > maxRelayed {
+		return &Error{Code: CodeTooMany, Message: fmt.Sprintf("%d streams of other nodes are open already", maxRelayed), Cure: "follow that node at its own address"}
+	}
 	ctx, rc, done, err := s.lasting(w, r)
 	if err != nil {
 		return err

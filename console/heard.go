@@ -116,7 +116,6 @@ func (h *heard) hear(ctx context.Context, n Node, v *voice) (said bool, err erro
 	err = c.FollowStatus(ctx, func(s Status) error {
 		silence.Reset(watchInterval + farmTimeout)
 		said = true
-		s.Nodes = nil
 		h.note(v, func() { v.status, v.at, v.problem = &s, time.Now(), "" })
 		return nil
 	})

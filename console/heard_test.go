@@ -151,6 +151,15 @@ func TestStreamsEndWithTheFarmsKey(t *testing.T) {
 // Another node's events can be followed through this one.
 func TestFollowingAnotherNodesEvents(t *testing.T) {
 	farm := startFarm(t, 2)
+	var e *Error
+	farm[0].server.relayed.Store(maxRelayed)
+	if err := farm[0].client.Follow(t.Context(), "web2", 0, nil); !errors.As(err, &e) || e.Code != CodeTooMany {
+		t.Errorf("one too many: %v", err)
+	}
+	if n := farm[0].server.relayed.Load(); n != maxRelayed {
+		t.Errorf("%d streams are counted", n)
+	}
+	farm[0].server.relayed.Store(0)
 	fill(farm[1].log, 2)
 	var got []uint64
 	err := farm[0].client.Follow(t.Context(), "web2", 1, func(e Event) error {
@@ -163,7 +172,6 @@ func TestFollowingAnotherNodesEvents(t *testing.T) {
 	if !errors.Is(err, errEnough) || len(got) != 2 || got[0] != 2 {
 		t.Errorf("%v, %v", got, err)
 	}
-	var e *Error
 	if err := farm[0].client.Follow(t.Context(), "web9", 0, nil); !errors.As(err, &e) || e.Code != CodeNotFound {
 		t.Errorf("a node that there is not: %v", err)
 	}

@@ -122,6 +122,7 @@ type Server struct {
 	trial       atomic.Pointer[Trial] // as this node sees it; nil if none is undecided
 
 	streams atomic.Int64 // of people and tools, by now
+	relayed atomic.Int64 // streams of other nodes among them
 	socket  *http.Server
 	running sync.WaitGroup
 	mu      sync.Mutex
