@@ -36,10 +36,10 @@ func atNode(node string) url.Values {
 	return url.Values{"node": {node}}
 }
 
-// TrafficOf asks for another node's traffic, through this one.
+// TrafficOf asks for a node's traffic, through this one; "" for its own.
 func (c *Client) TrafficOf(ctx context.Context, node string) (Traffic, error) {
 	var t Traffic
-	err := c.ask(ctx, "/v1/traffic", url.Values{"node": {node}}, &t)
+	err := c.ask(ctx, "/v1/traffic", atNode(node), &t)
 	return t, err
 }
 

@@ -34,7 +34,7 @@ func newRoot() *cobra.Command {
 			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart, wait,\n" +
 			"                  suspend, resume, cordon, uncordon, reset, config, key rotate\n" +
 			"Let people in:    thresher user, token, fingerprint\n" +
-			"Look at packets:  thresher capture\n" +
+			"Look at packets:  thresher traffic, capture\n" +
 			"Get help:         thresher report",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
@@ -55,7 +55,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newInit(), newInvite(api), newJoin(),
 		newRun(), newCheck(), newNetcheck(), newClean(), newKey(api), newConvert(),
-		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api), newCapture(api),
+		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api), newTraffic(api), newCapture(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
 		newUser(), newToken(), newFingerprint(api), newReport(api),
 		newNotify(), newModule(), newDemo(), newBench(), newVersion(), newMan(),
