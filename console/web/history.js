@@ -9,7 +9,7 @@ const colors = { up: '--good', down: '--bad', starting: '--warn', stopping: '--w
 
 /** What has happened to the checks and services of each node. */
 export class History {
-  constructor() { this.of = new Map(); } // by node: {key, asked, events}
+  constructor() { this.of = new Map(); } // by node: {key, events}
 
   /** Asks the nodes whose checks or services stand otherwise than when they were asked. */
   async look(nodes, changed) {
@@ -33,10 +33,10 @@ export class History {
     return [...this.of].flatMap(([node, h]) => h.events.map((e) => ({ node, ...e }))).sort((a, b) => (a.time < b.time ? 1 : -1)).slice(0, count);
   }
 
-  /** Spans of one check or service in the last hour: {state, from, to} as parts of the hour, oldest first. */
-  spans(node, kind, name, state) {
-    const now = Math.ceil(Date.now() / step) * step;
-    const part = (time) => Math.min(1, Math.max(0, 1 - (now - time) / hour));
+  /** Spans of one check or service in the hour before a time: {state, from, to} as parts of the hour, oldest first. */
+  spans(node, kind, name, state, time) {
+    const now = Math.ceil(time / step) * step;
+    const part = (at) => Math.min(1, Math.max(0, 1 - (now - at) / hour));
     const list = [];
     for (const e of this.of.get(node)?.events || []) {
       const [what, to] = e.kind.split('_');
@@ -50,7 +50,7 @@ export class History {
   }
 }
 
-const standing = (status) => JSON.stringify([status.checks, status.services].map((list) => list.map((c) => [c.name, c.state, c.restarts])));
+const standing = (status) => JSON.stringify([status.checks, status.services].map((list) => (list || []).map((c) => [c.name, c.state, c.restarts])));
 
 /** A background that shows spans; nothing is known before the first. */
 export function strip(spans) {

@@ -21,12 +21,12 @@ export function warnings(state) {
     if (n.state !== 'up' && nodes.length > few) add(n.state === 'unreachable' ? 'error' : 'warn', n.name, n.problem || n.status?.reason, 'node ' + n.state, (on, why) => W().notUp(on, T.states[n.state] || n.state, why));
     if (!n.status) continue;
     for (const [kind, all] of [['check', n.status.checks], ['service', n.status.services]]) {
-      for (const c of all) {
+      for (const c of all || []) {
         if (c.state === 'down') add('error', n.name, c.detail, `${kind} ${c.name}`, (on, why) => W().down(kind, c.name, on, why));
         if (c.warning) add('warn', n.name, c.warning, `${kind} ${c.name} warns`, (on, why) => W().warned(kind, c.name, on, why));
       }
     }
-    for (const v of n.status.vips) if (v.conflict) plain('error', W().conflict(v.address, v.conflict.mac, clock(v.conflict.seen)));
+    for (const v of n.status.vips || []) if (v.conflict) plain('error', W().conflict(v.address, v.conflict.mac, clock(v.conflict.seen)));
     for (const text of n.status.wire || []) plain('error', text);
     for (const text of n.status.cluster?.gossip_blocked || []) plain('error', W().gossip(n.name, text));
     for (const text of n.status.cluster?.networks_cut || []) plain('warn', W().network(n.name, text));

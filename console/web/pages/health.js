@@ -15,8 +15,8 @@ export function leave() { history = new History(); }
 export function view(app) {
   const events = history.newest(told);
   return h('main', {}, h('h1', {}, T.pages.health),
-    kind(app, 'check', H().checks, (s) => s.checks, H().noChecks),
-    kind(app, 'service', H().services, (s) => s.services, H().noServices),
+    kind(app, 'check', H().checks, (s) => s.checks || [], H().noChecks),
+    kind(app, 'service', H().services, (s) => s.services || [], H().noServices),
     h('section', { class: 'card wide' }, h('h2', {}, H().history), events.length
       ? h('ol', { class: 'timeline' }, events.map((e) => h('li', { 'data-key': `${e.node} ${e.seq}`, class: 'is-' + e.level }, h('time', { datetime: e.time }, clock(e.time)), ' ', h('b', {}, e.node), ' ', e.message)))
       : h('p', { class: 'quiet' }, H().noHistory)));
@@ -42,7 +42,7 @@ function group(app, what, name, all) {
 }
 
 function line(app, what, n, c) {
-  const spans = history.spans(n.name, what, c.name, c.state);
+  const spans = history.spans(n.name, what, c.name, c.state, Date.parse(app.state.farm.time));
   const { times, minutes } = downs(spans);
   const label = times ? H().down(times, Math.max(1, Math.round(minutes))) : H().neverDown;
   return h('li', { 'data-key': n.name, vars: { '--c': app.state.color(n.name) } },
