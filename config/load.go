@@ -73,7 +73,7 @@ func bare(err error) error {
 func cureUnreadable(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "check the path"
+		return "name the file by --config, or make one with `thresher init`"
 	case errors.Is(err, fs.ErrPermission):
 		return "run as root, or let this user read it"
 	}
@@ -103,7 +103,7 @@ func Parse(name string, data []byte, opts Options) (*Config, error) {
 		return nil, p.err()
 	}
 	c := p.validate(raw)
-	if ask := opts.Interface; ask != nil && !raw.withoutVIPs() && !p.has("interface") {
+	if ask := opts.Interface; ask != nil && c.Interface != "" && !raw.withoutVIPs() && !p.has("interface") {
 		if problem, cure := ask(c.Interface); problem != "" {
 			p.add("interface", problem, cure)
 		}

@@ -203,7 +203,7 @@ func TestErrorIs(t *testing.T) {
 	if !errors.As(err, &one) || one.File != path || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Load of no file: %#v", err)
 	}
-	if want := path + ": no such file or directory: check the path"; err.Error() != want {
+	if want := path + ": no such file or directory: name the file by --config, or make one with `thresher init`"; err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
 	}
 	big := filepath.Join(t.TempDir(), "big.yaml")

@@ -8,22 +8,25 @@ import (
 // Key is one key of the configuration file.
 type Key struct {
 	// Path names it, with [] for each entry of a list: rules[].name.
-	Path string
+	Path string `json:"key"`
 	// Type says what its value is.
-	Type string
+	Type string `json:"type"`
 	// Words are all values that it may have, if they are words.
-	Words []string
+	Words []string `json:"words,omitempty"`
 	// Default is its value where the file says nothing; empty if there is none.
-	Default string
+	Default string `json:"default,omitempty"`
+	// Description says what it is for, with links as in docs/.
+	Description string `json:"description"`
 }
 
 // Schema returns all keys of the file, in its order.
 func Schema() []Key {
 	defaults := newProblems("").defaults()
 	delete(defaults, "node.name") // the machine's own
+	texts := descriptions()
 	var keys []Key
 	walk(reflect.TypeFor[rawConfig](), "", func(path string, t reflect.Type) {
-		k := Key{Path: path, Type: typeText(t), Words: Words(path)}
+		k := Key{Path: path, Type: typeText(t), Words: Words(path), Description: texts[path]}
 		if v, ok := defaults[path]; ok {
 			k.Default = fmt.Sprint(v)
 		}

@@ -119,6 +119,7 @@ func (p *peers) let(next http.Handler) http.Handler {
 		if behalf := r.Header.Get(behalfHeader); behalf != "" && len(behalf) <= maxBehalf {
 			who = fmt.Sprintf("%s by node %s", clip(behalf, maxBehalf), node)
 		}
-		next.ServeHTTP(w, withCaller(r, caller{Identity: access.Identity{Name: who, Role: access.Admin}, peer: node}))
+		still := func() bool { return p.identity.Peer(r.TLS) == node }
+		next.ServeHTTP(w, withCaller(r, caller{Identity: access.Identity{Name: who, Role: access.Admin}, peer: node, still: still}))
 	})
 }

@@ -89,27 +89,39 @@ func (c *Client) Events(ctx context.Context, since uint64) ([]Event, error) {
 	return events, err
 }
 
-// Follow hands the events whose number is above since to each, as they come,
+// Follow hands a node's events whose number is above since to each, as they come,
 // until each fails, ctx is done or the daemon ends; it returns the error of
 // whichever it was. Events that the reader was too slow for are replaced by one
-// of KindEventsLost.
-func (c *Client) Follow(ctx context.Context, since uint64, each func(Event) error) error {
-	q := sinceQuery(since)
+// of KindEventsLost. A node of "" is the one that is asked.
+func (c *Client) Follow(ctx context.Context, node string, since uint64, each func(Event) error) error {
+	q := atNode(node)
+	q.Set("since", strconv.FormatUint(since, 10))
+	return followed(ctx, c, "/v1/events", q, each)
+}
+
+// FollowStatus hands the node's state to each, once a second and as soon as something
+// has happened, until each fails, ctx is done or the daemon ends.
+func (c *Client) FollowStatus(ctx context.Context, each func(Status) error) error {
+	return followed(ctx, c, "/v1/status", url.Values{}, each)
+}
+
+// followed hands what a path streams to each.
+func followed[T any](ctx context.Context, c *Client, path string, q url.Values, each func(T) error) error {
 	q.Set("follow", "1")
-	resp, err := c.send(ctx, http.MethodGet, "/v1/events", q)
+	resp, err := c.begin(ctx, path, q)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	var own error
-	err = readEvents(resp.Body, func(e Event) error { own = each(e); return own })
+	err = readEvents(resp.Body, func(v T) error { own = each(v); return own })
 	if own != nil {
 		return own
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	ended := &Error{Code: CodeUnreachable, Message: "the daemon at " + c.api + " ended the stream of events", Cure: unreachableCure}
+	ended := &Error{Code: CodeUnreachable, Message: "the daemon at " + c.api + " ended the stream of " + path, Cure: unreachableCure}
 	if err != nil {
 		ended.Message += ": " + err.Error()
 	}
@@ -199,6 +211,36 @@ func (c *Client) tell(ctx context.Context, path string, q url.Values) error {
 // to close.
 func (c *Client) send(ctx context.Context, method, path string, q url.Values) (*http.Response, error) {
 	return c.request(ctx, method, path, q, nil, "")
+}
+
+// begin makes a request whose answer has no end of its own: only its beginning must
+// come in time.
+func (c *Client) begin(ctx context.Context, path string, q url.Values) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	late := time.AfterFunc(askTimeout, func() { cancel(context.DeadlineExceeded) })
+	defer late.Stop()
+	resp, err := c.send(ctx, http.MethodGet, path, q)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = c.unreached(path, cause)
+		}
+		cancel(nil)
+		return nil, err
+	}
+	resp.Body = &endless{resp.Body, cancel}
+	return resp, nil
+}
+
+// endless is the body of such an answer.
+type endless struct {
+	io.ReadCloser
+	cancel context.CancelCauseFunc
+}
+
+// Close is io.Closer's.
+func (e *endless) Close() error {
+	e.cancel(nil)
+	return e.ReadCloser.Close()
 }
 
 // request is send with a body, and with the ETag of what it changes.

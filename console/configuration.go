@@ -104,7 +104,7 @@ func (s *Server) configSchema(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
-	s.reply(w, r, http.StatusOK, config.SchemaKeys())
+	s.reply(w, r, http.StatusOK, config.Schema())
 	return nil
 }
 

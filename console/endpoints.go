@@ -4,12 +4,22 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // status answers GET /v1/status.
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
+	q, err := parameters(r, "follow")
+	if err != nil {
 		return err
+	}
+	follow, err := q.flag("follow")
+	if err != nil {
+		return err
+	}
+	if follow {
+		return s.stream(w, r, s.own.send)
 	}
 	s.reply(w, r, http.StatusOK, s.farm.Status())
 	return nil
@@ -94,7 +104,7 @@ func (s *Server) carryOut(w http.ResponseWriter, r *http.Request, action string,
 
 // events answers GET /v1/events.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	q, err := parameters(r, "since", "follow")
+	q, err := parameters(r, "since", "follow", "kind")
 	if err != nil {
 		return err
 	}
@@ -110,21 +120,32 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	wanted := ofKinds(q.Get("kind"))
 	if follow {
-		return s.follow(w, r, since)
+		return s.follow(w, r, since, wanted)
 	}
-	s.reply(w, r, http.StatusOK, present(s.log.Since(since)))
+	events := slices.DeleteFunc(s.log.Since(since), func(e Event) bool { return !wanted(e) })
+	s.reply(w, r, http.StatusOK, present(events))
 	return nil
 }
 
+// ofKinds picks events whose kind begins with one of a list's words; "" picks all. That
+// some were lost everybody is told.
+func ofKinds(list string) func(Event) bool {
+	words := strings.Split(list, ",")
+	return func(e Event) bool {
+		return e.Kind == KindEventsLost || slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(e.Kind, word) })
+	}
+}
+
 // follow sends events as they come.
-func (s *Server) follow(w http.ResponseWriter, r *http.Request, since uint64) error {
+func (s *Server) follow(w http.ResponseWriter, r *http.Request, since uint64, wanted func(Event) bool) error {
 	return s.stream(w, r, func(ctx context.Context, w io.Writer, rc *http.ResponseController) {
 		flush := rc.Flush
 		if callerOf(r).remote { // a terminal on this machine may be stopped for as long as its owner likes
 			h := hurried{ctx, w, rc}
 			w, flush = h, h.Flush
 		}
-		sendEvents(ctx, w, flush, s.log.Follow(since))
+		sendEvents(ctx, w, flush, s.log.Follow(since), wanted)
 	})
 }

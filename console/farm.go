@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -48,9 +49,18 @@ type FarmNode struct {
 func (s *Server) gather(ctx context.Context) FarmStatus {
 	ctx, cancel := context.WithTimeout(ctx, farmTimeout)
 	defer cancel()
-	own := s.farm.Status()
-	out := FarmStatus{Node: own.Node, Time: time.Now(), Nodes: make([]FarmNode, len(own.Nodes))}
 	var asking sync.WaitGroup
+	out := pictureOf(s.farm.Status(), func(n Node, into *FarmNode) {
+		asking.Go(func() { s.askPeer(ctx, n, into) })
+	})
+	asking.Wait()
+	return out
+}
+
+// pictureOf is the farm as its node sees it; ask fills in what another node that is
+// heard says of itself.
+func pictureOf(own Status, ask func(Node, *FarmNode)) FarmStatus {
+	out := FarmStatus{Node: own.Node, Time: time.Now(), Nodes: make([]FarmNode, len(own.Nodes))}
 	for i, n := range own.Nodes {
 		at := &out.Nodes[i]
 		*at = FarmNode{Name: n.Name, State: n.State, Address: n.Address, Shares: n.Shares, Time: out.Time}
@@ -60,10 +70,9 @@ func (s *Server) gather(ctx context.Context) FarmStatus {
 		case n.State == Unreachable:
 			at.Problem = "the other nodes do not hear it"
 		default:
-			asking.Go(func() { s.askPeer(ctx, n, at) })
+			ask(n, at)
 		}
 	}
-	asking.Wait()
 	return out
 }
 
@@ -73,12 +82,17 @@ func (s *Server) askPeer(ctx context.Context, n Node, into *FarmNode) {
 	if err == nil {
 		var status Status
 		if status, err = c.Status(ctx); err == nil {
-			status.Nodes = nil // each would repeat the whole farm
-			into.Status, into.State, into.Time = &status, status.State, time.Now()
+			into.says(status, time.Now())
 			return
 		}
 	}
 	into.Problem = err.Error()
+}
+
+// says is what another node has said of itself, and when.
+func (n *FarmNode) says(s Status, at time.Time) {
+	s.Nodes = nil // each would repeat the whole farm
+	n.Status, n.State, n.Time = &s, s.State, at
 }
 
 // farmStatus answers GET /v1/farm.
@@ -92,7 +106,7 @@ func (s *Server) farmStatus(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if follow {
-		return s.stream(w, r, s.watch.send)
+		return s.stream(w, r, s.whole.send)
 	}
 	s.reply(w, r, http.StatusOK, s.gather(r.Context()))
 	return nil
@@ -286,18 +300,18 @@ func (s *Server) at(e endpoint) endpoint {
 		if i < 0 {
 			return s.noSuchNode(name, status)
 		}
-		if q.Get("follow") != "" {
-			return badRequest("ask that node itself", "another node's events can't be followed from here")
-		}
 		return s.relay(w, r, status.Nodes[i], q)
 	}
 }
 
 // relay passes another node's answer on.
-func (s *Server) relay(w http.ResponseWriter, r *http.Request, n Node, q map[string][]string) error {
+func (s *Server) relay(w http.ResponseWriter, r *http.Request, n Node, q url.Values) error {
 	c, err := s.peers.client(n, callerOf(r).who())
 	if err != nil {
 		return err
+	}
+	if follow, err := (query{q}).flag("follow"); err == nil && follow {
+		return s.relayStream(w, r, c, q)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
 	defer cancel()
@@ -310,4 +324,42 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, n Node, q map[str
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = io.Copy(w, io.LimitReader(resp.Body, maxReply)) // who asked may have gone
 	return nil
+}
+
+// maxRelayed is how many streams of other nodes people and tools may have open: half of
+// the connections that a node takes from one address, so that the rest are the nodes' own.
+const maxRelayed = maxPerAddress / 2
+
+// relayStream passes on what another node sends, as it comes.
+func (s *Server) relayStream(w http.ResponseWriter, r *http.Request, c *Client, q url.Values) error {
+	defer s.relayed.Add(-1)
+	if s.relayed.Add(1) > maxRelayed {
+		return &Error{Code: CodeTooMany, Message: fmt.Sprintf("%d streams of other nodes are open already", maxRelayed), Cure: "follow that node at its own address"}
+	}
+	ctx, rc, done, err := s.lasting(w, r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		q.Set("since", last)
+	}
+	resp, err := c.begin(ctx, r.URL.Path, q)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if beginStream(w, rc, "text/event-stream") && r.Method != http.MethodHead {
+		_, _ = io.Copy(passed{hurried{ctx, w, rc}}, resp.Body) // either end may have gone
+	}
+	return nil
+}
+
+// passed sends each piece as soon as it has come.
+type passed struct{ hurried }
+
+// Write is io.Writer's.
+func (p passed) Write(piece []byte) (int, error) {
+	n, err := p.hurried.Write(piece)
+	return n, errors.Join(err, p.Flush())
 }

@@ -21,17 +21,25 @@ func (c *Client) StatusOf(ctx context.Context, node string) (Status, error) {
 	return s, err
 }
 
-// EventsOf asks for another node's events, through this one.
+// EventsOf asks for a node's events, through this one; "" for its own.
 func (c *Client) EventsOf(ctx context.Context, node string) ([]Event, error) {
 	var events []Event
-	err := c.ask(ctx, "/v1/events", url.Values{"node": {node}}, &events)
+	err := c.ask(ctx, "/v1/events", atNode(node), &events)
 	return events, err
 }
 
-// TrafficOf asks for another node's traffic, through this one.
+// atNode has another node answer than the one that is asked, unless it is "".
+func atNode(node string) url.Values {
+	if node == "" {
+		return url.Values{}
+	}
+	return url.Values{"node": {node}}
+}
+
+// TrafficOf asks for a node's traffic, through this one; "" for its own.
 func (c *Client) TrafficOf(ctx context.Context, node string) (Traffic, error) {
 	var t Traffic
-	err := c.ask(ctx, "/v1/traffic", url.Values{"node": {node}}, &t)
+	err := c.ask(ctx, "/v1/traffic", atNode(node), &t)
 	return t, err
 }
 

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -176,37 +175,6 @@ func TestPeersReachThisNodeAlone(t *testing.T) {
 	if events := farm[1].log.Since(0); len(events) != 1 || events[0].Message != "mallory by node web1: stop" {
 		t.Errorf("%+v", events)
 	}
-}
-
-// Who watches sees a change at once, not at the next look.
-func TestWatchingSeesEvents(t *testing.T) {
-	farm := startFarm(t, 2)
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	defer cancel()
-	resp, err := farm[0].client.send(ctx, "GET", "/v1/farm", map[string][]string{"follow": {"1"}})
-	must(t, err)
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, maxStreamLine)
-	next := func() FarmStatus {
-		t.Helper()
-		for lines.Scan() {
-			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-				var f FarmStatus
-				must(t, json.Unmarshal([]byte(data), &f))
-				return f
-			}
-		}
-		t.Fatal(lines.Err())
-		return FarmStatus{}
-	}
-	if f := next(); len(f.Nodes) != 2 || f.Nodes[1].Status == nil {
-		t.Errorf("%+v", f)
-	}
-	begun := time.Now()
-	farm[0].log.Add(Event{Kind: "view"})
-	next()
-	t.Logf("seen after %v", time.Since(begun))
 }
 
 func TestTrafficOfAnHour(t *testing.T) {

@@ -27,12 +27,39 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// Only those of the kinds that are asked for come, also as they happen.
+func TestEventsOfKinds(t *testing.T) {
+	l := NewLog(0)
+	for _, kind := range []string{"check_up", "view", "service_up", "checkpoint"} {
+		l.Add(Event{Kind: kind})
+	}
+	c, _ := startServer(t, &fakeFarm{}, l)
+	var events []Event
+	must(t, c.ask(t.Context(), "/v1/events", map[string][]string{"kind": {"check_,service_"}}, &events))
+	if len(events) != 2 || events[0].Seq != 1 || events[1].Seq != 3 {
+		t.Errorf("%+v", events)
+	}
+	var got []uint64
+	err := followed(t.Context(), c, "/v1/events", map[string][]string{"kind": {"view"}}, func(e Event) error {
+		got = append(got, e.Seq)
+		if len(got) == 2 {
+			return errEnough
+		}
+		l.Add(Event{Kind: "check_down"})
+		l.Add(Event{Kind: "view"})
+		return nil
+	})
+	if !errors.Is(err, errEnough) || got[0] != 2 || got[1] != 6 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestFollowGoesOn(t *testing.T) {
 	l := NewLog(0)
 	fill(l, 3)
 	c, _ := startServer(t, &fakeFarm{}, l)
 	var got []Event
-	err := c.Follow(t.Context(), 1, func(e Event) error {
+	err := c.Follow(t.Context(), "", 1, func(e Event) error {
 		got = append(got, e)
 		if e.Seq == 5 {
 			return errEnough
@@ -79,7 +106,7 @@ func TestSlowFollowerOverTheSocket(t *testing.T) {
 	big := strings.Repeat("x", 1024)
 	received, lost := uint64(0), uint64(0)
 	l.Add(Event{})
-	err := c.Follow(t.Context(), 0, func(e Event) error {
+	err := c.Follow(t.Context(), "", 0, func(e Event) error {
 		if e.Seq == 1 {
 			// Not reading: 5 MB are more than the socket and the buffers hold.
 			for range total - 1 {
@@ -113,7 +140,7 @@ func TestFollowerThatLeaves(t *testing.T) {
 	l.Add(Event{Kind: "k1"})
 	c, s := startServer(t, &fakeFarm{}, l)
 	ctx, leave := context.WithCancel(t.Context())
-	err := c.Follow(ctx, 0, func(Event) error { leave(); return nil })
+	err := c.Follow(ctx, "", 0, func(Event) error { leave(); return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("ended by %v", err)
 	}
@@ -132,7 +159,7 @@ func TestShutdownSendsFollowersTheLastEvents(t *testing.T) {
 	c, s := startServer(t, &fakeFarm{}, l)
 	var got []Event
 	down := make(chan error, 1)
-	err := c.Follow(t.Context(), 0, func(e Event) error {
+	err := c.Follow(t.Context(), "", 0, func(e Event) error {
 		got = append(got, e)
 		if e.Seq == 1 {
 			l.Add(Event{Kind: "k2"})

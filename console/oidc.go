@@ -10,7 +10,7 @@ import (
 	"thresher/console/signon"
 )
 
-// OIDCPage is where a browser is to go to log in.
+// OIDCPage is where a browser is to go to log in, or out.
 type OIDCPage struct {
 	URL string `json:"url"`
 }
@@ -73,7 +73,7 @@ func (s *Server) finishOIDC(w http.ResponseWriter, r *http.Request) error {
 		}
 		return refusedOIDC(err)
 	}
-	session, err := s.keeper.Enter(who)
+	session, err := s.keeper.Enter(who, person.Token)
 	s.welcome(w, r, session, fmt.Sprintf("by %s as %s", s.issuer.Host(), clip(person.Subject, maxBehalf)), err)
 	return nil
 }

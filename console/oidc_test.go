@@ -124,6 +124,37 @@ func TestSessionByAnIssuer(t *testing.T) {
 	}
 }
 
+// Who came by an issuer that has a page for it goes there to log out; who came by a
+// password does not.
+func TestLogoutAtTheIssuer(t *testing.T) {
+	s := openSignOn(t)
+	s.issuer.End = s.away.URL + "/logout"
+	resp, body := s.finish(s.begin())
+	var session Session
+	must(t, json.Unmarshal([]byte(body), &session))
+	mine := func(r *http.Request) {
+		r.AddCookie(resp.Cookies()[1])
+		r.Header.Set(csrfHeader, session.CSRF)
+	}
+	ended, body := s.ask("DELETE", "/v1/session", "", mine)
+	var page OIDCPage
+	if ended.StatusCode != 200 || json.Unmarshal([]byte(body), &page) != nil || ended.Cookies()[0].MaxAge >= 0 {
+		t.Fatalf("%s %s", ended.Status, body)
+	}
+	u, err := url.Parse(page.URL)
+	must(t, err)
+	q := u.Query()
+	if !strings.HasPrefix(page.URL, s.issuer.End+"?") || q.Get("post_logout_redirect_uri") != s.url+config.LoginPath || strings.Count(q.Get("id_token_hint"), ".") != 2 {
+		t.Errorf("the page is %s", page.URL)
+	}
+	again, body := s.ask("POST", "/v1/node/stop", "", mine)
+	refused(t, "after logging out", again, body, 401, CodeUnauthenticated)
+	_, byPassword := s.login("control")
+	if resp, body := s.ask("DELETE", "/v1/session", "", byPassword); resp.StatusCode != 204 {
+		t.Errorf("by password: %s %s", resp.Status, body)
+	}
+}
+
 func TestIssuersAnswersThatAreRefused(t *testing.T) {
 	s := openSignOn(t)
 	answer, cookie := s.begin()

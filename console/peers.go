@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -27,6 +28,8 @@ type peers struct {
 
 	mu    sync.Mutex
 	known map[peer]*http.Client
+	keys  context.Context // done when others are in force than those of known
+	stale context.CancelFunc
 }
 
 // peer is another node, at an address that it may change.
@@ -36,7 +39,9 @@ type peer struct {
 }
 
 func newPeers(self string, i *trust.Identity, port uint16) *peers {
-	return &peers{self: self, identity: i, port: port, known: make(map[peer]*http.Client)}
+	p := &peers{self: self, identity: i, port: port, known: make(map[peer]*http.Client)}
+	p.keys, p.stale = context.WithCancel(context.Background())
+	return p
 }
 
 // client returns a client of another node, for somebody who asks here.
@@ -77,7 +82,8 @@ func (p *peers) transport(to peer) *http.Client {
 	return c
 }
 
-// forget has the next client be made under the keys of then.
+// forget has the next client be made under the keys of then, and ends what others
+// say for long.
 func (p *peers) forget() {
 	p.close()
 	if p == nil {
@@ -86,6 +92,18 @@ func (p *peers) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.known)
+	p.stale()
+	p.keys, p.stale = context.WithCancel(context.Background())
+}
+
+// underKeys is a context that ends when other keys are in force.
+func (p *peers) underKeys(ctx context.Context) (context.Context, context.CancelFunc) {
+	p.mu.Lock()
+	keys := p.keys
+	p.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(keys, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 func (p *peers) close() {

@@ -113,7 +113,8 @@ type Server struct {
 	issuer  *signon.Issuer // nil if there is none
 	peers   *peers
 	traffic *traffic
-	watch   *watch
+	own     *watch // this node's state
+	whole   *watch // the farm's
 	metrics http.Handler
 
 	invitations invite.Book
@@ -121,6 +122,7 @@ type Server struct {
 	trial       atomic.Pointer[Trial] // as this node sees it; nil if none is undecided
 
 	streams atomic.Int64 // of people and tools, by now
+	relayed atomic.Int64 // streams of other nodes among them
 	socket  *http.Server
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -137,7 +139,10 @@ func NewServer(f Farm, log *Log, logger *slog.Logger) *Server {
 	}
 	closing, cancel := context.WithCancel(context.Background())
 	s := &Server{farm: f, log: log, logger: logger, closing: closing, close: cancel, traffic: newTraffic()}
-	s.watch = newWatch(s)
+	s.own = newWatch(s, "status", func(context.Context) (func() any, <-chan struct{}) {
+		return func() any { return s.farm.Status() }, nil
+	})
+	s.whole = newWatch(s, "farm", s.listen)
 	s.socket = s.server(bySocket(s.routes(func(route) bool { return true })))
 	s.socket.ConnContext = socketContext
 	return s

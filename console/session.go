@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"thresher/config"
 	"thresher/console/access"
 )
 
@@ -103,8 +104,21 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	cookie := sessionCookie(r)
 	cookie.MaxAge = -1
 	http.SetCookie(w, cookie)
+	if page := s.issuersEnd(r, c.session); page != "" {
+		s.reply(w, r, http.StatusOK, OIDCPage{page})
+		return nil
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// issuersEnd is where who has come by an issuer logs out there, too; "" for nowhere. The
+// session here has ended whatever comes of it.
+func (s *Server) issuersEnd(r *http.Request, session *access.Session) string {
+	if s.issuer == nil || !session.Vouched {
+		return ""
+	}
+	return s.issuer.Leave(r.Context(), session.Voucher, origin(r)+config.LoginPath)
 }
 
 // sessionCookie is the cookie, but for its value.

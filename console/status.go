@@ -135,6 +135,11 @@ type Rule struct {
 	Withdrawn []string `json:"withdrawn,omitempty"`
 	// Flows is how many TCP connections of the rule the reporting node has.
 	Flows int `json:"flows,omitempty"`
+	// Protocol is tcp or udp, Ports are what is served, as in the configuration, and
+	// Affinity is what of a client picks its bucket.
+	Protocol string   `json:"protocol,omitempty"`
+	Ports    []string `json:"ports,omitempty"`
+	Affinity string   `json:"affinity,omitempty"`
 }
 
 // VIP is one shared address.

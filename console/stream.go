@@ -15,9 +15,9 @@ import (
 // maxStreamLine is the longest line of an event stream that a client takes.
 const maxStreamLine = 1 << 20
 
-// sendEvents writes events as they come, and flushes behind each batch, until
+// sendEvents writes events that are wanted as they come, and flushes behind each batch, until
 // the context is done and nothing is left, or the reader has gone.
-func sendEvents(ctx context.Context, w io.Writer, flush func() error, f *Follower) {
+func sendEvents(ctx context.Context, w io.Writer, flush func() error, f *Follower, wanted func(Event) bool) {
 	// The reader must learn that it is connected before the first event comes.
 	if flush() != nil {
 		return
@@ -28,7 +28,7 @@ func sendEvents(ctx context.Context, w io.Writer, flush func() error, f *Followe
 			return
 		}
 		for _, e := range events {
-			if writeEvent(w, e) != nil {
+			if wanted(e) && writeEvent(w, e) != nil {
 				return
 			}
 		}
@@ -83,11 +83,11 @@ func writeEvent(w io.Writer, e Event) error {
 	return err
 }
 
-// readEvents reads server-sent events to the end of the stream and hands them to
-// each, whose error ends it. Fields other than data are passed over: the number
-// is in the event itself. An event that the end of the stream cuts off is not
-// handed over.
-func readEvents(r io.Reader, each func(Event) error) error {
+// readEvents reads server-sent events to the end of the stream and hands what is in
+// them to each, whose error ends it. Fields other than data are passed over: an
+// event's number is in the event itself. One that the end of the stream cuts off is
+// not handed over.
+func readEvents[T any](r io.Reader, each func(T) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxStreamLine)
 	var data []string
@@ -101,7 +101,7 @@ func readEvents(r io.Reader, each func(Event) error) error {
 		if len(data) == 0 {
 			continue
 		}
-		var e Event
+		var e T
 		if err := json.Unmarshal([]byte(strings.Join(data, "\n")), &e); err != nil {
 			return fmt.Errorf("read the event stream: %w", err)
 		}

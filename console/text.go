@@ -32,7 +32,7 @@ func headline(s Status) []string {
 		lines = append(lines, clip("THIS NODE SERVES NOBODY: "+strings.Join(s.Withdrawn, ", "), textWidth))
 	}
 	if s.ChecksSuspended {
-		lines = append(lines, "checks are suspended: thresher resume has them count again")
+		lines = append(lines, suspendedLine)
 	}
 	if allWait(s.Nodes) {
 		lines = append(lines, "ALL NODES WAIT: nobody serves")
@@ -111,8 +111,17 @@ func stateCounts(nodes []Node) string {
 	return ": " + strings.Join(parts, ", ")
 }
 
-// StateText says in one line what the node's state is, and why if it is not up.
-func StateText(s Status) string { return stateLine(s) + "\n" }
+// suspendedLine says that checks do not count.
+const suspendedLine = "checks are suspended: thresher resume has them count again"
+
+// StateText says what the node's state is, and why if it is not up.
+func StateText(s Status) string {
+	text := stateLine(s) + "\n"
+	if s.ChecksSuspended {
+		text += suspendedLine + "\n"
+	}
+	return text
+}
 
 func stateLine(s Status) string {
 	line := s.Node + " is " + string(s.State)

@@ -111,11 +111,7 @@ func (s *Server) endTrial(ctx context.Context, id, why string) error {
 // Trial asks how a node's last trial of a configuration has gone; the daemon's own
 // node's if it is "".
 func (c *Client) Trial(ctx context.Context, node string) (t Trial, err error) {
-	q := map[string][]string{}
-	if node != "" {
-		q["node"] = []string{node}
-	}
-	err = c.ask(ctx, "/v1/trial", q, &t)
+	err = c.ask(ctx, "/v1/trial", atNode(node), &t)
 	return t, err
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// watchInterval is how often the farm is asked while somebody watches.
+	// watchInterval is how often is looked while somebody watches, if nothing happens.
 	watchInterval = time.Second
 	// watchGap is the least time between two looks, when much happens at once.
 	watchGap = 100 * time.Millisecond
@@ -25,20 +25,29 @@ const (
 // maxStreams is how many streams people and tools may have open.
 const maxStreams = 128
 
-// watch asks the farm for all who watch it together, and only while somebody does.
+// watch shows one thing to all who watch it together, and looks at it only while
+// somebody does.
 type watch struct {
 	server *Server
+	name   string // of its server-sent events
+	begin  beginning
 
 	mu       sync.Mutex
 	watchers int
-	stop     context.CancelFunc // of the asking; nil while nobody watches
+	stop     context.CancelFunc // of the looking; nil while nobody watches
 	picture  []byte             // the newest, as it is sent
 	next     chan struct{}      // closed when there is a newer one
 }
 
-func newWatch(s *Server) *watch { return &watch{server: s, next: make(chan struct{})} }
+// beginning begins to look at something until ctx is done: look is what there is to
+// see, rings tells of what has changed and is no event of this node's; nil for never.
+type beginning func(ctx context.Context) (look func() any, rings <-chan struct{})
 
-// send sends pictures of the farm as they come, until ctx is done or the reader
+func newWatch(s *Server, name string, begin beginning) *watch {
+	return &watch{server: s, name: name, begin: begin, next: make(chan struct{})}
+}
+
+// send sends pictures as they come, until ctx is done or the reader
 // has gone. One that is too slow misses some.
 func (f *watch) send(ctx context.Context, w io.Writer, rc *http.ResponseController) {
 	f.enter()
@@ -65,7 +74,7 @@ func (f *watch) look() ([]byte, <-chan struct{}) {
 	return f.picture, f.next
 }
 
-// enter begins the asking with the first watcher, leave ends it with the last.
+// enter begins the looking with the first watcher, leave ends it with the last.
 func (f *watch) enter() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -85,15 +94,15 @@ func (f *watch) leave() {
 	}
 }
 
-// run asks at once, every interval, and as soon as something has happened here:
-// whatever moves in the farm is an event on every node.
+// run looks at once, every interval, and as soon as something has happened.
 func (f *watch) run(ctx context.Context) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	happened := f.server.log.Follow(0)
+	look, rings := f.begin(ctx)
 	for ctx.Err() == nil {
 		wake := happened.wait()
-		f.publish(ctx, f.server.gather(ctx))
+		f.publish(ctx, look())
 		select {
 		case <-ctx.Done():
 			return
@@ -103,15 +112,16 @@ func (f *watch) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-wake:
+		case <-rings:
 		case <-tick.C:
 		}
 	}
 }
 
-func (f *watch) publish(ctx context.Context, s FarmStatus) {
-	data, err := json.Marshal(s)
+func (f *watch) publish(ctx context.Context, v any) {
+	data, err := json.Marshal(v)
 	if err != nil {
-		f.server.logger.Error("the farm's state can't be shown", "error", err)
+		f.server.logger.Error("what is watched can't be shown", "what", f.name, "error", err)
 		return
 	}
 	f.mu.Lock()
@@ -119,7 +129,7 @@ func (f *watch) publish(ctx context.Context, s FarmStatus) {
 	if ctx.Err() != nil {
 		return // another run has begun
 	}
-	f.picture = fmt.Appendf(nil, "event: farm\ndata: %s\n\n", bytes.TrimSpace(data))
+	f.picture = fmt.Appendf(nil, "event: %s\ndata: %s\n\n", f.name, bytes.TrimSpace(data))
 	close(f.next)
 	f.next = make(chan struct{})
 }

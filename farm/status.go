@@ -86,7 +86,10 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 	}
 	shares := l.division.shares(l.cfg.Rules)
 	for i, rule := range l.cfg.Rules {
-		r := console.Rule{Name: rule.Name, Buckets: pipeline.Buckets}
+		r := console.Rule{Name: rule.Name, Buckets: pipeline.Buckets, Protocol: rule.Protocol.String(), Affinity: rule.Affinity.String()}
+		for _, ports := range rule.Ports {
+			r.Ports = append(r.Ports, ports.String())
+		}
 		if bits := shown.lease.Confirmed.Of(l.confirmation.ids[i]); bits != nil && shown.lease.Deadline > 0 {
 			r.Mine = bits.Len()
 		}

@@ -68,6 +68,8 @@ func TestBadConfigExits2(t *testing.T) {
 			`bad.yaml:9: rules[1].ports: rule "web" and rule "old" both serve tcp port 80 of 192.0.2.100: give the port to one of them`}},
 		{"interface", "interface: lo", "interface: eth0-nowhere", []string{
 			`bad.yaml:2: interface: this machine has no interface "eth0-nowhere": *`}},
+		{"key of interface", "interface: lo", "interfce: lo", []string{
+			"bad.yaml:2: interfce: unknown key `interfce`: did you mean `interface`?"}},
 		{"interface and port", "interface: lo", "interface: eth0-nowhere\ndefault: allow", []string{
 			`bad.yaml:2: interface: this machine has no interface "eth0-nowhere": *`,
 			`bad.yaml:3: default: "allow" is no default: use deny, pass or single`}},
@@ -126,7 +128,7 @@ func TestBadOverrideExits2(t *testing.T) {
 	if want := "thresher: flag: datapath.xpd: unknown key `datapath.xpd`: did you mean `datapath.xdp`?\n"; got.code != exitUsage || got.stderr != want {
 		t.Errorf("exit %d, %q", got.code, got.stderr)
 	}
-	if got := run(t, dir, "check", "--config", "none.yaml"); got.code != exitUsage || got.stderr != "thresher: none.yaml: no such file or directory: check the path\n" {
+	if got := run(t, dir, "check", "--config", "none.yaml"); got.code != exitUsage || got.stderr != "thresher: none.yaml: no such file or directory: name the file by --config, or make one with `thresher init`\n" {
 		t.Errorf("exit %d, %q", got.code, got.stderr)
 	}
 	// A value may be a list, with commas in it.

@@ -75,7 +75,7 @@ func (n *newText) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&n.node, "node", "", "the file is that node's (default: the daemon's own)")
 	f.BoolVar(&n.all, "all", false, "make the change of vips, rules, default, services and checks on every node")
-	f.StringVar(&n.match, "if-match", "", "refuse it unless the text in force has this ETag (`thresher config get --json`)")
+	f.StringVar(&n.match, "if-match", "", "refuse it unless the text in force has this `etag` (thresher config get --json)")
 	f.BoolVar(&n.asJSON, "json", false, "print one JSON object")
 }
 

@@ -27,7 +27,7 @@ func newDemo() *cobra.Command {
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if nodes < 2 || nodes > 32 {
-				return &usageError{fmt.Errorf("a farm of %d nodes can't be shown: choose --nodes from 2 to 32", nodes)}
+				return &usageError{fmt.Errorf("--nodes %d: choose from 2 to 32", nodes)}
 			}
 			binary, err := os.Executable()
 			if err != nil {

@@ -35,7 +35,7 @@ func (p *place) add(cmd *cobra.Command) {
 	f.StringVar(&p.bind, "bind", "", "this machine's own address for heartbeats, with port if it is not 7946; several networks' by commas")
 	f.StringVar(&p.runDir, "run-dir", "", "for what must not outlive a boot (default /run/thresher)")
 	f.StringVar(&p.stateDir, "state-dir", "", "for what must outlive a boot (default /var/lib/thresher)")
-	f.BoolVar(&p.run, "run", false, "then run this machine's node, as `thresher run` does")
+	f.BoolVar(&p.run, "run", false, "then run this machine's node, as thresher run does")
 }
 
 // complete finds what was not given. near is an address in the network that the

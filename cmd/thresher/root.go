@@ -34,7 +34,7 @@ func newRoot() *cobra.Command {
 			"Look after it:    thresher status, where, events, drain, stop, start, weight, reload, restart, wait,\n" +
 			"                  suspend, resume, cordon, uncordon, reset, config, key rotate\n" +
 			"Let people in:    thresher user, token, fingerprint\n" +
-			"Look at packets:  thresher capture\n" +
+			"Look at packets:  thresher traffic, capture\n" +
 			"Get help:         thresher report",
 		// Errors and their exit codes are main's, usage only on request.
 		SilenceErrors: true,
@@ -47,13 +47,15 @@ func newRoot() *cobra.Command {
 			return errors.Join(cmd.Help(), &usageError{errors.New("no command given")})
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
 		newInit(), newInvite(api), newJoin(),
 		newRun(), newCheck(), newNetcheck(), newClean(), newKey(api), newConvert(),
-		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api), newCapture(api),
+		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api), newTraffic(api), newCapture(api),
 		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
 		newUser(), newToken(), newFingerprint(api), newReport(api),
 		newNotify(), newModule(), newDemo(), newBench(), newVersion(), newMan(),
@@ -79,14 +81,26 @@ type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
 
-// args makes a wrong number of arguments a usage error.
+// args makes a wrong number of arguments, and flags that contradict one another, usage
+// errors.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+			return &usageError{fmt.Errorf("%w: write %s; see %s --help", err, cmd.UseLine(), cmd.CommandPath())}
+		}
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return &usageError{fmt.Errorf("%s contradict one another: give one of them; see %s --help", contradicting(err), cmd.CommandPath())}
 		}
 		return nil
 	}
+}
+
+// contradicting are the flags that cobra's error names, which ends with "[a b] were all
+// set".
+func contradicting(err error) string {
+	names := err.Error()
+	names = strings.TrimSuffix(names[strings.LastIndexByte(names, '[')+1:], "] were all set")
+	return "--" + strings.ReplaceAll(names, " ", " and --")
 }
 
 // exitCode returns the program's exit code for what a command returned. A request

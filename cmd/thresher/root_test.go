@@ -163,10 +163,12 @@ func TestWrongUsageExits2(t *testing.T) {
 		{"", "no command given"},
 		{"statsu", `did you mean status?`},
 		{"--nonsense status", "--nonsense"},
-		{"status --nonsense", "--nonsense"},
+		{"status --nonsense", "unknown flag: --nonsense; see thresher status --help"},
+		{"drain --all --node web2", "--all and --node contradict one another: give one of them; see thresher drain --help"},
+		{"stop --force --node web2", "--force and --node contradict"},
 		{"status web1", "status --help"},
 		{"init --web=0.0.0.0:9454", "no loopback address"},
-		{"where", "where --help"},
+		{"where", "write thresher where CLIENT[:PORT] [flags]; see thresher where --help"},
 		{"where 192.0.2.7 192.0.2.8", "where --help"},
 		{"where web1", `"web1" is not an address`},
 		{"version 1", "version --help"},
@@ -181,7 +183,7 @@ func TestWrongUsageExits2(t *testing.T) {
 
 func TestWithoutDaemonExits1WithACure(t *testing.T) {
 	api := "unix://" + filepath.Join(t.TempDir(), "no.sock")
-	for _, line := range []string{"status", "status --watch", "start", "stop", "drain", "where 192.0.2.7", "events", "events -f"} {
+	for _, line := range []string{"status", "status --watch", "start", "stop", "drain", "where 192.0.2.7", "events", "events -f", "traffic"} {
 		stdout, stderr, code := thresher(t.Context(), append(strings.Fields(line), "--api", api)...)
 		if code != exitFailed || stdout != "" || !strings.Contains(stderr, api) || !strings.Contains(stderr, "thresher run --config") {
 			t.Errorf("thresher %s: exit %d, %q, %q", line, code, stdout, stderr)
@@ -208,6 +210,9 @@ func TestCommandsOfARunningDaemon(t *testing.T) {
 		{"where 192.0.2.7 --rule wbe", exitUsage, "the rules are: web"},
 		{"events", exitDone, "node_up  web1 is up\n"},
 		{"events --json", exitDone, `"kind":"node_up"`},
+		{"events --node web9", exitUsage, "the nodes are"},
+		{"traffic", exitDone, "nothing is written down yet"},
+		{"traffic --json", exitDone, `"interval_s":5`},
 	} {
 		stdout, stderr, code := thresher(t.Context(), append(strings.Fields(tt.line), "--api", api)...)
 		if code != tt.code || !strings.Contains(stdout+stderr, tt.says) {

@@ -194,16 +194,19 @@ func TestLoginAndItsEnds(t *testing.T) {
 func TestSessionsOfOthers(t *testing.T) {
 	k, c, path, _ := newKeeper(t)
 	k.by = "issuer"
-	s, err := k.Enter(Identity{"oidc alice", Control})
+	s, err := k.Enter(Identity{"oidc alice", Control}, "token")
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := func(by string) error {
 		got, err := NewKeeper(Options{File: path, Sessions: k.sessions.path, By: by, Now: k.now}).Session(s.ID)
-		if err == nil && (got.Identity != s.Identity || got.CSRF != s.CSRF || !got.Ends.Equal(s.Ends)) {
-			t.Errorf("%+v, want %+v", got, s)
+		if err == nil && (got.Identity != s.Identity || got.CSRF != s.CSRF || !got.Ends.Equal(s.Ends) || !got.Vouched || got.Voucher != "") {
+			t.Errorf("%+v, want %+v without the voucher", got, s)
 		}
 		return err
+	}
+	if here, err := k.Session(s.ID); err != nil || !here.Vouched || here.Voucher != "token" {
+		t.Errorf("%+v, %v", here, err)
 	}
 	if err := again("issuer"); err != nil {
 		t.Errorf("a restart ended the session: %v", err)

@@ -144,11 +144,11 @@ func (k *Keeper) Login(ctx context.Context, from netip.Addr, name, password stri
 	return k.sessions.add(now, Identity{user.Name, user.Role}, session{Password: hashSecret(user.Password)})
 }
 
-// Enter begins a session for somebody whom Options.By vouches for.
-func (k *Keeper) Enter(who Identity) (Session, error) {
+// Enter begins a session for somebody whom Options.By vouches for, with that voucher.
+func (k *Keeper) Enter(who Identity, voucher string) (Session, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.sessions.add(k.now(), who, session{By: k.by, Role: who.Role})
+	return k.sessions.add(k.now(), who, session{By: k.by, Role: who.Role, voucher: voucher})
 }
 
 // Locked is a *LockedError for an address that must wait; nil for any other one.
@@ -217,7 +217,7 @@ func (k *Keeper) Session(id string) (Session, error) {
 	if !ok {
 		return Session{}, ErrRefused
 	}
-	return Session{ID: id, CSRF: one.CSRF, Identity: who, Ends: one.Ends}, nil
+	return one.of(id, who), nil
 }
 
 // holder is whose session it is, as they may come in now. The caller holds the lock.

@@ -30,6 +30,10 @@ type Session struct {
 	Identity Identity
 	// Ends is when the session does at the latest.
 	Ends time.Time
+	// Vouched says that Options.By has vouched for the user, and Voucher is with what;
+	// "" if that is not known any more.
+	Vouched bool
+	Voucher string
 }
 
 // session is what is kept of one.
@@ -45,7 +49,8 @@ type session struct {
 	By   string `json:"by,omitempty"`
 	Role Role   `json:"role,omitempty"`
 
-	used time.Time
+	voucher string // not written down: it says much of the user, and is of little use
+	used    time.Time
 }
 
 // sessions are those of one node, by the hash of their id. They are written down
@@ -78,7 +83,12 @@ func (s *sessions) add(now time.Time, who Identity, one session) (Session, error
 	one.User, one.CSRF, one.Ends, one.used = who.Name, newSecret(), now.Add(SessionLife).Truncate(time.Second), now
 	s.sweep(now)
 	s.all[hashSecret(id)] = &one
-	return Session{ID: id, CSRF: one.CSRF, Identity: who, Ends: one.Ends}, s.save()
+	return one.of(id, who), s.save()
+}
+
+// of is the session with that id, of who has it.
+func (s *session) of(id string, who Identity) Session {
+	return Session{ID: id, CSRF: s.CSRF, Identity: who, Ends: s.Ends, Vouched: s.By != "", Voucher: s.voucher}
 }
 
 // find returns a session that has not ended.

@@ -30,6 +30,7 @@ var binary string
 
 func TestMain(m *testing.M) {
 	lab.BeEchoProcess()
+	beSimulatedConsole()
 	leftout.Exit(programtest.Run(m, &binary))
 }
 
@@ -55,12 +56,7 @@ func TestConsoleInABrowser(t *testing.T) {
 	node, modules, browser := tools(t)
 	users := filepath.Join(t.TempDir(), "users")
 	f := farmtest.New(t, binary, lab.Config{Nodes: 3}, lab.FarmOptions{Users: users})
-	f.Must(access.Update(users, func(file *access.File) error {
-		for _, r := range access.Roles() {
-			file.Users = append(file.Users, access.User{Name: string(r), Role: r, Password: access.HashPassword(password)})
-		}
-		return nil
-	}))
+	f.Must(addUsers(users))
 	f.StartAll()
 	f.StartEcho(f.Nodes...)
 	traffic, quiet := context.WithCancel(f.Ctx)
@@ -79,6 +75,16 @@ func TestConsoleInABrowser(t *testing.T) {
 	if err := <-sent; !errors.Is(err, context.Canceled) {
 		t.Errorf("the traffic ended: %v", err)
 	}
+}
+
+// addUsers adds one of each role to a file, by the role's name.
+func addUsers(file string) error {
+	return access.Update(file, func(file *access.File) error {
+		for _, r := range access.Roles() {
+			file.Users = append(file.Users, access.User{Name: string(r), Role: r, Password: access.HashPassword(password)})
+		}
+		return nil
+	})
 }
 
 // browse is a script in a browser.

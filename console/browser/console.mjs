@@ -140,6 +140,11 @@ async function configuration() {
   await page.getByLabel('Change every node').uncheck();
   await page.getByText(`on ${second}`).waitFor();
   await edit((text) => text.replace('protocol: tcp', 'protocol: tcp, weight: 50'));
+  await page.locator('#text').evaluate((el) => { // the cursor into a key
+    el.selectionStart = el.selectionEnd = el.value.indexOf('protocol') + 2;
+    el.click();
+  });
+  await page.locator('.about', { hasText: 'rules[].protocol one of tcp, udp' }).waitFor();
   await page.getByRole('button', { name: 'Validate' }).click();
   await page.getByText('rules.web.weight: 50, was 100').waitFor();
   await page.locator('.diff .plus', { hasText: 'weight: 50' }).waitFor();

@@ -13,7 +13,9 @@ await run(async () => {
   await page.reload();
   await page.locator('.node').first().waitFor(); // the session stays
   check(await page.getByRole('link', { name: 'Configuration' }).count() === 0, 'who has the role control is shown the configuration');
+  const back = page.waitForResponse((r) => r.url() === plan.urls[0] + '/login'); // from the issuer
   await page.getByRole('button', { name: 'Log out' }).click();
+  await back;
   await button.waitFor();
 
   // An answer that this browser has not asked for.

@@ -48,7 +48,7 @@ func TestIssuerInABrowser(t *testing.T) {
 	issuer.Redirects = []string{n.ConsoleURL() + "/login"}
 	// On the node itself, as the browser is: an issuer elsewhere needs a certificate.
 	const at = "127.0.0.1:8089"
-	issuer.URL = "http://" + at
+	issuer.URL, issuer.End = "http://"+at, "http://"+at+"/logout"
 	yaml, err := n.NodeConfig(f.Options)
 	f.Must(err)
 	f.StartWith(n, strings.Replace(yaml, "\napi:\n", "\napi:\n  oidc: {issuer: \"http://"+at+"\", client_id: thresher, roles: {claim: groups, control: [oncall]}}\n", 1))
@@ -57,6 +57,9 @@ func TestIssuerInABrowser(t *testing.T) {
 	f.Must(err)
 	p := plan{Browser: browser, Profile: t.TempDir(), Shots: *shots, URLs: []string{n.ConsoleURL()}}
 	drive(f, n.Host, browse{node, modules, "oidc.mjs"}, p, func(string) {})
+	if issuer.LoggedIn() != 0 {
+		t.Error("who has logged out is logged in at the issuer")
+	}
 	if out := f.Thresher(n, "events"); !strings.Contains(out, "oidc alice (control): login by "+at) {
 		t.Errorf("the audit log does not say who has logged in:\n%s", out)
 	}

@@ -63,10 +63,6 @@ func (i *Issuer) provider(ctx context.Context) (*oidc.Provider, error) {
 // checkEndpoints refuses an issuer that sends browsers or the client's secret, or has
 // its keys fetched, where TLS does not go though it goes to the issuer itself.
 func checkEndpoints(issuer string, p *oidc.Provider) error {
-	home, err := url.Parse(issuer)
-	if err != nil {
-		return err
-	}
 	var more struct {
 		Keys string `json:"jwks_uri"`
 	}
@@ -74,12 +70,25 @@ func checkEndpoints(issuer string, p *oidc.Provider) error {
 		return err
 	}
 	for _, one := range []string{p.Endpoint().AuthURL, p.Endpoint().TokenURL, more.Keys} {
-		u, err := url.Parse(one)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != home.Scheme {
-			return fmt.Errorf("it names %q, which is no %s address", one, home.Scheme)
+		if _, err := pageOf(issuer, one); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// pageOf is an address that an issuer has named, which must not be without TLS if its own
+// is not.
+func pageOf(issuer, named string) (*url.URL, error) {
+	home, err := url.Parse(issuer)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(named)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != home.Scheme {
+		return nil, fmt.Errorf("it names %q, which is no %s address", named, home.Scheme)
+	}
+	return u, nil
 }
 
 // noRedirect keeps code and secret from where the issuer has not said they go.
@@ -100,4 +109,20 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 		}{io.LimitReader(resp.Body, answerBytes), resp.Body}
 	}
 	return resp, err
+}
+
+// endPage is where the issuer has people log out (OpenID Connect RP-Initiated Logout
+// 1.0, 2.1); nil if it does not say, or names what it may not.
+func endPage(issuer string, p *oidc.Provider) *url.URL {
+	var said struct {
+		End string `json:"end_session_endpoint"`
+	}
+	if p.Claims(&said) != nil || said.End == "" {
+		return nil
+	}
+	page, err := pageOf(issuer, said.End)
+	if err != nil {
+		return nil
+	}
+	return page
 }

@@ -1,6 +1,7 @@
 package signon
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -71,6 +72,8 @@ type Person struct {
 	// Name is for people; Subject is what the issuer never gives to another one.
 	Name, Subject string
 	Role          access.Role
+	// Token is what the issuer has said so with, by which it knows them again (Leave).
+	Token string
 }
 
 // Issuer is by whom people log in. It may be used by many goroutines.
@@ -112,10 +115,7 @@ func (i *Issuer) Begin(ctx context.Context, back string) (page, flow string, err
 	if err != nil {
 		return "", "", err
 	}
-	f := newFlow(i.now().Add(FlowLife), back)
-	if i.config.Redirect != "" {
-		f.Back = i.config.Redirect
-	}
+	f := newFlow(i.now().Add(FlowLife), i.back(back))
 	page = i.oauth(provider, f.Back, "").AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier))
 	flow, err = i.seal.close(f)
 	return page, flow, err
@@ -147,8 +147,35 @@ func (i *Issuer) Finish(ctx context.Context, flow, state, code string) (Person, 
 	if err != nil {
 		return Person{}, fmt.Errorf("the issuer's token is refused: %w", err)
 	}
-	return i.person(token)
+	p, err := i.person(token)
+	p.Token = raw
+	return p, err
 }
+
+// Leave returns the issuer's page on which who has come with that token logs out there,
+// too, and which leads back to here; "" if the issuer has none, or is away. Without the
+// token, "", the issuer asks whether they mean it.
+func (i *Issuer) Leave(ctx context.Context, token, back string) string {
+	provider, err := i.provider(ctx)
+	if err != nil {
+		return ""
+	}
+	page := endPage(i.config.Issuer, provider)
+	if page == nil {
+		return ""
+	}
+	q := page.Query()
+	q.Set("client_id", i.config.ClientID)
+	q.Set("post_logout_redirect_uri", i.back(back))
+	if token != "" {
+		q.Set("id_token_hint", token)
+	}
+	page.RawQuery = q.Encode()
+	return page.String()
+}
+
+// back is where the issuer sends a browser that has come from that page.
+func (i *Issuer) back(page string) string { return cmp.Or(i.config.Redirect, page) }
 
 // take opens the flow that the issuer's answer is to, once; the error is ErrFlow.
 func (i *Issuer) take(text, state string) (flow, error) {

@@ -78,7 +78,7 @@ func (f *farm) visit(page string) url.Values {
 	defer resp.Body.Close()
 	at, err := resp.Location()
 	must(f.t, err)
-	if !strings.HasPrefix(at.String(), back+"?") {
+	if at.String() != back && !strings.HasPrefix(at.String(), back+"?") {
 		f.t.Fatalf("the browser is sent to %v", at)
 	}
 	return at.Query()
@@ -100,7 +100,7 @@ func TestLogin(t *testing.T) {
 	}
 	for range 2 {
 		p, err := f.login()
-		if want := (Person{"alice", "0042", access.Control}); p != want || err != nil {
+		if want := (Person{"alice", "0042", access.Control, p.Token}); p != want || p.Token == "" || err != nil {
 			t.Errorf("%+v, %v, want %+v", p, err, want)
 		}
 	}
@@ -352,5 +352,56 @@ func TestIDOfTheRules(t *testing.T) {
 	f.open()
 	if f.ID() != was {
 		t.Error("the secret's place decides who may do what")
+	}
+}
+
+// Who logs out does so at the issuer, if that has a page for it, and comes back.
+func TestLeave(t *testing.T) {
+	f := newFarm(t)
+	p, err := f.login()
+	must(t, err)
+	if page := f.Leave(t.Context(), p.Token, back); page != "" {
+		t.Errorf("an issuer that names no page has %s", page)
+	}
+	for end, right := range map[string]bool{
+		f.server.URL + "/logout": true, f.server.URL + "/logout?realm=ops": true, "https://elsewhere.example/logout": true,
+		"/logout": false, "ftp://127.0.0.1/logout": false, "javascript:alert(1)": false, "::": false,
+	} {
+		f.issuer.Do(func() { f.issuer.End = end })
+		f.open()
+		page := f.Leave(t.Context(), p.Token, back)
+		bare, _, _ := strings.Cut(end, "?")
+		if strings.HasPrefix(page, bare) != right || !right && page != "" {
+			t.Errorf("%s leads to %q", end, page)
+		}
+		if _, err := f.login(); err != nil {
+			t.Errorf("with %s nobody can log in: %v", end, err)
+		}
+	}
+	f.issuer.Do(func() { f.issuer.End = f.server.URL + "/logout?realm=ops" })
+	f.open()
+	in := f.issuer.LoggedIn()
+	page := f.Leave(t.Context(), p.Token, back)
+	if !strings.Contains(page, "realm=ops") || !strings.Contains(page, "client_id=thresher") {
+		t.Errorf("the page is %s", page)
+	}
+	if q := f.visit(page); len(q) != 0 || f.issuer.LoggedIn() != in-1 {
+		t.Errorf("sent back with %v, %d of %d are logged in", q, f.issuer.LoggedIn(), in)
+	}
+	f.server.Close()
+	f.open()
+	if page := f.Leave(t.Context(), p.Token, back); page != "" {
+		t.Errorf("an issuer that is away has %s", page)
+	}
+}
+
+// After a restart of the daemon the token is not known any more.
+func TestLeaveWithoutAToken(t *testing.T) {
+	f := newFarm(t)
+	f.issuer.End = f.server.URL + "/logout"
+	page, err := url.Parse(f.Leave(t.Context(), "", back))
+	must(t, err)
+	if q := page.Query(); q.Has("id_token_hint") || q.Get("client_id") != "thresher" || q.Get("post_logout_redirect_uri") != back {
+		t.Errorf("the page is %v", page)
 	}
 }

@@ -50,9 +50,11 @@ export async function begin() { location.assign((await send('POST', '/v1/session
 /** Logs in with what the issuer has answered. */
 export async function finish(answer) { return remember(await send('PUT', '/v1/session/oidc', { body: answer, quiet: true })); }
 
+/** Ends the session; of one by an issuer, on the issuer's page, which comes back to /login. */
 export async function logout() {
-  await send('DELETE', '/v1/session');
+  const end = await send('DELETE', '/v1/session');
   csrf = '';
+  if (end?.url) location.assign(end.url);
 }
 
 function remember(s) {

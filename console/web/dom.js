@@ -55,7 +55,7 @@ function update(have, want) {
     if (!want.hasAttribute(name) && name !== 'open' && !(have.hasAttribute('data-keep') && own.has(name))) have.removeAttribute(name);
   }
   for (const { name, value } of want.attributes) {
-    if (have.getAttribute(name) === value) continue;
+    if (have.getAttribute(name) === value || name === 'open') continue; // what is opened and closed is the reader's
     if (name === 'style') have.style.cssText = value; // the attribute itself is refused by the page's policy
     else have.setAttribute(name, value);
   }

@@ -73,7 +73,7 @@ export const T = {
   failed: (n, why) => `${n}: not done. ${why}`,
 
   rules: {
-    rules: 'Rules', rule: 'Rule', shares: 'Shares', connections: 'Connections', unsettled: 'Unsettled', sticky: 'Sticky', buckets: 'Buckets',
+    rules: 'Rules', rule: 'Rule', serves: 'Serves', by: (affinity) => `by ${affinity}`, shares: 'Shares', connections: 'Connections', unsettled: 'Unsettled', sticky: 'Sticky', buckets: 'Buckets',
     vips: 'VIPs', vip: 'VIP', mac: 'Shared MAC', mode: 'Mode', responder: 'Answers ARP', nobody: 'nobody', conflicts: 'Conflicts',
     noConflict: 'none', conflict: (mac, when) => `${mac} claimed it ${when}`,
     where: 'Where does a client go?', client: 'Client address', port: 'Port', any: 'any', ask: 'Find out',
@@ -85,10 +85,25 @@ export const T = {
   },
 
   health: {
-    checks: 'Checks', check: 'Check', services: 'Services', service: 'Service', restarts: 'restarts', up: 'up', down: 'down',
+    checks: 'Checks', services: 'Services', restarts: (n) => `${n} restarts`, upOf: (up, all) => `${up} of ${all} up`,
+    down: (times, minutes) => `down ${times === 1 ? 'once' : times + ' times'} in the last hour, ${minutes} min in all`, neverDown: 'never down in the last hour, as far as is known',
     noChecks: 'The configuration has no checks: a node counts as healthy as long as its daemon runs.',
     noServices: 'The configuration has no services: what serves the clients is started by something else.',
-    history: 'What happened', noHistory: 'No check and no service has changed since the daemon started.',
+    strips: 'Each strip is the last hour; its right end is now.',
+    history: 'What happened', noHistory: 'No check and no service has changed since the daemons started.',
+  },
+
+  warnings: {
+    title: 'What needs a look', more: (n) => `and ${n} more`,
+    several: (n, first) => `${n} nodes (${first}, …)`,
+    notUp: (on, state, why) => `Not up but ${state}: ${on}${why ? ': ' + why : ''}`,
+    down: (kind, name, on, why) => `${kind[0].toUpperCase() + kind.slice(1)} ${name} is down on ${on}${why ? ': ' + why : ''}`,
+    warned: (kind, name, on, why) => `${kind[0].toUpperCase() + kind.slice(1)} ${name} warns on ${on}${why ? ': ' + why : ''}`,
+    conflict: (vip, mac, when) => `Another machine, ${mac}, claims the VIP ${vip} (last ${when})`,
+    gossip: (node, what) => `${node} hears on the wire but not by gossip: ${what}`,
+    network: (node, what) => `${node} does not hear on one heartbeat network: ${what}`,
+    suspended: (on) => `Checks do not count on ${on}, for maintenance (thresher resume)`,
+    keys: 'The gossip key is being changed: two keys are believed (thresher key rotate --status)',
   },
 
   events: {
@@ -108,11 +123,11 @@ export const T = {
     diff: (node) => `How the text of ${node} changes`,
     trial: { running: 'On trial.', good: 'On trial; this node is well.', kept: 'Kept: the farm is well with it.', undone: 'Gone back to the text before.' },
     left: (s, at) => `${s} s left, until ${at}.`,
-    keys: 'Keys', find: 'Find a key',
+    keys: 'Keys', find: 'Find a key or a word', noKey: 'No key matches.', about: 'Put the cursor on a key to see what it is for.', oneOf: 'one of', byDefault: (v) => `default ${v}`,
   },
 
   traffic: {
-    node: 'Node', fate: 'Packets for the VIPs, per second', reasons: 'Why packets were dropped or parked, per second', top: 'Top reasons', reason: 'Reason', meaning: 'Meaning', rate: 'Now', peak: 'Peak', share: 'Part',
+    node: 'Node', fate: 'Packets for the VIPs, per second', reasons: 'Why packets were dropped or parked, per second', top: 'What became of the packets', reason: 'Reason', meaning: 'Meaning', rate: 'Now', peak: 'Peak', share: 'Part',
     empty: 'The node writes the traffic down every 5 s since its daemon started. Come back in a moment.',
     series: { accepted: 'accepted', rejected: 'rejected', asked: 'seen by the pipeline' },
   },

@@ -37,11 +37,14 @@ type Issuer struct {
 	Sign *rsa.PrivateKey
 	// Refuse is the error that the login ends with; empty for none.
 	Refuse string
+	// End is its page to log out on, /logout of its own; empty if it names none.
+	End string
 
 	mu    sync.Mutex
 	key   *rsa.PrivateKey
 	codes map[string]url.Values // of the authorization request
 	asked []string              // the paths
+	in    map[string]bool       // the tokens of who is logged in
 }
 
 // New makes an issuer with a key of its own.
@@ -50,7 +53,7 @@ func New(clientID, secret string, claims map[string]any) (*Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Issuer{ClientID: clientID, Secret: secret, Claims: claims, key: key, Sign: key, codes: make(map[string]url.Values)}, nil
+	return &Issuer{ClientID: clientID, Secret: secret, Claims: claims, key: key, Sign: key, codes: make(map[string]url.Values), in: make(map[string]bool)}, nil
 }
 
 // Do changes the issuer while it is served.
@@ -78,6 +81,9 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "jwks_uri": i.URL + "/keys",
 			"id_token_signing_alg_values_supported": []string{"RS256"},
 		}
+		if i.End != "" {
+			said["end_session_endpoint"] = i.End
+		}
 		if i.Methods != nil {
 			said["token_endpoint_auth_methods_supported"] = i.Methods
 		}
@@ -91,6 +97,8 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		i.authorize(w, r)
 	case "/token":
 		i.token(w, r)
+	case "/logout":
+		i.logout(w, r)
 	default:
 		http.NotFound(w, r)
 	}
@@ -142,7 +150,31 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	i.in[token] = true
 	answer(w, map[string]any{"access_token": "of no use here", "token_type": "Bearer", "expires_in": 60, "id_token": token})
+}
+
+// logout sends who was logged in back (OpenID Connect RP-Initiated Logout 1.0, 2). Those
+// whom it does not know by a token it would ask; here they stay.
+func (i *Issuer) logout(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	hint, back := q.Get("id_token_hint"), q.Get("post_logout_redirect_uri")
+	switch {
+	case q.Get("client_id") != i.ClientID, !slices.Contains(i.Redirects, back):
+		http.Error(w, "the client or its redirect is not registered", http.StatusBadRequest)
+	case !i.in[hint]:
+		fmt.Fprintln(w, "Do you want to log out?")
+	default:
+		delete(i.in, hint)
+		http.Redirect(w, r, back, http.StatusFound)
+	}
+}
+
+// LoggedIn is how many are.
+func (i *Issuer) LoggedIn() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.in)
 }
 
 // wantsBasic tells whether the client is to come with its secret in the header. One

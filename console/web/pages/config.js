@@ -14,6 +14,7 @@ let text = null; // as it is in the editor
 let all = true;
 let keys = [];
 let find = '';
+let about = []; // the keys where the cursor is
 let busy = false;
 let problem = '';
 let outcome = null; // of the last check or apply
@@ -60,6 +61,7 @@ export function view(app) {
     h('p', { class: 'quiet small' }, base ? C().file(base.node, base.file) : T.loading),
     h('div', { class: 'field', 'data-key': 'editor' }, h('label', { for: 'text' }, C().text),
       h('textarea', { id: 'text', name: 'text', rows: 22, spellcheck: 'false', autocomplete: 'off', wrap: 'off', class: 'mono', 'data-keep': true }, text ?? '')),
+    h('div', { class: 'about', role: 'status', 'data-key': 'about' }, about.length ? h('ul', { class: 'keys' }, about.map(keyHelp)) : h('p', { class: 'quiet small' }, C().about)),
     h('p', { class: 'quiet small' }, all ? C().allHelp : C().oneHelp)),
   h('section', { class: 'card wide', 'aria-live': 'polite' }, h('h2', {}, C().outcome),
     problem ? h('p', { class: 'problem' }, problem) : null,
@@ -67,7 +69,32 @@ export function view(app) {
     outcome ? outcome.nodes.map(nodeOutcome) : h('p', { class: 'quiet' }, C().nothing)),
   h('section', { class: 'card wide' }, h('h2', {}, C().keys),
     h('label', { class: 'field' }, C().find, h('input', { id: 'find', type: 'search', value: find, 'data-keep': true })),
-    h('ul', { class: 'keys', tabindex: 0, role: 'list', 'aria-label': C().keys }, keys.filter((k) => k.key.includes(find.toLowerCase())).map((k) => h('li', {}, h('code', {}, k.key), ' ', h('span', { class: 'quiet' }, k.type))))));
+    h('ul', { class: 'keys', tabindex: 0, role: 'list', 'aria-label': C().keys }, found().map(keyHelp)), found().length || !keys.length ? null : h('p', { class: 'quiet' }, C().noKey)));
+}
+
+const found = () => keys.filter((k) => `${k.key} ${k.description}`.toLowerCase().includes(find.toLowerCase()));
+
+/** What a key is, what it may be, and what it is for. */
+function keyHelp(k) {
+  return h('li', { 'data-key': k.key }, h('code', {}, k.key), ' ', h('span', { class: 'quiet' }, k.words ? [C().oneOf, ' ', k.words.join(', ')] : k.type, k.default ? ['; ', C().byDefault(k.default)] : null),
+    h('span', { class: 'is-for' }, plain(k.description)));
+}
+
+/** A description without its marks; where it points to, docs/ has. */
+const plain = (text) => text.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').split('`').map((part, i) => (i % 2 ? h('code', {}, part) : part));
+
+/** The keys that the one at a place of the text may be: by its own name, and by the section that it is in. */
+function keysAt(area) {
+  const before = area.value.slice(0, area.selectionStart);
+  const line = before.slice(before.lastIndexOf('\n') + 1) + area.value.slice(area.selectionStart).split('\n', 1)[0];
+  const column = area.selectionStart - before.lastIndexOf('\n') - 1;
+  const names = [...line.matchAll(/([a-z][a-z0-9_]*)\s*:/g)];
+  const name = (names.findLast((m) => m.index <= column) || names[0])?.[1];
+  const section = (before + '\n' + line).match(/^[a-z_]+(?=:)/gm)?.at(-1);
+  if (!name) return [];
+  const path = (k) => k.key.replaceAll('[]', '').split('.');
+  const fits = keys.filter((k) => path(k).at(-1) === name && path(k)[0] === section);
+  return fits.length > 1 && name === section ? fits.filter((k) => k.key === name) : fits;
 }
 
 function trialLine() {
@@ -99,6 +126,10 @@ export function after(app) {
   };
   const area = document.getElementById('text');
   area.oninput = () => { text = area.value; app.render(); };
+  area.onkeyup = area.onclick = () => {
+    const now = keysAt(area);
+    if (now.map((k) => k.key).join() !== about.map((k) => k.key).join()) { about = now; app.render(); }
+  };
   document.getElementById('find').oninput = (e) => { find = e.target.value; app.render(); };
 }
 

@@ -2,10 +2,9 @@
 
 import { T } from '/texts.js';
 import { h, clock } from '/dom.js';
-import { get, follow } from '/api.js';
+import { follow } from '/api.js';
 
 const levels = ['info', 'warn', 'error'];
-const pollEvery = 2000; // ms, for nodes that are asked through this one
 const shown = 500;
 const filter = { node: '', level: 'info', kind: '', text: '' };
 let following = true;
@@ -19,22 +18,12 @@ function begin(app) {
   stop?.();
   events = [];
   const node = filter.node;
-  const add = (more) => {
+  stop = follow(() => '/v1/events?' + new URLSearchParams({ ...(node && { node }), follow: 1, since: events.at(-1)?.seq || 0 }), 'message', (e) => {
     const last = events.at(-1)?.seq || 0;
-    events.push(...more.filter((e) => e.seq > last));
+    if (e.seq < last) events = []; // the log of a new process
+    if (e.seq !== last) events.push(e);
     if (following) app.render();
-  };
-  if (!node || node === app.session.node) {
-    stop = follow(() => `/v1/events?follow=1&since=${events.at(-1)?.seq || 0}`, 'message', (e) => {
-      if (e.seq < (events.at(-1)?.seq || 0)) events = []; // the log of a new process
-      add([e]);
-    });
-    return;
-  }
-  const poll = () => get('/v1/events', { node, since: events.at(-1)?.seq || 0 }).then(add).catch((e) => app.toast(e.message, true));
-  const timer = setInterval(poll, pollEvery);
-  poll();
-  stop = () => clearInterval(timer);
+  });
 }
 
 function matching() {

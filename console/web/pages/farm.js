@@ -5,14 +5,16 @@ import { h, number, percent } from '/dom.js';
 import { get } from '/api.js';
 import { Ring } from '/ring.js';
 import { flowsOf } from '/farmstate.js';
+import { warnings } from '/warnings.js';
 
 const ring = new Ring();
 let rule = ''; // of the ring
 let asked = { key: '', at: 0 };
 const ringEvery = 2000; // ms, while buckets move
+const mostWarnings = 10;
 
 export function view(app) {
-  return h('main', {}, h('h1', { class: 'hidden' }, T.farm.title), summary(app), h('div', { class: 'farm' }, app.state.own?.behind_balancer ? null : ringCard(app), nodes(app)));
+  return h('main', {}, h('h1', { class: 'hidden' }, T.farm.title), summary(app), attention(app), h('div', { class: 'farm' }, app.state.own?.behind_balancer ? null : ringCard(app), nodes(app)));
 }
 
 export function enter() { asked = { key: '', at: 0 }; }
@@ -34,6 +36,15 @@ function summary(app) {
     tile(number(rate), T.farm.accepted),
     tile(number(flows), T.farm.connections)],
     app.can('control') ? menu(T.farm.allNodes, '', ['start', 'drain', 'stop', 'restart']) : null);
+}
+
+/** What must not be overlooked; null if there is nothing. */
+function attention(app) {
+  const all = warnings(app.state);
+  if (!all.length) return null;
+  return h('section', { class: 'card attention', 'data-key': 'attention', 'aria-label': T.warnings.title }, h('ul', {},
+    all.slice(0, mostWarnings).map((w) => h('li', { class: 'is-' + w.level }, w.text)),
+    all.length > mostWarnings ? h('li', { class: 'quiet' }, T.warnings.more(all.length - mostWarnings)) : null));
 }
 
 // Nodes that have other VIPs or rules than the one that shows the page.

@@ -1,47 +1,54 @@
-// Checks and services, by node.
+// Checks and services: how they are on each node, what they have been in the last hour,
+// and what they have last found.
 
 import { T } from '/texts.js';
 import { h, clock } from '/dom.js';
-import { get } from '/api.js';
+import { History, strip, downs } from '/history.js';
 
-const known = new Set(['name', 'state']);
-let history = [];
+const H = () => T.health;
+const told = 50; // of what happened
+const few = 8; // nodes whose lines are shown though all is well
+let history = new History();
 
-export function enter(app) {
-  get('/v1/events').then((events) => {
-    history = events.filter((e) => /^(check|service)/.test(e.kind)).slice(-50).reverse();
-    app.render();
-  }).catch(() => {});
-}
+export function leave() { history = new History(); }
 
 export function view(app) {
+  const events = history.newest(told);
   return h('main', {}, h('h1', {}, T.pages.health),
-    matrix(app, T.health.checks, T.health.check, (s) => s.checks, T.health.noChecks),
-    matrix(app, T.health.services, T.health.service, (s) => s.services, T.health.noServices),
-    h('section', { class: 'card wide' }, h('h2', {}, T.health.history), history.length
-      ? h('ol', { class: 'timeline' }, history.map((e) => h('li', { 'data-key': String(e.seq), class: 'is-' + e.level }, h('time', { datetime: e.time }, clock(e.time)), ' ', e.message)))
-      : h('p', { class: 'quiet' }, T.health.noHistory)));
+    kind(app, 'check', H().checks, (s) => s.checks || [], H().noChecks),
+    kind(app, 'service', H().services, (s) => s.services || [], H().noServices),
+    h('section', { class: 'card wide' }, h('h2', {}, H().history), events.length
+      ? h('ol', { class: 'timeline' }, events.map((e) => h('li', { 'data-key': `${e.node} ${e.seq}`, class: 'is-' + e.level }, h('time', { datetime: e.time }, clock(e.time)), ' ', h('b', {}, e.node), ' ', e.message)))
+      : h('p', { class: 'quiet' }, H().noHistory)));
 }
 
-/** A row for each name, a column for each node. */
-function matrix(app, title, head, list, empty) {
-  const nodes = app.state.farm.nodes;
-  const names = [...new Set(nodes.flatMap((n) => (n.status ? list(n.status) : []).map((c) => c.name)))];
-  return h('section', { class: 'card wide' }, h('h2', {}, title), !names.length ? h('p', { class: 'quiet' }, empty)
-    : h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': title }, h('table', {},
-      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, head), nodes.map((n) => h('th', { scope: 'col' }, n.name)))),
-      h('tbody', {}, names.map((name) => h('tr', { 'data-key': name }, h('th', { scope: 'row' }, name),
-        nodes.map((n) => h('td', {}, cell(n.status && list(n.status).find((c) => c.name === name))))))))));
+export function after(app) { history.look(app.state.farm.nodes, app.render); }
+
+function kind(app, what, title, list, empty) {
+  const nodes = app.state.farm.nodes.filter((n) => n.status);
+  const names = [...new Set(nodes.flatMap((n) => list(n.status).map((c) => c.name)))];
+  return h('section', { class: 'card wide' }, h('h2', {}, title),
+    names.length ? [h('p', { class: 'quiet small' }, H().strips),  names.map((name) => group(app, what, name, nodes.map((n) => [n, list(n.status).find((c) => c.name === name)]).filter(([, c]) => c).sort(downFirst)))] : h('p', { class: 'quiet' }, empty));
 }
 
-function cell(c) {
-  if (!c) return h('span', { class: 'quiet' }, T.none);
-  return [h('span', { class: 'state is-' + (c.state === 'up' ? 'up' : c.state === 'down' ? 'down' : 'waiting') }, c.state), details(c)];
+const downFirst = ([, a], [, b]) => (b.state === 'down') - (a.state === 'down');
+
+/** One check or service on all nodes that have it. */
+function group(app, what, name, all) {
+  const up = all.filter(([, c]) => c.state === 'up').length;
+  return h('details', { class: 'group', 'data-key': name, open: up < all.length || all.length <= few },
+    h('summary', {}, h('b', {}, name), h('span', { class: 'state is-' + (up === all.length ? 'up' : 'down') }, H().upOf(up, all.length))),
+    h('ul', { class: 'strips' }, all.map(([n, c]) => line(app, what, n, c))));
 }
 
-/** Whatever else the daemon says of it, in its own words. */
-function details(c) {
-  const rest = Object.entries(c).filter(([key, v]) => !known.has(key) && v !== '' && v !== null && typeof v !== 'object');
-  if (!rest.length) return null;
-  return h('span', { class: 'quiet small details' }, rest.map(([key, v], i) => [i ? ', ' : ' ', key === 'restarts' ? `${v} ${T.health.restarts}` : key.endsWith('_time') || key === 'since' ? `${key} ${clock(v)}` : `${key.replaceAll('_', ' ')} ${v}`]));
+function line(app, what, n, c) {
+  const spans = history.spans(n.name, what, c.name, c.state, Date.parse(app.state.farm.time));
+  const { times, minutes } = downs(spans);
+  const label = times ? H().down(times, Math.max(1, Math.round(minutes))) : H().neverDown;
+  return h('li', { 'data-key': n.name, vars: { '--c': app.state.color(n.name) } },
+    h('span', { class: 'who-is' }, h('i', { class: 'swatch' }), ' ', n.name),
+    h('span', {}, h('span', { class: 'state is-' + ({ up: 'up', down: 'down' }[c.state] || 'waiting') }, c.state)),
+    h('span', { class: 'strip', role: 'img', title: label, 'aria-label': label, vars: { '--strip': strip(spans) } }),
+    h('span', { class: 'found' }, [c.detail, c.restarts ? H().restarts(c.restarts) : ''].filter(Boolean).join(' · ') || T.none,
+      c.warning ? h('span', { class: 'warn' }, ' ', c.warning) : null));
 }

@@ -17,9 +17,9 @@ function rulesTable(app) {
   const total = (name, field) => app.state.farm.nodes.reduce((s, n) => s + (n.status?.rules.find((r) => r.name === name)?.[field] || 0), 0);
   const most = (name, field) => Math.max(0, ...app.state.farm.nodes.map((n) => n.status?.rules.find((r) => r.name === name)?.[field] || 0));
   return h('section', { class: 'card wide' }, h('h2', {}, T.rules.rules), h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': T.rules.rules }, h('table', {},
-    h('thead', {}, h('tr', {}, [T.rules.rule, T.rules.shares, T.rules.connections, T.rules.unsettled, T.rules.sticky].map((t, i) => h('th', { scope: 'col', class: i > 1 ? 'n' : null }, t)))),
+    h('thead', {}, h('tr', {}, [T.rules.rule, T.rules.serves, T.rules.mode, T.rules.shares, T.rules.connections, T.rules.unsettled, T.rules.sticky].map((t, i) => h('th', { scope: 'col', class: i > 3 ? 'n' : null }, t)))),
     h('tbody', {}, own.map((r) => h('tr', { 'data-key': r.name },
-      h('th', { scope: 'row' }, r.name), h('td', { class: 'grow' }, stack(app, r.name)),
+      h('th', { scope: 'row' }, r.name), h('td', { class: 'nowrap' }, r.protocol, ' ', (r.ports || []).join(', ')), h('td', { class: 'nowrap' }, r.mode || 'shared', ' ', h('span', { class: 'quiet' }, T.rules.by(r.affinity))), h('td', { class: 'grow' }, stack(app, r.name)),
       h('td', { class: 'n' }, number(total(r.name, 'flows'))), h('td', { class: 'n' }, number(most(r.name, 'unsettled'))), h('td', { class: 'n' }, number(most(r.name, 'sticky')))))))));
 }
 

@@ -87,7 +87,7 @@ function draw(id, names, rates, label, color) {
   charts[id] = new window.uPlot({
     width: el.clientWidth, height: 220, cursor: { y: false, points: { size: 6 } },
     series: [{ label: T.events.time, value: (_, t) => (t === null ? '–' : new Date(t * 1000).toLocaleTimeString('sv')) }, ...names.map((n, i) => ({ label: label(n), stroke: css(color(n, i)), width: 1.5, points: { show: false }, value: (_, v) => number(v) }))],
-    axes: [{ ...axis, values: (_, ticks, __, ___, step) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString('sv', { hour: '2-digit', minute: '2-digit', second: step < 60 ? '2-digit' : undefined })) }, { ...axis, size: 60, values: (_, ticks) => ticks.map(number) }],
+    axes: [{ ...axis, space: 80, values: (_, ticks, __, ___, step) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString('sv', { hour: '2-digit', minute: '2-digit', second: step < 60 ? '2-digit' : undefined })) }, { ...axis, size: 60, values: (_, ticks) => ticks.map(number) }],
     scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.08)] } },
   }, values, el);
   charts[id].key = key;

@@ -1,0 +1,178 @@
+package console
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// pictures are those of the farm that somebody who watches gets.
+type pictures struct {
+	t     *testing.T
+	lines *bufio.Scanner
+}
+
+// watchFarm watches by a node's console until the test ends.
+func watchFarm(t *testing.T, c *Client) *pictures {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	resp, err := c.begin(ctx, "/v1/farm", map[string][]string{"follow": {"1"}})
+	must(t, err)
+	t.Cleanup(func() { cancel(); resp.Body.Close() })
+	p := &pictures{t, bufio.NewScanner(resp.Body)}
+	p.lines.Buffer(nil, maxStreamLine)
+	return p
+}
+
+func (p *pictures) next() FarmStatus {
+	p.t.Helper()
+	for p.lines.Scan() {
+		if data, ok := strings.CutPrefix(p.lines.Text(), "data: "); ok {
+			var f FarmStatus
+			must(p.t, json.Unmarshal([]byte(data), &f))
+			return f
+		}
+	}
+	p.t.Fatalf("the stream ended: %v", p.lines.Err())
+	return FarmStatus{}
+}
+
+// until returns the first picture that is right, and how long it took to come.
+func (p *pictures) until(right func(FarmStatus) bool) (FarmStatus, time.Duration) {
+	p.t.Helper()
+	for begun := time.Now(); ; {
+		if f := p.next(); right(f) {
+			return f, time.Since(begun)
+		}
+	}
+}
+
+// set changes what a node says of itself, as its daemon does: with an event.
+func (f *farmServer) set(change func(*Status)) {
+	f.farm.mu.Lock()
+	change(&f.farm.status)
+	f.farm.mu.Unlock()
+	f.log.Add(Event{Kind: "change"})
+}
+
+// Who watches sees a change at once, not at the next look: of the node that is asked,
+// and of another one, of which the first knows nothing.
+func TestWatchingSeesChanges(t *testing.T) {
+	farm := startFarm(t, 3)
+	p := watchFarm(t, farm[0].client)
+	if f := p.next(); len(f.Nodes) != 3 || f.Nodes[1].Status == nil || f.Nodes[2].Status == nil {
+		t.Errorf("the first picture is not whole: %+v", f)
+	}
+	for i, one := range []*farmServer{farm[0], farm[2], farm[1]} {
+		want := "no answer " + string(rune('a'+i))
+		one.set(func(s *Status) { s.Checks = []Check{{Name: "http", State: "down", Detail: want}} })
+		_, took := p.until(func(f FarmStatus) bool {
+			for _, n := range f.Nodes {
+				if n.Name == one.farm.status.Node {
+					return n.Status != nil && len(n.Status.Checks) > 0 && n.Status.Checks[0].Detail == want
+				}
+			}
+			return false
+		})
+		t.Logf("a change on %s is seen after %v", one.farm.status.Node, took)
+	}
+}
+
+// A node that hangs is told of, and holds up the news of no other.
+func TestWatchingANodeThatHangs(t *testing.T) {
+	farm := startFarm(t, 3)
+	p := watchFarm(t, farm[0].client)
+	p.next()
+	farm[1].farm.mu.Lock() // its status is not to be had
+	locked := true
+	defer func() {
+		if locked {
+			farm[1].farm.mu.Unlock()
+		}
+	}()
+	f, took := p.until(func(f FarmStatus) bool { return f.Nodes[1].Problem != "" })
+	if f.Nodes[1].Status != nil || !strings.Contains(f.Nodes[1].Problem, errSilent.Error()) || took > 5*(watchInterval+farmTimeout) {
+		t.Errorf("after %v: %+v", took, f.Nodes[1])
+	}
+	farm[2].set(func(s *Status) { s.State = Draining })
+	if f, _ := p.until(func(f FarmStatus) bool { return f.Nodes[2].State == Draining }); f.Nodes[1].Problem == "" {
+		t.Error("who hangs is well")
+	}
+	farm[1].farm.mu.Unlock()
+	locked = false
+	p.until(func(f FarmStatus) bool { return f.Nodes[1].Status != nil && f.Nodes[1].Problem == "" })
+}
+
+// Nodes that come and go do so for who watches, too.
+func TestWatchingNodesThatComeAndGo(t *testing.T) {
+	farm := startFarm(t, 3)
+	all := farm[0].farm.status.Nodes
+	farm[0].farm.setNodes(all[:2])
+	p := watchFarm(t, farm[0].client)
+	if f := p.next(); len(f.Nodes) != 2 {
+		t.Errorf("%+v", f)
+	}
+	farm[0].set(func(s *Status) { s.Nodes = all })
+	p.until(func(f FarmStatus) bool { return len(f.Nodes) == 3 && f.Nodes[2].Status != nil })
+	farm[0].set(func(s *Status) {
+		s.Nodes = []Node{all[0], all[1], {Name: all[2].Name, State: Unreachable, Address: all[2].Address}}
+	})
+	f, _ := p.until(func(f FarmStatus) bool { return f.Nodes[2].State == Unreachable })
+	if f.Nodes[2].Status != nil || f.Nodes[2].Problem == "" {
+		t.Errorf("what it said before is shown: %+v", f.Nodes[2])
+	}
+}
+
+// A node whose key counts no more hears nothing more, though it is connected.
+func TestStreamsEndWithTheFarmsKey(t *testing.T) {
+	farm := startFarm(t, 2)
+	c, err := farm[0].server.peers.client(farm[0].farm.status.Nodes[1], "")
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	defer cancel()
+	changed := false
+	err = c.FollowStatus(ctx, func(Status) error {
+		if !changed {
+			changed = true
+			return farm[1].farm.identity.SetKeys([32]byte{9})
+		}
+		return nil
+	})
+	var e *Error
+	if !errors.As(err, &e) || e.Code != CodeUnreachable {
+		t.Errorf("the stream ends with %v", err)
+	}
+}
+
+// Another node's events can be followed through this one.
+func TestFollowingAnotherNodesEvents(t *testing.T) {
+	farm := startFarm(t, 2)
+	var e *Error
+	farm[0].server.relayed.Store(maxRelayed)
+	if err := farm[0].client.Follow(t.Context(), "web2", 0, nil); !errors.As(err, &e) || e.Code != CodeTooMany {
+		t.Errorf("one too many: %v", err)
+	}
+	if n := farm[0].server.relayed.Load(); n != maxRelayed {
+		t.Errorf("%d streams are counted", n)
+	}
+	farm[0].server.relayed.Store(0)
+	fill(farm[1].log, 2)
+	var got []uint64
+	err := farm[0].client.Follow(t.Context(), "web2", 1, func(e Event) error {
+		if got = append(got, e.Seq); e.Seq == 3 {
+			return errEnough
+		}
+		farm[1].log.Add(Event{Kind: "k3"})
+		return nil
+	})
+	if !errors.Is(err, errEnough) || len(got) != 2 || got[0] != 2 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if err := farm[0].client.Follow(t.Context(), "web9", 0, nil); !errors.As(err, &e) || e.Code != CodeNotFound {
+		t.Errorf("a node that there is not: %v", err)
+	}
+}
