@@ -72,9 +72,9 @@ generate:
 generated: generate
     git diff --exit-code -- '*_bpfel.go' '*_bpfel.o'
 
-# Write docs/configuration.md anew out of the schema.
+# Write docs/configuration.md, api.md and metrics.md anew out of what the program says of itself.
 reference:
-    go test ./config -run TestReferenceIsCurrent -update
+    go test ./config ./console ./console/metrics -run TestReferenceIsCurrent -update
 
 # Build deb and rpm for one architecture into dist/packages; nfpm comes from the module proxy.
 package arch="amd64":
