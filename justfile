@@ -41,7 +41,7 @@ faults:
 matrix:
     go test -count=1 -timeout 1h ./farm -run 'TestModes|TestDirected$|TestGroupsReachMembersOnly|TestFarmServes' -farm.long
 
-# Run the data plane on virtual machines with Debian's kernels; needs root, QEMU and a mirror; some 40 minutes.
+# Run the data plane on virtual machines with Debian's kernels; needs root, QEMU and a mirror; an hour and more.
 test-vm kernels="6.1,6.12,6.18":
     go test ./perf/vm -count=1 -timeout 4h -v -vm.kernels {{kernels}}
 
