@@ -26,10 +26,10 @@ type Image struct {
 	Disk bool
 }
 
-// needed are the modules of a disk, and of what the program and its tests use, where they are not
+// needed are the modules of what the program and its tests use, where they are not
 // built in: the machine's own devices; veth, VLAN and bridge; the filters of
-// thr1 (xsk/stack.go); connection tracking; how sockets are listed; and what the
-// labs of the tests are built and broken with.
+// thr1 (xsk/stack.go); connection tracking; how sockets are listed; what the
+// labs of the tests are built and broken with; and a disk's.
 func needed(disk bool) []string {
 	all := []string{
 		"virtio_pci", "virtio_net", "virtio_console",
