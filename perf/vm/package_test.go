@@ -169,7 +169,8 @@ checks: [{name: http, type: http, target: "http://127.0.0.1/", interval: 5s, tim
 	s.eventually("the status line says that the node is up", func() bool {
 		return s.property("thresher", "StatusText") == s.Name+" is up, 1 of 1 nodes up"
 	})
-	must(s.t, s.visits())
+	// On a busy machine the first question for the VIP's Ethernet address may go unanswered.
+	s.eventually("the VIP answers", func() bool { return s.visits() == nil })
 	if state := s.property("nginx", "ActiveState"); state != "active" {
 		s.t.Errorf("nginx is %s", state)
 	}
@@ -300,7 +301,7 @@ func (s *service) hangs() {
 	})
 	s.t.Logf("a daemon that hangs: another one is ready after %v", took.Round(time.Millisecond))
 	serves(s.node)
-	must(s.t, s.visits())
+	s.eventually("the VIP answers", func() bool { return s.visits() == nil })
 	lasted("a daemon that hangs")
 }
 
