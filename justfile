@@ -45,7 +45,7 @@ faults:
 matrix:
     go test -count=1 -timeout 2h ./farm -run 'TestModes|TestDirected$|TestGroupsReachMembersOnly|TestFarmServes|TestPacketsAsTheyCome|TestCombinations' -farm.long
 
-# Run the data plane on virtual machines with Debian's kernels; needs root, QEMU and a mirror; some 40 minutes.
+# Run the data plane on virtual machines with Debian's kernels; needs root, QEMU and a mirror; an hour and more.
 test-vm kernels="6.1,6.12,6.18":
     go test ./perf/vm -count=1 -timeout 4h -v -vm.kernels {{kernels}}
 
@@ -76,9 +76,9 @@ generate:
 generated: generate
     git diff --exit-code -- '*_bpfel.go' '*_bpfel.o'
 
-# Write docs/configuration.md anew out of the schema.
+# Write docs/configuration.md, api.md and metrics.md anew out of what the program says of itself.
 reference:
-    go test ./config -run TestReferenceIsCurrent -update
+    go test ./config ./console ./console/metrics -run TestReferenceIsCurrent -update
 
 # Build deb and rpm for one architecture into dist/packages; nfpm comes from the module proxy.
 package arch="amd64":

@@ -53,8 +53,15 @@ type Change struct {
 	Deadline time.Duration
 }
 
-// Change has a change made, and says what came of it on each node.
-func (c *Client) Change(ctx context.Context, change Change) (Outcomes, error) {
+// Change has a change made, and says what came of it on each node. Nodes that were
+// to restart have when it returns, the one that was asked too.
+func (c *Client) Change(ctx context.Context, change Change) (out Outcomes, err error) {
+	asked, since := "", uint64(0)
+	if change.Action == actionRestart {
+		if asked, since, err = c.before(ctx); err != nil {
+			return out, err
+		}
+	}
 	q := url.Values{"all": {"1"}}
 	if change.Node != "" {
 		q = url.Values{"node": {change.Node}}
@@ -63,9 +70,28 @@ func (c *Client) Change(ctx context.Context, change Change) (Outcomes, error) {
 		q.Set("deadline_ms", strconv.FormatInt(max(1, change.Deadline.Milliseconds()), 10))
 	}
 	path := "/v1/farm/" + change.Action
-	var out Outcomes
-	err := c.post(ctx, path, q, "the answer of "+path, &out)
-	return out, err
+	if err := c.post(ctx, path, q, "the answer of "+path, &out); err != nil {
+		return out, err
+	}
+	for i, one := range out.Nodes {
+		// The node answers just before its process is replaced.
+		if one.Name == asked && one.Error == nil {
+			if _, err := c.awaitRestart(ctx, since); err != nil {
+				out.Nodes[i].Error = asError(err)
+			}
+		}
+	}
+	return out, nil
+}
+
+// before says which node is asked, and the number of its newest event.
+func (c *Client) before(ctx context.Context) (node string, since uint64, err error) {
+	s, err := c.Status(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	since, err = c.lastEvent(ctx)
+	return s.Node, since, err
 }
 
 // Failed is how many nodes did not make the change.

@@ -30,6 +30,7 @@ type apiDocument struct {
 }
 
 type operation struct {
+	Summary    string      `json:"summary"`
 	Role       access.Role `json:"x-role"`
 	Parameters []struct {
 		Name string `json:"name"`

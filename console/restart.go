@@ -59,6 +59,11 @@ func (c *Client) Restart(ctx context.Context) (Event, error) {
 	if err := c.tell(ctx, "/v1/node/restart", nil); err != nil {
 		return Event{}, err
 	}
+	return c.awaitRestart(ctx, since)
+}
+
+// awaitRestart is restarted with a bound on its patience.
+func (c *Client) awaitRestart(ctx context.Context, since uint64) (Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, restartPatience)
 	defer cancel()
 	return c.restarted(ctx, since)

@@ -1,6 +1,7 @@
 package farm_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,8 +34,8 @@ func setting(t *testing.T, key string) string {
 	return string(m[1])
 }
 
-// confined is the command that runs another with the unit's CapabilityBoundingSet
-// and LimitMEMLOCK. Where this process may not lift the limit, CAP_IPC_LOCK stands in
+// confined is the command that runs another with the unit's CapabilityBoundingSet,
+// LimitCORE and LimitMEMLOCK. Where this process may not lift the limit, CAP_IPC_LOCK stands in
 // for it: the kernel asks for one or the other (xdp_umem_account_pages in
 // net/xdp/xdp_umem.c).
 func confined(t *testing.T) []string {
@@ -41,12 +43,13 @@ func confined(t *testing.T) []string {
 	for _, c := range strings.Fields(setting(t, "CapabilityBoundingSet")) {
 		bounding += ",+" + strings.ToLower(strings.TrimPrefix(c, "CAP_"))
 	}
+	core := "--core=" + setting(t, "LimitCORE")
 	limit := "--memlock=" + strings.ReplaceAll(setting(t, "LimitMEMLOCK"), "infinity", "unlimited")
 	if err := exec.Command("prlimit", limit, "true").Run(); err != nil {
 		t.Logf("%s can't be set here: CAP_IPC_LOCK stands in for it", limit)
-		return []string{"setpriv", "--no-new-privs", "--inh-caps=-all", bounding + ",+ipc_lock"}
+		return []string{"prlimit", core, "setpriv", "--no-new-privs", "--inh-caps=-all", bounding + ",+ipc_lock"}
 	}
-	return []string{"prlimit", limit, "setpriv", "--no-new-privs", "--inh-caps=-all", bounding}
+	return []string{"prlimit", core, limit, "setpriv", "--no-new-privs", "--inh-caps=-all", bounding}
 }
 
 // unitRights are CAP_NET_ADMIN, CAP_NET_RAW, CAP_PERFMON and CAP_BPF.
@@ -157,6 +160,28 @@ func TestRightsOfTheUnit(t *testing.T) {
 				t.Errorf("before:\n%s\nafter:\n%s", before, after)
 			}
 		})
+	}
+}
+
+// TestCrashIsNoWrongConfiguration: the unit has a daemon that says by its exit code that
+// the configuration is wrong stay down. One that crashes, or that the watchdog ends by
+// SIGABRT, must not look like it.
+func TestCrashIsNoWrongConfiguration(t *testing.T) {
+	t.Parallel()
+	if got, want := setting(t, "RestartPreventExitStatus"), "2"; got != want {
+		t.Errorf("RestartPreventExitStatus=%s, want %s", got, want)
+	}
+	m := newManaged(t, lab.FarmOptions{})
+	m.start(t)
+	m.hears(t, "READY=1")
+	daemon := m.Daemons[m.node.Name]
+	must(t, daemon.Signal(unix.SIGABRT))
+	var end *exec.ExitError
+	if err := daemon.Wait(); !errors.As(err, &end) {
+		t.Fatal(err)
+	}
+	if status := end.Sys().(syscall.WaitStatus); status.Signal() != unix.SIGABRT {
+		t.Errorf("the daemon ended with %v, want %v", end, unix.SIGABRT)
 	}
 }
 

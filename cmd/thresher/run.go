@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,9 @@ func newRun() *cobra.Command {
 
 // run runs the daemon. args is the command line by which it can be run anew.
 func (f *configFlags) run(cmd *cobra.Command, args []string, handOver bool) error {
+	// A crash ends by SIGABRT and not with Go's exit code 2, which is that of a wrong
+	// configuration: then a service manager does not start the daemon again.
+	debug.SetTraceback("crash")
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 	err := f.runOnce(cmd, log, args, handOver)
 	if err == nil || cmd.Context().Err() != nil {

@@ -7,6 +7,7 @@
 //	modules.go   which modules of a kernel a machine needs, and in which order
 //	archive.go   the format of an initramfs
 //	image.go     what is in ours: guest as /init, modules, programs
+//	disk.go      a disk with a minimal Debian, for what is about package and unit
 //	machine.go   a virtual machine in place of a node of perf/lab
 //	guest        the first process of a machine, which runs what call asks for
 //

@@ -22,20 +22,26 @@ type Image struct {
 	// Programs are programs of this machine, which come under their own paths with
 	// the libraries that they need.
 	Programs []string
+	// Disk is set if the machine has a disk for a root.
+	Disk bool
 }
 
 // needed are the modules of what the program and its tests use, where they are not
 // built in: the machine's own devices; veth, VLAN and bridge; the filters of
-// thr1 (xsk/stack.go); connection tracking; how sockets are listed; and what the
-// labs of the tests are built and broken with.
-func needed() []string {
-	return []string{
+// thr1 (xsk/stack.go); connection tracking; how sockets are listed; what the
+// labs of the tests are built and broken with; and a disk's.
+func needed(disk bool) []string {
+	all := []string{
 		"virtio_pci", "virtio_net", "virtio_console",
 		"veth", "8021q", "bridge", "dummy", "tun",
 		"sch_ingress", "cls_u32", "cls_bpf", "cls_matchall", "act_mirred", "act_gact", "sch_netem",
 		"nf_conntrack", "nf_conntrack_netlink", "nf_tables", "nft_ct", "nft_nat", "nft_chain_nat", "nft_masq", "nft_redir", "nft_limit", "nft_log",
 		"inet_diag", "tcp_diag", "udp_diag",
 	}
+	if disk {
+		all = append(all, "virtio_blk", "ext4")
+	}
+	return all
 }
 
 // Write writes the image to a file.
@@ -59,7 +65,7 @@ func (i Image) Write(path string) (err error) {
 	if err := b.copyFile("init", i.Init); err != nil {
 		return err
 	}
-	if err := b.modules(i.Kernel); err != nil {
+	if err := b.modules(i.Kernel, i.Disk); err != nil {
 		return err
 	}
 	for _, p := range i.Programs {
@@ -119,12 +125,12 @@ func (b *builder) copyFile(name, source string) error {
 }
 
 // modules puts the modules into a directory, in the order in which they are loaded.
-func (b *builder) modules(k Kernel) error {
+func (b *builder) modules(k Kernel, disk bool) error {
 	all, err := findModules(k.Modules)
 	if err != nil {
 		return err
 	}
-	order, err := all.closure(needed()...)
+	order, err := all.closure(needed(disk)...)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, k.Release)
 	}

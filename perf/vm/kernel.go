@@ -47,6 +47,12 @@ type Kernel struct {
 	Modules string
 }
 
+// series is that of the release, such as 6.1.
+func (k Kernel) series() string {
+	numbers := strings.SplitN(k.Release, ".", 3)
+	return strings.Join(numbers[:min(len(numbers), 2)], ".")
+}
+
 // FetchKernel returns the newest kernel of a series, such as 6.12. What was
 // fetched once is used again without asking anybody; delete the directory (see
 // cacheVariable) to have a newer one.

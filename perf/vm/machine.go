@@ -19,6 +19,9 @@ import (
 // Emulator is the program that virtual machines run in.
 const Emulator = "qemu-system-x86_64"
 
+// guestUnit is the guest's on a machine with a disk.
+const guestUnit = "guest.service"
+
 // Options say what machine to start.
 type Options struct {
 	// Kernel and Image are what it boots; Image is the path of an initramfs.
@@ -33,6 +36,9 @@ type Options struct {
 	// NoZeroCopy leaves out what zero-copy needs of the device: a driver that uses
 	// the kernel's DMA interface (VIRTIO_F_ACCESS_PLATFORM).
 	NoZeroCopy bool
+	// Disk is the image of its root, if that is a disk. What the machine writes to it
+	// is not kept.
+	Disk string
 }
 
 // Machine is a virtual machine that is a node of a lab. Its methods may be called
@@ -68,18 +74,22 @@ func (o Options) arguments(n *lab.Node, socket string) []string {
 	if o.Queues > 1 {
 		tap += ",queues=" + strconv.Itoa(o.Queues)
 	}
-	return []string{
+	all := []string{
 		// QEMU 7.2 now and then spoils the flags in cmpxchg16b, which the kernel's
 		// allocator uses where it is there.
 		"-accel", "tcg,thread=multi", "-cpu", "max,cx16=off", "-smp", strconv.Itoa(o.CPUs), "-m", strconv.Itoa(o.Memory),
 		"-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
 		"-kernel", o.Kernel.Image, "-initrd", o.Image,
 		// Emulation costs enough without mitigations.
-		"-append", "console=ttyS0 panic=-1 quiet mitigations=off",
+		"-append", "console=ttyS0 panic=-1 quiet mitigations=off systemd.wants=" + guestUnit + " systemd.getty_auto=0",
 		"-device", "virtio-serial-pci", "-chardev", "socket,id=calls,server=on,wait=off,path=" + socket,
 		"-device", "virtserialport,chardev=calls,name=" + call.Port,
 		"-netdev", tap, "-device", o.card(n),
 	}
+	if o.Disk != "" {
+		all = append(all, "-drive", "if=none,id=disk,format=raw,snapshot=on,file="+o.Disk, "-device", "virtio-blk-pci,drive=disk")
+	}
+	return all
 }
 
 // card is the network card. What a receiver may leave for later (whole checksums,

@@ -31,6 +31,8 @@ type node struct {
 	t      *testing.T
 	ctx    context.Context
 	daemon int // its process's number
+	// program and api are how the daemon is asked.
+	program, api string
 }
 
 // boot starts a machine with its servers.
@@ -40,15 +42,20 @@ func boot(t *testing.T, ctx context.Context, l *lab.Lab, place *lab.Node, o Opti
 	m, err := Start(ctx, l, place, o)
 	must(t, err)
 	t.Logf("%s: Linux %s booted in %v", place.Name, o.Kernel.Release, time.Since(started).Round(100*time.Millisecond))
-	n := &node{Machine: m, t: t, ctx: ctx}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("%s said:\n%s", n.Name, n.Said())
-		}
-	})
+	n := newNode(t, ctx, m)
 	_, err = n.Start(ctx, "/init", "serve", n.Name)
 	must(t, err)
 	return n
+}
+
+// newNode is a machine whose end of the console is shown if the test fails.
+func newNode(t *testing.T, ctx context.Context, m *Machine) *node {
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s said:\n%s", m.Name, m.Said())
+		}
+	})
+	return &node{Machine: m, t: t, ctx: ctx, program: "/thresher", api: "unix://" + m.Socket()}
 }
 
 // newKey is a farm's key.
@@ -78,7 +85,7 @@ const keyFile = "/root/key"
 
 // status is what `thresher status --json` says.
 func (n *node) status() (s console.Status, err error) {
-	out, err := n.Run(n.ctx, "/thresher", "--api", "unix://"+n.Socket(), "status", "--json")
+	out, err := n.Run(n.ctx, n.program, "--api", n.api, "status", "--json")
 	if err == nil {
 		err = json.Unmarshal(out, &s)
 	}

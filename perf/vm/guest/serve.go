@@ -12,14 +12,18 @@ import (
 // serve is a web server on port 80, and a server on port 7 that sends back what it
 // gets. It returns when one of them fails.
 func serve(name string) error {
-	echo, err := net.Listen("tcp", ":7")
+	failed := make(chan error, 2)
+	go func() { failed <- echo() }()
+	go func() { failed <- http.ListenAndServe(":80", web(name)) }()
+	return <-failed
+}
+
+func echo() error {
+	listener, err := net.Listen("tcp", ":7")
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, 2)
-	go func() { failed <- accept(echo) }()
-	go func() { failed <- http.ListenAndServe(":80", web(name)) }()
-	return <-failed
+	return accept(listener)
 }
 
 // web answers with the machine's name; to an upload, with its SHA-256 sum.
