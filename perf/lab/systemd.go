@@ -20,8 +20,9 @@ const systemdDir = "/run"
 // emptyTargets are units that others name, and that have nothing to do in a lab.
 var emptyTargets = []string{"default", "basic", "sysinit", "shutdown", "network", "network-online"}
 
-// runScript makes $1 the directory of a machine that systemd has booted (sd_booted(3)).
-const runScript = `mount -t tmpfs -o mode=0755 tmpfs "$1" && mkdir -p "$1/systemd/system"`
+// runScript makes $1 the directory of a machine that systemd has booted (sd_booted(3)),
+// with what is there on each before its packages make theirs.
+const runScript = `mount -t tmpfs -o mode=0755 tmpfs "$1" && mkdir -p "$1/systemd/system" "$1/lock"`
 
 // managerScript puts itself into a control group of its own, makes that the root of
 // all that it sees, and becomes a manager. $1 is where control groups are mounted, $2
