@@ -97,8 +97,8 @@ remote-control:
 `
 
 // TestModuleServers runs what `thresher module init` prints, on nodes that have the real
-// server of Debian's package, its unit, and a real systemd: clients are served by both
-// nodes, and one whose server hangs loses its rules until it works again.
+// server of Debian's package, its unit, and a real systemd: clients are served, and a
+// node whose server hangs loses its rules until it works again.
 func TestModuleServers(t *testing.T) {
 	servers := moduleServers()
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
@@ -187,7 +187,7 @@ func working(s console.Status) bool {
 	return ok
 }
 
-// asked asks the VIP often enough for both nodes to be asked.
+// asked asks the VIP so often. Where the affinity is client, one node answers all.
 func (f *moduleFarm) asked(server moduleServer, times int) {
 	f.T.Helper()
 	for i := range times {
