@@ -17,11 +17,9 @@ const systemdTimeout = 10 * time.Second
 // systemdDir is where a host's manager and what it runs have their sockets.
 const systemdDir = "/run"
 
-// emptyTargets are units that others name, and that have nothing to do in a lab.
-var emptyTargets = []string{"default", "basic", "sysinit", "shutdown", "network", "network-online"}
-
-// runScript makes $1 the directory of a machine that systemd has booted (sd_booted(3)).
-const runScript = `mount -t tmpfs -o mode=0755 tmpfs "$1" && mkdir -p "$1/systemd/system"`
+// runScript makes $1 the directory of a machine that systemd has booted (sd_booted(3)),
+// with what is there on each before its packages make theirs.
+const runScript = `mount -t tmpfs -o mode=0755 tmpfs "$1" && mkdir -p "$1/systemd/system" "$1/lock"`
 
 // managerScript puts itself into a control group of its own, makes that the root of
 // all that it sees, and becomes a manager. $1 is where control groups are mounted, $2
@@ -78,9 +76,11 @@ func (h *Host) StartSystemd(ctx context.Context, units map[string]string) (*Syst
 	return s, h.own(s)
 }
 
+// writeUnits writes units, and those that others name and that have nothing to do in a
+// lab.
 func writeUnits(dir string, units map[string]string) error {
 	texts := maps.Clone(units)
-	for _, target := range emptyTargets {
+	for _, target := range []string{"default", "basic", "sysinit", "shutdown", "network", "network-online"} {
 		texts[target+".target"] = "[Unit]\nDescription=" + target + "\nDefaultDependencies=no\n"
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
