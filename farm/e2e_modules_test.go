@@ -340,11 +340,9 @@ func TestGatewayToIIS(t *testing.T) {
 	f.Thresher(n, "start")
 	f.Thresher(n, "wait", "--state", "up", "--timeout", "30s")
 	f.Converge(f.Nodes...)
-	// A client that takes a port again whose last connection another gateway still has
-	// in conntrack's TIME_WAIT is answered by both, and reset: a few in ten thousand.
 	got := stop()
 	t.Logf("%d of %d requests failed: %v", len(got.failures), got.done, got.failures)
-	if len(got.failures) > max(clients, got.done/200) || got.done < 100 {
+	if len(got.failures) > 0 || got.done < 100 {
 		t.Errorf("%d of %d requests failed", len(got.failures), got.done)
 	}
 }
