@@ -12,6 +12,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/internal/wholefile"
 )
 
 // trialRecord is what of a trial outlives the process: the text before with it, so
@@ -59,19 +60,13 @@ func (t *trials) get() trialRecord {
 	return t.record
 }
 
-// set writes the record down before it counts.
+// adopt writes the record down before it counts.
 func (t *trials) adopt(r trialRecord) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	path := trialFile(t.file)
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			return fmt.Errorf("write down what to go back to: %w", err)
-		}
-	}
-	if err := replaceFile(path, b); err != nil {
+	if err := wholefile.Replace(trialFile(t.file), b, 0o600); err != nil {
 		return fmt.Errorf("write down what to go back to: %w", err)
 	}
 	t.mu.Lock()
@@ -82,7 +77,7 @@ func (t *trials) adopt(r trialRecord) error {
 
 // back puts the text before in its place again.
 func (t *trials) back(r trialRecord, why string) error {
-	if err := replaceFile(t.file, []byte(r.Old)); err != nil {
+	if err := wholefile.Replace(t.file, []byte(r.Old), 0o600); err != nil {
 		return fmt.Errorf("put the configuration before in its place: %w", err)
 	}
 	r.Trial.State, r.Trial.Reason, r.Old = console.TrialUndone, why, ""
@@ -174,7 +169,7 @@ func (c control) Try(ctx context.Context, text []byte, etag string, t console.Tr
 	if err := l.trials.adopt(record); err != nil {
 		return err
 	}
-	if err := replaceFile(l.self.File, text); err != nil {
+	if err := wholefile.Replace(l.self.File, text, 0o600); err != nil {
 		return errors.Join(fmt.Errorf("write the configuration: %w", err), l.trials.back(record, "it could not be written"))
 	}
 	l.events.add(console.LevelInfo, "config_trial", "a new configuration is tried: "+strings.Join(plan.Changes, "; "), nil)
