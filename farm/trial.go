@@ -213,9 +213,10 @@ func (c control) EndTrial(ctx context.Context, t console.Trial) error {
 	if err := l.trials.back(record, t.Reason); err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // the file is the old one: it takes effect whoever leaves
 	next, plan, err := c.plan(ctx, []byte(record.Old))
 	if err == nil {
-		err = c.enforce(context.WithoutCancel(ctx), next, plan, func(console.Reload) {})
+		err = c.enforce(ctx, next, plan, func(console.Reload) {})
 	}
 	if err != nil {
 		l.events.add(console.LevelError, "reload_failed", "the configuration before is in its place, and not in force: "+err.Error(), nil)
