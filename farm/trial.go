@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"thresher/config"
 	"thresher/console"
@@ -51,6 +52,7 @@ func openTrials(file string) (*trials, error) {
 	if err != nil {
 		return &trials{file: file}, fmt.Errorf("read the last trial of a configuration: %w", err)
 	}
+	t.record.Trial = t.record.Trial.Resumed(time.Now())
 	return t, nil
 }
 
