@@ -8,8 +8,8 @@ import (
 	"thresher/cluster/confirm"
 )
 
-// draw has a node's draws computed, once while it is there, before the node is a member of a view:
-// its first heartbeat comes a start wait earlier. The confirmation's goroutine
+// draw has a node's draws computed, once while it is there, before it is a member of
+// a view: its first heartbeat comes a start wait earlier. The confirmation's goroutine
 // must not be busy for so long (cluster.Draw), least of all for many nodes at once.
 func (c *confirmation) draw(now confirm.Time, name string) {
 	_, known := c.drawn[name]
