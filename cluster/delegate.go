@@ -12,9 +12,9 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// forgetAfter is how long a member that is gone stays listed, so that status can
+// ForgetAfter is how long a member that is gone stays listed, so that status can
 // show it as unreachable and names of the past don't pile up.
-const forgetAfter = time.Hour
+const ForgetAfter = time.Hour
 
 // nameTaken starts the text of the error by which a merge is refused. memberlist
 // flattens errors to text, so that Join can know it again only by its words.
@@ -113,7 +113,7 @@ func (d *delegate) list() []Member {
 	defer d.mu.Unlock()
 	list := make([]Member, 0, len(d.members))
 	for name, e := range d.members {
-		if !e.member.Alive && time.Since(e.gone) > forgetAfter {
+		if !e.member.Alive && time.Since(e.gone) > ForgetAfter {
 			delete(d.members, name)
 			d.paths.forget(name)
 			continue

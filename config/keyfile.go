@@ -8,9 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
+
+	"thresher/internal/wholefile"
 )
 
 const keyHeader = "# Thresher key file: the farm's secrets, the same on every node. Keep it secret.\n"
@@ -24,31 +25,13 @@ const newKeyCure = "copy it again from another node, or make a new one for all w
 // disk for good. It never overwrites: the old keys may be the farm's only ones.
 // The error is of type *Error.
 func WriteKeys(path string, k Keys) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	err := wholefile.Create(path, FormatKeys(k))
 	if errors.Is(err, fs.ErrExist) {
 		return &Error{File: path, Problem: "exists, and keys are never overwritten", Cure: "remove it first or use another name", cause: err}
 	} else if err != nil {
 		return keyError(path, err)
 	}
-	_, err = f.Write(FormatKeys(k))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	if err != nil {
-		return keyError(path, errors.Join(err, os.Remove(path)))
-	}
 	return nil
-}
-
-// syncDir puts a new file's name on the disk: fsync of the file does not
-// (fsync(2)).
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // FormatKeys is the text of a key file.

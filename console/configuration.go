@@ -313,6 +313,8 @@ func (s *Server) tryOne(ctx context.Context, c configChange, p configPlan, begun
 		if err != nil {
 			return done, err
 		}
+		ctx, cancel := context.WithTimeout(ctx, restartPatience)
+		defer cancel()
 		return peer.putConfig(ctx, c, p, begun == nil)
 	}
 	if begun == nil {
@@ -431,14 +433,22 @@ var errNoTrial = &Error{Code: CodeConflict, Message: "no configuration is on tri
 func (s *Server) undoEverywhere(ctx context.Context, plans []configPlan, id string) {
 	ctx = context.WithoutCancel(ctx)
 	for _, p := range plans {
-		var err error
-		if p.node.Name == s.farm.Status().Node {
-			err = s.endTrial(ctx, id, "another node refused it")
-		} else if c, no := s.peers.client(p.node, ""); no == nil {
-			err = c.UndoTrial(ctx, id)
-		}
+		err := s.undoOn(ctx, p.node, id)
 		if err != nil && !errors.Is(err, errNoTrial) {
 			s.logger.Warn("a trial goes on until its time is over", "node", p.node.Name, "error", err)
 		}
 	}
+}
+
+func (s *Server) undoOn(ctx context.Context, n Node, id string) error {
+	if n.Name == s.farm.Status().Node {
+		return s.endTrial(ctx, id, "another node refused it")
+	}
+	c, err := s.peers.client(n, "")
+	if err != nil {
+		return nil // then it can't have been told to begin
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return c.UndoTrial(ctx, id)
 }

@@ -39,6 +39,14 @@ type Trial struct {
 	Before Health `json:"before"`
 }
 
+// Resumed is a trial that was written down, for the process that goes on with it. Its
+// time is told by the clock that nobody sets from now on, and however the other one
+// was set meanwhile, it is no longer than that of any trial.
+func (t Trial) Resumed(now time.Time) Trial {
+	t.Deadline = now.Add(min(t.Deadline.Sub(now), maxTrialTime))
+	return t
+}
+
 // Decided tells whether nothing more comes of it.
 func (t Trial) Decided() bool { return t.State != TrialRunning && t.State != TrialGood }
 

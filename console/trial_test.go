@@ -101,3 +101,20 @@ func TestTrialOfAFarmDecidesAlike(t *testing.T) {
 		}
 	}
 }
+
+// A clock that is set neither ends a trial that was read nor has it go on for ever.
+func TestTrialIsResumed(t *testing.T) {
+	now := time.Now()
+	for name, tt := range map[string]struct{ left, want time.Duration }{
+		"as it was":             {20 * time.Second, 20 * time.Second},
+		"over":                  {-time.Second, -time.Second},
+		"the clock is set back": {time.Hour, maxTrialTime},
+		"by many years":         {1 << 62, maxTrialTime},
+	} {
+		read := Trial{ID: "x", State: TrialRunning, Deadline: now.Add(tt.left).Round(0)} // as JSON has it
+		got := read.Resumed(now).Deadline
+		if left := got.Sub(now); left != tt.want || got == got.Round(0) {
+			t.Errorf("%s: %v left, want %v, until %v", name, left, tt.want, got)
+		}
+	}
+}

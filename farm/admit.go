@@ -7,6 +7,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/internal/wholefile"
 )
 
 // Admit gives a newcomer what it needs to be a node, and writes into this node's
@@ -31,7 +32,7 @@ func (c control) Admit(ctx context.Context, in console.Newcomer) (a console.Admi
 		_, err = l.self.Parse(next)
 	}
 	if err == nil && string(next) != string(a.Config) {
-		err = replaceFile(l.self.File, next)
+		err = wholefile.Replace(l.self.File, next, 0o600)
 	}
 	if err != nil { // it joins all the same: it knows this node
 		l.log.Warn("the newcomer is not written into this node's configuration", "node", in.Node, "err", err)

@@ -21,7 +21,7 @@ func APIFindings(cfg *config.Config) []health.Finding {
 	var list []health.Finding
 	for _, l := range cfg.API.Listeners {
 		if addr := l.Address.Addr(); !addr.IsUnspecified() {
-			list = append(list, health.OwnAddress(addr))
+			list = append(list, health.OwnAddress("api.listen", addr))
 		}
 	}
 	if cfg.API.Cert != "" {

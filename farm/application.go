@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -49,15 +50,8 @@ func (l *local) consult(now time.Time) {
 	case p.Ready():
 		l.life.shut, l.life.waits = "", false
 	default:
-		l.life.shut, l.life.waits = orReason(p.Reason, "starting services and checks"), p.Waits
+		l.life.shut, l.life.waits = cmp.Or(p.Reason, "starting services and checks"), p.Waits
 	}
-}
-
-func orReason(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // direct tells the supervisor what the node's life has come to: services run unless

@@ -140,7 +140,7 @@ func (b *backend) settle() {
 	now := time.Now()
 	members := b.cluster.Members()
 	if !b.rejoining {
-		b.roster.update(members, nil, b.events)
+		b.roster.update(time.Now(), members, nil, b.events)
 	}
 	b.networks.update(b.cluster.Cuts(), members, b.events)
 	b.endDrain(now)

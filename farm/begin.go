@@ -27,7 +27,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
 		shared:     make(map[share]confirm.Buckets),
-		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]bool), notices: make(notices), onWire: make(map[string]confirm.Time), met: make(acquaintances),
+		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]confirm.Time), notices: make(notices), onWire: make(map[string]confirm.Time), met: make(acquaintances),
 		asks: make(chan event, 1), ended: make(chan struct{}),
 		bell: make(chan struct{}, 1), parting: make(chan parting, 1),
 	}
@@ -118,7 +118,7 @@ func (c *confirmation) begin(failed func(error)) error {
 	c.publish(nil)
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
-	c.draw(c.self) // while nobody else does
+	c.draw(bootTime(), c.self) // while nobody else does
 	go func() { failed(c.run(ctx)) }()
 	go c.compute(ctx)
 	go c.passOn(ctx)

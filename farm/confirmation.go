@@ -56,8 +56,8 @@ type confirmation struct {
 
 	everything confirm.Buckets
 
-	draws chan string     // names whose draws are to be computed beforehand
-	drawn map[string]bool // names that were put into it
+	draws chan string             // names whose draws are to be computed beforehand
+	drawn map[string]confirm.Time // names that were put into it, and when they were last heard
 
 	params confirm.Params
 	config confirm.Config
@@ -157,7 +157,7 @@ func (c *confirmation) listen() (err error) {
 		case kind == segment.Notice:
 			c.notices.take(now, hb)
 		default:
-			c.draw(hb.Name)
+			c.draw(now, hb.Name)
 			c.onWire[hb.Name] = now
 			c.heard(now, hb)
 			err = c.carryOut(c.node.Receive(now, hb))

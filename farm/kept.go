@@ -10,6 +10,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/internal/wholefile"
 )
 
 // kept is what of a node's life outlives a boot.
@@ -39,8 +40,7 @@ func recall(cfg *config.Config) (k kept, err error) {
 	return k, nil
 }
 
-// remember changes what is kept. It is written beside and renamed, so that a crash
-// leaves the old or the new.
+// remember changes what is kept, on the disk first.
 func (l *local) remember(change func(*kept)) error {
 	k := l.kept
 	change(&k)
@@ -63,10 +63,7 @@ func (k kept) write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", append(b, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return wholefile.Replace(path, append(b, '\n'), 0o600)
 }
 
 // boot is how the node comes up with its daemon.

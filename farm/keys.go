@@ -9,6 +9,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/console"
+	"thresher/internal/wholefile"
 )
 
 // The farm's gossip key changes while the node runs. What the loop has loaded is what
@@ -65,7 +66,7 @@ func (l *local) stepKeys(step config.KeyStep, id string, key [32]byte) error {
 		if there, err := config.ReadKeys(file); err != nil || there != now && there != next {
 			return conflict("the key file is not the one that this daemon has read", "put that in its place again, or start the daemon anew with this one")
 		}
-		if err := replaceFile(file, config.FormatKeys(next)); err != nil {
+		if err := wholefile.Replace(file, config.FormatKeys(next), 0o600); err != nil {
 			return fmt.Errorf("write the key file: %w", err)
 		}
 		l.adoptKeys(next)

@@ -130,7 +130,7 @@ func (l *loop) settle() {
 	l.drained()
 	shown := l.confirmation.look()
 	if !l.rejoining {
-		l.roster.update(members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
+		l.roster.update(time.Now(), members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
 	}
 	l.networks.update(l.cluster.Cuts(), members, l.events)
 	l.consult(now)

@@ -31,6 +31,8 @@ type rosterEntry struct {
 	// digest is of what all nodes must have alike in their configurations; 0 of a node
 	// that does not say.
 	digest uint64
+	// seen is when it was last alive by gossip, or heard.
+	seen time.Time
 }
 
 func newRoster(self string, digest uint64) roster {
@@ -59,12 +61,15 @@ func peersOf(s confirm.Status, patience time.Duration) map[string]peer {
 }
 
 // update takes over what gossip and heartbeats say, and reports what changed. A
-// node that neither knows any more stays as it was last.
-func (r *roster) update(members []cluster.Member, peers map[string]peer, events *events) {
+// node that neither knows any more stays as it was last, and is forgotten when gossip
+// would have: the machine is gone for good.
+func (r *roster) update(now time.Time, members []cluster.Member, peers map[string]peer, events *events) {
+	listed := make(map[string]bool, len(members))
 	for _, m := range members {
+		listed[m.Name] = true
 		p := peers[m.Name]
 		entry := rosterEntry{
-			address: m.Address, state: stateOf(m, p),
+			address: m.Address, state: stateOf(m, p), seen: r.seen(now, m.Name, m.Alive || p.heard),
 			blocked: m.Relayed || !m.Alive && p.heard && p.phase == confirm.Up,
 		}
 		if m.Alive && m.Err == nil {
@@ -73,13 +78,28 @@ func (r *roster) update(members []cluster.Member, peers map[string]peer, events 
 		r.note(m.Name, entry, events)
 	}
 	for name, p := range peers {
-		if name == r.self || !p.ever || slices.ContainsFunc(members, func(m cluster.Member) bool { return m.Name == name }) {
+		if _, known := r.nodes[name]; name == r.self || !p.ever || listed[name] || !p.heard && !known {
 			continue
 		}
 		r.note(name, rosterEntry{
-			address: p.gossip, state: stateOf(cluster.Member{}, p), blocked: p.heard && p.phase == confirm.Up,
+			address: p.gossip, state: stateOf(cluster.Member{}, p), blocked: p.heard && p.phase == confirm.Up, seen: r.seen(now, name, p.heard),
 		}, events)
 	}
+	for name, e := range r.nodes {
+		e.seen = r.seen(now, name, false)
+		if r.nodes[name] = e; name != r.self && !listed[name] && now.Sub(e.seen) > cluster.ForgetAfter {
+			delete(r.nodes, name)
+		}
+	}
+}
+
+// seen is when a node was last there: now, or as it is known. Of one that another
+// process has handed over or that has just been met, nobody knows better than now.
+func (r *roster) seen(now time.Time, name string, here bool) time.Time {
+	if last := r.nodes[name].seen; !here && !last.IsZero() {
+		return last
+	}
+	return now
 }
 
 // note keeps an entry and reports what is new about it.

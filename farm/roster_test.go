@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -59,7 +60,7 @@ func messages(e *events, from uint64) []string {
 // stay as they were last.
 func TestRosterTellsChangesOnce(t *testing.T) {
 	e := quietEvents()
-	r := newRoster("web1", 1)
+	r, epoch := newRoster("web1", 1), time.Unix(1000, 0)
 	lists := [][]cluster.Member{
 		{member("web1", cluster.Starting, true)},
 		{member("web1", cluster.Up, true), member("web2", cluster.Starting, true)},
@@ -70,7 +71,7 @@ func TestRosterTellsChangesOnce(t *testing.T) {
 		{member("web1", cluster.Up, true), member("web2", cluster.Up, true)},
 	}
 	for _, list := range lists {
-		r.update(list, nil, e)
+		r.update(epoch, list, nil, e)
 	}
 	want := []string{
 		"node web2 is starting", "node web2 is up", "node web2 is unreachable", "node web0 is up", "node web2 is up",
@@ -115,13 +116,13 @@ func TestStateByHeartbeats(t *testing.T) {
 // that it says it gossips on, whether gossip ever knew it or not.
 func TestRosterNamesBlockedGossip(t *testing.T) {
 	e := quietEvents()
-	r := newRoster("web1", 1)
+	r, epoch := newRoster("web1", 1), time.Unix(1000, 0)
 	heard := peer{ever: true, heard: true, phase: confirm.Up, gossip: netip.MustParseAddrPort("192.0.2.12:7946")}
-	r.update([]cluster.Member{member("web1", cluster.Up, true)}, map[string]peer{"web2": heard, "web3": {}}, e)
+	r.update(epoch, []cluster.Member{member("web1", cluster.Up, true)}, map[string]peer{"web2": heard, "web3": {}}, e)
 	if diff := cmp.Diff([]string{"web2 at 192.0.2.12:7946"}, r.blocked()); diff != "" {
 		t.Errorf("blocked (-want +got):\n%s", diff)
 	}
-	r.update([]cluster.Member{member("web1", cluster.Up, true), member("web2", cluster.Up, true)}, map[string]peer{"web2": heard}, e)
+	r.update(epoch, []cluster.Member{member("web1", cluster.Up, true), member("web2", cluster.Up, true)}, map[string]peer{"web2": heard}, e)
 	if got := r.blocked(); len(got) != 0 {
 		t.Errorf("still blocked: %v", got)
 	}
@@ -140,7 +141,7 @@ func TestRosterNamesWhoIsReachedByOthersOnly(t *testing.T) {
 	r := newRoster("web1", 1)
 	m := member("web2", cluster.Up, true)
 	m.Relayed = true
-	r.update([]cluster.Member{member("web1", cluster.Up, true), m}, nil, quietEvents())
+	r.update(time.Now(), []cluster.Member{member("web1", cluster.Up, true), m}, nil, quietEvents())
 	if diff := cmp.Diff([]string{"web2 at " + m.Address.String()}, r.blocked()); diff != "" {
 		t.Errorf("blocked (-want +got):\n%s", diff)
 	}
@@ -150,14 +151,14 @@ func TestRosterNamesWhoIsReachedByOthersOnly(t *testing.T) {
 // more; of one that is gone nothing is known.
 func TestRosterTellsWhoseConfigDiffers(t *testing.T) {
 	e := quietEvents()
-	r := newRoster("web1", 1)
+	r, epoch := newRoster("web1", 1), time.Unix(1000, 0)
 	with := func(digest uint64, alive bool) cluster.Member {
 		m := member("web2", cluster.Up, alive)
 		m.Meta.Digest = digest
 		return m
 	}
 	for _, m := range []cluster.Member{with(1, true), with(2, true), with(2, true), with(1, true), with(3, true), with(3, false)} {
-		r.update([]cluster.Member{m}, nil, e)
+		r.update(epoch, []cluster.Member{m}, nil, e)
 	}
 	want := []string{
 		"node web2 is up",
@@ -166,6 +167,39 @@ func TestRosterTellsWhoseConfigDiffers(t *testing.T) {
 		"node web2 has other VIPs, rules or default than this one, or another hash key: make them alike (thresher config get --node web2)",
 		"node web2 is unreachable",
 	}
+	if diff := cmp.Diff(want, messages(e, 0)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A node that is gone for good is forgotten an hour after it was last there, also in a
+// process that has taken over from another, and by who has heard it on the wire.
+func TestRosterForgets(t *testing.T) {
+	e := quietEvents()
+	r, epoch := newRoster("web1", 1), time.Unix(1000, 0)
+	r.nodes["web2"] = rosterEntry{state: console.Unreachable} // handed over
+	own := []cluster.Member{member("web1", cluster.Up, true)}
+	silent := map[string]peer{"web3": {ever: true, phase: confirm.Up}, "web4": {ever: true, heard: true, phase: confirm.Up}}
+	for _, step := range []struct {
+		at      time.Duration
+		members []cluster.Member
+		peers   map[string]peer
+		want    []string
+	}{
+		{0, append(own, member("web3", cluster.Up, true)), nil, []string{"web1", "web2", "web3"}},
+		{time.Second, append(own, member("web3", cluster.Up, false)), silent, []string{"web1", "web2", "web3", "web4"}},
+		{cluster.ForgetAfter, append(own, member("web3", cluster.Up, false)), silent, []string{"web1", "web2", "web3", "web4"}},
+		// Gossip lists it still.
+		{cluster.ForgetAfter + 1, append(own, member("web3", cluster.Up, false)), silent, []string{"web1", "web3", "web4"}},
+		{cluster.ForgetAfter + 2, own, silent, []string{"web1", "web4"}},
+		{cluster.ForgetAfter + 3, own, silent, []string{"web1", "web4"}},
+	} {
+		r.update(epoch.Add(step.at), step.members, step.peers, e)
+		if diff := cmp.Diff(step.want, r.names()); diff != "" {
+			t.Errorf("after %v (-want +got):\n%s", step.at, diff)
+		}
+	}
+	want := []string{"node web3 is up", "node web3 is unreachable", "node web4 is up", "node web4 is heard on the wire but not by gossip: let UDP and TCP through between this node and an address that is not known"}
 	if diff := cmp.Diff(want, messages(e, 0)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

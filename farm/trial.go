@@ -9,9 +9,11 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/internal/wholefile"
 )
 
 // trialRecord is what of a trial outlives the process: the text before with it, so
@@ -50,6 +52,7 @@ func openTrials(file string) (*trials, error) {
 	if err != nil {
 		return &trials{file: file}, fmt.Errorf("read the last trial of a configuration: %w", err)
 	}
+	t.record.Trial = t.record.Trial.Resumed(time.Now())
 	return t, nil
 }
 
@@ -59,19 +62,13 @@ func (t *trials) get() trialRecord {
 	return t.record
 }
 
-// set writes the record down before it counts.
+// adopt writes the record down before it counts.
 func (t *trials) adopt(r trialRecord) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	path := trialFile(t.file)
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			return fmt.Errorf("write down what to go back to: %w", err)
-		}
-	}
-	if err := replaceFile(path, b); err != nil {
+	if err := wholefile.Replace(trialFile(t.file), b, 0o600); err != nil {
 		return fmt.Errorf("write down what to go back to: %w", err)
 	}
 	t.mu.Lock()
@@ -82,7 +79,7 @@ func (t *trials) adopt(r trialRecord) error {
 
 // back puts the text before in its place again.
 func (t *trials) back(r trialRecord, why string) error {
-	if err := replaceFile(t.file, []byte(r.Old)); err != nil {
+	if err := wholefile.Replace(t.file, []byte(r.Old), 0o600); err != nil {
 		return fmt.Errorf("put the configuration before in its place: %w", err)
 	}
 	r.Trial.State, r.Trial.Reason, r.Old = console.TrialUndone, why, ""
@@ -174,7 +171,7 @@ func (c control) Try(ctx context.Context, text []byte, etag string, t console.Tr
 	if err := l.trials.adopt(record); err != nil {
 		return err
 	}
-	if err := replaceFile(l.self.File, text); err != nil {
+	if err := wholefile.Replace(l.self.File, text, 0o600); err != nil {
 		return errors.Join(fmt.Errorf("write the configuration: %w", err), l.trials.back(record, "it could not be written"))
 	}
 	l.events.add(console.LevelInfo, "config_trial", "a new configuration is tried: "+strings.Join(plan.Changes, "; "), nil)
@@ -218,9 +215,10 @@ func (c control) EndTrial(ctx context.Context, t console.Trial) error {
 	if err := l.trials.back(record, t.Reason); err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // the file is the old one: it takes effect whoever leaves
 	next, plan, err := c.plan(ctx, []byte(record.Old))
 	if err == nil {
-		err = c.enforce(context.WithoutCancel(ctx), next, plan, func(console.Reload) {})
+		err = c.enforce(ctx, next, plan, func(console.Reload) {})
 	}
 	if err != nil {
 		l.events.add(console.LevelError, "reload_failed", "the configuration before is in its place, and not in force: "+err.Error(), nil)

@@ -10,27 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OwnAddress judges whether this machine has the address that the nodes' messages
-// are to come to (cluster.bind). The port is left alone: on a node that is up,
-// the daemon has it.
-func OwnAddress(bind netip.Addr) Finding {
+// OwnAddress judges whether this machine has an address of this key of the
+// configuration, as cluster.bind. The port is left alone: on a node that is up, the
+// daemon has it.
+func OwnAddress(key string, bind netip.Addr) Finding {
 	var config net.ListenConfig
 	c, err := config.ListenPacket(context.Background(), "udp", netip.AddrPortFrom(bind, 0).String())
 	if errors.Is(err, unix.EADDRNOTAVAIL) {
-		return Finding{LevelError, fmt.Sprintf("no interface of this machine has the address %v, where cluster.bind wants the nodes' messages", bind),
-			"set cluster.bind to this machine's own address, or give it that one"}
+		return Finding{LevelError, fmt.Sprintf("no interface of this machine has the address %v of %s", bind, key),
+			"set " + key + " to this machine's own address, or give it that one"}
 	}
 	if err != nil {
-		return Finding{LevelError, fmt.Sprintf("cluster.bind: listen on %v: %v", bind, err), "check the address"}
+		return Finding{LevelError, fmt.Sprintf("%s: listen on %v: %v", key, bind, err), "check the address"}
 	}
 	_ = c.Close() // it was only asked whether it opens
-	return ok("%v for the nodes' messages is this machine's", bind)
+	return ok("%v of %s is this machine's", bind, key)
 }
 
-// OwnAddresses is OwnAddress for each heartbeat network.
+// OwnAddresses is OwnAddress for each heartbeat network (cluster.bind).
 func OwnAddresses(binds []netip.AddrPort) (all []Finding) {
 	for _, bind := range binds {
-		all = append(all, OwnAddress(bind.Addr()))
+		all = append(all, OwnAddress("cluster.bind", bind.Addr()))
 	}
 	return all
 }

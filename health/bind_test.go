@@ -23,8 +23,8 @@ func TestOwnAddress(t *testing.T) {
 		{"2001:db8::1", LevelError, "no interface of this machine has the address 2001:db8::1"},
 	} {
 		ns.Do(t, func() error {
-			f := OwnAddress(netip.MustParseAddr(tt.address))
-			if f.Level != tt.level || !strings.Contains(f.What, tt.says) || (f.Cure == "") != (f.Level == LevelOK) {
+			f := OwnAddress("api.listen", netip.MustParseAddr(tt.address))
+			if f.Level != tt.level || !strings.Contains(f.What, tt.says) || strings.Contains(f.Cure, "set api.listen") == (f.Level == LevelOK) {
 				t.Errorf("%s: %v", tt.address, f)
 			}
 			return nil

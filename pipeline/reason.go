@@ -42,8 +42,9 @@ const (
 	// AcceptedICMPError is an ICMP error about a flow that is this node's, or may be:
 	// nobody answers it (RFC 1122 §3.2.2), so that several may take it.
 	AcceptedICMPError
-	// AcceptedNeighbour is an ARP packet sent to the VMAC, a client's unicast
-	// re-check of its cache. The stack does not answer for VIPs, the responder does.
+	// AcceptedNeighbour is an ARP packet, or one of neighbour discovery, sent to the
+	// VMAC: a client's unicast re-check of its cache. The stack does not answer for
+	// VIPs, the responder does.
 	AcceptedNeighbour
 	// AcceptedOwn is a packet under no rule, of a connection that this machine has:
 	// one that it opened from the VIP, or that an earlier default let in.

@@ -26,7 +26,7 @@ type Rules struct {
 	TCP, UDP *Classes
 	// Affinities are the rules' own, by rule number.
 	Affinities []config.Affinity
-	// Hashed says of each rule, by number, what is hashed of an IPv4 packet.
+	// Hashed says of each rule, by number, what is hashed of a packet.
 	Hashed []Hashed
 	// Sticky says of each rule, by number, whether clients stay with their node.
 	Sticky []bool

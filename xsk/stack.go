@@ -154,7 +154,7 @@ func (s *Stack) Fence(p *Program) error {
 // Close removes the pair, and with it everything that hangs on it.
 func (s *Stack) Close() error {
 	l, err := netlink.LinkByName(s.pair.In())
-	if errors.As(err, &netlink.LinkNotFoundError{}) {
+	if missing(err) {
 		return nil
 	}
 	if err != nil {

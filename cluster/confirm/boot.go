@@ -15,6 +15,9 @@ func (n *Node) Receive(now Time, hb *Heartbeat) Actions {
 		return n.step(now)
 	}
 	p := n.peer(hb.Name)
+	if _, own := hb.echoOf(p.id); own {
+		return n.step(now) // a Preview, which is no heartbeat
+	}
 	outdated := n.outdated(p, hb)
 	if !outdated || !n.params.broken(mutRaise) {
 		n.raise(hb)

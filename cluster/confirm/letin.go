@@ -223,15 +223,3 @@ func (n *Node) quorum() bool {
 	}
 	return 2*stating > n.params.Nodes
 }
-
-// Confirmers returns the names of the peers that must confirm what this node
-// lets in, sorted.
-func (n *Node) Confirmers() []string {
-	var names []string
-	for _, p := range n.peers {
-		if n.required(p) {
-			names = append(names, p.name)
-		}
-	}
-	return names
-}

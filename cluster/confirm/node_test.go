@@ -285,6 +285,27 @@ func TestOldHeartbeatsAreIgnored(t *testing.T) {
 	}
 }
 
+// TestPreviewsAreNoHeartbeats: whoever sends one on as a heartbeat, to a node that has
+// missed the one before or knows the process not yet, does not make it count.
+func TestPreviewsAreNoHeartbeats(t *testing.T) {
+	p := newPair(t)
+	p.serving()
+	a, _ := newTestNode(t, "a") // of a higher boot
+	wire, err := a.Preview().Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	preview, err := Decode(wire)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := p.n.Status().Counters.Received
+	p.n.Receive(p.now, preview)
+	if views := p.n.Peers(); p.n.Status().Counters.Received != before || views[0].Boot != 50 || !p.n.Targets("a") {
+		t.Errorf("a preview was taken for a heartbeat: %+v", views)
+	}
+}
+
 func TestBootIsRaisedAboveWhatPeersKnow(t *testing.T) {
 	p := newPair(t)
 	p.serving()

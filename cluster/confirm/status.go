@@ -98,10 +98,13 @@ func (n *Node) Peers() []PeerViews {
 }
 
 // Preview returns what the next heartbeat will say, but for its number, which is
-// still the last one's, and its echoes.
+// still the last one's, and its echoes: it has one of the node itself, which no
+// heartbeat has, so that nobody who sends it on makes it count as one (Receive). A
+// release that does not know that reads it all the same.
 func (n *Node) Preview() *Heartbeat {
 	return &Heartbeat{
-		Name: n.name, Boot: n.boot, Seq: max(1, n.seq), Phase: n.phase, Lease: n.params.Lease,
+		Echoes: []Echo{{Peer: n.id, Boot: n.boot}},
+		Name:   n.name, Boot: n.boot, Seq: max(1, n.seq), Phase: n.phase, Lease: n.params.Lease,
 		Stated: n.stated.ID, Target: n.target.ID, Release: n.lease.Release, Meta: n.meta,
 	}
 }

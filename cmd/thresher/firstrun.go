@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"thresher/config"
+	"thresher/internal/wholefile"
 )
 
 // place is where a machine's first files go, and what of them is the machine's own.
@@ -163,23 +164,13 @@ func (p *place) write(text, keys, users []byte) (err error) {
 		if err := os.MkdirAll(filepath.Dir(one.path), 0o755); err != nil {
 			return err
 		}
-		if err := writeOnce(one.path, one.text); err != nil {
+		if err := wholefile.Create(one.path, one.text); err != nil {
 			return err
 		}
 		made = append(made, one.path)
 	}
 	_, err = p.flags().loadForThisMachine()
 	return err
-}
-
-// writeOnce writes a file that is not there, for its owner alone.
-func writeOnce(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
 }
 
 func (p *place) flags() *configFlags { return &configFlags{path: p.config} }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,12 @@ func TestModuleInstall(t *testing.T) {
 	} {
 		if text, err := os.ReadFile(filepath.Join(root, file)); err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%s: %v, want %q in\n%s", file, err, want, text)
+		}
+	}
+	// The configuration may hold secrets; the rest is for others to read.
+	for file, want := range map[string]fs.FileMode{"thresher.yaml": 0o600, "iis-gateway/gateway.nft": 0o644} {
+		if info, err := os.Stat(filepath.Join(root, "etc/thresher", file)); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v; want mode %v", file, info, err, want)
 		}
 	}
 	if _, stderr, code := thresher(t.Context(), install...); code != exitFailed || !strings.Contains(stderr, "thresher.yaml is there already") {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"thresher/internal/wholefile"
 )
 
 // The ends of a session.
@@ -133,5 +135,8 @@ func (s *sessions) save() error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("write the sessions: %w", err)
 	}
-	return replaceFile(s.path, text)
+	if err := wholefile.Replace(s.path, text, 0o600); err != nil {
+		return fmt.Errorf("write the sessions: %w", err)
+	}
+	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"thresher/internal/wholefile"
 )
 
 // unitDirs are where systemd looks for units (systemd.unit(5)), below root.
@@ -40,14 +42,18 @@ func exists(path string) bool {
 }
 
 // File is one that Install writes.
-type File struct{ Path, Text string }
+type File struct {
+	Path, Text string
+	// Mode is that of a new file; one that is replaced keeps its own.
+	Mode fs.FileMode
+}
 
 // Written are the files of a module for one node: its configuration at path, its
 // sysctls where they are read at the next boot, the rest in the node's directory.
 func (m *Module) Written(r *Rendered, path, dir string) []File {
-	files := []File{{path, r.Config}}
+	files := []File{{path, r.Config, 0o600}} // it may hold secrets, as webhooks' URLs
 	if r.Sysctl != "" {
-		files = append(files, File{"/etc/sysctl.d/60-thresher-" + m.Name + ".conf", r.Sysctl})
+		files = append(files, File{"/etc/sysctl.d/60-thresher-" + m.Name + ".conf", r.Sysctl, 0o644})
 	}
 	names := make([]string, 0, len(r.Files))
 	for name := range r.Files {
@@ -55,7 +61,7 @@ func (m *Module) Written(r *Rendered, path, dir string) []File {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		files = append(files, File{filepath.Join(dir, name), r.Files[name]})
+		files = append(files, File{filepath.Join(dir, name), r.Files[name], 0o644})
 	}
 	return files
 }
@@ -73,27 +79,17 @@ func Install(root string, files []File, replace bool) error {
 		return err
 	}
 	for _, f := range files {
-		if err := put(filepath.Join(root, f.Path), f.Text); err != nil {
+		if err := put(filepath.Join(root, f.Path), f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// put writes a file at one stroke.
-func put(path, text string) error {
+// put writes a file, and the directories to it.
+func put(path string, f File) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	temporary := path + ".new"
-	err := os.WriteFile(temporary, []byte(text), 0o644)
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		if rest := os.Remove(temporary); !errors.Is(rest, fs.ErrNotExist) {
-			err = errors.Join(err, rest)
-		}
-	}
-	return err
+	return wholefile.Replace(path, []byte(f.Text), f.Mode)
 }

@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,7 +22,7 @@ func TestAcceptedAddressOutlivesTheProcess(t *testing.T) {
 			return err
 		}
 		index := l.Attrs().Index
-		before := accepted(t, index)
+		before := ungrouped(accepted(t, index))
 		for _, mac := range macs {
 			if err := first.AcceptMAC("eth0", mac); err != nil {
 				return err
@@ -48,11 +49,16 @@ func TestAcceptedAddressOutlivesTheProcess(t *testing.T) {
 		if err := next.Undo(); err != nil {
 			return err
 		}
-		if diff := cmp.Diff(before, accepted(t, index)); diff != "" {
+		if diff := cmp.Diff(before, ungrouped(accepted(t, index))); diff != "" {
 			t.Errorf("undone (-before +after):\n%s", diff)
 		}
 		return next.Undo()
 	})
+}
+
+// ungrouped leaves out IPv6's own groups, which come when the kernel gets to it.
+func ungrouped(macs []string) []string {
+	return slices.DeleteFunc(macs, func(mac string) bool { return strings.HasPrefix(mac, "33:33:") })
 }
 
 // lo is no Ethernet, so that the kernel takes no address for it.

@@ -6,8 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
+
+	"thresher/internal/wholefile"
 )
 
 // readState reads a journal's file. A file that is not there is an empty one;
@@ -43,41 +44,8 @@ func writeState(path string, s state) error {
 	if err != nil {
 		return err
 	}
-	// The name is fixed, so that a crash leaves at most one behind; the node's
-	// lock keeps a second writer out.
-	temp := path + ".new"
-	if err := writeSynced(temp, b); err != nil {
+	if err := wholefile.Replace(path, b, 0o600); err != nil {
 		return fmt.Errorf("record a change before it is made: %w", err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return fmt.Errorf("record a change before it is made: %w", errors.Join(err, os.Remove(temp)))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func writeSynced(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
-}
-
-// syncDir makes a rename or a removal in the directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync the record of changes: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync the record of changes: %w", err)
 	}
 	return nil
 }

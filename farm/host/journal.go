@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"thresher/internal/wholefile"
 )
 
 // Journal makes changes to this machine, and records each before it makes it.
@@ -118,7 +120,10 @@ func (j *Journal) save() error {
 	if err := os.Remove(j.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove the record of changes: %w", err)
 	}
-	return syncDir(filepath.Dir(j.path))
+	if err := wholefile.SyncDir(filepath.Dir(j.path)); err != nil {
+		return fmt.Errorf("remove the record of changes: %w", err)
+	}
+	return nil
 }
 
 // make records the entry and then does what it is the record of. If that fails,

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
+	"time"
 
 	"github.com/mdlayher/packet"
 	"golang.org/x/net/bpf"
@@ -162,11 +164,18 @@ func (c *Conn) Report(r Report, stations ...config.MAC) error {
 	return nil
 }
 
-// send sends c.frame. A link that is down is no error: what is sent is lost like
-// anything on a cut cable.
+// sendPatience is how long a frame may wait for room in the socket, which a device that
+// takes no more frames does not make.
+const sendPatience = 2 * time.Millisecond
+
+// send sends c.frame. A link that is down, or stuck, is no error: what is sent is lost
+// like anything on a cut cable.
 func (c *Conn) send(to config.MAC) error {
+	if err := c.sockets[0].SetWriteDeadline(time.Now().Add(sendPatience)); err != nil {
+		return fmt.Errorf("send a probe or report: %w", err)
+	}
 	_, err := c.sockets[0].WriteTo(c.frame, &packet.Addr{HardwareAddr: to.HardwareAddr()})
-	if err == nil || errors.Is(err, unix.ENETDOWN) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENXIO) {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, unix.ENETDOWN) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENXIO) {
 		return nil
 	}
 	return fmt.Errorf("send a probe or report: %w", err)

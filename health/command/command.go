@@ -26,7 +26,8 @@ const afterwards = 20 * time.Millisecond
 type Command struct {
 	// Argv is the program's absolute path and its arguments.
 	Argv []string
-	// Env is added to this process's environment, as KEY=VALUE.
+	// Env is added to this process's environment, as KEY=VALUE; what its service
+	// manager tells the daemon alone is left out.
 	Env []string
 }
 
@@ -57,10 +58,10 @@ func Run(ctx context.Context, c Command) Result {
 	// A process without ctx: exec.CommandContext would kill the command alone, and
 	// not what it has started.
 	cmd := exec.Command(c.Argv[0], c.Argv[1:]...)
-	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Env = append(ordinaryEnv(), c.Env...)
 	cmd.Stdout, cmd.Stderr = w, w
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	err = cmd.Start()
+	err = startOrdinary(cmd)
 	w.Close()
 	if err != nil {
 		return Result{Code: -1, Err: err}

@@ -155,6 +155,23 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
+// TestWebhookIsKeptSecret: neither its name nor its failures say more of the URL than
+// scheme and host.
+func TestWebhookIsKeptSecret(t *testing.T) {
+	server := httptest.NewServer(nil)
+	server.Close()
+	for _, address := range []string{server.URL + "/hooks/s3cret?key=s3cret", "https://host.invalid/\x7fs3cret"} {
+		s := NewSender(config.Notify{Webhook: address})
+		err := s.Send(t.Context(), messages())
+		if err == nil || strings.Contains(s.String()+err.Error(), "s3cret") {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	if s := NewSender(config.Notify{Webhook: "https://hooks.example/s3cret"}); s.String() != "webhook https://hooks.example" {
+		t.Error(s)
+	}
+}
+
 func TestProgram(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "told")
 	s := NewSender(config.Notify{Command: []string{"/bin/sh", "-c", "echo $THRESHER_OLD_STATE to $THRESHER_STATE: $THRESHER_MESSAGE >> " + file}})

@@ -8,17 +8,26 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"thresher/health/command"
 )
 
-// webhook posts each message as a JSON object.
+// webhook posts each message as a JSON object. Its URL is a secret but for scheme and
+// host: who has it can speak in the node's name.
 type webhook struct{ url string }
 
 func (w webhook) Group() time.Duration { return 0 }
-func (w webhook) String() string       { return "webhook " + w.url }
+
+func (w webhook) String() string {
+	u, err := url.Parse(w.url)
+	if err != nil {
+		return "webhook"
+	}
+	return "webhook " + u.Scheme + "://" + u.Host
+}
 
 func (w webhook) Send(ctx context.Context, messages []Message) error {
 	for _, m := range messages {
@@ -28,12 +37,12 @@ func (w webhook) Send(ctx context.Context, messages []Message) error {
 		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(b))
 		if err != nil {
-			return err
+			return withoutURL(err)
 		}
 		req.Header.Set("Content-Type", "application/json")
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
-			return err
+			return withoutURL(err)
 		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // what it says is of no use
 		resp.Body.Close()
@@ -42,6 +51,15 @@ func (w webhook) Send(ctx context.Context, messages []Message) error {
 		}
 	}
 	return nil
+}
+
+// withoutURL is what was wrong with a request, without its URL.
+func withoutURL(err error) error {
+	var with *url.Error
+	if errors.As(err, &with) {
+		return with.Err
+	}
+	return err
 }
 
 // program runs a program for each message, which finds it in its environment.

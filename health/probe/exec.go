@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 
 	"thresher/config"
@@ -21,12 +22,12 @@ func execProbe(c config.ExecCheck) Func {
 			return ok("%s", line)
 		case r.Code == 1:
 			warned := ok("%s", line)
-			warned.Warning = orText(warned.Detail, "the program warns")
+			warned.Warning = cmp.Or(warned.Detail, "the program warns")
 			return warned
 		case r.Code == 2:
-			return failed("%s", orText(line, "critical"))
+			return failed("%s", cmp.Or(line, "critical"))
 		case r.Code == 3:
-			return failed("%s", orText(line, "unknown"))
+			return failed("%s", cmp.Or(line, "unknown"))
 		}
 		return failed("%s", r.Reason())
 	}
@@ -39,11 +40,4 @@ func withoutFigures(line string) string {
 		}
 	}
 	return line
-}
-
-func orText(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

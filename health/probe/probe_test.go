@@ -20,7 +20,10 @@ import (
 	"github.com/miekg/dns"
 
 	"thresher/config"
+	"thresher/internal/leftout"
 )
+
+func TestMain(m *testing.M) { leftout.Exit(m.Run()) }
 
 // run runs the probe of a check, with much time unless it has a timeout.
 func run(t *testing.T, c config.Check) Result {
@@ -304,7 +307,7 @@ func TestLinks(t *testing.T) {
 
 func TestPing(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root for raw sockets")
+		leftout.Skip(t, "only root may open raw sockets")
 	}
 	ping := func(atLeast int, targets ...string) Result {
 		c := config.PingCheck{AtLeast: atLeast}

@@ -13,7 +13,11 @@ import (
 	sd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
+
+	"thresher/internal/leftout"
 )
+
+func TestMain(m *testing.M) { leftout.Exit(m.Run()) }
 
 // manager is a stand-in for systemd's, on a bus of its own: it knows one unit, and
 // does its jobs as the real one tells of them. What only the real one shows is for
@@ -73,7 +77,7 @@ func startManager(t *testing.T) (*manager, Unit) {
 	t.Helper()
 	program, err := exec.LookPath("dbus-daemon")
 	if err != nil {
-		t.Skip("dbus-daemon is not installed")
+		leftout.Skip(t, "dbus-daemon is not installed")
 	}
 	cmd := exec.Command(program, "--session", "--nofork", "--nopidfile", "--print-address", "--address=unix:dir="+t.TempDir())
 	out, err := cmd.StdoutPipe()

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Which buckets are this node's, package pipeline's Part by Part. There is room
- * for two shares: one is judged by, the other is written, and one store of
- * share_slot changes their parts, so that a packet meets one share or the other,
- * never half of each.
+ * Which buckets are this node's, package pipeline's Part by Part. SLOTS shares
+ * take turns: one is judged by, some may be yet, another is written, and one store
+ * of share_slot changes their parts, so that a packet meets one share or another,
+ * never half of two.
  */
 #pragma once
 

@@ -12,52 +12,6 @@ import (
 	"thresher/console"
 )
 
-// serving is what those who look after this node's services have of the daemon:
-// they say what it can serve, and this tells the farm. It may be used on any
-// goroutine. Each method returns when the packet path has let go of what is not
-// served any more and the others have been told, or with ctx.
-//
-// A reason is a name such as "check http", under which status shows what is
-// withdrawn. Reasons add up; who has said something takes it back under the same
-// name. What was said goes on in the process that a restart in place makes.
-type serving struct{ loop *local }
-
-// withdraw has nothing of the rules served here, of all rules if none is named.
-func (s serving) withdraw(ctx context.Context, reason string, rules ...string) error {
-	return s.scale(ctx, reason, 0, rules...)
-}
-
-// restore takes back what the reason said of the rules, of all if none is named.
-func (s serving) restore(ctx context.Context, reason string, rules ...string) error {
-	return s.scale(ctx, reason, 100, rules...)
-}
-
-// scale leaves so many percent of the weights of the rules, of all rules if none
-// is named: 0 withdraws them, 100 restores them.
-func (s serving) scale(ctx context.Context, reason string, percent uint8, rules ...string) error {
-	var err error
-	ended := s.loop.do(ctx, func() { err = s.loop.scale(reason, percent, rules) })
-	if ended != nil {
-		return ended
-	}
-	return err
-}
-
-func (l *local) scale(reason string, percent uint8, rules []string) error {
-	if len(rules) == 0 {
-		rules = []string{everyRule}
-	}
-	for _, rule := range rules {
-		if rule != everyRule && l.weights.rule(rule) < 0 {
-			return fmt.Errorf("%s: there is no rule %q", reason, rule)
-		}
-	}
-	for _, rule := range rules {
-		l.weights.scale(reason, rule, percent)
-	}
-	return nil
-}
-
 // weigh tells the farm of this node's weights, if they are new. By heartbeat they
 // are everybody's at once; gossip has them for who is not up yet.
 func (l *loop) weigh() {
