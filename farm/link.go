@@ -18,10 +18,9 @@ const lookAround = 5 * time.Second
 // linked takes note of the carrier. A switch that has lost and found a port has
 // forgotten whom it reaches there and which groups, so that both are said anew.
 func (l *loop) linked(carrier bool) {
-	if carrier == l.carrier {
+	if carrier != l.life.cut {
 		return
 	}
-	l.carrier = carrier
 	l.life.link(time.Now(), carrier)
 	l.events.link(l.cfg.Interface, carrier)
 	if !carrier {

@@ -94,12 +94,17 @@ func (w *watch) links(ctx context.Context) (<-chan struct{}, error) {
 			}
 			w.ring()
 			select {
-			case w.carrier <- a.OperState == netlink.OperUp || a.OperState == netlink.OperUnknown:
+			case w.carrier <- hasCarrier(a):
 			case <-ctx.Done():
 			}
 		}
 	}()
 	return ended, nil
+}
+
+// hasCarrier tells whether an interface can send and receive. Some drivers never say.
+func hasCarrier(a *netlink.LinkAttrs) bool {
+	return a.OperState == netlink.OperUp || a.OperState == netlink.OperUnknown
 }
 
 // addresses tells of those of the interface, and of lo, where the VIPs are.
