@@ -37,9 +37,9 @@ const peerCheck = wire.Interval
 
 func newLoop(p *parts) *loop {
 	l := &loop{
-		parts:   p,
+		parts:     p,
 		linkLocal: true,
-		weighed: p.weights.wire(),
+		weighed:   p.weights.wire(),
 		// Whoever asks before the first settling sees what there is so far.
 		division: *p.confirmation.shown().observed,
 	}
