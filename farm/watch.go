@@ -81,12 +81,15 @@ func (w *watch) keep(ctx context.Context, source func(context.Context) (<-chan s
 // links tells of the interface's own state.
 func (w *watch) links(ctx context.Context) (<-chan struct{}, error) {
 	updates := make(chan netlink.LinkUpdate)
+	ctx, end := context.WithCancel(ctx)
 	if err := netlink.LinkSubscribe(updates, ctx.Done()); err != nil {
+		end()
 		return nil, err
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		defer end() // or the socket stays open: netlink closes it for that alone
 		for u := range updates {
 			a := u.Attrs()
 			if a.Index != w.index {
@@ -110,12 +113,15 @@ func hasCarrier(a *netlink.LinkAttrs) bool {
 // addresses tells of those of the interface, and of lo, where the VIPs are.
 func (w *watch) addresses(ctx context.Context) (<-chan struct{}, error) {
 	updates := make(chan netlink.AddrUpdate)
+	ctx, end := context.WithCancel(ctx)
 	if err := netlink.AddrSubscribe(updates, ctx.Done()); err != nil {
+		end()
 		return nil, err
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		defer end() // as in links
 		for u := range updates {
 			if u.LinkIndex == w.index || u.LinkIndex == w.loopback {
 				w.ring()
