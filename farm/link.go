@@ -93,13 +93,13 @@ func (l *loop) checkQueues() error {
 		return nil
 	}
 	facts, err := health.Inspect(l.cfg.Interface)
-	if err != nil || facts.Queues <= len(l.datapath.queues) {
+	if err != nil || facts.Queues <= l.datapath.registered {
 		return err
 	}
-	before := len(l.datapath.queues)
-	if err := l.datapath.grow(l.nic, facts.Queues); err != nil {
+	before := l.datapath.registered
+	if err := l.datapath.grow(l.nic, facts.Queues, true); err != nil {
 		return err
 	}
-	l.events.queues(l.cfg.Interface, before, len(l.datapath.queues))
+	l.events.queues(l.cfg.Interface, before, l.datapath.registered)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 // BatchSize is how many frames a queue handles at once at most.
@@ -46,6 +47,16 @@ type QueueOptions struct {
 	Queue int
 	// Memory is how the packet memory is cut up.
 	Memory MemoryOptions
+	// Glance has OpenQueue not wait for a queue that another socket has. The attempt
+	// keeps its memory all the same: Probe tells when another one is worth while.
+	Glance bool
+}
+
+func (o QueueOptions) patience() time.Duration {
+	if o.Glance {
+		return 0
+	}
+	return bindPatience
 }
 
 // Queue carries one queue's packets from the interface to the stack.
@@ -75,14 +86,14 @@ func (q *Queue) open() (err error) {
 	if q.bell, err = newBell(); err != nil {
 		return err
 	}
-	if q.rx, err = openReceiver(q.options.Interface, q.options.Queue, q.options.Memory); err != nil {
+	if q.rx, err = openReceiver(q.options); err != nil {
 		return err
 	}
 	if q.zeroCopy, err = q.rx.zeroCopy(); err != nil {
 		return err
 	}
 	q.rx.refill()
-	q.tx, err = openTransmitter(q.options.Stack, q.options.Queue, q.rx.area, q.options.Memory)
+	q.tx, err = openTransmitter(q.options, q.rx.area)
 	return err
 }
 

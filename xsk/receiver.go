@@ -42,11 +42,13 @@ const Headroom = 256
 
 // openReceiver binds queue of the interface. Half of the frames go into the fill
 // ring at most, so that the other half can be on its way to the stack.
-func openReceiver(ifindex, queue int, memory MemoryOptions) (*Receiver, error) {
-	what := fmt.Sprintf("open AF_XDP socket on queue %d", queue)
-	socket, err := whileBusy(what, func() (*xdp.Socket, error) {
-		return newSocket(ifindex, queue, memory)
-	})
+func openReceiver(o QueueOptions) (*Receiver, error) {
+	memory := o.Memory
+	what := fmt.Sprintf("open AF_XDP socket on queue %d", o.Queue)
+	socket, err := whileBusy(what, o.patience(), sparing(
+		func() error { return Probe(o.Interface, o.Queue) },
+		func() (*xdp.Socket, error) { return newSocket(o.Interface, o.Queue, memory) },
+	))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
