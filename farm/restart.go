@@ -155,6 +155,10 @@ func (l *local) become(h *handed) error {
 	if err != nil {
 		return err
 	}
+	// What the new program inherits, a service's command that is started just then would
+	// too, and keep the node's lock and its socket. Go starts none under this lock.
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
 	memory, err := unix.MemfdCreate(handOverMemory, 0)
 	if err != nil {
 		return fmt.Errorf("make memory for what is to be handed over: %w", err)
