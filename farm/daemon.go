@@ -74,8 +74,7 @@ func runFarm(ctx context.Context, local *local) error {
 		if err = p.leaveBehind(); err == nil {
 			return nil // the process ends: the kernel closes all at once, and the others wait
 		}
-		p.log.Error("nothing is handed over: this node leaves the farm", "err", err)
-		l.leave()
+		l.quit(err, newApplication(p.cfg, p.events, p.confirmation.params.Lease))
 	}
 	return errors.Join(err, p.stop())
 }

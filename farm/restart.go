@@ -181,7 +181,7 @@ func (l *local) become(h *handed) error {
 }
 
 // leaveBehind leaves what a process that starts soon can go on with. The loop has
-// ended.
+// ended. If it fails, this process has the node's life still, and can leave in order.
 func (p *parts) leaveBehind() error {
 	if _, _, pinned := p.datapath.program.Hooks().Descriptors(); !pinned {
 		return errors.New("the kernel program is not pinned, and goes with this process")
@@ -192,12 +192,24 @@ func (p *parts) leaveBehind() error {
 		return err
 	}
 	time.Sleep(emptying)
+	err := p.leaveState(h)
+	if err != nil {
+		err = errors.Join(err, p.datapath.program.SetHandOver(false))
+	}
+	return err
+}
+
+// leaveState ends the node's life in this process, and leaves it in a file.
+func (p *parts) leaveState(h *handed) error {
 	taken, err := p.confirmation.depart()
 	if err != nil {
 		return err
 	}
 	h.Confirm, h.Taken = taken.bytes, taken.at
-	return p.leaveFile(h)
+	if err = p.leaveFile(h); err == nil {
+		return nil
+	}
+	return errors.Join(err, p.confirmation.stay(taken))
 }
 
 // leaveFile writes what is handed over to where the next process finds it.
