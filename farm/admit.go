@@ -19,6 +19,8 @@ func (c control) Admit(ctx context.Context, in console.Newcomer) (a console.Admi
 	if err := l.do(ctx, func() { a.Keys = config.FormatKeys(l.loaded.Cluster.Keys) }); err != nil {
 		return a, err
 	}
+	l.trials.doing.Lock() // or two newcomers at once, or a trial, would undo each other's
+	defer l.trials.doing.Unlock()
 	if a.Config, err = l.self.text(); err != nil {
 		return a, err
 	}

@@ -20,8 +20,8 @@ import (
 	"thresher/console/trust"
 )
 
-// peerRetry is how often a node tries to listen for the others where it could not.
-const peerRetry = 5 * time.Second
+// listenRetry is how often a node tries to listen where it could not.
+const listenRetry = 5 * time.Second
 
 // api is where the daemon is asked and told things besides its unix socket.
 type api struct {
@@ -143,21 +143,34 @@ func (a *api) servePeers(ctx context.Context, s *console.Server) error {
 		return nil
 	}
 	at := netip.AddrPortFrom(a.cfg.Cluster.Bind.Addr(), a.cfg.API.PeerPort).String()
-	for told := false; ; told = true {
+	l := listenAgain(ctx, at, func(err error) {
+		a.events.add(console.LevelWarn, "peers_blocked",
+			fmt.Sprintf("the other nodes can't ask this one: listen on %s: %v; free the port or set another api.peer_port on all nodes", at, bareNetError(err)), nil)
+	})
+	if l == nil {
+		return nil
+	}
+	return s.ServePeers(l)
+}
+
+// listenAgain listens at an address of TCP, and tries again where it can't: an address
+// may come late, and a port be freed. The first failure is told. It returns nil when ctx
+// is done.
+func listenAgain(ctx context.Context, at string, tell func(error)) net.Listener {
+	for told := false; ctx.Err() == nil; told = true {
 		l, err := net.Listen("tcp", at)
 		if err == nil {
-			return s.ServePeers(l)
+			return l
 		}
 		if !told {
-			a.events.add(console.LevelWarn, "peers_blocked",
-				fmt.Sprintf("the other nodes can't ask this one: listen on %s: %v; free the port or set another api.peer_port on all nodes", at, bareNetError(err)), nil)
+			tell(err)
 		}
 		select {
-		case <-time.After(peerRetry):
+		case <-time.After(listenRetry):
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil
 }
 
 // close ends the listening. What was served is closed already.

@@ -43,8 +43,7 @@ func runBackend(ctx context.Context, l *local) error {
 		if err = b.leaveFile(b.left); err == nil {
 			return nil // the process ends: services go on, and the others wait
 		}
-		b.log.Error("nothing is handed over: this node leaves the farm", "err", err)
-		b.leave()
+		b.quit(err, newApplication(b.cfg, b.events, 0))
 	}
 	return errors.Join(err, b.close())
 }

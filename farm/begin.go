@@ -40,7 +40,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	}
 	meta, err := p.meta(cluster.Up).Encode()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.close())
 	}
 	c.all = p.cfg.Cluster.Nodes()
 	c.params = confirmParams(p.cfg, c.all)

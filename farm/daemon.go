@@ -74,8 +74,7 @@ func runFarm(ctx context.Context, local *local) error {
 		if err = p.leaveBehind(); err == nil {
 			return nil // the process ends: the kernel closes all at once, and the others wait
 		}
-		p.log.Error("nothing is handed over: this node leaves the farm", "err", err)
-		l.leave()
+		l.quit(err, newApplication(p.cfg, p.events, p.confirmation.params.Lease))
 	}
 	return errors.Join(err, p.stop())
 }
@@ -123,12 +122,13 @@ func (p *parts) start() (err error) {
 		return err
 	}
 	p.confirmation.connect(p.cluster)
-	// Last, since a queue that the process before this one has read stays bound
-	// for a while.
-	if err := p.datapath.open(p.nic); err != nil {
+	if err := p.openAPI(); err != nil {
 		return err
 	}
-	if err := p.openAPI(); err != nil {
+	// Last, since a queue that the process before this one has read stays bound
+	// for a while, and one that this process has opened for as long as it lives: a
+	// start that fails later could not be followed by another (FallBack).
+	if err := p.datapath.open(p.nic); err != nil {
 		return err
 	}
 	p.frail = false
@@ -209,6 +209,7 @@ func (p *parts) startCluster() error {
 // abandon lets this process go without the machine and the farm, as a crash
 // would.
 func (p *parts) abandon() error {
+	p.closeAPI()
 	var errs []error
 	if p.cluster != nil {
 		errs = append(errs, p.cluster.Shutdown())

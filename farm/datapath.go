@@ -31,15 +31,17 @@ type datapath struct {
 	// leftovers are the SYNs that were kept for nodes that get released buckets.
 	leftovers chan pipeline.Leftover
 	// fragments are what all queues know of datagrams in parts.
-	fragments *pipeline.Fragments
-	tap       tap
-	mode      config.XDPMode
-	note      string // what there is to say of it
-	stack     *xsk.Stack
-	program   *xsk.Program
-	queues    []*queue
-	opened    atomic.Pointer[[]*queue] // the same, for other goroutines
-	wanted    int                      // how many queues to open at first
+	fragments  *pipeline.Fragments
+	tap        tap
+	mode       config.XDPMode
+	note       string // what there is to say of it
+	stack      *xsk.Stack
+	program    *xsk.Program
+	queues     []*queue
+	opened     atomic.Pointer[[]*queue] // the same, for other goroutines
+	registered int                      // how many of them packets can come to
+	taken      bool                     // somebody else has the queue after the last
+	wanted     int                      // how many queues to open at first
 	// pieces says that the driver may hand over frames in pieces. Zero-copy is ruled out
 	// then: virtio-net drops such frames there (Linux 6.18, virtnet_receive_xsk_merge).
 	pieces bool
@@ -126,7 +128,7 @@ func (d *datapath) enter(cfg *config.Config, hooks *xsk.Hooks, facts health.Fact
 // open opens the queues, so that what a packet needs is there before the packet
 // can come: the program is armed, and asks, last.
 func (d *datapath) open(nic netlink.Link) error {
-	if err := d.grow(nic, d.wanted); err != nil {
+	if err := d.grow(nic, d.wanted, false); err != nil {
 		return err
 	}
 	return errors.Join(d.program.SetHandOver(false), d.program.Arm())
@@ -145,30 +147,54 @@ func attach(p *xsk.Program, mode config.XDPMode, facts health.Facts, log *slog.L
 	return got, err
 }
 
-// grow opens queues until there are so many, and lets each carry packets at once.
-func (d *datapath) grow(nic netlink.Link, queues int) error {
-	a := nic.Attrs()
-	for i := len(d.queues); i < queues; i++ {
-		q, err := xsk.OpenQueue(xsk.QueueOptions{
-			Interface: a.Index, Stack: d.stack.In, Queue: i, Memory: xsk.MemoryFor(a.MTU), Copy: d.pieces,
-		})
-		if err != nil {
-			return err
+// grow opens queues until there are so many, and lets each carry packets at once. With
+// glance it does not wait for one that another socket has.
+func (d *datapath) grow(nic netlink.Link, queues int, glance bool) error {
+	for ; d.registered < queues; d.registered++ {
+		if d.registered == len(d.queues) {
+			if err := d.openNext(nic, glance); err != nil {
+				return err
+			}
 		}
-		one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted, d.fragments)}
-		one.lot.Asks, one.lot.Leftovers = d.asking, d.leftovers
-		one.tap, one.lot.Left = &d.tap, d.tap.one
-		if err := d.equip(one, a.Index); err != nil {
-			return errors.Join(err, q.Close())
-		}
-		d.add(one)
-		d.running.Go(func() { d.carry(one) })
-		if err := d.program.Register(q); err != nil {
+		if err := d.program.Register(d.queues[d.registered].Queue); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// openNext opens the next queue. One is never closed and opened again: what asavie/xdp
+// leaves mapped keeps it bound (decision 0002).
+func (d *datapath) openNext(nic netlink.Link, glance bool) error {
+	a, i := nic.Attrs(), len(d.queues)
+	if d.taken {
+		// Each attempt to open what another program has would cost memory.
+		if err := xsk.Probe(a.Index, i); err != nil {
+			return err
+		}
+		d.taken = false
+		return errJustFree
+	}
+	q, err := xsk.OpenQueue(xsk.QueueOptions{
+		Interface: a.Index, Stack: d.stack.In, Queue: i, Memory: xsk.MemoryFor(a.MTU), Copy: d.pieces, Glance: glance,
+	})
+	if err != nil {
+		d.taken = true
+		return err
+	}
+	one := &queue{Queue: q, handler: newHandler(&d.table, &d.deadline, &d.granted, d.fragments)}
+	one.lot.Asks, one.lot.Leftovers = d.asking, d.leftovers
+	one.tap, one.lot.Left = &d.tap, d.tap.one
+	if err := d.equip(one, a.Index); err != nil {
+		return errors.Join(err, q.Close())
+	}
+	d.add(one)
+	d.running.Go(func() { d.carry(one) })
+	return nil
+}
+
+// errJustFree says that the next look will find a queue free.
+var errJustFree = errors.New("another program has had a queue until now, which is opened at the next look")
 
 // equip gives a queue what it hands packets on with, where some VIP is in mode
 // directed.

@@ -149,7 +149,8 @@ func TestResponderIsReplaced(t *testing.T) {
 }
 
 // TestLinkFlap takes the port of a node down on the switch's side, and up again:
-// the others serve alone meanwhile, and the node comes back by itself.
+// the others serve alone meanwhile, and the node comes back by itself, though its daemon
+// was restarted, the last time started anew, while the port was down.
 func TestLinkFlap(t *testing.T) {
 	f := threeServing(t)
 	f.Options.Offload = "none"
@@ -160,9 +161,19 @@ func TestLinkFlap(t *testing.T) {
 			s, err := f.Status(f.Nodes[0])
 			return err == nil && farmtest.Sharing(s) == 2
 		})
+		f.Thresher(f.Nodes[2], "restart")
 		must(t, f.PortUp(f.Nodes[2].Host, true))
 		f.Converge(f.Nodes...)
 	}
+	must(t, f.PortUp(f.Nodes[2].Host, false))
+	f.Kill(f.Nodes[2])
+	f.Start(f.Nodes[2])
+	f.Eventually(10*time.Second, "the node waits for a carrier", func() bool {
+		s, err := f.Status(f.Nodes[2])
+		return err == nil && s.State == console.Waiting && strings.Contains(s.Reason, "no carrier")
+	})
+	must(t, f.PortUp(f.Nodes[2].Host, true))
+	f.Converge(f.Nodes...)
 	c := f.Capture()
 	defer c.Close()
 	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(3000), 3000))

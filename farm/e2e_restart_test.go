@@ -349,6 +349,9 @@ func TestHandOverByFile(t *testing.T) {
 	if log := f.Daemons[victim.Name].Tail(10_000); !strings.Contains(log, "too old") {
 		t.Errorf("it does not say that it begins anew:\n%s", log)
 	}
+	f.leavesInOrder(victim)
+	f.startHandingOver(victim)
+	f.Converge(f.Nodes...)
 	must(t, f.Daemons[victim.Name].Stop(f.Ctx))
 	if out, err := victim.Run(f.Ctx, binary, "clean", "--config", victim.ConfigFile()); err != nil {
 		t.Fatalf("thresher clean: %v\n%s", err, out)
@@ -356,6 +359,28 @@ func TestHandOverByFile(t *testing.T) {
 	if pins := f.pins(victim); pins != "" {
 		t.Errorf("thresher clean left pins: %q", pins)
 	}
+}
+
+// leavesInOrder stops a daemon that is to hand over and cannot, since something is in
+// the file's place: it says goodbye to the others, and undoes what it has done.
+func (f *testFarm) leavesInOrder(n *lab.Node) {
+	f.T.Helper()
+	must(f.T, os.MkdirAll(filepath.Join(n.Dir, n.Name, "handover", "in the way"), 0o700))
+	_ = f.Daemons[n.Name].Stop(f.Ctx) // it ends with the error
+	if log := f.Daemons[n.Name].Tail(10_000); !strings.Contains(log, "nothing is handed over: this node leaves the farm") {
+		f.T.Errorf("it does not say that it leaves:\n%s", log)
+	}
+	s, err := f.Status(f.Nodes[0])
+	must(f.T, err)
+	for _, one := range s.Nodes {
+		if one.Name == n.Name && one.State == console.Unreachable {
+			f.T.Errorf("the others take it for %s", one.State)
+		}
+	}
+	if pins := f.pins(n); pins != "" {
+		f.T.Errorf("it left pins: %q", pins)
+	}
+	must(f.T, os.RemoveAll(filepath.Join(n.Dir, n.Name, "handover")))
 }
 
 // startHandingOver starts a daemon that leaves everything in place at its end.

@@ -76,9 +76,25 @@ func TestConfigurationOnTrial(t *testing.T) {
 	if !*long { // the browser's test sees one undone, too
 		return
 	}
+	// One that its node does not come up with: the same process goes back.
+	_, err = n[0].StartHTTP("127.0.0.1:9453", nil)
+	f.Must(err)
+	taken := strings.Replace(before[0], "  listen: [", `  users: "/nobody"`+"\n"+`  listen: ["http://127.0.0.1:9453", `, 1)
+	out, err := n[0].CLI(f.Ctx, binary, "config", "apply", write(taken))
+	if err == nil {
+		t.Errorf("a port that is taken: %s", out)
+	}
+	t.Logf("a port that is taken: %v", err)
+	f.Eventually(25*time.Second, "node1 goes back", func() bool {
+		return trial(f, n[0]).State == console.TrialUndone && texts()[0] == before[0]
+	})
+	if why := trial(f, n[0]).Reason; !strings.Contains(why, "listen on") || !f.Running(n[0]) {
+		t.Errorf("undone for %q", why)
+	}
+	f.Converge(n...)
 	// One that leaves nobody to serve is undone everywhere.
 	broken := before[0] + "checks:\n  - {name: never, type: tcp, target: \"127.0.0.1:1\", interval: 200ms, timeout: 100ms, action: wait}\n"
-	out, err := n[0].CLI(f.Ctx, binary, "config", "apply", write(broken), "--all", "--within", "6s")
+	out, err = n[0].CLI(f.Ctx, binary, "config", "apply", write(broken), "--all", "--within", "6s")
 	if err == nil || !strings.Contains(err.Error(), "in force again") {
 		t.Errorf("broken: %v, %s", err, out)
 	}

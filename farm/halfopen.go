@@ -58,12 +58,16 @@ func (h *halfOpen) restart(boot uint64) { h.own = handover.NewList(h.name, boot)
 
 // released hands over what is half open in buckets that were released.
 func (h *halfOpen) released(buckets confirm.Buckets, release uint64) {
+	list := h.own
 	go func() {
 		time.Sleep(afterRelease)
 		tuples, err := h.list(func(rule int, client netip.AddrPort) bool {
 			return buckets.Has(h.ids[rule], int(h.rules.Place(client, rule).Bucket))
 		}, handover.MaxTuples+1)
 		h.do(func(now confirm.Time) {
+			if h.own != list {
+				return // another boot counts its releases anew
+			}
 			if err != nil {
 				// The others wait for a list for 200 ms at most (handover.ParkLimit).
 				h.log.Warn("half-open connections cannot be handed over", "err", err)

@@ -75,12 +75,20 @@ func (l *local) serveHealth() (end func()) {
 		Addr: l.cfg.HealthListen.String(), Handler: &l.health, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
+	listening, giveUp := context.WithCancel(context.Background())
 	go func() {
-		if err := s.ListenAndServe(); err != nil && err != http.ErrServerClosed {
+		at := listenAgain(listening, s.Addr, func(err error) {
+			l.log.Error("the health URL is not served yet: give health_listen an address of this machine and a free port", "address", s.Addr, "err", err)
+		})
+		if at == nil {
+			return
+		}
+		if err := s.Serve(at); err != nil && err != http.ErrServerClosed {
 			l.log.Error("the health URL is not served", "address", s.Addr, "err", err)
 		}
 	}()
 	return func() {
+		giveUp()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = s.Shutdown(ctx) // who is being answered gets no more than that

@@ -66,6 +66,14 @@ func (k kept) write(path string) error {
 	return wholefile.Replace(path, append(b, '\n'), 0o600)
 }
 
+// reset brings a node up that had stopped because of its services or checks, unless an
+// operator has stopped or cordoned it.
+func (l *life) reset(k kept) {
+	if l.state == console.Stopped && k == (kept{}) {
+		l.start()
+	}
+}
+
 // boot is how the node comes up with its daemon.
 func (l *life) boot(cfg config.Life, k kept) {
 	switch {

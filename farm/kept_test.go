@@ -49,3 +49,18 @@ func TestBoot(t *testing.T) {
 		}
 	}
 }
+
+// A reset brings up what has stopped by itself, and nothing that an operator has
+// stopped or cordoned.
+func TestReset(t *testing.T) {
+	for k, want := range map[kept]console.NodeState{
+		{}: console.Starting, {Stopped: true}: console.Stopped, {Cordoned: true}: console.Stopped,
+	} {
+		l := newLife()
+		l.halt("nginx failed 3 times in 24 h")
+		l.reset(k)
+		if l.state != want {
+			t.Errorf("%+v: %s, want %s", k, l.state, want)
+		}
+	}
+}

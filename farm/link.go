@@ -18,10 +18,9 @@ const lookAround = 5 * time.Second
 // linked takes note of the carrier. A switch that has lost and found a port has
 // forgotten whom it reaches there and which groups, so that both are said anew.
 func (l *loop) linked(carrier bool) {
-	if carrier == l.carrier {
+	if carrier != l.life.cut {
 		return
 	}
-	l.carrier = carrier
 	l.life.link(time.Now(), carrier)
 	l.events.link(l.cfg.Interface, carrier)
 	if !carrier {
@@ -94,13 +93,13 @@ func (l *loop) checkQueues() error {
 		return nil
 	}
 	facts, err := health.Inspect(l.cfg.Interface)
-	if err != nil || facts.Queues <= len(l.datapath.queues) {
+	if err != nil || facts.Queues <= l.datapath.registered {
 		return err
 	}
-	before := len(l.datapath.queues)
-	if err := l.datapath.grow(l.nic, facts.Queues); err != nil {
+	before := l.datapath.registered
+	if err := l.datapath.grow(l.nic, facts.Queues, true); err != nil {
 		return err
 	}
-	l.events.queues(l.cfg.Interface, before, len(l.datapath.queues))
+	l.events.queues(l.cfg.Interface, before, l.datapath.registered)
 	return nil
 }

@@ -129,7 +129,8 @@ var errEnded = &console.Error{
 }
 
 // do runs f on the loop's goroutine and waits until it has taken effect. Any
-// other goroutine may call it; it gives up with the context or the loop.
+// other goroutine may call it; it gives up with the context, while f has not begun,
+// or with the loop: what has begun writes where the caller will read.
 func (l *local) do(ctx context.Context, f func()) error {
 	a := ask{do: f, done: make(chan struct{})}
 	select {
@@ -232,12 +233,17 @@ func (l *local) openAPI() (err error) {
 	return err
 }
 
-// stop ends asking and membership.
-func (l *local) stop() error {
+// closeAPI ends asking.
+func (l *local) closeAPI() {
 	if l.listener != nil {
 		_ = l.listener.Close() // closed already if it was served
 	}
 	l.api.close()
+}
+
+// stop ends asking and membership.
+func (l *local) stop() error {
+	l.closeAPI()
 	if l.cluster == nil {
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"thresher/cluster"
 	"thresher/cluster/settle"
 	"thresher/console"
@@ -20,7 +22,6 @@ type loop struct {
 	division division // of the view by which clients are served
 	bindings bindings
 
-	carrier      bool            // of the interface, as last reported
 	linkLocal    bool            // whether the interface had a link-local address when last looked at
 	tried        string          // the change of the interface that a restart was last tried for
 	members      []settle.Member // that the confirmation was last told
@@ -37,9 +38,9 @@ const peerCheck = wire.Interval
 
 func newLoop(p *parts) *loop {
 	l := &loop{
-		parts:   p,
-		carrier: true, linkLocal: true,
-		weighed: p.weights.wire(),
+		parts:     p,
+		linkLocal: true,
+		weighed:   p.weights.wire(),
 		// Whoever asks before the first settling sees what there is so far.
 		division: *p.confirmation.shown().observed,
 	}
@@ -56,6 +57,9 @@ func (l *loop) run(ctx context.Context) error {
 	machine, err := l.watch(ctx)
 	if err != nil {
 		return err
+	}
+	if nic, err := netlink.LinkByIndex(l.nic.Attrs().Index); err == nil {
+		l.linked(hasCarrier(nic.Attrs())) // what was told before anybody listened
 	}
 	lookTicker := time.NewTicker(lookAround)
 	defer lookTicker.Stop()

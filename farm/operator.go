@@ -95,14 +95,14 @@ func (c control) Suspend(ctx context.Context, suspend bool) error {
 }
 
 // Reset forgets the failures of services and checks. A node that has stopped
-// because of them starts.
+// because of them starts, but not one that an operator has stopped or cordoned since.
 func (c control) Reset(ctx context.Context) error {
 	return c.change(ctx, func() error {
 		l := c.loop
 		halted := l.app.supervisor.Picture().Halted != ""
 		l.app.supervisor.Forget()
-		if halted && l.life.state == console.Stopped {
-			l.life.start()
+		if halted {
+			l.life.reset(l.kept)
 		}
 		return nil
 	})

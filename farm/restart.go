@@ -155,6 +155,10 @@ func (l *local) become(h *handed) error {
 	if err != nil {
 		return err
 	}
+	// What the new program inherits, a service's command that is started just then would
+	// too, and keep the node's lock and its socket. Go starts none under this lock.
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
 	memory, err := unix.MemfdCreate(handOverMemory, 0)
 	if err != nil {
 		return fmt.Errorf("make memory for what is to be handed over: %w", err)
@@ -177,7 +181,7 @@ func (l *local) become(h *handed) error {
 }
 
 // leaveBehind leaves what a process that starts soon can go on with. The loop has
-// ended.
+// ended. If it fails, this process has the node's life still, and can leave in order.
 func (p *parts) leaveBehind() error {
 	if _, _, pinned := p.datapath.program.Hooks().Descriptors(); !pinned {
 		return errors.New("the kernel program is not pinned, and goes with this process")
@@ -188,12 +192,24 @@ func (p *parts) leaveBehind() error {
 		return err
 	}
 	time.Sleep(emptying)
+	err := p.leaveState(h)
+	if err != nil {
+		err = errors.Join(err, p.datapath.program.SetHandOver(false))
+	}
+	return err
+}
+
+// leaveState ends the node's life in this process, and leaves it in a file.
+func (p *parts) leaveState(h *handed) error {
 	taken, err := p.confirmation.depart()
 	if err != nil {
 		return err
 	}
 	h.Confirm, h.Taken, h.ByMessages = taken.bytes, taken.at, taken.byMessages
-	return p.leaveFile(h)
+	if err = p.leaveFile(h); err == nil {
+		return nil
+	}
+	return errors.Join(err, p.confirmation.stay(taken))
 }
 
 // leaveFile writes what is handed over to where the next process finds it.

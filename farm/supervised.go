@@ -43,6 +43,18 @@ func (l *local) handApplication() *handedApplication {
 	return &handedApplication{Supervisor: l.app.supervisor.HandOver(), Wanted: l.app.wanted, Withdrawn: l.withdrawn}
 }
 
+// quit has a node leave the farm and stop its services that was to be handed over, and
+// could not be. Those that looked after the services have ended: app goes on with them,
+// as the next process would have.
+func (l *local) quit(why error, app *application) {
+	l.log.Error("nothing is handed over: this node leaves the farm", "err", why)
+	l.front.leave()
+	l.handed, l.app = l.left, app
+	l.handed.resumed = true
+	defer l.supervise()()
+	l.stopServices()
+}
+
 // stopServices stops services when the node goes for good; traffic is out.
 func (l *local) stopServices() {
 	if len(l.cfg.Services) == 0 {

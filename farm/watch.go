@@ -81,12 +81,15 @@ func (w *watch) keep(ctx context.Context, source func(context.Context) (<-chan s
 // links tells of the interface's own state.
 func (w *watch) links(ctx context.Context) (<-chan struct{}, error) {
 	updates := make(chan netlink.LinkUpdate)
+	ctx, end := context.WithCancel(ctx)
 	if err := netlink.LinkSubscribe(updates, ctx.Done()); err != nil {
+		end()
 		return nil, err
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		defer end() // or the socket stays open: netlink closes it for that alone
 		for u := range updates {
 			a := u.Attrs()
 			if a.Index != w.index {
@@ -94,7 +97,7 @@ func (w *watch) links(ctx context.Context) (<-chan struct{}, error) {
 			}
 			w.ring()
 			select {
-			case w.carrier <- a.OperState == netlink.OperUp || a.OperState == netlink.OperUnknown:
+			case w.carrier <- hasCarrier(a):
 			case <-ctx.Done():
 			}
 		}
@@ -102,15 +105,23 @@ func (w *watch) links(ctx context.Context) (<-chan struct{}, error) {
 	return ended, nil
 }
 
+// hasCarrier tells whether an interface can send and receive. Some drivers never say.
+func hasCarrier(a *netlink.LinkAttrs) bool {
+	return a.OperState == netlink.OperUp || a.OperState == netlink.OperUnknown
+}
+
 // addresses tells of those of the interface, and of lo, where the VIPs are.
 func (w *watch) addresses(ctx context.Context) (<-chan struct{}, error) {
 	updates := make(chan netlink.AddrUpdate)
+	ctx, end := context.WithCancel(ctx)
 	if err := netlink.AddrSubscribe(updates, ctx.Done()); err != nil {
+		end()
 		return nil, err
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		defer end() // as in links
 		for u := range updates {
 			if u.LinkIndex == w.index || u.LinkIndex == w.loopback {
 				w.ring()

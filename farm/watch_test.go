@@ -3,7 +3,10 @@ package farm
 import (
 	"context"
 	"log/slog"
+	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +91,65 @@ func TestTheKernelTellsOfTheMachine(t *testing.T) {
 	if last {
 		t.Error("the carrier's loss was not told")
 	}
+}
+
+// A subscription that overflows leaves nothing open: another one follows.
+func TestASubscriptionThatOverflowsIsClosed(t *testing.T) {
+	ns, peer := netnstest.New(t), netnstest.New(t)
+	ns.Veth(t, "eth0", peer, "eth0", 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	w := &watch{carrier: make(chan bool), bell: make(chan struct{}, 1)}
+	var ended <-chan struct{}
+	before := sockets(t)
+	ns.Do(t, func() error {
+		eth0, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return err
+		}
+		w.index = eth0.Attrs().Index
+		if ended, err = w.links(ctx); err != nil {
+			return err
+		}
+		for i := range 1000 { // nobody reads what is told of that
+			if err := netlink.LinkSetAlias(eth0, strconv.Itoa(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	deadline := time.After(10 * time.Second)
+	for open := true; open; {
+		select {
+		case <-w.carrier:
+		case <-ended:
+			open = false
+		case <-deadline:
+			t.Fatal("it has not overflowed")
+		}
+	}
+	for ; sockets(t) > before; time.Sleep(time.Millisecond) {
+		select {
+		case <-deadline:
+			t.Fatalf("%d sockets are open, %d before", sockets(t), before)
+		default:
+		}
+	}
+}
+
+// sockets is how many sockets this process has open.
+func sockets(t *testing.T) (n int) {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(to, "socket:") {
+			n++
+		}
+	}
+	return n
 }
 
 func TestWhatHasChangedOfAnInterface(t *testing.T) {

@@ -51,8 +51,8 @@ func (w *watchdog) look(now time.Time, sends []uint8) ([]wire.Problem, error) {
 		}
 	}, func(r wire.Report, from config.MAC) {
 		w.watch.Heard(now, r)
-		if r.Asks && len(w.askers) < maxAskers {
-			w.askers[from] = now
+		if r.Asks {
+			w.asked(now, from)
 		}
 	})
 	probes, report := w.watch.Tick(now, sends)
@@ -67,6 +67,13 @@ func (w *watchdog) look(now time.Time, sends []uint8) ([]wire.Problem, error) {
 
 // maxAskers bounds who gets reports of its own: all nodes of the largest farm.
 const maxAskers = 32
+
+// asked takes note of one who wants reports of its own.
+func (w *watchdog) asked(now time.Time, from config.MAC) {
+	if _, known := w.askers[from]; known || len(w.askers) < maxAskers {
+		w.askers[from] = now
+	}
+}
 
 func (w *watchdog) asking(now time.Time) (stations []config.MAC) {
 	for mac, since := range w.askers {

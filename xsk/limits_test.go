@@ -1,11 +1,13 @@
 package xsk
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // The tests here hold what LIBRARIES.md found wrong in github.com/asavie/xdp
@@ -89,10 +91,60 @@ func TestIdleQueueSleeps(t *testing.T) {
 func TestBusyQueueIsNamed(t *testing.T) {
 	w := newWire(t, 1)
 	q := openTestQueue(t, w)
-	_, err := openReceiver(q.options)
-	if err == nil || !strings.Contains(err.Error(), "another program has an AF_XDP socket") {
-		t.Errorf("got error %v", err)
+	// The first attempt is asavie/xdp's, which keeps three rings, and no other.
+	for _, glance := range []bool{false, true} {
+		o := q.options
+		o.Glance = glance
+		before, start := mappings(t), time.Now()
+		_, err := openReceiver(o)
+		if err == nil || !strings.Contains(err.Error(), "another program has an AF_XDP socket") {
+			t.Errorf("got error %v", err)
+		}
+		if more := mappings(t) - before; more > 3 {
+			t.Errorf("glance %v: %d mappings are left behind, want 3 at most", glance, more)
+		}
+		if took := time.Since(start); glance && took > time.Second {
+			t.Errorf("a glance took %v", took)
+		}
 	}
+}
+
+// A queue is taken soon after another socket has let go of it, with few attempts.
+func TestQueueIsTakenWhenFree(t *testing.T) {
+	w := newWire(t, 1)
+	memory := MemoryOptions{Frames: 2, FrameSize: 2048}
+	area, err := unix.Mmap(-1, 0, memory.Frames*memory.FrameSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	must(t, err)
+	defer unix.Munmap(area)
+	other, err := newTransmitter(w.nic.Attrs().Index, 0, area, memory)
+	must(t, err)
+	before := mappings(t)
+	if err := Probe(w.nic.Attrs().Index, 0); err == nil || !isBusy(err) || mappings(t) != before {
+		t.Errorf("probed: %v, %d mappings more", err, mappings(t)-before)
+	}
+	closed := make(chan error, 1)
+	time.AfterFunc(100*time.Millisecond, func() { closed <- other.close() })
+	r, err := openReceiver(QueueOptions{Interface: w.nic.Attrs().Index, Memory: MemoryFor(1500)})
+	must(t, err)
+	must(t, <-closed)
+	must(t, r.close())
+	// It closed two rings itself, and an attempt leaves three.
+	if more := mappings(t) - before + 2; more > 5*3 {
+		t.Errorf("%d mappings more: %d attempts", more, more/3)
+	}
+}
+
+// mappings is how many rings of sockets this process has mapped.
+func mappings(t *testing.T) (n int) {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/maps")
+	must(t, err)
+	for line := range strings.Lines(string(b)) {
+		if strings.Contains(line, "socket:[") {
+			n++
+		}
+	}
+	return n
 }
 
 func TestQueueOutOfRangeLeavesNothing(t *testing.T) {

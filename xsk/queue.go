@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 // BatchSize is how many frames a queue handles at once at most.
@@ -48,6 +49,16 @@ type QueueOptions struct {
 	Memory MemoryOptions
 	// Copy rules out zero-copy.
 	Copy bool
+	// Glance has OpenQueue not wait for a queue that another socket has. The attempt
+	// keeps its memory all the same: Probe tells when another one is worth while.
+	Glance bool
+}
+
+func (o QueueOptions) patience() time.Duration {
+	if o.Glance {
+		return 0
+	}
+	return bindPatience
 }
 
 // Queue carries one queue's packets from the interface to the stack.
@@ -84,7 +95,7 @@ func (q *Queue) open() (err error) {
 		return err
 	}
 	q.rx.refill()
-	q.tx, err = openTransmitter(q.options.Stack, q.options.Queue, q.rx.area, q.options.Memory)
+	q.tx, err = openTransmitter(q.options, q.rx.area)
 	return err
 }
 

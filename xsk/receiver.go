@@ -43,10 +43,12 @@ const Headroom = 256
 // openReceiver binds a queue of the interface. Half of the frames go into the fill
 // ring at most, so that the other half can be on its way to the stack.
 func openReceiver(o QueueOptions) (*Receiver, error) {
-	what, memory := fmt.Sprintf("open AF_XDP socket on queue %d", o.Queue), o.Memory
-	socket, err := whileBusy(what, func() (*xdp.Socket, error) {
-		return newSocket(o)
-	})
+	memory := o.Memory
+	what := fmt.Sprintf("open AF_XDP socket on queue %d", o.Queue)
+	socket, err := whileBusy(what, o.patience(), sparing(
+		func() error { return Probe(o.Interface, o.Queue) },
+		func() (*xdp.Socket, error) { return newSocket(o) },
+	))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

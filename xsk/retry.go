@@ -1,6 +1,7 @@
 package xsk
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,8 +18,8 @@ const (
 )
 
 // whileBusy calls open until it gives something other than EBUSY.
-func whileBusy[T any](what string, open func() (T, error)) (T, error) {
-	deadline := time.Now().Add(bindPatience)
+func whileBusy[T any](what string, patience time.Duration, open func() (T, error)) (T, error) {
+	deadline := time.Now().Add(patience)
 	for {
 		v, err := open()
 		if err == nil || !isBusy(err) {
@@ -33,3 +34,41 @@ func whileBusy[T any](what string, open func() (T, error)) (T, error) {
 
 // isBusy looks at the text, too: asavie/xdp does not wrap its errors.
 func isBusy(err error) bool { return strings.Contains(err.Error(), unix.EBUSY.Error()) }
+
+// sparing spares opens that leave something behind when they fail: asavie/xdp keeps the
+// memory and three rings, some megabytes. After the first, probe says when the queue is
+// free. The kernel lets go of it after that asynchronously, too, so that each open then
+// comes after a pause, which doubles: nine in bindPatience.
+func sparing[T any](probe func() error, open func() (T, error)) func() (T, error) {
+	tried, free, pause := false, false, bindPause
+	return func() (v T, err error) {
+		if tried && !free {
+			if err := probe(); err != nil {
+				return v, err
+			}
+			free = true
+		}
+		if free {
+			time.Sleep(pause)
+			pause *= 2
+		}
+		tried = true
+		return open()
+	}
+}
+
+// Probe binds a queue of an interface with as little memory as there can be, and gives
+// it back: an error says that it cannot be opened. For some milliseconds afterwards it
+// cannot be either.
+func Probe(ifindex, queue int) error {
+	memory := MemoryOptions{Frames: 2, FrameSize: 2048}
+	area, err := unix.Mmap(-1, 0, memory.Frames*memory.FrameSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return fmt.Errorf("map memory: %w", err)
+	}
+	t, err := newTransmitter(ifindex, queue, area, memory)
+	if err == nil {
+		err = t.close()
+	}
+	return errors.Join(err, unix.Munmap(area))
+}

@@ -22,12 +22,12 @@ type transmitter struct {
 	addrs []uint64 // scratch for reap
 }
 
-// openTransmitter binds queue of the interface over area. The area must stay
-// mapped until close.
-func openTransmitter(ifindex, queue int, area []byte, memory MemoryOptions) (*transmitter, error) {
-	what := fmt.Sprintf("open AF_XDP socket to the stack, queue %d", queue)
-	t, err := whileBusy(what, func() (*transmitter, error) {
-		return newTransmitter(ifindex, queue, area, memory)
+// openTransmitter binds the queue to the stack over area. The area must stay mapped
+// until close.
+func openTransmitter(o QueueOptions, area []byte) (*transmitter, error) {
+	what := fmt.Sprintf("open AF_XDP socket to the stack, queue %d", o.Queue)
+	t, err := whileBusy(what, bindPatience, func() (*transmitter, error) {
+		return newTransmitter(o.Stack, o.Queue, area, o.Memory)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)

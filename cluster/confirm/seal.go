@@ -30,8 +30,15 @@ const (
 	sealLabel    = "thresher heartbeat v1"
 )
 
-// MaxSealed is the longest sealed heartbeat that Open looks at.
-const MaxSealed = MaxWire
+// What a frame can be told by without a key: MaxSealed and MinSealed are the longest
+// and the shortest that Open looks at, Version is its first byte, and the salt of the
+// process that sealed it begins at SaltOffset.
+const (
+	MaxSealed  = MaxWire
+	MinSealed  = sealOverhead
+	Version    = sealVersion
+	SaltOffset = 1
+)
 
 // ErrSeal says that bytes were not sealed with the farm's key, or not as they
 // are now.
@@ -134,11 +141,26 @@ func (o *Opener) OpenBytes(sealed []byte) ([]byte, error) {
 	return o.decrypt(sealed)
 }
 
+// Knows says whether the bytes have the salt of a process that has proved to be a
+// member's. Only then is it cheap to open them: for any other salt each key's cipher
+// is derived first, whoever has made the salt up.
+func (o *Opener) Knows(sealed []byte) bool {
+	return len(sealed) >= sealOverhead && o.ciphers[[saltLen]byte(sealed[SaltOffset:])] != nil
+}
+
+// Salts are those of the processes that have proved to be members'.
+func (o *Opener) Salts() (all [][saltLen]byte) {
+	for salt := range o.ciphers {
+		all = append(all, salt)
+	}
+	return all
+}
+
 // decrypt opens with the cipher of the frame's salt.
 func (o *Opener) decrypt(sealed []byte) ([]byte, error) {
-	salt := [saltLen]byte(sealed[1:])
+	salt := [saltLen]byte(sealed[SaltOffset:])
 	head, body := sealed[:sealHead], sealed[sealHead:]
-	number := nonce(binary.BigEndian.Uint64(sealed[1+saltLen:]))
+	number := nonce(binary.BigEndian.Uint64(sealed[SaltOffset+saltLen:]))
 	if aead := o.ciphers[salt]; aead != nil {
 		if plain, err := aead.Open(nil, number, body, head); err == nil {
 			return plain, nil

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -33,7 +34,8 @@ const (
 	// receiver, its own next heartbeat at the latest. So a node wakes up once per
 	// heartbeat interval, however many peers it has.
 	Renewal Kind = iota
-	// News frames wake the receiver.
+	// News frames wake the receiver, but for those of a process that it has not heard
+	// yet: anybody may forge these.
 	News
 	// Notice frames are no heartbeats, though they look the same: they say what
 	// the sender's next heartbeat will, while it is still making that come true.
@@ -44,12 +46,14 @@ const (
 // Conn sends and receives heartbeats on one interface. All its methods but
 // Interrupt and Close belong to one goroutine.
 type Conn struct {
-	news, renewals *socket
-	sealer         *confirm.Sealer
-	opener         *confirm.Opener
-	header         [headerLen]byte
-	frame          []byte // scratch for Send
-	buffer         []byte // scratch for Receive
+	sockets [strangers + 1]*socket // by class
+	sealer  *confirm.Sealer
+	opener  *confirm.Opener
+	tries   confirm.Tries
+	met     bool // a process that the sockets do not know yet, or they know one that is forgotten
+	header  [headerLen]byte
+	frame   []byte // scratch for Send
+	buffer  []byte // scratch for Receive
 
 	interrupted atomic.Bool
 
@@ -58,8 +62,9 @@ type Conn struct {
 
 // Counters count frames of the EtherType since Open.
 type Counters struct {
-	// Received are heartbeats, Foreign frames that this farm's key did not seal,
-	// Malformed those that it did and that cannot be read.
+	// Received are heartbeats, Foreign frames that this farm's key did not seal or
+	// that were not tried (confirm.Tries), Malformed those that it did and that cannot
+	// be read.
 	Received, Foreign, Malformed uint64
 }
 
@@ -74,11 +79,10 @@ func Open(ifi *net.Interface, keys ...[32]byte) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("heartbeats on %s: %w", ifi.Name, err)
 	}
-	if c.news, err = openSocket(ifi, false); err != nil {
-		return nil, fmt.Errorf("heartbeats on %s: %w", ifi.Name, err)
-	}
-	if c.renewals, err = openSocket(ifi, true); err != nil {
-		return nil, errors.Join(fmt.Errorf("heartbeats on %s: %w", ifi.Name, err), c.news.Close())
+	for of := range c.sockets {
+		if c.sockets[of], err = openSocket(ifi, class(of)); err != nil {
+			return nil, errors.Join(fmt.Errorf("heartbeats on %s: %w", ifi.Name, err), c.Close())
+		}
 	}
 	return c, nil
 }
@@ -90,7 +94,7 @@ func (c *Conn) SetKeys(keys ...[32]byte) error {
 	if err != nil {
 		return err
 	}
-	c.sealer, c.opener = sealer, confirm.NewOpener(keys...)
+	c.sealer, c.opener, c.met = sealer, confirm.NewOpener(keys...), true
 	return nil
 }
 
@@ -105,7 +109,7 @@ func (c *Conn) Send(hb *confirm.Heartbeat, kind Kind) error {
 		return fmt.Errorf("send heartbeat: %w", err)
 	}
 	c.frame = frame
-	_, err = c.news.conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast})
+	_, err = c.sockets[news].conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast})
 	if err == nil || errors.Is(err, unix.ENETDOWN) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENXIO) {
 		return nil
 	}
@@ -116,13 +120,13 @@ func (c *Conn) Send(hb *confirm.Heartbeat, kind Kind) error {
 // goroutine waits, and it is the one that tells the time to the protocol: each
 // hand-over to another would cost an idle node more than all the rest.
 func (c *Conn) Wait(until time.Time) error {
-	if err := c.news.conn.SetReadDeadline(until); err != nil {
+	if err := c.sockets[news].conn.SetReadDeadline(until); err != nil {
 		return fmt.Errorf("wait for heartbeats: %w", err)
 	}
 	if c.interrupted.Swap(false) {
 		return nil
 	}
-	err := c.news.raw.Read(waiting)
+	err := c.sockets[news].raw.Read(waiting)
 	c.interrupted.Store(false)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("wait for heartbeats: %w", err)
@@ -136,7 +140,7 @@ func (c *Conn) Interrupt() {
 	c.interrupted.Store(true)
 	// Wait sets its deadline before it looks at interrupted, so that either it
 	// sees that, or this deadline comes after its own.
-	_ = c.news.conn.SetReadDeadline(past) // fails only when the Conn is closed
+	_ = c.sockets[news].conn.SetReadDeadline(past) // fails only when the Conn is closed
 }
 
 // past is a deadline that is over.
@@ -147,9 +151,10 @@ var past = time.Unix(1, 0)
 // block. What it hands over is the callee's.
 func (c *Conn) Receive(take func(*confirm.Heartbeat, Kind)) int {
 	received := 0
-	for _, s := range []*socket{c.renewals, c.news} {
-		for {
-			n, ok := s.read(c.buffer)
+	c.tries.Renew()
+	for _, of := range []class{strangers, renewals, news} {
+		for range of.maxRead() {
+			n, ok := c.sockets[of].read(c.buffer)
 			if !ok {
 				break
 			}
@@ -159,16 +164,38 @@ func (c *Conn) Receive(take func(*confirm.Heartbeat, Kind)) int {
 			}
 		}
 	}
+	if c.met {
+		c.admit()
+	}
 	return received
+}
+
+// admit has the sockets tell members from strangers by the salts that are known now.
+// While it does, a frame of a new one may come twice. Where the kernel refuses, new
+// ones go on as strangers, which is late and not lost.
+func (c *Conn) admit() {
+	var known []uint32
+	for _, salt := range c.opener.Salts() {
+		known = append(known, binary.BigEndian.Uint32(salt[:]))
+	}
+	c.met = false
+	for of, s := range c.sockets {
+		if s.admit(class(of), known) != nil {
+			c.met = true // again next time
+			return
+		}
+	}
 }
 
 // open decodes a frame, nil if it is nobody's of this farm.
 func (c *Conn) open(frame []byte) *confirm.Heartbeat {
-	if len(frame) <= headerLen+kindLen {
+	sealed := frame[sealedAt:] // of any frame that the filters let in
+	known := c.opener.Knows(sealed)
+	if !known && !c.tries.Take(frame[6:12]) {
 		c.counters.Foreign++
 		return nil
 	}
-	hb, err := c.opener.Open(frame[headerLen+kindLen:])
+	hb, err := c.opener.Open(sealed)
 	switch {
 	case errors.Is(err, confirm.ErrSeal):
 		c.counters.Foreign++
@@ -176,6 +203,7 @@ func (c *Conn) open(frame []byte) *confirm.Heartbeat {
 		c.counters.Malformed++
 	default:
 		c.counters.Received++
+		c.met = c.met || !known
 		return hb
 	}
 	return nil
@@ -185,4 +213,12 @@ func (c *Conn) open(frame []byte) *confirm.Heartbeat {
 func (c *Conn) Counters() Counters { return c.counters }
 
 // Close ends both directions, and a Wait with an error.
-func (c *Conn) Close() error { return errors.Join(c.news.Close(), c.renewals.Close()) }
+func (c *Conn) Close() error {
+	var errs []error
+	for _, s := range c.sockets {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

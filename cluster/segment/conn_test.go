@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"crypto/rand"
 	"net"
 	"runtime"
 	"testing"
@@ -57,6 +58,15 @@ func (p pair) connected(ns *netnstest.NS) {
 	}
 }
 
+// meet has b know the process that sends as a.
+func meet(t *testing.T, a, b *Conn) {
+	t.Helper()
+	if err := a.Send(heartbeat("a", 1), Renewal); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, b, 1)
+}
+
 func (p pair) open(ns *netnstest.NS, key [32]byte) *Conn {
 	p.t.Helper()
 	c := p.listen(ns, key)
@@ -90,13 +100,16 @@ func heartbeat(name string, seq uint64) *confirm.Heartbeat {
 	}
 }
 
+// look is how often a test looks for what wakes nobody.
+const look = time.Millisecond
+
 // receive waits for n heartbeats.
 func receive(t *testing.T, c *Conn, n int) []*confirm.Heartbeat {
 	t.Helper()
 	var got []*confirm.Heartbeat
 	deadline := time.Now().Add(5 * time.Second)
 	for len(got) < n {
-		if err := c.Wait(deadline); err != nil || !time.Now().Before(deadline) {
+		if err := c.Wait(time.Now().Add(look)); err != nil || !time.Now().Before(deadline) {
 			t.Fatalf("%d of %d heartbeats, %v", len(got), n, err)
 		}
 		c.Receive(func(hb *confirm.Heartbeat, _ Kind) { got = append(got, hb) })
@@ -132,6 +145,7 @@ func TestHeartbeatsArriveInOrder(t *testing.T) {
 func TestRenewalsWakeNobody(t *testing.T) {
 	p := newPair(t)
 	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
+	meet(t, a, b)
 	for seq := range uint64(3) {
 		if err := a.Send(heartbeat("a", seq+1), Renewal); err != nil {
 			t.Fatal(err)
@@ -160,6 +174,7 @@ func TestRenewalsWakeNobody(t *testing.T) {
 func TestNoticesAreToldApart(t *testing.T) {
 	p := newPair(t)
 	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
+	meet(t, a, b)
 	want := []Kind{News, Notice, Renewal}
 	for i, kind := range want {
 		if err := a.Send(heartbeat("a", uint64(i+1)), kind); err != nil {
@@ -219,7 +234,7 @@ func TestStrangersAreCountedAndIgnored(t *testing.T) {
 	}
 	for _, payload := range [][]byte{{byte(News)}, {byte(News), 1}, {byte(Renewal)}, bytes.Repeat([]byte{byte(News)}, confirm.MaxSealed), {9, 9}, nil} {
 		frame := append(append([]byte{}, stranger.header[:]...), payload...)
-		if _, err := stranger.news.conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast}); err != nil {
+		if _, err := stranger.sockets[news].conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -230,7 +245,8 @@ func TestStrangersAreCountedAndIgnored(t *testing.T) {
 	if got := receive(t, b, 1); got[0].Seq != 2 {
 		t.Errorf("received %v", got[0])
 	}
-	if want := (Counters{Received: 1, Foreign: 6}); b.Counters() != want {
+	// Of frames that nobody can have sealed the kernel tells nothing.
+	if want := (Counters{Received: 1, Foreign: 2}); b.Counters() != want {
 		t.Errorf("counted %+v, want %+v", b.Counters(), want)
 	}
 }
@@ -254,7 +270,7 @@ func TestKeysChange(t *testing.T) {
 			return
 		}
 		for deadline := time.Now().Add(5 * time.Second); to.Counters().Foreign == before.Foreign; {
-			if err := to.Wait(deadline); err != nil || !time.Now().Before(deadline) {
+			if err := to.Wait(time.Now().Add(look)); err != nil || !time.Now().Before(deadline) {
 				t.Fatal("it did not come", err)
 			}
 			if n := to.Receive(func(*confirm.Heartbeat, Kind) {}); n != 0 {
@@ -282,4 +298,56 @@ func TestKeysChange(t *testing.T) {
 	say(b, a, false)
 	set(b, fresh)
 	say(a, b, false)
+}
+
+// forge broadcasts n frames, each of another process that is none, from an address.
+func forge(t *testing.T, c *Conn, n int, kind Kind, from net.HardwareAddr) {
+	t.Helper()
+	for range n {
+		frame := append(append([]byte{}, broadcast...), from...)
+		frame = append(frame, c.header[12], c.header[13], byte(kind), confirm.Version)
+		salt := make([]byte, confirm.MinSealed+100)
+		rand.Read(salt)
+		if _, err := c.sockets[news].conn.WriteTo(append(frame, salt...), &packet.Addr{HardwareAddr: broadcast}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Forged frames, more than a socket takes, cost no member's heartbeat, wake nobody and
+// are not all read at once. A member that nobody has heard yet gets in all the same.
+func TestForgedFramesCrowdNobodyOut(t *testing.T) {
+	for _, kind := range []Kind{Renewal, News} {
+		p := newPair(t)
+		forger, member, b := p.open(p.a, farmKey), p.open(p.a, farmKey), p.open(p.b, farmKey)
+		meet(t, member, b)
+		const forged = 4000
+		forge(t, forger, forged, kind, net.HardwareAddr{2, 0, 0, 0, 0, 1})
+		if err := b.Wait(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		for seq := range uint64(20) {
+			if err := member.Send(heartbeat("a", seq+1), kind); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := b.Receive(func(*confirm.Heartbeat, Kind) {}); n != 20 {
+			t.Errorf("%d of a member's heartbeats received, want 20", n)
+		}
+		if n := b.Counters().Foreign; n == 0 || n > uint64(strangers.maxRead()) {
+			t.Errorf("%d forged frames read at once, want some and at most %d", n, strangers.maxRead())
+		}
+		fresh := p.open(p.a, farmKey)
+		heard := 0
+		for beat := uint64(1); heard == 0 && beat <= 200; beat++ {
+			forge(t, forger, 20, kind, net.HardwareAddr{2, 0, 0, 0, 0, byte(beat)})
+			if err := fresh.Send(heartbeat("fresh", beat), kind); err != nil {
+				t.Fatal(err)
+			}
+			heard = b.Receive(func(hb *confirm.Heartbeat, _ Kind) {})
+		}
+		if heard == 0 {
+			t.Error("200 heartbeats of a new process were not heard")
+		}
+	}
 }

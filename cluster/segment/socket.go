@@ -9,25 +9,25 @@ import (
 	"github.com/mdlayher/packet"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
-
-	"thresher/cluster/confirm"
 )
 
 // receiveBuffer is how much may wait in a socket, in bytes: a second of 31
 // peers' heartbeats, with what the kernel counts for each.
 const receiveBuffer = 1 << 20
 
-// socket is a packet socket for renewals, or for all other kinds of frames.
+// socket is a packet socket for one class of frames.
 type socket struct {
 	conn *packet.Conn
 	raw  syscall.RawConn
 }
 
-func openSocket(ifi *net.Interface, renewals bool) (*socket, error) {
-	filter, err := bpf.Assemble(kindFilter(renewals))
+func openSocket(ifi *net.Interface, class class) (*socket, error) {
+	filter, err := bpf.Assemble(class.filter(nil))
 	if err != nil {
 		return nil, fmt.Errorf("assemble the socket filter: %w", err)
 	}
+	// The filter is put on the socket before it is bound, so that nothing else ever
+	// waits in it.
 	conn, err := packet.Listen(ifi, packet.Raw, EtherType, &packet.Config{Filter: filter})
 	if err != nil {
 		return nil, fmt.Errorf("open a packet socket (needs root or CAP_NET_RAW): %w", err)
@@ -42,22 +42,14 @@ func openSocket(ifi *net.Interface, renewals bool) (*socket, error) {
 	return s, nil
 }
 
-// kindFilter is a classic BPF program that lets in frames of the EtherType, and of
-// them renewals or all others. It is put on the socket before it is bound, so that
-// nothing else ever waits in it.
-func kindFilter(renewals bool) []bpf.Instruction {
-	condition := bpf.JumpNotEqual
-	if renewals {
-		condition = bpf.JumpEqual
+// admit has the socket take the frames of its class as they are told apart by the
+// salts that are known.
+func (s *socket) admit(class class, known []uint32) error {
+	filter, err := bpf.Assemble(class.filter(known))
+	if err != nil {
+		return fmt.Errorf("assemble the socket filter: %w", err)
 	}
-	return []bpf.Instruction{
-		bpf.LoadAbsolute{Off: 12, Size: 2},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: EtherType, SkipFalse: 3},
-		bpf.LoadAbsolute{Off: headerLen, Size: kindLen},
-		bpf.JumpIf{Cond: condition, Val: uint32(Renewal), SkipFalse: 1},
-		bpf.RetConstant{Val: headerLen + kindLen + confirm.MaxSealed + 1},
-		bpf.RetConstant{Val: 0},
-	}
+	return s.conn.SetBPF(filter)
 }
 
 // grow makes room in the socket, beyond the machine's limit where it may.

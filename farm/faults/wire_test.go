@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ func TestWire(t *testing.T) {
 		{"R16Loss", loss},
 		{"R17RepeatedHeartbeats", repeated},
 		{"R18Flood", flooded},
+		{"R18Forged", forged},
 	})
 }
 
@@ -101,4 +103,34 @@ func flooded(f *farmtest.Farm) {
 	l.CheckKept()
 	l.CheckVisits(0)
 	still(f, before)
+}
+
+// forged: somebody sends frames that look like heartbeats, 40,000 a second. The nodes
+// go on hearing each other, and one that starts meanwhile is heard.
+func forged(f *farmtest.Farm) {
+	before := f.Views(f.Nodes...)
+	l := f.StartLoad(farmtest.LoadOptions{})
+	ctx, stop := context.WithCancel(f.Ctx)
+	ended := make(chan error, 1)
+	sent := 0
+	go func() {
+		var err error
+		sent, err = f.Clients[1].ForgeHeartbeats(ctx, 40_000)
+		ended <- err
+	}()
+	start := time.Now()
+	f.Pass(short(3*time.Second, time.Minute))
+	still(f, before)
+	victim, _ := split(f)
+	f.Kill(victim)
+	f.Start(victim)
+	f.Converge(f.Nodes...)
+	stop()
+	f.Must(<-ended)
+	f.T.Logf("%d heartbeats forged in %v", sent, time.Since(start).Round(time.Millisecond))
+	f.Pass(time.Second)
+	l.Stop()
+	l.CheckOneAnswer()
+	l.CheckOthersKept(victim)
+	l.CheckVisits(3)
 }

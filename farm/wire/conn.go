@@ -28,6 +28,7 @@ type Conn struct {
 	from6   netip.Addr
 	sealer  *confirm.Sealer
 	opener  *confirm.Opener
+	tries   confirm.Tries
 	buffer  []byte
 	frame   []byte
 }
@@ -181,15 +182,20 @@ func (c *Conn) send(to config.MAC) error {
 	return fmt.Errorf("send a probe or report: %w", err)
 }
 
-// Receive hands over what waits, and does not block. What no member of the farm
-// has sent is not there.
+// maxRead bounds how many frames of a socket Receive reads: more than wait in one of
+// the kernel's usual size (212,992 bytes, 768 a frame at least).
+const maxRead = 1024
+
+// Receive hands over what waits, and does not block, nor go on while more comes without
+// an end. What no member of the farm has sent is not there.
 func (c *Conn) Receive(probe func(Probe), report func(Report, config.MAC)) {
+	c.tries.Renew()
 	for _, s := range c.sockets {
 		raw, err := s.SyscallConn()
 		if err != nil {
 			continue // closed
 		}
-		for {
+		for range maxRead {
 			n, ok := read(raw, c.buffer)
 			if !ok {
 				break
@@ -202,6 +208,9 @@ func (c *Conn) Receive(probe func(Probe), report func(Report, config.MAC)) {
 func (c *Conn) take(b []byte, probe func(Probe), report func(Report, config.MAC)) {
 	f, ok := parse(b)
 	if !ok || f.from == c.nic {
+		return
+	}
+	if !c.opener.Knows(f.sealed) && !c.tries.Take(f.from[:]) {
 		return
 	}
 	plain, err := c.opener.OpenBytes(f.sealed)

@@ -94,6 +94,34 @@ func TestReceive(t *testing.T) {
 	}
 }
 
+// Forged frames are tried a few times, and those of a member go on being heard; of a
+// member that nobody has heard yet if others' addresses are forged.
+func TestForgedFramesAreNotAllTried(t *testing.T) {
+	c, member, fresh, stranger := testConn(t, 1), testConn(t, 1), testConn(t, 1), testConn(t, 2)
+	want := Probe{From: 5, VIP: vip4.Address, Seq: 1}
+	from := netip.MustParseAddr("192.0.2.1")
+	by := func(who *Conn, mac byte) []byte {
+		return appendProbe(nil, vip4, config.MAC{2, 0, 0, 0, 0, mac}, from, who.sealer.SealBytes(nil, want.Append(nil)))
+	}
+	if len(c.probes(by(member, 9))) != 1 {
+		t.Fatal("a member's probe is not heard")
+	}
+	for range 100 {
+		c.probes(by(stranger, 9))
+	}
+	for _, one := range []struct {
+		whose string
+		frame []byte
+		heard int
+	}{
+		{"a member", by(member, 9), 1}, {"a new one under a forged address", by(fresh, 9), 0}, {"a new one", by(fresh, 10), 1},
+	} {
+		if n := len(c.probes(one.frame)); n != one.heard {
+			t.Errorf("%s: %d heard, want %d", one.whose, n, one.heard)
+		}
+	}
+}
+
 func testConn(t testing.TB, key byte) *Conn {
 	t.Helper()
 	sealer, err := confirm.NewSealer([32]byte{key})
