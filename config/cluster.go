@@ -22,6 +22,7 @@ func (p *problems) cluster(raw rawCluster, vips []VIP) Cluster {
 	c.Bind, c.Further = p.bind(raw.Bind, vips)
 	c.Keys, c.KeyFile = p.keys(raw)
 	c.Profile = readEnum(p, profiles, "cluster.profile", raw.Profile)
+	p.timings(raw, &c)
 	c.Partition = readEnum(p, partitions, "cluster.partition", raw.Partition)
 	c.JoinTimeout = p.duration("cluster.join_timeout", raw.JoinTimeout, minJoinTimeout, maxJoinTimeout)
 	return c

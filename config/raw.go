@@ -75,13 +75,18 @@ type rawCluster struct {
 	Profile     string   `mapstructure:"profile"`
 	Partition   string   `mapstructure:"partition"`
 	JoinTimeout duration `mapstructure:"join_timeout"`
+
+	Heartbeat *duration `mapstructure:"heartbeat"`
+	Eviction  *duration `mapstructure:"eviction"`
+	Lease     *duration `mapstructure:"lease"`
 }
 
 type rawDatapath struct {
-	Offload string `mapstructure:"offload"`
-	XDP     string `mapstructure:"xdp"`
-	Queues  any    `mapstructure:"queues"` // "auto" or a number
-	Pin     bool   `mapstructure:"pin"`
+	Offload  string `mapstructure:"offload"`
+	XDP      string `mapstructure:"xdp"`
+	ZeroCopy string `mapstructure:"zero_copy"`
+	Queues   any    `mapstructure:"queues"` // "auto" or a number
+	Pin      bool   `mapstructure:"pin"`
 }
 
 type rawAPI struct {

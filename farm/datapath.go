@@ -39,6 +39,8 @@ type datapath struct {
 	queues    []*queue
 	opened    atomic.Pointer[[]*queue] // the same, for other goroutines
 	wanted    int                      // how many queues to open at first
+	zeroCopy  config.ZeroCopy
+	driver    string // the interface's
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
@@ -63,7 +65,7 @@ func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, pai
 	d.fragments.Left = d.tap.one
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
-	d.wanted = facts.Queues
+	d.wanted, d.driver, d.zeroCopy = facts.Queues, facts.Driver, cfg.Datapath.ZeroCopy
 	if cfg.Datapath.Queues != 0 {
 		d.wanted = cfg.Datapath.Queues
 	}
@@ -141,6 +143,7 @@ func (d *datapath) grow(nic netlink.Link, queues int) error {
 	for i := len(d.queues); i < queues; i++ {
 		q, err := xsk.OpenQueue(xsk.QueueOptions{
 			Interface: a.Index, Stack: d.stack.In, Queue: i, Memory: xsk.MemoryFor(a.MTU),
+			ZeroCopy: d.zeroCopy, Driver: d.driver,
 		})
 		if err != nil {
 			return err
@@ -303,8 +306,8 @@ func (d *datapath) handOnLost() (lost uint64) {
 	return lost
 }
 
-// zeroCopy tells whether every queue receives without a copy.
-func (d *datapath) zeroCopy() bool {
+// copiesNothing tells whether every queue receives without a copy.
+func (d *datapath) copiesNothing() bool {
 	for _, q := range d.queues {
 		if !q.ZeroCopy() {
 			return false

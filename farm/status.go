@@ -160,7 +160,7 @@ func (l *loop) datapathStatus() console.Datapath {
 		Offload:  l.cfg.Datapath.Offload.String(),
 		XDP:      l.datapath.mode.String(),
 		XDPNote:  xdpNote(l.cfg.Datapath.XDP, l.datapath.mode, l.nic.Attrs().MTU),
-		ZeroCopy: l.datapath.zeroCopy(),
+		ZeroCopy: l.datapath.copiesNothing(),
 		Queues:   len(l.datapath.queues),
 	}
 	counts, asked, err := l.datapath.counts()

@@ -89,7 +89,7 @@ func TestIdleQueueSleeps(t *testing.T) {
 func TestBusyQueueIsNamed(t *testing.T) {
 	w := newWire(t, 1)
 	q := openTestQueue(t, w)
-	_, err := openReceiver(q.options.Interface, 0, q.options.Memory)
+	_, err := openReceiver(q.options)
 	if err == nil || !strings.Contains(err.Error(), "another program has an AF_XDP socket") {
 		t.Errorf("got error %v", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+
+	"thresher/config"
 )
 
 // BatchSize is how many frames a queue handles at once at most.
@@ -46,6 +48,11 @@ type QueueOptions struct {
 	Queue int
 	// Memory is how the packet memory is cut up.
 	Memory MemoryOptions
+	// ZeroCopy says whether the driver is to receive straight into that memory. The
+	// zero value is as config.ZeroCopyAuto.
+	ZeroCopy config.ZeroCopy
+	// Driver is the interface's, as ethtool names it, for what is said of it.
+	Driver string
 }
 
 // Queue carries one queue's packets from the interface to the stack.
@@ -75,7 +82,7 @@ func (q *Queue) open() (err error) {
 	if q.bell, err = newBell(); err != nil {
 		return err
 	}
-	if q.rx, err = openReceiver(q.options.Interface, q.options.Queue, q.options.Memory); err != nil {
+	if q.rx, err = openReceiver(q.options); err != nil {
 		return err
 	}
 	if q.zeroCopy, err = q.rx.zeroCopy(); err != nil {

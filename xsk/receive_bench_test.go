@@ -123,7 +123,7 @@ func BenchmarkReceive(b *testing.B) {
 			var drop func() (int, byte)
 			memory := MemoryFor(1500)
 			if kind == "asavie" {
-				r, err := openReceiver(w.nic.Attrs().Index, 0, memory)
+				r, err := openReceiver(QueueOptions{Interface: w.nic.Attrs().Index, Memory: memory})
 				must(b, err)
 				defer r.close()
 				fd, drop = r.fd(), r.drop

@@ -1,6 +1,7 @@
 package xsk
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"sync"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/asavie/xdp"
 	"golang.org/x/sys/unix"
+
+	"thresher/config"
 )
 
 // Receiver is the AF_XDP socket of one queue of the interface. It only
@@ -42,11 +45,13 @@ const Headroom = 256
 
 // openReceiver binds queue of the interface. Half of the frames go into the fill
 // ring at most, so that the other half can be on its way to the stack.
-func openReceiver(ifindex, queue int, memory MemoryOptions) (*Receiver, error) {
-	what := fmt.Sprintf("open AF_XDP socket on queue %d", queue)
-	socket, err := whileBusy(what, func() (*xdp.Socket, error) {
-		return newSocket(ifindex, queue, memory)
-	})
+func openReceiver(o QueueOptions) (*Receiver, error) {
+	what, memory := fmt.Sprintf("open AF_XDP socket on queue %d", o.Queue), o.Memory
+	socket, err := whileBusy(what, func() (*xdp.Socket, error) { return newSocket(o) })
+	if err != nil && o.ZeroCopy == config.ZeroCopyOn && !isBusy(err) {
+		return nil, fmt.Errorf("%s: the driver (%s) gives no zero copy on this interface, and datapath.zero_copy is on; set it to auto: %w",
+			what, cmp.Or(o.Driver, "unknown"), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -63,19 +68,29 @@ func openReceiver(ifindex, queue int, memory MemoryOptions) (*Receiver, error) {
 	}, nil
 }
 
-// newSocket binds with no flags: the kernel takes zero-copy where the driver
-// has it, and copies elsewhere.
-func newSocket(ifindex, queue int, memory MemoryOptions) (*xdp.Socket, error) {
+func newSocket(o QueueOptions) (*xdp.Socket, error) {
 	bindFlags.Lock()
 	defer bindFlags.Unlock()
-	xdp.DefaultSocketFlags = 0
-	return xdp.NewSocket(ifindex, queue, &xdp.SocketOptions{
-		NumFrames:              memory.Frames,
-		FrameSize:              memory.FrameSize,
-		FillRingNumDescs:       memory.Frames / 2,
+	xdp.DefaultSocketFlags = memoryFlag(o.ZeroCopy)
+	return xdp.NewSocket(o.Interface, o.Queue, &xdp.SocketOptions{
+		NumFrames:              o.Memory.Frames,
+		FrameSize:              o.Memory.FrameSize,
+		FillRingNumDescs:       o.Memory.Frames / 2,
 		CompletionRingNumDescs: 64, // must exist, is never used
-		RxRingNumDescs:         memory.Frames / 2,
+		RxRingNumDescs:         o.Memory.Frames / 2,
 	})
+}
+
+// memoryFlag is the bind flag for a choice. Without one, the kernel takes zero-copy
+// where the driver has it, and copies elsewhere (xp_assign_dev, net/xdp/xsk_buff_pool.c).
+func memoryFlag(z config.ZeroCopy) uint16 {
+	switch z {
+	case config.ZeroCopyOn:
+		return unix.XDP_ZEROCOPY
+	case config.ZeroCopyOff:
+		return unix.XDP_COPY
+	}
+	return 0
 }
 
 // order keeps the loads and stores of one ring step on its side of another.
