@@ -27,7 +27,7 @@ func newModule() *cobra.Command {
 		},
 	}
 	own := cmd.PersistentFlags().String("modules", modules.Own, "where modules of your own are")
-	cmd.AddCommand(newModuleList(own), newModuleShow(own), newModuleInit(own), newModuleInstall(own))
+	cmd.AddCommand(withJSON(newModuleList(own)), withJSON(newModuleShow(own)), newModuleInit(own), newModuleInstall(own))
 	return cmd
 }
 
@@ -41,15 +41,21 @@ func newModuleList(own *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			list := []shownModule{}
+			var text strings.Builder
+			w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 			for _, m := range all {
+				list = append(list, shownModule{Name: m.Name, Summary: m.Summary, Dir: m.Dir})
 				fmt.Fprintf(w, "%s\t%s", m.Name, m.Summary)
 				if m.Dir != "" {
 					fmt.Fprintf(w, " (%s)", m.Dir)
 				}
 				fmt.Fprintln(w)
 			}
-			return w.Flush()
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			return show(cmd, list, text.String())
 		},
 	}
 }
@@ -64,12 +70,36 @@ func newModuleShow(own *string) *cobra.Command {
 			if err != nil {
 				return &usageError{err}
 			}
-			return showModule(cmd.OutOrStdout(), m)
+			return show(cmd, newShownModule(m), moduleText(m))
 		},
 	}
 }
 
-func showModule(w io.Writer, m *modules.Module) error {
+// shownModule is a module, for programs; list leaves out all but the first three.
+type shownModule struct {
+	Name     string          `json:"name"`
+	Summary  string          `json:"summary"`
+	Dir      string          `json:"dir,omitempty"` // of one of the operator's own
+	Page     string          `json:"page,omitempty"`
+	Packages []string        `json:"packages,omitempty"`
+	Settings []moduleSetting `json:"settings,omitempty"`
+}
+
+type moduleSetting struct {
+	Name  string  `json:"name"`
+	About string  `json:"about"`
+	Value *string `json:"value"` // null if one must be given
+}
+
+func newShownModule(m *modules.Module) shownModule {
+	shown := shownModule{Name: m.Name, Summary: m.Summary, Dir: m.Dir, Page: m.Page, Packages: m.Packages}
+	for _, s := range m.Settings {
+		shown.Settings = append(shown.Settings, moduleSetting(s))
+	}
+	return shown
+}
+
+func moduleText(m *modules.Module) string {
 	var b strings.Builder
 	b.WriteString(m.Page)
 	if len(m.Packages) > 0 {
@@ -85,8 +115,7 @@ func showModule(w io.Writer, m *modules.Module) error {
 		}
 		b.WriteString("\n")
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
 // moduleFlags are what a module can't know of a node.
