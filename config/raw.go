@@ -48,8 +48,8 @@ type rawVIP struct {
 type rawRule struct {
 	Name     string  `mapstructure:"name"`
 	Protocol string  `mapstructure:"protocol"`
-	Ports    []any   `mapstructure:"ports"` // numbers and "first-last"
-	VIP      any     `mapstructure:"vip"`   // an address or a list of them
+	Ports    any     `mapstructure:"ports"` // a number or "first-last", or a list of them
+	VIP      any     `mapstructure:"vip"`   // an address or a list of them, or "all"
 	Affinity *string `mapstructure:"affinity"`
 	Weight   *int64  `mapstructure:"weight"`
 	Forward  bool    `mapstructure:"forward"`
@@ -90,7 +90,7 @@ type rawDatapath struct {
 }
 
 type rawAPI struct {
-	Listen   []string `mapstructure:"listen"`
+	Listen   any      `mapstructure:"listen"` // an address or a list of them
 	TLS      rawTLS   `mapstructure:"tls"`
 	Users    string   `mapstructure:"users"`
 	Hosts    []string `mapstructure:"hosts"`
