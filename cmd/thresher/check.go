@@ -28,7 +28,7 @@ func newCheck() *cobra.Command {
 			}
 			facts, findings, err := inspect(cfg)
 			if err != nil {
-				return err
+				return errors.Join(err, showRefused(cmd, file.path, err))
 			}
 			c := newChecked(file.path, cfg, findings)
 			if err := show(cmd, c, c.text(findings)); err != nil {
@@ -98,8 +98,8 @@ func (c checked) text(found []health.Finding) string {
 	return b.String()
 }
 
-// showRefused shows with --json why a configuration is refused; people read that as
-// the error.
+// showRefused shows with --json why there is nothing to judge; people read that as the
+// error.
 func showRefused(cmd *cobra.Command, file string, err error) error {
 	c := checked{File: file, Findings: []finding{}}
 	var problems config.Errors
