@@ -223,6 +223,7 @@ func (c *Cluster) Shutdown() error {
 	c.closed = true
 	c.closing.Unlock()
 	c.work.Wait()
+	c.log.closing.Store(true)
 	if err := c.list.Shutdown(); err != nil {
 		return fmt.Errorf("shut cluster down: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log"
 	"log/slog"
+	"net"
 	"regexp"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type logAdapter struct {
 	log     *slog.Logger
 	now     func() time.Time
 	refused atomic.Uint64
+	closing atomic.Bool // what memberlist's sockets say of their end is no news
 
 	mu    sync.Mutex
 	lines map[string]*repeated
@@ -50,6 +52,9 @@ func (a *logAdapter) logger() *log.Logger { return log.New(a, "", 0) }
 // can't be written must not stop gossip.
 func (a *logAdapter) Write(line []byte) (int, error) {
 	level, text := parseLine(string(line))
+	if a.closing.Load() && strings.Contains(text, net.ErrClosed.Error()) {
+		return len(line), nil
+	}
 	if refusedLine(level, text) {
 		a.refused.Add(1)
 	}

@@ -96,3 +96,18 @@ func TestLogCountsUnlogged(t *testing.T) {
 		t.Errorf("%d refused, want 1; logged %q", got, out)
 	}
 }
+
+// What memberlist's sockets say when they are closed is news only while they should
+// be open.
+func TestLogOfTheEnd(t *testing.T) {
+	const line = "[ERR] memberlist: Failed to send indirect UDP ping: write udp 192.0.2.1:7946: use of closed network connection\n"
+	for _, closing := range []bool{false, true} {
+		a, out, _ := adapterUnderTest(slog.LevelDebug)
+		a.closing.Store(closing)
+		a.logger().Print(line)
+		a.logger().Print("[ERR] memberlist: Failed\n")
+		if strings.Contains(out.String(), "indirect UDP ping") == closing || !strings.Contains(out.String(), "msg=Failed") {
+			t.Errorf("closing %v: %s", closing, out)
+		}
+	}
+}

@@ -42,6 +42,9 @@ type Config struct {
 	Label string
 	// Profile names the failure-detection timings, the same on all nodes.
 	Profile config.Profile
+	// Eviction is how long a node may be silent; gossip is as much slower than the
+	// profile's as this is longer. 0 is the profile's own.
+	Eviction time.Duration
 	// JoinTimeout is how long Join tries before it gives up; 0 means 3 s.
 	JoinTimeout time.Duration
 	// Meta is what this node tells of itself at first.
@@ -85,7 +88,7 @@ func (c Config) check() error {
 
 // memberlistConfig translates the configuration for memberlist.
 func (c Config) memberlistConfig(d *delegate, log *logAdapter) (*memberlist.Config, error) {
-	m, err := profileConfig(c.Profile)
+	m, err := profileConfig(c.Profile, c.Eviction)
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,10 @@ import (
 )
 
 // profileConfig returns memberlist's configuration with a profile's timings. All
-// nodes of a farm must have the same profile.
-func profileConfig(p config.Profile) (*memberlist.Config, error) {
+// nodes of a farm must have the same profile. Where nodes may be silent for longer
+// than the profile lets them, or it would call them dead before their time, it
+// probes as much more slowly; a shorter eviction needs no help of gossip.
+func profileConfig(p config.Profile, eviction time.Duration) (*memberlist.Config, error) {
 	var c *memberlist.Config
 	switch p {
 	case config.Fast, config.Fastest:
@@ -26,6 +28,9 @@ func profileConfig(p config.Profile) (*memberlist.Config, error) {
 		c.TCPTimeout = 10 * time.Second
 	default:
 		return nil, fmt.Errorf("profile %d is none: use fast, fastest, lan or wan", p)
+	}
+	if slower := float64(eviction) / float64(p.Timings().Eviction); slower > 1 {
+		c.ProbeInterval, c.ProbeTimeout = scale(c.ProbeInterval, slower), scale(c.ProbeTimeout, slower)
 	}
 	// memberlist lets a lone accuser wait up to this many times the minimum; its
 	// 6 is for thousands of nodes.
@@ -57,7 +62,8 @@ func fastConfig() *memberlist.Config {
 	return c
 }
 
-// DetectionTime returns how long a farm of n nodes with profile p takes to
+// DetectionTime returns how long a farm of n nodes with profile p, whose nodes may be
+// silent for eviction (0 is the profile's own), takes to
 // declare a crashed node dead, as the timings make it: typically, and at worst.
 // Both are 0 for fewer than two nodes, where nobody is left to notice, and for an
 // unknown profile.
@@ -74,8 +80,8 @@ func fastConfig() *memberlist.Config {
 // Worst means: the wait that one crash in a thousand exceeds, a prober that is
 // slowed down by one point of health score, nobody to agree with it. Lost packets
 // and starved processors come on top.
-func DetectionTime(p config.Profile, n int) (typical, worst time.Duration) {
-	c, err := profileConfig(p)
+func DetectionTime(p config.Profile, eviction time.Duration, n int) (typical, worst time.Duration) {
+	c, err := profileConfig(p, eviction)
 	if err != nil || n < 2 {
 		return 0, 0
 	}

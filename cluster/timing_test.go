@@ -13,7 +13,7 @@ import (
 // profile.
 func TestProfilesHoldTogether(t *testing.T) {
 	for _, p := range []config.Profile{config.Fast, config.LAN, config.WAN} {
-		c, err := profileConfig(p)
+		c, err := profileConfig(p, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -24,7 +24,7 @@ func TestProfilesHoldTogether(t *testing.T) {
 			t.Errorf("profile %d: compression on, verification off, or names never reclaimed", p)
 		}
 	}
-	if _, err := profileConfig(0); err == nil {
+	if _, err := profileConfig(0, 0); err == nil {
 		t.Error("profile 0 was accepted")
 	}
 }
@@ -41,7 +41,7 @@ func TestDetectionTime(t *testing.T) {
 		{2, 800 * ms, 1200 * ms}, {3, 1140 * ms, 1140 * ms}, {5, 1180 * ms, 1340 * ms}, {8, 950 * ms, 1340 * ms},
 	} {
 		tc.median, tc.worst = tc.median*150/200, tc.worst*150/200
-		typical, worst := DetectionTime(config.Fast, tc.n)
+		typical, worst := DetectionTime(config.Fast, 0, tc.n)
 		if typical < tc.median*3/4 || typical > tc.median*4/3 {
 			t.Errorf("%d nodes: typically %v, measured %v", tc.n, typical, tc.median)
 		}
@@ -49,14 +49,26 @@ func TestDetectionTime(t *testing.T) {
 			t.Errorf("%d nodes: at worst %v, measured %v", tc.n, worst, tc.worst)
 		}
 	}
-	if typical, worst := DetectionTime(config.Fast, 1); typical != 0 || worst != 0 {
+	if typical, worst := DetectionTime(config.Fast, 0, 1); typical != 0 || worst != 0 {
 		t.Errorf("one node: %v, %v, but nobody is left to notice", typical, worst)
 	}
-	if fast, _ := DetectionTime(config.Fast, 8); fast >= first(DetectionTime(config.LAN, 8)) {
+	if fast, _ := DetectionTime(config.Fast, 0, 8); fast >= first(DetectionTime(config.LAN, 0, 8)) {
 		t.Error("fast is not faster than lan")
 	}
-	if lan, _ := DetectionTime(config.LAN, 8); lan >= first(DetectionTime(config.WAN, 8)) {
+	if lan, _ := DetectionTime(config.LAN, 0, 8); lan >= first(DetectionTime(config.WAN, 0, 8)) {
 		t.Error("lan is not faster than wan")
+	}
+}
+
+// Gossip waits as much longer as the nodes may be silent longer, and never less.
+func TestGossipFollowsEviction(t *testing.T) {
+	usual, worst := DetectionTime(config.Fast, 0, 3)
+	slow, slowest := DetectionTime(config.Fast, 4*config.Fast.Timings().Eviction, 3)
+	if slow < 3*usual || slowest < 3*worst {
+		t.Errorf("with four times the eviction: %v, %v; before %v, %v", slow, slowest, usual, worst)
+	}
+	if same, _ := DetectionTime(config.Fast, 100*time.Millisecond, 3); same != usual {
+		t.Errorf("with less eviction: %v, want %v", same, usual)
 	}
 }
 

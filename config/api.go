@@ -51,6 +51,7 @@ const maxSocketPath = 107
 
 const (
 	listenCure = "use unix://" + DefaultSocket + ", and for people https://ADDRESS:9453"
+	usersApart = "passwords are kept as hashes, in a file of their own: write users: /etc/thresher/users, and make each user with `thresher user add NAME --role ROLE`"
 	usersCure  = "write users: /etc/thresher/users below api, and make the first one with `thresher user add NAME --role admin`"
 )
 
@@ -70,14 +71,21 @@ func (p *problems) api(raw rawAPI, c *Config) API {
 }
 
 // listen reads api.listen.
-func (p *problems) listen(listen []string, a *API, vips []VIP) {
+func (p *problems) listen(value any, a *API, vips []VIP) {
 	const path = "api.listen"
+	if p.malformed[path] {
+		return
+	}
+	listen, several := p.listed(path, value)
 	if len(listen) == 0 && p.written(path) {
 		p.add(path, "names nothing to listen on", listenCure)
 	}
 	sockets := 0
 	for i, text := range listen {
-		at := fmt.Sprintf("%s[%d]", path, i)
+		at := path
+		if several {
+			at = fmt.Sprintf("%s[%d]", path, i)
+		}
 		scheme, rest, _ := strings.Cut(text, "://")
 		switch scheme {
 		case "unix":
@@ -98,6 +106,24 @@ func (p *problems) listen(listen []string, a *API, vips []VIP) {
 			p.add(at, fmt.Sprintf("%q is neither a unix socket nor an https:// address", text), listenCure)
 		}
 	}
+}
+
+// listed reads one text or a list of them; environment and flags have commas between.
+func (p *problems) listed(path string, value any) (texts []string, several bool) {
+	if _, told := p.overrides[path]; told {
+		return splitList(fmt.Sprint(value)), true
+	}
+	list, several := value.([]any)
+	switch {
+	case value == nil:
+		return nil, false
+	case !several:
+		return []string{fmt.Sprint(value)}, false
+	}
+	for _, one := range list {
+		texts = append(texts, fmt.Sprint(one))
+	}
+	return texts, true
 }
 
 func (p *problems) socket(at, socket string) string {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,6 +23,7 @@ func (p *problems) cluster(raw rawCluster, vips []VIP) Cluster {
 	c.Bind, c.Further = p.bind(raw.Bind, vips)
 	c.Keys, c.KeyFile = p.keys(raw)
 	c.Profile = readEnum(p, profiles, "cluster.profile", raw.Profile)
+	p.timings(raw, &c)
 	c.Partition = readEnum(p, partitions, "cluster.partition", raw.Partition)
 	c.JoinTimeout = p.duration("cluster.join_timeout", raw.JoinTimeout, minJoinTimeout, maxJoinTimeout)
 	return c
@@ -160,9 +162,25 @@ func (p *problems) filePath(path, name string) string {
 
 func cureUnit(number string) string { return "it needs a unit, such as " + number + "s" }
 
+const day = 24 * time.Hour
+
+// parseDuration is time.ParseDuration with days, of 24 hours, in front: 1d, 1d12h.
+func parseDuration(text string) (time.Duration, error) {
+	days, rest, ok := strings.Cut(text, "d")
+	n, err := strconv.ParseUint(days, 10, 16)
+	if !ok || err != nil {
+		return time.ParseDuration(text)
+	}
+	if rest == "" {
+		return time.Duration(n) * day, nil
+	}
+	d, err := time.ParseDuration(rest)
+	return time.Duration(n)*day + d, err
+}
+
 // duration reads a duration between two bounds.
 func (p *problems) duration(path string, text duration, low, high time.Duration) time.Duration {
-	d, err := time.ParseDuration(string(text))
+	d, err := parseDuration(string(text))
 	switch {
 	case err != nil && strings.Contains(err.Error(), "missing unit"):
 		p.add(path, string(text)+" is no duration", cureUnit(string(text)))

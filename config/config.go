@@ -127,6 +127,9 @@ type Cluster struct {
 	Insecure bool
 	// Profile names a set of failure-detection timings.
 	Profile Profile
+	// Heartbeat, Eviction and Lease stand in the place of the profile's; 0 is the
+	// profile's own. Timings has what holds.
+	Heartbeat, Eviction, Lease time.Duration
 	// Partition is what the sides of a split farm do.
 	Partition Partition
 	// JoinTimeout is how long a starting node waits for its configured peers
@@ -182,6 +185,8 @@ type Datapath struct {
 	Offload Offload
 	// XDP is the attach mode wanted.
 	XDP XDPMode
+	// ZeroCopy says whether the sockets share the driver's memory.
+	ZeroCopy ZeroCopy
 	// Queues is how many receive queues to bind; 0 means all of the interface's.
 	Queues int
 	// Pin keeps the kernel program in place when the daemon dies, so that the

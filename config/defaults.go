@@ -48,6 +48,7 @@ func (p *problems) defaults() map[string]any {
 		"cluster.join_timeout": DefaultJoinTimeout.String(),
 		"datapath.offload":     OffloadFull.String(),
 		"datapath.xdp":         XDPAuto.String(),
+		"datapath.zero_copy":   ZeroCopyAuto.String(),
 		"datapath.queues":      "auto",
 		"datapath.pin":         true,
 		"api.peer_port":        DefaultPeerPort,

@@ -159,3 +159,22 @@ func (m XDPMode) String() string { return xdpModes.name(m) }
 var xdpModes = enum[XDPMode]{"XDP mode", []word[XDPMode]{
 	{"auto", XDPAuto}, {"native", XDPNative}, {"generic", XDPGeneric},
 }}
+
+// ZeroCopy says whether the sockets share the driver's memory.
+type ZeroCopy uint8
+
+const (
+	// ZeroCopyAuto shares it where the driver can, and copies elsewhere.
+	ZeroCopyAuto ZeroCopy = iota + 1
+	// ZeroCopyOn shares it or fails.
+	ZeroCopyOn
+	// ZeroCopyOff copies always, also where the driver could share it.
+	ZeroCopyOff
+)
+
+// String returns the choice as the file spells it.
+func (z ZeroCopy) String() string { return zeroCopies.name(z) }
+
+var zeroCopies = enum[ZeroCopy]{"choice of zero copy", []word[ZeroCopy]{
+	{"auto", ZeroCopyAuto}, {"on", ZeroCopyOn}, {"off", ZeroCopyOff},
+}}

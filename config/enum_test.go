@@ -15,6 +15,7 @@ func TestEnumWords(t *testing.T) {
 	checkWords(t, defaults, "use deny, pass or single", Deny, Pass, Single)
 	checkWords(t, profiles, "use fast, fastest, lan or wan", Fast, Fastest, LAN, WAN)
 	checkWords(t, offloads, "use none, reject or full", OffloadNone, OffloadReject, OffloadFull)
+	checkWords(t, zeroCopies, "use auto, on or off", ZeroCopyAuto, ZeroCopyOn, ZeroCopyOff)
 	checkWords(t, xdpModes, "use auto, native or generic", XDPAuto, XDPNative, XDPGeneric)
 }
 

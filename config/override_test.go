@@ -54,9 +54,10 @@ func TestOverrideEveryKey(t *testing.T) {
 		"cluster.bind": "192.0.2.19:8000, 198.51.100.19", "cluster.join": "192.0.2.12 198.51.100.12, 192.0.2.13:8000",
 		"cluster.key_file": keyFileIn(t, t.TempDir()), "cluster.insecure": "false",
 		"cluster.profile": "lan", "cluster.partition": "majority", "cluster.join_timeout": "1m",
-		"datapath.offload": "none", "datapath.xdp": "native", "datapath.queues": "2", "datapath.pin": "false",
+		"datapath.offload": "none", "datapath.xdp": "native", "datapath.zero_copy": "on", "datapath.queues": "2", "datapath.pin": "false",
 		"api.listen": "unix:///run/9.sock, https://192.0.2.19", "api.tls.cert": "/c.pem", "api.tls.key": "/k.pem",
 		"health_listen": "127.0.0.1:9010", "api.users": "/u", "api.hosts": "Farm.example", "api.peer_port": "9999",
+		"cluster.heartbeat": "90ms", "cluster.eviction": "700ms", "cluster.lease": "1s",
 		"api.oidc.issuer": "https://login.example", "api.oidc.client_id": "c", "api.oidc.client_secret_file": "/s", "api.oidc.redirect": "https://farm.example/login",
 		"api.oidc.scopes": "groups", "api.oidc.roles.claim": "g", "api.oidc.roles.admin": "A", "api.oidc.roles.control": "C,D", "api.oidc.roles.monitor": "M",
 		"run_dir": "/run/9", "state_dir": "/var/lib/9",
@@ -65,8 +66,8 @@ func TestOverrideEveryKey(t *testing.T) {
 	want.Node, want.Interface = "n9", "eth9"
 	want.Life = Life{Boot: BootAsBefore, BootDelay: time.Second, Rejoin: RejoinManual, SlowStart: time.Minute, NoVIPChecks: true}
 	want.Cluster = Cluster{port("192.0.2.19:8000"), []netip.AddrPort{port("198.51.100.19:7946")}, peers("192.0.2.12:7946 198.51.100.12:7946", "192.0.2.13:8000"),
-		testKeys(), values["cluster.key_file"], false, LAN, Majority, time.Minute}
-	want.Datapath = Datapath{OffloadNone, XDPNative, 2, false}
+		testKeys(), values["cluster.key_file"], false, LAN, 90 * time.Millisecond, 700 * time.Millisecond, time.Second, Majority, time.Minute}
+	want.Datapath = Datapath{OffloadNone, XDPNative, ZeroCopyOn, 2, false}
 	want.HealthListen = port("127.0.0.1:9010")
 	want.API = API{
 		"/run/9.sock", []APIListener{{Address: port("192.0.2.19:9453")}}, "/c.pem", "/k.pem", "/u", []string{"farm.example"}, 9999,

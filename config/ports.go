@@ -19,13 +19,20 @@ func (r PortRange) String() string {
 }
 
 // ports reads a rule's ports, sorts them and joins ranges that touch.
-func (p *problems) ports(path string, raw []any) []PortRange {
-	if len(raw) == 0 {
+func (p *problems) ports(path string, raw any) []PortRange {
+	list, several := raw.([]any)
+	if raw == nil || several && len(list) == 0 {
 		p.addMissing(path, "give the ports served, such as [80, 443]")
 		return nil
 	}
-	ranges := make([]PortRange, 0, len(raw))
-	for i, value := range raw {
+	if !several {
+		if r, ok := p.portRange(path, raw); ok {
+			return []PortRange{r}
+		}
+		return nil
+	}
+	ranges := make([]PortRange, 0, len(list))
+	for i, value := range list {
 		if r, ok := p.portRange(fmt.Sprintf("%s[%d]", path, i), value); ok {
 			ranges = append(ranges, r)
 		}

@@ -48,8 +48,8 @@ type rawVIP struct {
 type rawRule struct {
 	Name     string  `mapstructure:"name"`
 	Protocol string  `mapstructure:"protocol"`
-	Ports    []any   `mapstructure:"ports"` // numbers and "first-last"
-	VIP      any     `mapstructure:"vip"`   // an address or a list of them
+	Ports    any     `mapstructure:"ports"` // a number or "first-last", or a list of them
+	VIP      any     `mapstructure:"vip"`   // an address or a list of them, or "all"
 	Affinity *string `mapstructure:"affinity"`
 	Weight   *int64  `mapstructure:"weight"`
 	Forward  bool    `mapstructure:"forward"`
@@ -75,17 +75,22 @@ type rawCluster struct {
 	Profile     string   `mapstructure:"profile"`
 	Partition   string   `mapstructure:"partition"`
 	JoinTimeout duration `mapstructure:"join_timeout"`
+
+	Heartbeat *duration `mapstructure:"heartbeat"`
+	Eviction  *duration `mapstructure:"eviction"`
+	Lease     *duration `mapstructure:"lease"`
 }
 
 type rawDatapath struct {
-	Offload string `mapstructure:"offload"`
-	XDP     string `mapstructure:"xdp"`
-	Queues  any    `mapstructure:"queues"` // "auto" or a number
-	Pin     bool   `mapstructure:"pin"`
+	Offload  string `mapstructure:"offload"`
+	XDP      string `mapstructure:"xdp"`
+	ZeroCopy string `mapstructure:"zero_copy"`
+	Queues   any    `mapstructure:"queues"` // "auto" or a number
+	Pin      bool   `mapstructure:"pin"`
 }
 
 type rawAPI struct {
-	Listen   []string `mapstructure:"listen"`
+	Listen   any      `mapstructure:"listen"` // an address or a list of them
 	TLS      rawTLS   `mapstructure:"tls"`
 	Users    string   `mapstructure:"users"`
 	Hosts    []string `mapstructure:"hosts"`

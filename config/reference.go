@@ -90,6 +90,8 @@ func Words(path string) []string {
 		return offloads.all()
 	case "datapath.xdp":
 		return xdpModes.all()
+	case "datapath.zero_copy":
+		return zeroCopies.all()
 	case "node.boot":
 		return boots.all()
 	case "node.rejoin":

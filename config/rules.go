@@ -65,7 +65,7 @@ func (p *problems) sticky(path string, text duration, rule Rule) time.Duration {
 	return p.duration(path, text, minSticky, maxSticky)
 }
 
-// ruleVIPs reads one address or a list of them. Nil means all. Where one could
+// ruleVIPs reads one address or a list of them. Nil and "all" mean all. Where one could
 // not be read, the result has the zero address besides, which is no VIP: the
 // rule is not taken for one that holds for all.
 func (p *problems) ruleVIPs(path string, value any, vips []VIP) []netip.Addr {
@@ -75,6 +75,12 @@ func (p *problems) ruleVIPs(path string, value any, vips []VIP) []netip.Addr {
 	switch value := value.(type) {
 	case nil:
 		return nil
+	case string:
+		if value == "all" {
+			return nil
+		}
+		addr, _ := p.ruleVIP(path, value, vips)
+		return []netip.Addr{addr}
 	case []any:
 		if len(value) == 0 {
 			p.add(path, "names no address", "leave it out for all VIPs")

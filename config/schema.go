@@ -89,7 +89,11 @@ func (p *problems) checkList(n *yaml.Node, t reflect.Type, path string) {
 // number there, and `join_timeout: 5` has no unit.
 func (p *problems) checkScalar(n *yaml.Node, t reflect.Type, path string) {
 	if n.Kind != yaml.ScalarNode {
-		p.addMalformed(path, "is not a single value", "")
+		cure := ""
+		if path == "api.users" {
+			cure = usersApart
+		}
+		p.addMalformed(path, "is not a single value", cure)
 		return
 	}
 	tag := n.ShortTag()

@@ -26,12 +26,7 @@ func (p *problems) validate(raw rawConfig) *Config {
 		c.VIPs = p.vips(raw.VIPs)
 	}
 	c.Default = readEnum(p, defaults, "default", raw.Default)
-	c.Datapath = Datapath{
-		Offload: readEnum(p, offloads, "datapath.offload", raw.Datapath.Offload),
-		XDP:     readEnum(p, xdpModes, "datapath.xdp", raw.Datapath.XDP),
-		Queues:  p.queues(raw.Datapath.Queues),
-		Pin:     raw.Datapath.Pin,
-	}
+	c.Datapath = p.datapath(raw.Datapath)
 	c.RunDir = p.directory("run_dir", raw.RunDir)
 	c.StateDir = p.directory("state_dir", raw.StateDir)
 	if !raw.withoutVIPs() {
@@ -100,6 +95,20 @@ func (p *problems) directory(path, dir string) string {
 // maxQueues is as many receive queues as the kernel program can hand packets to
 // (xsk.MaxQueues), and bounds the memory that is asked for.
 const maxQueues = 256
+
+func (p *problems) datapath(raw rawDatapath) Datapath {
+	d := Datapath{
+		Offload:  readEnum(p, offloads, "datapath.offload", raw.Offload),
+		XDP:      readEnum(p, xdpModes, "datapath.xdp", raw.XDP),
+		ZeroCopy: readEnum(p, zeroCopies, "datapath.zero_copy", raw.ZeroCopy),
+		Queues:   p.queues(raw.Queues),
+		Pin:      raw.Pin,
+	}
+	if d.XDP == XDPGeneric && d.ZeroCopy == ZeroCopyOn {
+		p.add("datapath.zero_copy", "the generic XDP mode always copies", "use auto here, or native for datapath.xdp")
+	}
+	return d
+}
 
 func (p *problems) queues(value any) int {
 	const path, cure = "datapath.queues", "use auto or a number from 1 to 256"

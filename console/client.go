@@ -42,9 +42,12 @@ type Client struct {
 	behalf       string // who asks through this node; "" if nobody does
 }
 
-// NewClient returns a client of the daemon at api, which is unix:// and the
-// socket's absolute path. It connects to nothing yet.
+// NewClient returns a client of the daemon at api, which is the socket's absolute
+// path, with unix:// before it or without. It connects to nothing yet.
 func NewClient(api string) (*Client, error) {
+	if filepath.IsAbs(api) {
+		api = (&url.URL{Scheme: "unix", Path: api}).String()
+	}
 	u, err := url.Parse(api)
 	if err != nil || u.Scheme != "unix" || u.Host != "" || !filepath.IsAbs(u.Path) {
 		return nil, badRequest("write unix:// and the socket's absolute path, as in "+DefaultAPI,

@@ -11,7 +11,7 @@ import (
 )
 
 func TestNewClientRefusesOtherAddresses(t *testing.T) {
-	for _, api := range []string{"", "/run/thresher/api.sock", "unix://run/api.sock", "unix:api.sock", "http://127.0.0.1/", "unix:///%zz"} {
+	for _, api := range []string{"", "unix://run/api.sock", "unix:api.sock", "http://127.0.0.1/", "unix:///%zz"} {
 		var e *Error
 		if _, err := NewClient(api); !errors.As(err, &e) || e.Code != CodeBadRequest || !strings.Contains(e.Cure, DefaultAPI) {
 			t.Errorf("NewClient(%q): %v", api, err)
@@ -83,4 +83,24 @@ func TestClientWithoutAccess(t *testing.T) {
 	if err := c.unreached("/v1/status", denied); !errors.As(err, &e) || !strings.Contains(e.Cure, "group") {
 		t.Errorf("error %v does not say who has access", err)
 	}
+}
+
+// A socket's path alone is as good as its address.
+func TestClientOfABarePath(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "odd %41 name.sock")
+	l, err := ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := NewClient(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	conn, err := c.http.Transport.(*http.Transport).DialContext(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
 }

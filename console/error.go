@@ -21,6 +21,8 @@ const (
 	CodeTooMany = "too_many"
 	// CodeConflict is a request that the node's state rules out.
 	CodeConflict = "conflict"
+	// CodeBadConfiguration is a configuration file that cannot be followed.
+	CodeBadConfiguration = "bad_configuration"
 	// CodePrecondition is a change of something that has changed since it was read.
 	CodePrecondition = "precondition_failed"
 	// CodeUnavailable is something that the node can't say or do yet.
@@ -70,7 +72,7 @@ func httpStatus(code string) int {
 		return http.StatusTooManyRequests
 	case CodeUnreachable:
 		return http.StatusBadGateway
-	case CodeConflict:
+	case CodeConflict, CodeBadConfiguration:
 		return http.StatusConflict
 	case CodePrecondition:
 		return http.StatusPreconditionFailed

@@ -83,6 +83,20 @@ func lockDir(dir string) (unlock func(), err error) {
 	return func() { _ = d.Close() }, nil
 }
 
+// RemoveStale removes the socket that a dead daemon left at path. It is no error if
+// there is none.
+func RemoveStale(path string) error {
+	unlock, err := lockDir(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return removeStale(path)
+}
+
 // removeStale removes the socket at path if nobody is behind it.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)

@@ -104,3 +104,29 @@ func leaveSocket(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 }
+
+func TestRemoveStale(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "api.sock")
+	l, err := ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := RemoveStale(path); err == nil || !strings.Contains(err.Error(), "a daemon already answers") {
+		t.Errorf("of a living daemon: %v", err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // once it is there, once it is not
+		if err := RemoveStale(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Lstat(path); !os.IsNotExist(err) {
+		t.Errorf("the dead socket is still there: %v", err)
+	}
+	if err := RemoveStale(filepath.Join(path, "none", "api.sock")); err != nil {
+		t.Errorf("of no directory: %v", err)
+	}
+}

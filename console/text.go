@@ -34,8 +34,8 @@ func headline(s Status) []string {
 	if s.ChecksSuspended {
 		lines = append(lines, suspendedLine)
 	}
-	if allWait(s.Nodes) {
-		lines = append(lines, "ALL NODES WAIT: nobody serves")
+	if nobody := nobodyServes(s.Nodes); nobody != "" {
+		lines = append(lines, nobody)
 	}
 	for _, problem := range s.Wire {
 		lines = append(lines, wrapped("wire: "+problem)...)
@@ -134,26 +134,38 @@ func stateLine(s Status) string {
 	return clip(line, textWidth)
 }
 
-// ownShare is the reporting node's part of all rules' buckets.
+// ownShare is the reporting node's part of the buckets that nodes share: those of
+// rules that one node serves alone, or nobody, say nothing of how much it does.
 func ownShare(s Status) (float64, bool) {
 	mine, all := 0, 0
 	for _, r := range s.Rules {
-		mine, all = mine+r.Mine, all+r.Buckets
+		if r.Mode == "" {
+			mine, all = mine+r.Mine, all+r.Buckets
+		}
 	}
 	return float64(mine) / float64(max(1, all)), all > 0
 }
 
-// allWait says that no node serves, and at least one waits.
-func allWait(nodes []Node) bool {
-	waiting := 0
+// nobodyServes says so where at least one node waits and all that answer do, or are
+// stopped. What the others do, nobody here can tell.
+func nobodyServes(nodes []Node) string {
+	waiting, unknown := 0, 0
 	for _, n := range nodes {
 		switch n.State {
 		case Waiting:
 			waiting++
-		case Stopped, Unreachable:
+		case Unreachable:
+			unknown++
+		case Stopped:
 		default:
-			return false
+			return ""
 		}
 	}
-	return waiting > 0
+	switch {
+	case waiting == 0:
+		return ""
+	case unknown > 0:
+		return "NO NODE THAT CAN BE REACHED FROM HERE SERVES"
+	}
+	return "ALL NODES WAIT: nobody serves"
 }

@@ -146,3 +146,42 @@ func TestStatusTextNamesCutNetworks(t *testing.T) {
 		}
 	}
 }
+
+// The headline's share is of what the nodes share: rules that one node serves alone,
+// or nobody, are no part of it.
+func TestShareIsOfSharedRules(t *testing.T) {
+	s := Status{Node: "n1", State: Up, Rules: []Rule{
+		{Name: "web", Buckets: 65536, Mine: 22151},
+		{Name: "mail", Buckets: 65536, Mode: "single"},
+		{Name: "old", Buckets: 65536, Mode: "block"},
+	}}
+	if got := StateText(s); got != "n1 is up 34 %\n" {
+		t.Errorf("%q", got)
+	}
+	s.Rules = s.Rules[1:]
+	if got := StateText(s); got != "n1 is up\n" {
+		t.Errorf("without shared rules: %q", got)
+	}
+}
+
+func TestNobodyServes(t *testing.T) {
+	const all, reached = "ALL NODES WAIT: nobody serves", "NO NODE THAT CAN BE REACHED FROM HERE SERVES"
+	for _, tt := range []struct {
+		states []NodeState
+		want   string
+	}{
+		{[]NodeState{Waiting, Waiting}, all},
+		{[]NodeState{Waiting, Stopped}, all},
+		{[]NodeState{Waiting, Unreachable}, reached},
+		{[]NodeState{Waiting, Up}, ""},
+		{[]NodeState{Unreachable, Stopped}, ""},
+	} {
+		var nodes []Node
+		for _, state := range tt.states {
+			nodes = append(nodes, Node{State: state})
+		}
+		if got := nobodyServes(nodes); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.states, got, tt.want)
+		}
+	}
+}

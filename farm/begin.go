@@ -183,17 +183,9 @@ func addresses(vips []config.VIP) []netip.Addr {
 // as far as their nodes' names differ.
 func farmKeys(cfg *config.Config) [][32]byte { return cfg.Cluster.SealKeys() }
 
-// confirmParams are the timings of a profile.
+// confirmParams are the timings that the file asks for.
 func confirmParams(cfg *config.Config, nodes int) confirm.Params {
-	p := confirm.DefaultParams()
-	switch cfg.Cluster.Profile {
-	case config.Fastest:
-		p = confirm.FastestParams()
-	case config.LAN:
-		p = confirm.LANParams()
-	case config.WAN:
-		p = confirm.WANParams()
-	}
+	p := confirm.ParamsFor(cfg.Cluster.Timings())
 	p.Nodes = nodes
 	if cfg.Cluster.Partition == config.Majority {
 		p.Partition = confirm.Majority

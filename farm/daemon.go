@@ -199,7 +199,7 @@ func (p *parts) ifi() *net.Interface {
 func (p *parts) startCluster() error {
 	if n := p.cfg.Cluster.Nodes(); n > 1 {
 		usual, worst := confirmParams(p.cfg, n).Takeover()
-		_, gossip := cluster.DetectionTime(p.cfg.Cluster.Profile, n)
+		_, gossip := cluster.DetectionTime(p.cfg.Cluster.Profile, p.cfg.Cluster.Eviction, n)
 		p.log.Info("a lost node's clients will be served by the others", "usually_within", usual, "at_worst", worst,
 			"gossip_notices_within", gossip, "nodes", n, "profile", p.cfg.Cluster.Profile)
 	}

@@ -42,9 +42,8 @@ type datapath struct {
 	registered int                      // how many of them packets can come to
 	taken      bool                     // somebody else has the queue after the last
 	wanted     int                      // how many queues to open at first
-	// pieces says that the driver may hand over frames in pieces. Zero-copy is ruled out
-	// then: virtio-net drops such frames there (Linux 6.18, virtnet_receive_xsk_merge).
-	pieces bool
+	zeroCopy   config.ZeroCopy
+	driver     string // the interface's
 
 	ctx     context.Context // of the queues' goroutines
 	stop    context.CancelFunc
@@ -69,7 +68,10 @@ func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, pai
 	d.fragments.Left = d.tap.one
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
-	d.wanted, d.pieces = facts.Queues, facts.InPieces(cfg.Datapath.XDP)
+	d.wanted, d.driver = facts.Queues, facts.Driver
+	if d.zeroCopy, err = zeroCopyFor(cfg.Datapath, facts); err != nil {
+		return nil, err
+	}
 	if cfg.Datapath.Queues != 0 {
 		d.wanted = cfg.Datapath.Queues
 	}
@@ -176,7 +178,8 @@ func (d *datapath) openNext(nic netlink.Link, glance bool) error {
 		return errJustFree
 	}
 	q, err := xsk.OpenQueue(xsk.QueueOptions{
-		Interface: a.Index, Stack: d.stack.In, Queue: i, Memory: xsk.MemoryFor(a.MTU), Copy: d.pieces, Glance: glance,
+		Interface: a.Index, Stack: d.stack.In, Queue: i, Memory: xsk.MemoryFor(a.MTU),
+		ZeroCopy: d.zeroCopy, Driver: d.driver, Glance: glance,
 	})
 	if err != nil {
 		d.taken = true
@@ -339,8 +342,8 @@ func (d *datapath) handOnLost() (lost uint64) {
 	return lost
 }
 
-// zeroCopy tells whether every queue receives without a copy.
-func (d *datapath) zeroCopy() bool {
+// copiesNothing tells whether every queue receives without a copy.
+func (d *datapath) copiesNothing() bool {
 	for _, q := range d.queues {
 		if !q.ZeroCopy() {
 			return false

@@ -71,6 +71,8 @@ type handedApplication struct {
 	Supervisor supervise.Handed
 	Wanted     bool
 	Withdrawn  map[string]string
+	// Services are those that ran, for the ones that the next process has not got.
+	Services []config.Service
 }
 
 // handedNode is a rosterEntry, as it is handed on.

@@ -11,6 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
+	"thresher/console"
 	"thresher/farm/host"
 	"thresher/xsk"
 )
@@ -44,7 +45,7 @@ func takeOver(runDir, node string, lock *host.Lock) (m *machine, err error) {
 // Clean takes back what a crashed run has left on this machine. The node must
 // not be running.
 func Clean(cfg *config.Config, log *slog.Logger) error {
-	return clean(cfg.RunDir, cfg.Node, nil, log)
+	return errors.Join(clean(cfg.RunDir, cfg.Node, nil, log), console.RemoveStale(cfg.API.Socket))
 }
 
 func clean(runDir, node string, lock *host.Lock, log *slog.Logger) error {

@@ -30,6 +30,10 @@ import (
 // it checks the configuration alone.
 const prepareVariable = "THRESHER_PREPARE_FD"
 
+// badConfiguration is the exit code of a program that refuses its configuration
+// (DESIGN §7).
+const badConfiguration = 2
+
 // preparedDescriptors are the names in the order of the descriptors.
 type preparedDescriptors struct {
 	Object         []byte
@@ -160,8 +164,12 @@ func (s Self) check(ctx context.Context) (*xsk.Prepared, error) {
 	cmd.ExtraFiles = []*os.File{its} // descriptor 3, os/exec says
 	cmd.Env = append(os.Environ(), prepareVariable+"=3")
 	if out, err := cmd.CombinedOutput(); err != nil {
+		code := console.CodeConflict
+		if bad, ok := errors.AsType[*exec.ExitError](err); ok && bad.ExitCode() == badConfiguration {
+			code = console.CodeBadConfiguration
+		}
 		return nil, &console.Error{
-			Code:    console.CodeConflict,
+			Code:    code,
 			Message: fmt.Sprintf("not restarted: %s %s: %v: %s", s.Program, strings.Join(s.Check, " "), err, strings.TrimSpace(string(out))),
 			Cure:    "put it right and try again; the daemon goes on as it was",
 		}

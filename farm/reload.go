@@ -25,7 +25,7 @@ func (c control) Reload(ctx context.Context, check bool, begun func(console.Relo
 	next, err := c.loop.self.Load()
 	if err != nil {
 		return &console.Error{
-			Code: console.CodeConflict, Message: "not reloaded: " + err.Error(),
+			Code: console.CodeBadConfiguration, Message: "not reloaded: " + err.Error(),
 			Cure: "put it right and try again; the daemon goes on as it was",
 		}
 	}

@@ -163,7 +163,7 @@ func (l *loop) datapathStatus() console.Datapath {
 		Offload:  l.cfg.Datapath.Offload.String(),
 		XDP:      l.datapath.mode.String(),
 		XDPNote:  l.handOn.note(l.datapath.note),
-		ZeroCopy: l.datapath.zeroCopy(),
+		ZeroCopy: l.datapath.copiesNothing(),
 		Queues:   len(l.datapath.queues),
 	}
 	counts, asked, err := l.datapath.counts()

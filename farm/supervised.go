@@ -3,9 +3,12 @@ package farm
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
+	"thresher/config"
 	"thresher/console"
+	"thresher/health/supervise"
 )
 
 // boot reads what was kept, and has the node come up or not. A process that goes on
@@ -35,12 +38,74 @@ func (l *local) supervise() (end func()) {
 		l.app.wanted = h.Application.Wanted && ready
 		maps.Copy(l.withdrawn, h.Application.Withdrawn)
 	}
-	return func() { cancel(); <-ended }
+	stopped := l.stopDropped()
+	return func() { <-stopped; cancel(); <-ended }
+}
+
+// stopDropped stops what the process before this one ran and the configuration does
+// not name any more; nobody else would. stopped is closed when that is done, or has
+// taken too long.
+func (l *local) stopDropped() (stopped <-chan struct{}) {
+	done := make(chan struct{})
+	var left []config.Service
+	if h := l.handed; h != nil && h.Application != nil && h.Application.Wanted {
+		left = dropped(h.Application.Services, l.cfg.Services)
+	}
+	go func() {
+		defer close(done)
+		if len(left) > 0 {
+			stopThese(left, l.events.health)
+		}
+	}()
+	return done
+}
+
+// dropped are the services of was whose names is does not have.
+func dropped(was, is []config.Service) (list []config.Service) {
+	lacks := func(in []config.Service, name string) bool {
+		return !slices.ContainsFunc(in, func(s config.Service) bool { return s.Name == name })
+	}
+	for _, s := range was {
+		if lacks(is, s.Name) {
+			list = append(list, s)
+		}
+	}
+	for i, s := range list {
+		list[i].After = slices.DeleteFunc(slices.Clone(s.After), func(name string) bool { return lacks(list, name) })
+	}
+	return list
+}
+
+// stopThese stops services that run, in their order.
+func stopThese(services []config.Service, event func(supervise.Event)) {
+	s := supervise.New(supervise.Options{Services: services, Event: event})
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience(services))
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.Run(ctx) }()
+	running := supervise.Handed{Ready: true, Failures: make(map[string][]time.Time)}
+	for _, one := range services {
+		running.Failures[one.Name] = nil
+	}
+	s.Adopt(running)
+	s.Stop(false)
+	s.TrafficOut()
+	s.Settle(ctx)
+	cancel()
+	<-ended
+}
+
+// stopPatience is how long services may take to stop, one after the other.
+func stopPatience(services []config.Service) time.Duration {
+	patience := time.Second
+	for _, s := range services {
+		patience += 2 * s.StopTimeout
+	}
+	return patience
 }
 
 // handApplication is what the next process has to know of services and checks.
 func (l *local) handApplication() *handedApplication {
-	return &handedApplication{Supervisor: l.app.supervisor.HandOver(), Wanted: l.app.wanted, Withdrawn: l.withdrawn}
+	return &handedApplication{Supervisor: l.app.supervisor.HandOver(), Wanted: l.app.wanted, Withdrawn: l.withdrawn, Services: l.cfg.Services}
 }
 
 // quit has a node leave the farm and stop its services that was to be handed over, and
@@ -60,11 +125,7 @@ func (l *local) stopServices() {
 	if len(l.cfg.Services) == 0 {
 		return
 	}
-	patience := time.Second
-	for _, s := range l.cfg.Services {
-		patience += 2 * s.StopTimeout
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience(l.cfg.Services))
 	defer cancel()
 	l.app.supervisor.Stop(false)
 	l.app.supervisor.Settle(ctx)

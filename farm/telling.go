@@ -18,6 +18,7 @@ func (l *local) joinCluster() (err error) {
 		Key:         gossipKey(l.cfg),
 		Also:        alsoKeys(l.cfg),
 		Profile:     l.cfg.Cluster.Profile,
+		Eviction:    l.cfg.Cluster.Eviction,
 		JoinTimeout: l.cfg.Cluster.JoinTimeout,
 		Meta:        l.meta(l.handed.phase()),
 		Logger:      l.log,

@@ -74,8 +74,8 @@ func (p *Program) attach(ifi *net.Interface, flags link.XDPAttachFlags) error {
 func attachError(ifi *net.Interface, mode string, err error) error {
 	if errors.Is(err, unix.EBUSY) {
 		return fmt.Errorf("attach XDP program to %s (%s): another XDP program is there: remove it with `ip link set dev %s xdp off`; "+
-			"if it is another Thresher daemon's, have one daemon serve the VIPs and rules of both, or give this one another interface: %w",
-			ifi.Name, mode, ifi.Name, err)
+			"if it is another Thresher daemon's, have one daemon serve the VIPs and rules of both, or give this one another interface",
+			ifi.Name, mode, ifi.Name)
 	}
 	return fmt.Errorf("attach XDP program to %s (%s): %w", ifi.Name, mode, err)
 }

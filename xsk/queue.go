@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"thresher/config"
 )
 
 // BatchSize is how many frames a queue handles at once at most.
@@ -47,8 +49,11 @@ type QueueOptions struct {
 	Queue int
 	// Memory is how the packet memory is cut up.
 	Memory MemoryOptions
-	// Copy rules out zero-copy.
-	Copy bool
+	// ZeroCopy says whether the driver is to receive straight into that memory. The
+	// zero value is as config.ZeroCopyAuto.
+	ZeroCopy config.ZeroCopy
+	// Driver is the interface's, as ethtool names it, for what is said of it.
+	Driver string
 	// Glance has OpenQueue not wait for a queue that another socket has. The attempt
 	// keeps its memory all the same: Probe tells when another one is worth while.
 	Glance bool

@@ -1,6 +1,7 @@
 package xsk
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"sync"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/asavie/xdp"
 	"golang.org/x/sys/unix"
+
+	"thresher/config"
 )
 
 // Receiver is the AF_XDP socket of one queue of the interface. It only
@@ -49,6 +52,10 @@ func openReceiver(o QueueOptions) (*Receiver, error) {
 		func() error { return Probe(o.Interface, o.Queue) },
 		func() (*xdp.Socket, error) { return newSocket(o) },
 	))
+	if err != nil && o.ZeroCopy == config.ZeroCopyOn && !isBusy(err) {
+		return nil, fmt.Errorf("%s: the driver (%s) gives no zero copy on this interface, and datapath.zero_copy is on; set it to auto: %w",
+			what, cmp.Or(o.Driver, "unknown"), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -65,15 +72,10 @@ func openReceiver(o QueueOptions) (*Receiver, error) {
 	}, nil
 }
 
-// newSocket binds with no flags, if copies are not asked for: the kernel takes
-// zero-copy where the driver has it, and copies elsewhere.
 func newSocket(o QueueOptions) (*xdp.Socket, error) {
 	bindFlags.Lock()
 	defer bindFlags.Unlock()
-	xdp.DefaultSocketFlags = 0
-	if o.Copy {
-		xdp.DefaultSocketFlags = unix.XDP_COPY
-	}
+	xdp.DefaultSocketFlags = memoryFlag(o.ZeroCopy)
 	return xdp.NewSocket(o.Interface, o.Queue, &xdp.SocketOptions{
 		NumFrames:              o.Memory.Frames,
 		FrameSize:              o.Memory.FrameSize,
@@ -81,6 +83,18 @@ func newSocket(o QueueOptions) (*xdp.Socket, error) {
 		CompletionRingNumDescs: 64, // must exist, is never used
 		RxRingNumDescs:         o.Memory.Frames / 2,
 	})
+}
+
+// memoryFlag is the bind flag for a choice. Without one, the kernel takes zero-copy
+// where the driver has it, and copies elsewhere (xp_assign_dev, net/xdp/xsk_buff_pool.c).
+func memoryFlag(z config.ZeroCopy) uint16 {
+	switch z {
+	case config.ZeroCopyOn:
+		return unix.XDP_ZEROCOPY
+	case config.ZeroCopyOff:
+		return unix.XDP_COPY
+	}
+	return 0
 }
 
 // order keeps the loads and stores of one ring step on its side of another.

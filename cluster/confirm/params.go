@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm/internal/mutation"
+	"thresher/config"
 )
 
 // Partition is what the sides of a split farm do.
@@ -54,43 +55,31 @@ type Params struct {
 	mutation mutation.Set
 }
 
-// DefaultParams are those of profile fast: takeover of a crashed node's buckets
-// in about 0.6 s.
-func DefaultParams() Params {
+// gap is the least time between two heartbeats that are sent at once.
+const gap = 2 * time.Millisecond
+
+// ParamsFor are the protocol's timings where a configuration's are t.
+func ParamsFor(t config.Timings) Params {
 	return Params{
-		Heartbeat: 50 * time.Millisecond, Lease: 600 * time.Millisecond,
-		Eviction: 400 * time.Millisecond, Heard: 300 * time.Millisecond,
-		RelayAfter: 2, Gap: 2 * time.Millisecond, RoundTrip: 20 * time.Millisecond,
+		Heartbeat: t.Heartbeat, Lease: t.Lease, Eviction: t.Eviction, Heard: t.Heard(),
+		RelayAfter: config.RelayAfter, Gap: gap, RoundTrip: t.RoundTrip,
 	}
 }
 
+// DefaultParams are those of profile fast: takeover of a crashed node's buckets
+// in about 0.6 s.
+func DefaultParams() Params { return ParamsFor(config.Fast.Timings()) }
+
 // FastestParams take over in about 0.3 s and are for quiet machines: a node
 // that is starved of its CPU for 200 ms is evicted.
-func FastestParams() Params {
-	p := DefaultParams()
-	p.Heartbeat, p.Lease = 25*time.Millisecond, 300*time.Millisecond
-	p.Eviction, p.Heard = 200*time.Millisecond, 150*time.Millisecond
-	return p
-}
+func FastestParams() Params { return ParamsFor(config.Fastest.Timings()) }
 
 // LANParams are for busy or jittery segments: half the heartbeats of
 // DefaultParams, and twice its patience.
-func LANParams() Params {
-	p := DefaultParams()
-	p.Heartbeat, p.Lease = 100*time.Millisecond, 1200*time.Millisecond
-	p.Eviction, p.Heard = 800*time.Millisecond, 600*time.Millisecond
-	p.RoundTrip = 50 * time.Millisecond
-	return p
-}
+func LANParams() Params { return ParamsFor(config.LAN.Timings()) }
 
 // WANParams are for heartbeats that cross routers.
-func WANParams() Params {
-	p := DefaultParams()
-	p.Heartbeat, p.Lease = 250*time.Millisecond, 3*time.Second
-	p.Eviction, p.Heard = 2*time.Second, 1500*time.Millisecond
-	p.RoundTrip = 300 * time.Millisecond
-	return p
-}
+func WANParams() Params { return ParamsFor(config.WAN.Timings()) }
 
 // Wait is how long others must wait for a lease of this length to be over (W):
 // the lease, 1/32 for clocks that run apart, and 12 ms for a coarse clock's tick.

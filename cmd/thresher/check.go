@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"thresher/config"
 	"thresher/farm"
 	"thresher/health"
 )
@@ -22,23 +24,17 @@ func newCheck() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := file.loadForThisMachine()
 			if err != nil {
+				return errors.Join(err, showRefused(cmd, file.path, err))
+			}
+			facts, findings, err := inspect(cfg)
+			if err != nil {
+				return errors.Join(err, showRefused(cmd, file.path, err))
+			}
+			c := newChecked(file.path, cfg, findings)
+			if err := show(cmd, c, c.text(findings)); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "ok: %s: node %s, VIPs: %d, rules: %d\n", file.path, cfg.Node, len(cfg.VIPs), len(cfg.Rules))
-			findings := health.OwnAddresses(cfg.Cluster.Binds())
-			var facts health.Facts
-			if len(cfg.VIPs) > 0 {
-				if facts, err = health.Inspect(cfg.Interface); err != nil {
-					return err
-				}
-				findings = slices.Concat(facts.Findings(cfg.Datapath.XDP), findings, facts.Addresses(cfg.VIPs), farm.ForwardFindings(cfg), farm.RuleFindings(cfg))
-			}
-			failed := false
-			for _, f := range slices.Concat(findings, farm.APIFindings(cfg), farm.HealthURLFindings(cfg)) {
-				fmt.Fprintln(cmd.OutOrStdout(), f)
-				failed = failed || f.Level == health.LevelError
-			}
-			if failed {
+			if !c.OK {
 				return errors.New("this machine can't run the node as it is configured: see the errors above")
 			}
 			if len(cfg.VIPs) == 0 {
@@ -49,4 +45,70 @@ func newCheck() *cobra.Command {
 	}
 	file.add(cmd)
 	return cmd
+}
+
+// inspect looks at this machine, for the configuration.
+func inspect(cfg *config.Config) (facts health.Facts, findings []health.Finding, err error) {
+	findings = health.OwnAddresses(cfg.Cluster.Binds())
+	if len(cfg.VIPs) > 0 {
+		if facts, err = health.Inspect(cfg.Interface); err != nil {
+			return facts, nil, err
+		}
+		findings = slices.Concat(facts.Findings(cfg.Datapath.XDP), findings, facts.Addresses(cfg.VIPs),
+			farm.ForwardFindings(cfg), farm.RuleFindings(cfg), farm.PinFindings(cfg))
+	}
+	return facts, slices.Concat(findings, farm.APIFindings(cfg), farm.HealthURLFindings(cfg)), nil
+}
+
+// checked is what check has found, for programs.
+type checked struct {
+	OK       bool      `json:"ok"` // nothing keeps the daemon from starting
+	File     string    `json:"file"`
+	Node     string    `json:"node,omitempty"`
+	VIPs     int       `json:"vips"`
+	Rules    int       `json:"rules"`
+	Findings []finding `json:"findings"`
+}
+
+// finding is one of them: of the configuration, with its place, or of the machine.
+type finding struct {
+	Severity string `json:"severity"`       // ok, warn or error
+	File     string `json:"file,omitempty"` // or "environment NAME", or "flag"
+	Line     int    `json:"line,omitempty"`
+	Key      string `json:"key,omitempty"`
+	Text     string `json:"text"`
+	Cure     string `json:"cure,omitempty"`
+}
+
+func newChecked(file string, cfg *config.Config, found []health.Finding) checked {
+	c := checked{OK: true, File: file, Node: cfg.Node, VIPs: len(cfg.VIPs), Rules: len(cfg.Rules), Findings: []finding{}}
+	for _, f := range found {
+		c.Findings = append(c.Findings, finding{Severity: f.Level.String(), Text: f.What, Cure: f.Cure})
+		c.OK = c.OK && f.Level != health.LevelError
+	}
+	return c
+}
+
+func (c checked) text(found []health.Finding) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "ok: %s: node %s, VIPs: %d, rules: %d\n", c.File, c.Node, c.VIPs, c.Rules)
+	for _, f := range found {
+		fmt.Fprintln(&b, f)
+	}
+	return b.String()
+}
+
+// showRefused shows with --json why there is nothing to judge; people read that as the
+// error.
+func showRefused(cmd *cobra.Command, file string, err error) error {
+	c := checked{File: file, Findings: []finding{}}
+	var problems config.Errors
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			c.Findings = append(c.Findings, finding{health.LevelError.String(), p.File, p.Line, p.Key, p.Problem, p.Cure})
+		}
+	} else {
+		c.Findings = append(c.Findings, finding{Severity: health.LevelError.String(), Text: err.Error()})
+	}
+	return show(cmd, c, "")
 }

@@ -32,13 +32,12 @@ func newConfig(api *string) *cobra.Command {
 			return errors.Join(cmd.Help(), &usageError{errors.New("no command given")})
 		},
 	}
-	cmd.AddCommand(newConfigGet(api), newConfigCheck(api), newConfigApply(api), newConfigUndo(api), newConfigTrial(api))
+	cmd.AddCommand(withJSON(newConfigGet(api)), newConfigCheck(api), newConfigApply(api), withJSON(newConfigUndo(api)), newConfigTrial(api))
 	return cmd
 }
 
 func newConfigGet(api *string) *cobra.Command {
 	var node string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "get",
 		Short: "Print a node's configuration",
@@ -49,16 +48,11 @@ func newConfigGet(api *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(in)
-				}
-				_, err = io.WriteString(cmd.OutOrStdout(), in.Text)
-				return err
+				return show(cmd, in, in.Text)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&node, "node", "", "of that node, through this one")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }
 
@@ -209,7 +203,12 @@ func newConfigUndo(api *string) *cobra.Command {
 		Short: "End the trial of a configuration, and go back to the one before on all nodes",
 		Args:  args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withClient(*api, func(c *console.Client) error { return c.UndoTrial(cmd.Context(), "") })
+			return withClient(*api, func(c *console.Client) error {
+				if err := c.UndoTrial(cmd.Context(), ""); err != nil {
+					return err
+				}
+				return show(cmd, message{"the configuration before is in force again"}, "")
+			})
 		},
 	}
 }

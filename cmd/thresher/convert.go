@@ -32,7 +32,9 @@ func newConvert() *cobra.Command {
 			return &usageError{fmt.Errorf("say what to convert: safekit, nlb, clusterip or keepalived; see %s --help", cmd.CommandPath())}
 		},
 	}
-	cmd.AddCommand(converters()...)
+	for _, one := range converters() {
+		cmd.AddCommand(withJSON(one))
+	}
 	return cmd
 }
 
@@ -64,6 +66,9 @@ func newConverter(name, what string, read func(convert.Input, convert.Options) (
 			if err != nil {
 				return &usageError{err}
 			}
+			if wantsJSON(cmd) {
+				return show(cmd, newConverted(result), "")
+			}
 			if _, err := cmd.OutOrStdout().Write(result.YAML); err != nil {
 				return err
 			}
@@ -72,6 +77,27 @@ func newConverter(name, what string, read func(convert.Input, convert.Options) (
 	}
 	o.add(cmd)
 	return cmd
+}
+
+// converted is a configuration that was made of another product's, for programs.
+type converted struct {
+	Config string          `json:"config"`
+	Notes  []convertedNote `json:"notes"`
+}
+
+// convertedNote is what has no counterpart, at a line of the file; 0 is all of it.
+type convertedNote struct {
+	Line int    `json:"line"`
+	What string `json:"what"`
+	Why  string `json:"why"`
+}
+
+func newConverted(r convert.Result) converted {
+	c := converted{string(r.YAML), []convertedNote{}}
+	for _, n := range r.Notes {
+		c.Notes = append(c.Notes, convertedNote(n))
+	}
+	return c
 }
 
 // converterFlags are what the file to convert may not say.

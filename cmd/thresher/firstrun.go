@@ -44,6 +44,14 @@ func (p *place) add(cmd *cobra.Command) {
 func (p *place) complete(near netip.Addr) error {
 	dir := filepath.Dir(p.config)
 	p.key, p.users = cmp.Or(p.key, filepath.Join(dir, "key")), cmp.Or(p.users, filepath.Join(dir, "users"))
+	// The configuration names them, and would look for relative ones beside itself.
+	for _, path := range []*string{&p.key, &p.users} {
+		whole, err := filepath.Abs(*path)
+		if err != nil {
+			return fmt.Errorf("find %s: %w", *path, err)
+		}
+		*path = whole
+	}
 	if p.node == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -175,9 +183,25 @@ func (p *place) write(text, keys, users []byte) (err error) {
 
 func (p *place) flags() *configFlags { return &configFlags{path: p.config} }
 
+// setUp is what was written, for programs.
+type setUp struct {
+	Node      string           `json:"node"`
+	Interface string           `json:"interface"`
+	Bind      []netip.AddrPort `json:"bind"`
+	Config    string           `json:"config"`
+	Key       string           `json:"key"`
+}
+
+func (p *place) written(binds []netip.AddrPort) setUp {
+	return setUp{p.node, p.iface, binds, p.config, p.key}
+}
+
 // finish runs the node, if that is wanted.
 func (p *place) finish(cmd *cobra.Command) error {
 	if !p.run {
+		if wantsJSON(cmd) {
+			return nil
+		}
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "Check this machine:  thresher check --config %s\nRun the node:        thresher run --config %s\n", p.config, p.config)
 		return err
 	}

@@ -73,3 +73,23 @@ func TestSettingUpLeavesNothingHalfDone(t *testing.T) {
 		t.Errorf("%v, %v", at, err)
 	}
 }
+
+// Files that are named relative to the working directory are found from the
+// configuration's.
+func TestInitInARelativeDirectory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	i := initial{place: place{config: "ini/t.yaml", node: "web1", iface: "lo", bind: "192.0.2.11"}, vips: []string{"192.0.2.100"}, mode: "flood", tcp: "80"}
+	cmd := newInit()
+	cmd.SetOut(io.Discard)
+	if err := i.set(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.flags().loadForThisMachine(); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"ini/t.yaml", "ini/key"} {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -133,10 +133,9 @@ func (i *initial) set(cmd *cobra.Command) error {
 
 // tell says what was written and what comes next, and runs the node if that is wanted.
 func (i *initial) tell(cmd *cobra.Command, c config.Initial) error {
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s and %s: node %s on %s, heartbeats from %v.\n", i.config, i.key, c.Node, c.Interface, c.Bind)
-	if err == nil {
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), "When it runs, have each other machine join:  thresher invite")
-	}
+	text := fmt.Sprintf("Wrote %s and %s: node %s on %s, heartbeats from %v.\n", i.config, i.key, c.Node, c.Interface, c.Bind) +
+		"When it runs, have each other machine join:  thresher invite\n"
+	err := show(cmd, i.written(append([]netip.AddrPort{c.Bind}, c.Further...)), text)
 	return errors.Join(err, i.finish(cmd))
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -14,7 +13,6 @@ import (
 )
 
 func newInvite(api *string) *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "invite",
 		Short: "Let another machine join this node's farm, once",
@@ -27,15 +25,14 @@ func newInvite(api *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(in)
+				if wantsJSON(cmd) {
+					return show(cmd, in, "")
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "Good once, until %s. On the new machine:\n", in.Expires.Local().Format(time.TimeOnly))
 				return said(cmd, nil, "thresher join %s", in.Token)
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }
 
@@ -83,7 +80,8 @@ func (p *place) join(cmd *cobra.Command, token invite.Token) error {
 	if err := p.write(text, a.Keys, a.Users); err != nil {
 		return errors.Join(err, fmt.Errorf("this machine is no node: the farm's configuration does not fit it; the token is used up"))
 	}
-	if err := said(cmd, nil, "Wrote %s and %s: node %s on %s, let in by %s.", p.config, p.key, p.node, p.iface, a.Node); err != nil {
+	told := fmt.Sprintf("Wrote %s and %s: node %s on %s, let in by %s.\n", p.config, p.key, p.node, p.iface, a.Node)
+	if err := show(cmd, p.written(binds), told); err != nil {
 		return err
 	}
 	if warning := p.fewerNetworks(a.Config, len(binds)); warning != "" {

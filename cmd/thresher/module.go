@@ -1,15 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"thresher/config"
 	"thresher/deploy/modules"
@@ -27,7 +30,7 @@ func newModule() *cobra.Command {
 		},
 	}
 	own := cmd.PersistentFlags().String("modules", modules.Own, "where modules of your own are")
-	cmd.AddCommand(newModuleList(own), newModuleShow(own), newModuleInit(own), newModuleInstall(own))
+	cmd.AddCommand(withJSON(newModuleList(own)), withJSON(newModuleShow(own)), newModuleInit(own), newModuleInstall(own))
 	return cmd
 }
 
@@ -41,15 +44,21 @@ func newModuleList(own *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			list := []shownModule{}
+			var text strings.Builder
+			w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 			for _, m := range all {
+				list = append(list, shownModule{Name: m.Name, Summary: m.Summary, Dir: m.Dir})
 				fmt.Fprintf(w, "%s\t%s", m.Name, m.Summary)
 				if m.Dir != "" {
 					fmt.Fprintf(w, " (%s)", m.Dir)
 				}
 				fmt.Fprintln(w)
 			}
-			return w.Flush()
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			return show(cmd, list, text.String())
 		},
 	}
 }
@@ -64,12 +73,36 @@ func newModuleShow(own *string) *cobra.Command {
 			if err != nil {
 				return &usageError{err}
 			}
-			return showModule(cmd.OutOrStdout(), m)
+			return show(cmd, newShownModule(m), moduleText(m))
 		},
 	}
 }
 
-func showModule(w io.Writer, m *modules.Module) error {
+// shownModule is a module, for programs; list leaves out all but the first three.
+type shownModule struct {
+	Name     string          `json:"name"`
+	Summary  string          `json:"summary"`
+	Dir      string          `json:"dir,omitempty"` // of one of the operator's own
+	Page     string          `json:"page,omitempty"`
+	Packages []string        `json:"packages,omitempty"`
+	Settings []moduleSetting `json:"settings,omitempty"`
+}
+
+type moduleSetting struct {
+	Name  string  `json:"name"`
+	About string  `json:"about"`
+	Value *string `json:"value"` // null if one must be given
+}
+
+func newShownModule(m *modules.Module) shownModule {
+	shown := shownModule{Name: m.Name, Summary: m.Summary, Dir: m.Dir, Page: m.Page, Packages: m.Packages}
+	for _, s := range m.Settings {
+		shown.Settings = append(shown.Settings, moduleSetting(s))
+	}
+	return shown
+}
+
+func moduleText(m *modules.Module) string {
 	var b strings.Builder
 	b.WriteString(m.Page)
 	if len(m.Packages) > 0 {
@@ -85,8 +118,7 @@ func showModule(w io.Writer, m *modules.Module) error {
 		}
 		b.WriteString("\n")
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
 // moduleFlags are what a module can't know of a node.
@@ -94,13 +126,14 @@ type moduleFlags struct {
 	name, nic, bind, keyFile, path string
 	vips, join, set                []string
 	insecure                       bool
+	open                           bool // the shared address is left open
 }
 
 func (f *moduleFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "node", "", "the node's name; the host's if left out")
-	cmd.Flags().StringVar(&f.nic, "interface", "", "the network interface of the VIPs")
+	cmd.Flags().StringVar(&f.nic, "interface", "", "the network interface of the VIPs (default: the one in their network)")
 	cmd.Flags().StringSliceVar(&f.vips, "vip", nil, "the shared address; several separated by commas")
-	cmd.Flags().StringVar(&f.bind, "bind", "", "this node's own address")
+	cmd.Flags().StringVar(&f.bind, "bind", "", "this node's own address (default: the interface's)")
 	cmd.Flags().StringSliceVar(&f.join, "join", nil, "all nodes' own addresses, separated by commas")
 	cmd.Flags().StringVar(&f.keyFile, "key-file", "/etc/thresher/key", "the farm's secrets")
 	cmd.Flags().BoolVar(&f.insecure, "insecure", false, "a farm without secrets")
@@ -113,8 +146,8 @@ func (f *moduleFlags) node(module string) (n modules.Node, settings map[string]s
 	if f.insecure {
 		n.KeyFile = ""
 	}
-	if f.nic == "" || len(f.vips) == 0 || f.bind == "" {
-		return n, nil, &usageError{errors.New("--interface, --vip and --bind are needed: see thresher module init --help")}
+	if len(f.vips) == 0 {
+		return n, nil, &usageError{errors.New("--vip is needed: give the address that the farm shares, which no machine has, such as --vip 192.0.2.100")}
 	}
 	for _, text := range f.vips {
 		addr, err := netip.ParseAddr(text)
@@ -123,6 +156,10 @@ func (f *moduleFlags) node(module string) (n modules.Node, settings map[string]s
 		}
 		n.VIPs = append(n.VIPs, addr)
 	}
+	if err := f.find(n.VIPs[0]); err != nil {
+		return n, nil, err
+	}
+	n.Interface = f.nic
 	if n.Bind, err = netip.ParseAddr(f.bind); err != nil {
 		return n, nil, &usageError{fmt.Errorf("--bind: %q is no IP address: give this node's own, as in 192.0.2.11", f.bind)}
 	}
@@ -135,6 +172,69 @@ func (f *moduleFlags) node(module string) (n modules.Node, settings map[string]s
 		settings[name] = value
 	}
 	return n, settings, nil
+}
+
+// find takes the interface and this node's address, where they were not given, from
+// what this machine has in the VIP's network.
+func (f *moduleFlags) find(vip netip.Addr) error {
+	if f.nic != "" && f.bind != "" {
+		return nil
+	}
+	if f.open {
+		vip = sourceAddress()
+	}
+	p := place{iface: f.nic, bind: f.bind}
+	if err := p.find(vip); err != nil {
+		return err
+	}
+	f.nic, f.bind = p.iface, p.bind
+	return nil
+}
+
+// sourceAddress is this machine's own on its default route; the zero address if it
+// has none. A connected UDP socket sends nothing (udp(7)).
+func sourceAddress() netip.Addr {
+	conn, err := net.Dial("udp", "192.0.2.1:9")
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr()
+}
+
+// A shared address that nobody could be asked for is left open in what init prints:
+// standIn is rendered, and openVIP written in its place, which check refuses.
+const (
+	standIn = "192.0.2.254" // for documentation (RFC 5737)
+	openVIP = "SHARED-ADDRESS"
+)
+
+// ask asks for the shared address where somebody can answer, and else leaves it open.
+func (f *moduleFlags) ask(cmd *cobra.Command) error {
+	if len(f.vips) > 0 {
+		return nil
+	}
+	in, ok := cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		f.vips, f.open = []string{standIn}, true
+		return nil
+	}
+	fmt.Fprint(cmd.ErrOrStderr(), "Shared address (VIP), which no machine has: ")
+	line, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	f.vips = strings.Split(strings.TrimSpace(line), ",")
+	return nil
+}
+
+// text is the configuration as it is printed.
+func (f *moduleFlags) text(config string) string {
+	if !f.open {
+		return config
+	}
+	return "# " + openVIP + " is left open: write the address that the farm shares, which no machine has.\n# Until then, `thresher check` refuses this file.\n" +
+		strings.ReplaceAll(config, standIn, openVIP)
 }
 
 // render makes a module's files for the node, and has the configuration read.
@@ -166,16 +266,22 @@ func (f *moduleFlags) render(own, module string) (*modules.Module, *modules.Rend
 func newModuleInit(own *string) *cobra.Command {
 	var f moduleFlags
 	cmd := &cobra.Command{
-		Use:     "init NAME",
-		Short:   "Print a configuration made of a module",
+		Use:   "init NAME",
+		Short: "Print a configuration made of a module",
+		Long: "Print a configuration made of a module. Interface and own address are those in the\n" +
+			"shared address's network unless they are given; a shared address that is not given\n" +
+			"is asked for on a terminal, and else left open for you to write.",
 		Example: "  thresher module init nginx --interface eth0 --vip 192.0.2.100 --bind 192.0.2.11 --join 192.0.2.11,192.0.2.12",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.ask(cmd); err != nil {
+				return err
+			}
 			_, r, err := f.render(*own, args[0])
 			if err != nil {
 				return err
 			}
-			_, err = io.WriteString(cmd.OutOrStdout(), r.Config)
+			_, err = io.WriteString(cmd.OutOrStdout(), f.text(r.Config))
 			return err
 		},
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"thresher/config"
 	"thresher/deploy/modules"
 )
 
@@ -93,7 +95,7 @@ func TestModuleWrongUsage(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"module", "no command given"},
 		{"module show ngin", `no module "ngin"`},
-		{"module init nginx --interface lo --vip 192.0.2.100", `--interface, --vip and --bind are needed`},
+		{"module init nginx --interface lo --vip 192.0.2.100", `interface lo has no address for heartbeats`},
 		{"module init nginx --interface lo --vip 192.0.2.300 --bind 192.0.2.11", `"192.0.2.300" is no IP address`},
 		{"module init nginx --interface lo --vip 192.0.2.100 --bind 192.0.2.11 --set health", "has no value"},
 		{"module init nginx --interface lo --vip 192.0.2.100 --bind 192.0.2.11 --set heatlh=/", `no setting "heatlh"`},
@@ -103,5 +105,26 @@ func TestModuleWrongUsage(t *testing.T) {
 		if _, stderr, code := thresher(t.Context(), strings.Fields(tt.args)...); code != exitUsage || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%s: exit %d, %s; want %q", tt.args, code, stderr, tt.want)
 		}
+	}
+}
+
+// A shared address that nobody could be asked for is left open, so that the daemon
+// refuses the file by its line; install never writes such a file.
+func TestModuleInitLeavesTheSharedAddressOpen(t *testing.T) {
+	root, out := newRoot(), new(bytes.Buffer)
+	root.SetArgs(strings.Fields("module init nginx --interface eth0 --bind 192.0.2.11"))
+	root.SetOut(out)
+	root.SetIn(new(bytes.Buffer))
+	if err := root.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := config.Parse("t.yaml", out.Bytes(), config.Options{Env: []string{}})
+	if err == nil || !strings.Contains(err.Error(), `vips[0].address: "SHARED-ADDRESS" is no IP address`) || strings.Contains(out.String(), standIn) {
+		t.Errorf("%v of\n%s", err, out)
+	}
+	root = newRoot()
+	root.SetArgs(strings.Fields("module install nginx --interface eth0 --bind 192.0.2.11 --root " + t.TempDir()))
+	if err := root.Execute(); exitCode(err) != exitUsage || !strings.Contains(err.Error(), "--vip is needed") {
+		t.Errorf("install: %v", err)
 	}
 }

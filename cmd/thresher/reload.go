@@ -1,16 +1,13 @@
 package main
 
 import (
-	"encoding/json"
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"thresher/console"
 )
 
 func newReload(api *string) *cobra.Command {
-	var check, asJSON bool
+	var check bool
 	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "Have the daemon read its configuration again, without a connection lost",
@@ -26,15 +23,10 @@ func newReload(api *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(done)
-				}
-				_, err = io.WriteString(cmd.OutOrStdout(), console.ReloadText(done, !check))
-				return err
+				return show(cmd, done, console.ReloadText(done, !check))
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "only say what would happen")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }

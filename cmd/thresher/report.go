@@ -42,7 +42,9 @@ func newReport(api *string) *cobra.Command {
 				if err := r.write(file, masks); err != nil {
 					return err
 				}
-				return said(cmd, nil, "wrote %s: look through it before you hand it on", file)
+				return show(cmd, struct {
+					File string `json:"file"`
+				}{file}, fmt.Sprintf("wrote %s: look through it before you hand it on\n", file))
 			})
 		},
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"thresher/console"
@@ -27,8 +25,7 @@ func newRestart(api *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), done.Message)
-				return err
+				return show(cmd, done, done.Message+"\n")
 			})
 		},
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -42,26 +44,46 @@ func newRoot() *cobra.Command {
 		// As many wrong letters as cobra itself forgives.
 		SuggestionsMinimumDistance: 2,
 
+		PersistentPreRunE: rightFlags,
+
 		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return errors.Join(cmd.Help(), &usageError{errors.New("no command given")})
 		},
 	}
+	info, _ := debug.ReadBuildInfo()
+	root.Version = versionText(release, info)
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
 	root.AddCommand(
-		newInit(), newInvite(api), newJoin(),
-		newRun(), newCheck(), newNetcheck(), newClean(), newKey(api), newConvert(),
-		newStatus(api), newStart(api), newDrain(api), newStop(api), newRestart(api), newReload(api), newConfig(api), newWeight(api), newWhere(api), newEvents(api), newTraffic(api), newCapture(api),
-		newWait(api), newCordon(api), newUncordon(api), newSuspend(api), newResume(api), newReset(api),
-		newUser(), newToken(), newFingerprint(api), newReport(api),
-		newNotify(), newModule(), newDemo(), newBench(), newVersion(), newMan(),
+		withJSON(newInit()), withJSON(newInvite(api)), withJSON(newJoin()),
+		newRun(), withJSON(newCheck()), newNetcheck(), newClean(), newKey(api), newConvert(),
+		newStatus(api), withJSON(newStart(api)), withJSON(newDrain(api)), withJSON(newStop(api)), withJSON(newRestart(api)), withJSON(newReload(api)), newConfig(api), withJSON(newWeight(api)), withJSON(newWhere(api)), newEvents(api), newTraffic(api), newCapture(api),
+		withJSON(newWait(api)), withJSON(newCordon(api)), withJSON(newUncordon(api)), withJSON(newSuspend(api)), withJSON(newResume(api)), withJSON(newReset(api)),
+		newUser(), newToken(), withJSON(newFingerprint(api)), withJSON(newReport(api)),
+		newNotify(), newModule(), newDemo(), newBench(), withJSON(newVersion()), newMan(),
 	)
 	completeNames(root, api)
 	return root
+}
+
+// rightFlags refuses flags that exclude one another, before cobra does so in words of
+// its own.
+func rightFlags(cmd *cobra.Command, _ []string) error {
+	err := cmd.ValidateFlagGroups()
+	if err == nil {
+		return nil
+	}
+	// cobra: "if any flags in the group [a b] are set none of the others can be; [a b] were all set"
+	if _, set, ok := strings.Cut(err.Error(), "; ["); ok {
+		set, _, _ = strings.Cut(set, "]")
+		err = fmt.Errorf("--%s exclude one another: leave all but one out", strings.Join(strings.Fields(set), " and --"))
+	}
+	return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 }
 
 // noSuchCommand refuses words that are no command, with the nearest that are.
@@ -105,7 +127,8 @@ func contradicting(err error) string {
 
 // exitCode returns the program's exit code for what a command returned. A request
 // that the daemon does not understand, or that names a rule that there is not,
-// came from a wrong command line, and an interface that does not exist from a wrong configuration.
+// came from a wrong command line; a file that it refuses, and an interface that does
+// not exist, are a wrong configuration.
 func exitCode(err error) int {
 	var usage *usageError
 	var refused *console.Error
@@ -114,11 +137,16 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &usage), errors.Is(err, health.ErrNoInterface):
 		return exitUsage
-	case errors.As(err, &refused) && (refused.Code == console.CodeBadRequest || refused.Code == console.CodeNotFound):
+	case errors.As(err, &refused) && slices.Contains(usageCodes(), refused.Code):
 		return exitUsage
 	default:
 		return exitFailed
 	}
+}
+
+// usageCodes are the daemon's words for what the asker has to put right.
+func usageCodes() []string {
+	return []string{console.CodeBadRequest, console.CodeNotFound, console.CodeBadConfiguration}
 }
 
 // errorText renders an error for a person: one line for each thing that is wrong,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -34,8 +33,7 @@ func changeNode(cmd *cobra.Command, api string, change func(*console.Client, con
 			return err
 		}
 		return showStatus(cmd.Context(), c, func(s console.Status) error {
-			_, err := io.WriteString(cmd.OutOrStdout(), console.StateText(s))
-			return err
+			return show(cmd, s, console.StateText(s))
 		})
 	})
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,7 +32,7 @@ func (t *target) change(cmd *cobra.Command, api, action string, deadline time.Du
 		if err != nil {
 			return err
 		}
-		_, err = io.WriteString(cmd.OutOrStdout(), console.OutcomesText(action, out))
+		err = show(cmd, out, console.OutcomesText(action, out))
 		if n := out.Failed(); n > 0 {
 			err = errors.Join(err, fmt.Errorf("%s failed on %d of %d nodes", action, n, len(out.Nodes)))
 		}

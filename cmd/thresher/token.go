@@ -30,7 +30,7 @@ func newToken() *cobra.Command {
 		},
 	}
 	cmd.PersistentFlags().StringVar(&file, "users", access.DefaultFile, "the file of users and tokens")
-	cmd.AddCommand(newTokenAdd(&file), newTokenRemove(&file), newTokenList(&file))
+	cmd.AddCommand(withJSON(newTokenAdd(&file)), withJSON(newTokenRemove(&file)), withJSON(newTokenList(&file)))
 	return cmd
 }
 
@@ -55,7 +55,12 @@ func newTokenAdd(file *string) *cobra.Command {
 				f.Tokens = append(f.Tokens, one)
 				return nil
 			})
-			return said(cmd, err, "%s", token)
+			if err != nil {
+				return err
+			}
+			return show(cmd, struct {
+				Token string `json:"token"`
+			}{token}, token+"\n")
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", string(access.Monitor), "admin, control or monitor")
@@ -80,6 +85,14 @@ func newTokenRemove(file *string) *cobra.Command {
 	}
 }
 
+// listedToken is a token without what it is checked by.
+type listedToken struct {
+	Name    string      `json:"name"`
+	Role    access.Role `json:"role"`
+	Expires time.Time   `json:"expires"`
+	Expired bool        `json:"expired"`
+}
+
 func newTokenList(file *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -90,16 +103,16 @@ func newTokenList(file *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			list, text := []listedToken{}, ""
 			for _, t := range f.Tokens {
-				note := ""
-				if time.Now().After(t.Expires) {
+				one, note := listedToken{t.Name, t.Role, t.Expires, time.Now().After(t.Expires)}, ""
+				if one.Expired {
 					note = "  expired"
 				}
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-8s  %s  %s%s\n", t.Role, t.Expires.Format(time.RFC3339), t.Name, note); err != nil {
-					return err
-				}
+				list = append(list, one)
+				text += fmt.Sprintf("%-8s  %s  %s%s\n", t.Role, t.Expires.Format(time.RFC3339), t.Name, note)
 			}
-			return nil
+			return show(cmd, list, text)
 		},
 	}
 }
@@ -118,7 +131,12 @@ func newFingerprint(api *string) *cobra.Command {
 				if err == nil && s.Fingerprint == "" {
 					err = errors.New("this node's daemon has no HTTPS address; give it one in api.listen")
 				}
-				return said(cmd, err, "%s", s.Fingerprint)
+				if err != nil {
+					return err
+				}
+				return show(cmd, struct {
+					Fingerprint string `json:"fingerprint"`
+				}{s.Fingerprint}, s.Fingerprint+"\n")
 			})
 		},
 	}

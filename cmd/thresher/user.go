@@ -28,7 +28,7 @@ func newUser() *cobra.Command {
 		},
 	}
 	cmd.PersistentFlags().StringVar(&file, "users", access.DefaultFile, "the file of users and tokens")
-	cmd.AddCommand(newUserAdd(&file), newUserPasswd(&file), newUserRemove(&file), newUserList(&file))
+	cmd.AddCommand(withJSON(newUserAdd(&file)), withJSON(newUserPasswd(&file)), withJSON(newUserRemove(&file)), withJSON(newUserList(&file)))
 	return cmd
 }
 
@@ -104,6 +104,12 @@ func newUserRemove(file *string) *cobra.Command {
 	}
 }
 
+// listedUser is a user without what the password is checked by.
+type listedUser struct {
+	Name string      `json:"name"`
+	Role access.Role `json:"role"`
+}
+
 func newUserList(file *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -114,12 +120,12 @@ func newUserList(file *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			list, text := []listedUser{}, ""
 			for _, u := range f.Users {
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-8s  %s\n", u.Role, u.Name); err != nil {
-					return err
-				}
+				list = append(list, listedUser{u.Name, u.Role})
+				text += fmt.Sprintf("%-8s  %s\n", u.Role, u.Name)
 			}
-			return nil
+			return show(cmd, list, text)
 		},
 	}
 }
@@ -135,15 +141,6 @@ func readUsers(path string) (*access.File, error) {
 
 func noUser(file, name string) error {
 	return &usageError{fmt.Errorf("%s has no user %q; see thresher user list", file, name)}
-}
-
-// said says that something is done, unless it is not.
-func said(cmd *cobra.Command, err error, format string, args ...any) error {
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), format+"\n", args...)
-	return err
 }
 
 // askPassword asks for a new password, twice where somebody types it.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -21,8 +20,10 @@ func newVersion() *cobra.Command {
 		Args:  args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, _ := debug.ReadBuildInfo()
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText(release, info))
-			return err
+			text := versionText(release, info)
+			return show(cmd, struct {
+				Version string `json:"version"`
+			}{strings.TrimPrefix(text, "thresher ")}, text+"\n")
 		},
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -38,8 +37,7 @@ func newWait(api *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, err = io.WriteString(cmd.OutOrStdout(), console.StateText(s))
-				return err
+				return show(cmd, s, console.StateText(s))
 			})
 		},
 	}

@@ -26,11 +26,22 @@ func newWeight(api *string) *cobra.Command {
 			if err != nil {
 				return &usageError{err}
 			}
-			return withClient(*api, func(c *console.Client) error { return c.Weigh(cmd.Context(), args[0], weight) })
+			return withClient(*api, func(c *console.Client) error {
+				if err := c.Weigh(cmd.Context(), args[0], weight); err != nil {
+					return err
+				}
+				return show(cmd, weighed{args[0], weight}, "")
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&reset, "reset", false, "go back to the configured weight")
 	return cmd
+}
+
+// weighed is what weight has done.
+type weighed struct {
+	Rule   string `json:"rule"`
+	Weight *uint8 `json:"weight"` // null for the configured one
 }
 
 // weightOf is the weight on the command line; nil is the configured one.

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"thresher/console"
@@ -11,7 +8,6 @@ import (
 
 func newWhere(api *string) *cobra.Command {
 	var rule string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "where CLIENT[:PORT]",
 		Short:   "Tell which node serves a client, and by which bucket",
@@ -27,15 +23,10 @@ func newWhere(api *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(answer)
-				}
-				_, err = io.WriteString(cmd.OutOrStdout(), console.WhereText(answer))
-				return err
+				return show(cmd, answer, console.WhereText(answer))
 			})
 		},
 	}
 	cmd.Flags().StringVar(&rule, "rule", "", "the rule that the client comes by; needed if there are several")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }

@@ -19,10 +19,10 @@ var ErrLocked = errors.New("another process runs this node")
 type Lock struct{ file *os.File }
 
 // Acquire takes the lock of a node's run directory (RunDir/NODE), which it makes
-// with mode 0700. It does not wait: the error is ErrLocked and names the process
+// with mode 0700, and the one above with mode 0755. It does not wait: the error is ErrLocked and names the process
 // that has it.
 func Acquire(dir string) (*Lock, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("lock this node: %w", err)
 	}
 	path := filepath.Join(dir, "lock")
@@ -40,6 +40,15 @@ func Acquire(dir string) (*Lock, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &Lock{f}, nil
+}
+
+// makeDir makes a node's directory for the daemon alone, with the one above it, in
+// which the API's socket is: the socket's own mode says who may use it.
+func makeDir(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	return os.MkdirAll(dir, 0o700)
 }
 
 // InheritLock goes on with the lock that this process had before it ran its

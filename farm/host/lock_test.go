@@ -54,3 +54,32 @@ func TestLockIsNotHeldByWhoHasDied(t *testing.T) {
 		t.Errorf("holder of an unsigned lock = %s", got)
 	}
 }
+
+// Who may use the API's socket reaches it: it is in the directory above the node's
+// own, which stays closed.
+func TestOnlyTheNodesOwnDirectoryIsClosed(t *testing.T) {
+	for name, begin := range map[string]func(dir string) error{
+		"lock": func(dir string) error {
+			l, err := Acquire(dir)
+			if err != nil {
+				return err
+			}
+			return l.Release()
+		},
+		"journal": func(dir string) error { _, err := Open(filepath.Join(dir, "restore.json")); return err },
+	} {
+		run := filepath.Join(t.TempDir(), "thresher")
+		if err := begin(filepath.Join(run, "web1")); err != nil {
+			t.Fatal(name, err)
+		}
+		for path, want := range map[string]os.FileMode{run: 0o755, filepath.Join(run, "web1"): 0o700} {
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			if got := info.Mode().Perm(); got != want {
+				t.Errorf("%s: %s has mode %o, want %o", name, filepath.Base(path), got, want)
+			}
+		}
+	}
+}
