@@ -152,7 +152,9 @@ func (f *moduleFarm) install(n *lab.Node, server moduleServer) {
 	}
 	unit, err := os.ReadFile("/lib/systemd/system/" + server.unit)
 	must(f.T, err)
-	f.systemd[n.Name], err = n.StartSystemd(f.Ctx, map[string]string{server.unit: string(unit) + server.unitEnd})
+	// What is private below /tmp would stay there when the manager is killed.
+	text := string(unit) + "\n[Service]\nPrivateTmp=no\n" + server.unitEnd
+	f.systemd[n.Name], err = n.StartSystemd(f.Ctx, map[string]string{server.unit: text})
 	must(f.T, err)
 	if server.tmpfiles != "" {
 		must(f.T, runs(f.testFarm, n, "systemd-tmpfiles", "--create", server.tmpfiles))

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"thresher/config"
+	"thresher/deploy"
 	"thresher/internal/wholefile"
 )
 
@@ -71,11 +72,17 @@ func (p *place) complete(near netip.Addr) error {
 		return err
 	}
 	for _, path := range []string{p.config, p.key} {
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) && !p.replaces(path) {
 			return fmt.Errorf("%s is there already: this machine has been set up before; remove it, or name another file", path)
 		}
 	}
 	return nil
+}
+
+// replaces tells whether what is at a path may be written over: a package's example.
+func (p *place) replaces(path string) bool {
+	text, err := os.ReadFile(path)
+	return path == p.config && err == nil && deploy.IsExample(text)
 }
 
 // addresses are those for heartbeats, one for each network.
@@ -171,6 +178,11 @@ func (p *place) write(text, keys, users []byte) (err error) {
 		}
 		if err := os.MkdirAll(filepath.Dir(one.path), 0o755); err != nil {
 			return err
+		}
+		if p.replaces(one.path) {
+			if err := os.Remove(one.path); err != nil {
+				return err
+			}
 		}
 		if err := wholefile.Create(one.path, one.text); err != nil {
 			return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"net/netip"
 	"os"
@@ -90,6 +91,34 @@ func TestInitInARelativeDirectory(t *testing.T) {
 	for _, name := range []string{"ini/t.yaml", "ini/key"} {
 		if _, err := os.Stat(name); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// The example of the packages is no configuration of anybody's, as long as it is as it
+// came.
+func TestInitWritesOverTheExample(t *testing.T) {
+	example, err := os.ReadFile("../../deploy/thresher.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		there []byte
+		taken bool
+	}{{example, true}, {append(example, "# mine\n"...), false}} {
+		file := filepath.Join(t.TempDir(), "thresher.yaml")
+		if err := os.WriteFile(file, c.there, 0o640); err != nil {
+			t.Fatal(err)
+		}
+		i := initial{place: place{config: file, node: "web1", iface: "lo", bind: "192.0.2.11"}, vips: []string{"192.0.2.100"}, mode: "flood", tcp: "80"}
+		cmd := newInit()
+		cmd.SetOut(io.Discard)
+		if err := i.set(cmd); (err == nil) != c.taken {
+			t.Errorf("taken: want %v, got %v", c.taken, err)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || bytes.Equal(text, c.there) == c.taken {
+			t.Errorf("taken %v: the file is %q, %v", c.taken, text, err)
 		}
 	}
 }
