@@ -9,6 +9,7 @@ import (
 
 func TestAcquaintances(t *testing.T) {
 	a, b := confirm.PeerViews{Name: "a"}, confirm.PeerViews{Name: "b"}
+	other := confirm.PeerViews{Name: "a", Stated: 7}
 	met := make(acquaintances)
 	steps := []struct {
 		at           time.Duration
@@ -23,6 +24,11 @@ func TestAcquaintances(t *testing.T) {
 		{400 * time.Millisecond, []confirm.PeerViews{a, b}, false, false, true},
 		{500 * time.Millisecond, []confirm.PeerViews{b}, false, false, false},
 		{600 * time.Millisecond, []confirm.PeerViews{a, b}, true, true, true},
+		{900 * time.Millisecond, []confirm.PeerViews{a, b}, false, true, true},
+		{901 * time.Millisecond, []confirm.PeerViews{a, b}, true, false, true},
+		{950 * time.Millisecond, []confirm.PeerViews{other, b}, true, true, true}, // it states another view
+		{1250 * time.Millisecond, []confirm.PeerViews{other, b}, false, true, true},
+		{1251 * time.Millisecond, []confirm.PeerViews{other, b}, true, false, true},
 	}
 	start := confirm.Time(time.Hour)
 	for _, s := range steps {

@@ -88,9 +88,9 @@ func (c *confirmation) around(now confirm.Time) others {
 // held returns the buckets that others may be letting flows into: a node holds no
 // more than what both the view that it states and the one that it heads for give
 // it, and says so only when it has let go of the rest (confirm, rule 2). Of a view
-// that cannot be resolved, that may be everything. Of a peer just met nobody knows
-// since when it heads for what it does: until then it held all that its stated view
-// gives it, and has answered what this node may have parked.
+// that cannot be resolved, that may be everything. Of a peer just met, or that has just
+// stated its view, nobody knows since when it heads for what it does: until then it held
+// all that its stated view gives it, and has answered what this node may have parked.
 func (c *confirmation) held(said []confirm.PeerViews) (all confirm.Buckets) {
 	for _, p := range said {
 		its := c.given(p.Stated, p.Name)
