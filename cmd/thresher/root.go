@@ -103,26 +103,14 @@ type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
 
-// args makes a wrong number of arguments, and flags that contradict one another, usage
-// errors.
+// args makes a wrong number of arguments a usage error.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
 			return &usageError{fmt.Errorf("%w: write %s; see %s --help", err, cmd.UseLine(), cmd.CommandPath())}
 		}
-		if err := cmd.ValidateFlagGroups(); err != nil {
-			return &usageError{fmt.Errorf("%s contradict one another: give one of them; see %s --help", contradicting(err), cmd.CommandPath())}
-		}
 		return nil
 	}
-}
-
-// contradicting are the flags that cobra's error names, which ends with "[a b] were all
-// set".
-func contradicting(err error) string {
-	names := err.Error()
-	names = strings.TrimSuffix(names[strings.LastIndexByte(names, '[')+1:], "] were all set")
-	return "--" + strings.ReplaceAll(names, " ", " and --")
 }
 
 // exitCode returns the program's exit code for what a command returned. A request
