@@ -73,7 +73,8 @@ func (f *testFarm) synsOnce(t *testing.T, n int, quiet time.Duration) {
 		}
 	}
 	for _, node := range f.Nodes {
-		if part := float64(perNode[node.MAC]) / float64(n); part < 0.30 || part > 0.37 {
+		// Five times the standard deviation of 2,000 draws: the hash key is another in each farm.
+		if part := float64(perNode[node.MAC]) / float64(n); part < 0.28 || part > 0.39 {
 			t.Errorf("%s answered %.1f %% of the SYNs", node.Name, 100*part)
 		}
 	}

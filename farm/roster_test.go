@@ -199,7 +199,7 @@ func TestRosterForgets(t *testing.T) {
 			t.Errorf("after %v (-want +got):\n%s", step.at, diff)
 		}
 	}
-	want := []string{"node web3 is up", "node web3 is unreachable", "node web4 is up", "node web4 is heard on the wire but not by gossip: let UDP and TCP through between this node and an address that is not known"}
+	want := []string{"node web3 is up", "node web3 is unreachable", "node web4 is up", "node web4 is there, but gossip with it does not come through: let UDP and TCP through between this node and an address that is not known"}
 	if diff := cmp.Diff(want, messages(e, 0)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
