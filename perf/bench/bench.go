@@ -110,13 +110,21 @@ func Run(ctx context.Context, o Options) (*report.Report, error) {
 	r := &report.Report{
 		Version: o.Version, Machine: machine(), Started: time.Now(), Runs: o.Runs, RunSeconds: o.Time.Seconds(),
 	}
-	for _, s := range scenarios() {
+	err := measureAll(ctx, o, r, scenarios())
+	r.Seconds = time.Since(r.Started).Seconds()
+	return r, err
+}
+
+// measureAll adds the scenarios that are wanted to the report, those that are whole when ctx
+// is done.
+func measureAll(ctx context.Context, o Options, r *report.Report, all []scenario) error {
+	for _, s := range all {
 		if len(o.Scenarios) > 0 && !slices.Contains(o.Scenarios, s.name) {
 			continue
 		}
 		measured := s.run(ctx, o)
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("bench: %w", context.Cause(ctx))
+		if ctx.Err() != nil {
+			return fmt.Errorf("bench: ended in %s: %w", s.name, context.Cause(ctx))
 		}
 		if len(measured.Rows) == 0 {
 			continue // none of the engines wanted has to do with it
@@ -124,6 +132,5 @@ func Run(ctx context.Context, o Options) (*report.Report, error) {
 		measured.Summarize()
 		r.Scenarios = append(r.Scenarios, measured)
 	}
-	r.Seconds = time.Since(r.Started).Seconds()
-	return r, nil
+	return nil
 }

@@ -38,6 +38,31 @@ func (f *fakeTrial) close() error {
 	return nil
 }
 
+// TestInterruptedRun keeps the scenarios that were whole.
+func TestInterruptedRun(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	var log []string
+	scenarioOf := func(name string, start func() trial) scenario {
+		return scenario{
+			name: name, metrics: []report.Metric{{Name: nanos}},
+			groups: func(Options) []group {
+				return []group{{"", []row{{"a", "a", func(context.Context) (trial, error) { return start(), nil }}}}}
+			},
+		}
+	}
+	whole := func() trial { return &fakeTrial{name: "a", log: &log} }
+	r := &report.Report{}
+	err := measureAll(ctx, Options{Runs: 1, Time: time.Second, Progress: io.Discard}, r, []scenario{
+		scenarioOf("first", whole), scenarioOf("second", func() trial { interrupt(); return whole() }), scenarioOf("third", whole),
+	})
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "second") {
+		t.Errorf("error %v", err)
+	}
+	if len(r.Scenarios) != 1 || r.Scenarios[0].Name != "first" {
+		t.Errorf("kept: %+v", r.Scenarios)
+	}
+}
+
 // TestAlternation measures A B C A B C, goes on when one fails, and closes all.
 func TestAlternation(t *testing.T) {
 	var log []string
