@@ -16,7 +16,7 @@ test:
 demo:
     go run ./cmd/thresher demo
 
-# Measure everything beside its peers, into dist/bench/bench.html; some five minutes.
+# Measure everything beside its peers, into dist/bench/bench.html; some twenty minutes on an idle machine.
 bench:
     go run ./cmd/thresher bench --out dist/bench
 
