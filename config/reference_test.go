@@ -1,33 +1,18 @@
 package config
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"thresher/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write docs/configuration.md anew")
 
 // The reference in docs/ is what the schema says.
 func TestReferenceIsCurrent(t *testing.T) {
 	const path = "../docs/configuration.md"
 	got := reference(t)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("`just reference` writes it anew (-is +should be):\n%s", diff)
-	}
+	golden.Compare(t, path, got)
 }
 
 func TestEveryKeyIsDescribed(t *testing.T) {

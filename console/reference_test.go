@@ -3,25 +3,17 @@ package console
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	diff "github.com/google/go-cmp/cmp"
+	"thresher/internal/golden"
 )
 
 // The reference in docs/ is what the API's document says, in the order of its table.
 func TestReferenceIsCurrent(t *testing.T) {
 	const path = "../docs/api.md"
 	got := reference(t)
-	if *update {
-		must(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	must(t, err)
-	if d := diff.Diff(string(want), got); d != "" {
-		t.Errorf("`just reference` writes it anew (-is +should be):\n%s", d)
-	}
+	golden.Compare(t, path, got)
 }
 
 // reference is a table of what the API does.

@@ -1,31 +1,19 @@
 package console
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"thresher/internal/golden"
 )
 
-// golden compares got with testdata/name.golden, or writes it there.
-func golden(t *testing.T, name, got string) {
+// compare compares got with testdata/name.golden, or writes it there.
+func compare(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
+	golden.Compare(t, path, got)
 }
 
 func TestStatusText(t *testing.T) {
@@ -43,7 +31,7 @@ func TestStatusText(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := StatusText(tt.status, tt.rows)
-			golden(t, tt.name, got)
+			compare(t, tt.name, got)
 			lines := strings.Split(strings.TrimSuffix(got, "\n"), "\n")
 			if tt.rows > 0 && len(lines) > tt.rows {
 				t.Errorf("%d lines, want at most %d", len(lines), tt.rows)

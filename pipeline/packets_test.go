@@ -3,15 +3,13 @@ package pipeline
 import (
 	"bytes"
 	"encoding/hex"
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the files under testdata that hold what is expected")
+	"thresher/internal/golden"
+)
 
 // named is a packet that has a name: most have one field broken, or odd.
 type named struct {
@@ -52,19 +50,10 @@ func TestJudgePackets(t *testing.T) {
 // TestPacketsAreWritten: the packets are in a file as well, for the kernel program
 // (farm, TestKernelJudgesPackets): name, reason, frame.
 func TestPacketsAreWritten(t *testing.T) {
-	const path = "testdata/packets.txt"
 	var lines []string
 	for _, p := range packets(t) {
 		lines = append(lines, fmt.Sprintf("%s\t%s\t%s\n", p.name, p.want, hex.EncodeToString(p.frame.bytes(t))))
 	}
 	slices.Sort(lines)
-	text := strings.Join(lines, "")
-	if *update {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if have, err := os.ReadFile(path); err != nil || string(have) != text {
-		t.Errorf("%s is not what the tables say (%v): go test ./pipeline -run %s -update", path, err, t.Name())
-	}
+	golden.Compare(t, "testdata/packets.txt", strings.Join(lines, ""))
 }

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -15,9 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thresher/config"
+	"thresher/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the converters' expected outputs anew")
 
 type converter func(Input, Options) (Result, error)
 
@@ -69,7 +67,7 @@ func TestConverters(t *testing.T) {
 				t.Fatal(err)
 			}
 			mustLoad(t, r.YAML)
-			compare(t, filepath.Join("testdata", tt.file+tt.options.Node+".golden"), string(r.YAML)+"---\n"+listed(r.Notes))
+			golden.Compare(t, filepath.Join("testdata", tt.file+tt.options.Node+".golden"), string(r.YAML)+"---\n"+listed(r.Notes))
 		})
 	}
 }
@@ -98,22 +96,6 @@ func listed(notes []Note) string {
 		fmt.Fprintf(&b, "%d: %s: %s\n", n.Line, n.What, n.Why)
 	}
 	return b.String()
-}
-
-func compare(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("(-want +got; go test ./config/convert -update takes it):\n%s", diff)
-	}
 }
 
 // A .safe file is a zip with the same userconfig.xml in it.

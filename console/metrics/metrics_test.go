@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"bytes"
-	"flag"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -11,18 +10,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"thresher/console"
+	"thresher/internal/golden"
 	"thresher/internal/leftout"
 )
 
 // metricName is a metric of ours in a query.
 var metricName = regexp.MustCompile(`\bthresher_[a-z_]+\b`)
-
-var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 func TestMain(m *testing.M) { leftout.Exit(m.Run()) }
 
@@ -97,20 +94,7 @@ func scrapeOf(t *testing.T, s Source) string {
 }
 
 func TestMetricsText(t *testing.T) {
-	const golden = "testdata/metrics.golden"
-	got := scrape(t)
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("metrics (-want +got); after a wanted change run go test ./console/metrics -update:\n%s", diff)
-	}
+	golden.Compare(t, "testdata/metrics.golden", scrape(t))
 }
 
 // What is described is shown, and the other way round.

@@ -3,31 +3,19 @@ package metrics
 import (
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"thresher/internal/golden"
 )
 
 // The reference in docs/ has every metric that is shown.
 func TestReferenceIsCurrent(t *testing.T) {
 	const path = "../../docs/metrics.md"
 	got := reference(scrape(t) + scrapeOf(t, behind{}))
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("`just reference` writes it anew (-is +should be):\n%s", diff)
-	}
+	golden.Compare(t, path, got)
 }
 
 // reference makes a table of what was scraped, in the text format of Prometheus.

@@ -83,7 +83,7 @@ func TestResultAsJSON(t *testing.T) {
 }
 
 func TestResultAsText(t *testing.T) {
-	golden(t, "result", fair().String())
+	compare(t, "result", fair().String())
 	if got := (Result{}).String(); !strings.Contains(got, "0 of 0 requests") {
 		t.Errorf("nothing was asked: %s", got)
 	}

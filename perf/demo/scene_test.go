@@ -1,18 +1,14 @@
 package demo
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
+	"thresher/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // farmOf is a scene with so many nodes, of which the last one is dead and the
 // others have served the same.
@@ -57,27 +53,16 @@ func TestDraw(t *testing.T) {
 					t.Errorf("%d columns: %s", n, line)
 				}
 			}
-			golden(t, tt.name, got)
+			compare(t, tt.name, got)
 		})
 	}
 }
 
-// golden compares got with testdata/name.golden, or writes it there.
-func golden(t *testing.T, name, got string) {
+// compare compares got with testdata/name.golden, or writes it there.
+func compare(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
+	golden.Compare(t, path, got)
 }
 
 func TestRound(t *testing.T) {

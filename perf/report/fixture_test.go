@@ -2,16 +2,14 @@ package report
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-var update = flag.Bool("update", false, "write the golden files anew")
+	"thresher/internal/golden"
+)
 
 // fixture is a report with every kind of row: measured, without a base, not
 // available, failed; with cases and without.
@@ -51,22 +49,11 @@ func fixture() *Report {
 	return r
 }
 
-// golden holds what is written against a file in testdata.
-func golden(t *testing.T, name string, got []byte) {
+// compare holds what is written against a file in testdata.
+func compare(t *testing.T, name string, got []byte) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got; go test -update writes it anew):\n%s", file, diff)
-	}
+	golden.Compare(t, file, string(got))
 }
 
 func TestTable(t *testing.T) {
@@ -74,7 +61,7 @@ func TestTable(t *testing.T) {
 	if err := fixture().WriteTable(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "table.txt", b.Bytes())
+	compare(t, "table.txt", b.Bytes())
 }
 
 func TestJSON(t *testing.T) {
@@ -82,7 +69,7 @@ func TestJSON(t *testing.T) {
 	if err := fixture().WriteJSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.json", b.Bytes())
+	compare(t, "report.json", b.Bytes())
 }
 
 func TestHTML(t *testing.T) {
@@ -90,7 +77,7 @@ func TestHTML(t *testing.T) {
 	if err := fixture().WriteHTML(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "page.html", b.Bytes())
+	compare(t, "page.html", b.Bytes())
 	for _, outside := range []string{"http:", "https:", "src=", "<link", "@import", "url("} {
 		if bytes.Contains(b.Bytes(), []byte(outside)) {
 			t.Errorf("the page needs something from outside: %s", outside)
