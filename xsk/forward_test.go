@@ -86,15 +86,22 @@ func from(frame []byte, port uint16) []byte {
 	return frame
 }
 
-// TestKernelKnowsEntries: an entry makes a flow known, by its state, and only to
-// a rule that forwards.
-func TestKernelKnowsEntries(t *testing.T) {
+// forwardingProgram is an armed program whose rules forward, in a namespace of the test's.
+func forwardingProgram(t *testing.T) *Program {
+	t.Helper()
 	newWire(t, 1)
 	needForward(t)
 	p, err := LoadProgram(forwarding(rulesFor(ownMAC)))
 	must(t, err)
-	defer p.Close()
+	t.Cleanup(func() { p.Close() })
 	must(t, p.Arm())
+	return p
+}
+
+// TestKernelKnowsEntries: an entry makes a flow known, by its state, and only to
+// a rule that forwards.
+func TestKernelKnowsEntries(t *testing.T) {
+	p := forwardingProgram(t)
 	rules := forwarding(rulesFor(ownMAC))
 	rules.Forward[0], rules.Forward[1] = 0, 1
 	other, err := LoadProgram(rules) // in which another rule forwards
@@ -141,12 +148,7 @@ func TestKernelKnowsEntries(t *testing.T) {
 // TestOwnConnectionIsNoEntry: what the machine itself opened towards the client
 // comes back with the same tuple, but is no flow that a rule let in.
 func TestOwnConnectionIsNoEntry(t *testing.T) {
-	newWire(t, 1)
-	needForward(t)
-	p, err := LoadProgram(forwarding(rulesFor(ownMAC)))
-	must(t, err)
-	defer p.Close()
-	must(t, p.Arm())
+	p := forwardingProgram(t)
 	client := netip.AddrPortFrom(clientIP.Addr(), 40000)
 	must(t, netlink.ConntrackCreate(netlink.ConntrackTable, netlink.InetFamily(unix.AF_INET), &netlink.ConntrackFlow{
 		FamilyType: unix.AF_INET, TimeOut: 600, ProtoInfo: &netlink.ProtoInfoTCP{State: ctEstablished},
@@ -201,12 +203,7 @@ func TestVerdictByEntry(t *testing.T) {
 // that acknowledge what its server has sent; others are of one that has taken its
 // ports. An entry that is put in by hand has seen nothing: the server has sent up to 0.
 func TestKernelKnowsClosingFlows(t *testing.T) {
-	newWire(t, 1)
-	needForward(t)
-	p, err := LoadProgram(forwarding(rulesFor(ownMAC)))
-	must(t, err)
-	defer p.Close()
-	must(t, p.Arm())
+	p := forwardingProgram(t)
 	const syn, rst, ack, fin = 0x02, 0x04, 0x10, 0x01
 	for i, state := range []uint8{ctFinWait, ctCloseWait, ctLastAck, ctTimeWait, ctEstablished} {
 		for _, f := range families {

@@ -31,10 +31,7 @@ func (j *Journal) AcceptMAC(link string, mac config.MAC) error {
 	if err != nil {
 		return fmt.Errorf("accept frames to %v on %s: %w", mac, link, err)
 	}
-	if j.holds(e) {
-		return acceptMAC(l, mac)
-	}
-	return j.make(e, func() error { return acceptMAC(l, mac) })
+	return j.ensure(e, func() error { return acceptMAC(l, mac) })
 }
 
 // acceptMAC adds the entry as `bridge fdb add MAC dev LINK self permanent` does

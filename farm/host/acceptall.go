@@ -25,16 +25,12 @@ func (j *Journal) AcceptAll(link string) error {
 	if isPromiscuous(l) {
 		return nil
 	}
-	set := func() error {
+	return j.ensure(e, func() error {
 		if err := netlink.SetPromiscOn(l); err != nil {
 			return fmt.Errorf("accept every frame on %s: %w%s", link, err, cureOf(err))
 		}
 		return nil
-	}
-	if j.holds(e) {
-		return set()
-	}
-	return j.make(e, set)
+	})
 }
 
 // isPromiscuous tells whether somebody has asked for every frame by netlink or ioctl. Packet

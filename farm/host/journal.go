@@ -140,6 +140,15 @@ func (j *Journal) make(e Entry, do func() error) error {
 	return nil
 }
 
+// ensure makes a change that does no harm twice: one that is recorded is made anew, if
+// it has gone since. The caller holds j.mu.
+func (j *Journal) ensure(e Entry, do func() error) error {
+	if j.holds(e) {
+		return do()
+	}
+	return j.make(e, do)
+}
+
 func (j *Journal) record(e Entry) error {
 	if err := e.check(); err != nil {
 		return err
