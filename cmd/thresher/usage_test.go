@@ -3,30 +3,11 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
 	"thresher/console"
 )
-
-// Flags that exclude one another are wrong usage, and said so in words of ours.
-func TestFlagsThatExcludeOneAnother(t *testing.T) {
-	for line, flags := range map[string]string{
-		"start --node a --all":     "--all and --node",
-		"stop --force --all":       "--all and --force",
-		"status --farm --node n1":  "--farm and --node",
-		"restart --all --node web": "--all and --node",
-	} {
-		root := newRoot()
-		root.SetArgs(strings.Fields(line))
-		root.SetOut(new(bytes.Buffer))
-		err := root.Execute()
-		if exitCode(err) != exitUsage || !strings.Contains(fmt.Sprint(err), flags+" exclude one another") {
-			t.Errorf("%s: exit code %d, %v", line, exitCode(err), err)
-		}
-	}
-}
 
 // What the daemon says of the configuration is exit code 2, of the machine 1.
 func TestExitCodeOfWhatTheDaemonSays(t *testing.T) {
