@@ -19,6 +19,8 @@ type LoadOptions struct {
 	Victim *lab.Node
 	// Busy and Idle connections are kept. Default 100 and 200.
 	Busy, Idle int
+	// Pause is the time between the messages of a busy connection. Default 100 ms.
+	Pause time.Duration
 	// Rate is how many new connections are opened in a second. Default 100.
 	Rate int
 	// Patience is how long an echo, or the opening of a connection, may take.
@@ -55,7 +57,7 @@ func (f *Farm) StartLoad(o LoadOptions) *Load {
 	o.setDefaults()
 	l := &Load{f: f, Watch: f.Watch()}
 	var err error
-	l.kept, err = traffic.Keep(f.Ctx, f.Client, traffic.KeepOptions{To: o.echo(), Busy: o.Busy, Idle: o.Idle, Patience: o.Patience})
+	l.kept, err = traffic.Keep(f.Ctx, f.Client, traffic.KeepOptions{To: o.echo(), Busy: o.Busy, Idle: o.Idle, Every: o.Pause, Patience: o.Patience})
 	f.Must(err)
 	f.T.Cleanup(func() { f.Must(l.kept.Close()) })
 	f.Must(l.Watch.Settle(f.Ctx, 100*time.Millisecond))
