@@ -73,6 +73,7 @@ func TestJoinUnderLoad(t *testing.T) {
 
 // TestStopAndStart takes a node out and back by command.
 func TestStopAndStart(t *testing.T) {
+	t.Parallel()
 	f := threeServing(t)
 	f.StartAll()
 	f.Thresher(f.Nodes[1], "stop")
@@ -152,6 +153,7 @@ func TestResponderIsReplaced(t *testing.T) {
 // the others serve alone meanwhile, and the node comes back by itself, though its daemon
 // was restarted, the last time started anew, while the port was down.
 func TestLinkFlap(t *testing.T) {
+	t.Parallel()
 	f := threeServing(t)
 	f.Options.Offload = "none"
 	f.StartAll()

@@ -30,7 +30,7 @@ func short[N int | time.Duration](few, many N) N {
 // binary is the program under test, built once.
 var binary string
 
-// Tests that are parallel wait more than they work, and no time in them counts: they
+// Tests that are parallel mostly wait, or only compute, and no time in them counts: they
 // run beside one another when all others are over.
 func TestMain(m *testing.M) {
 	lab.BeEchoProcess()

@@ -16,6 +16,7 @@ import (
 // TestForwardingNodeTracksStrictly runs a daemon with rules that forward: it keeps
 // conntrack strict while it runs, and `check` says so before.
 func TestForwardingNodeTracksStrictly(t *testing.T) {
+	t.Parallel()
 	f := newFarm(t, lab.Config{Nodes: 1}, lab.FarmOptions{UDPPorts: []int{53}, Forward: true})
 	n := f.Nodes[0]
 	loose := func() string {

@@ -97,6 +97,7 @@ func TestKeyRotation(t *testing.T) {
 // TestKeyRotationWithoutANode: a node that is killed half way stops the change and
 // nothing else; it comes back with what it has, and the change is gone on with.
 func TestKeyRotationWithoutANode(t *testing.T) {
+	t.Parallel()
 	f, _ := keyedFarm(t)
 	first := f.keys(f.Nodes[0])
 	k := f.talk(50)

@@ -68,7 +68,7 @@ func (f *testFarm) change(n *lab.Node, commands ...string) (at []time.Time) {
 		if command == "start" {
 			f.Converge(f.Nodes...)
 		}
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(short(time.Second, 1500*time.Millisecond))
 	}
 	return at
 }

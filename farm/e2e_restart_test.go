@@ -402,6 +402,7 @@ func (f *testFarm) startAs(n *lab.Node, program string, flags ...string) {
 // TestRestartIsRefused: with a configuration that the new program would refuse,
 // the old one goes on.
 func TestRestartIsRefused(t *testing.T) {
+	t.Parallel()
 	f := restartFarm(t, lab.FarmOptions{})
 	f.StartAll()
 	n := f.Nodes[0]
@@ -453,6 +454,7 @@ func TestRestartFailsAtTheLast(t *testing.T) {
 // TestRestartWithoutPins: a planned restart needs no BPF file system, and a
 // second daemon of the same name is refused before and after.
 func TestRestartWithoutPins(t *testing.T) {
+	t.Parallel()
 	f := restartFarm(t, lab.FarmOptions{Offload: "none", Unpinned: true})
 	f.StartAll()
 	n := f.Nodes[0]

@@ -172,6 +172,7 @@ func (f *testFarm) checkNodesOfARule() {
 // restart in place, and what is refused changes nothing. Connections notice none
 // of it.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	f := &testFarm{Farm: restartFarm(t, lab.FarmOptions{}).Farm}
 	f.StartAll()
 	k := f.talk(60)

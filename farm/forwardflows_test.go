@@ -17,6 +17,7 @@ import (
 // TestForwardedFlowsStay moves all buckets from one gateway to the other, with
 // connections through it: they stay where they are, and new ones go to the other.
 func TestForwardedFlowsStay(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []config.XDPMode{config.XDPNative, config.XDPGeneric} {
 		t.Run(mode.String(), func(t *testing.T) {
 			g := newGateways(t, mode, true)
@@ -64,6 +65,7 @@ func (g *gateways) handOver(from, to *gateway, want int) {
 
 // TestFlowsAreLostWithoutForward: what the test above sees is conntrack's doing.
 func TestFlowsAreLostWithoutForward(t *testing.T) {
+	t.Parallel()
 	g := newGateways(t, config.XDPNative, false)
 	g.gives(g.nodes[0], true, false, true)
 	g.gives(g.nodes[1], false, false, true)
@@ -83,6 +85,7 @@ func TestFlowsAreLostWithoutForward(t *testing.T) {
 // makes no entry of them, and the machine refuses them; the kernel's default takes
 // them for a flow of its own.
 func TestMidStreamIsNotPickedUp(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		loose   string
 		patient time.Duration

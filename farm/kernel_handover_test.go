@@ -11,6 +11,7 @@ import (
 // TestProgramDecidesAlone: in hand-over the program asks nobody, at no offload
 // level, and decides as at offload full.
 func TestProgramDecidesAlone(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(21, 22))
 	for _, offload := range []config.Offload{config.OffloadNone, config.OffloadReject, config.OffloadFull} {
 		vips, rules := randomFarm(random, 3, 20)

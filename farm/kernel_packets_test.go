@@ -65,6 +65,7 @@ func namedFarm() ([]config.VIP, []config.Rule) {
 // each offload level: the verdict, the bytes that come out and the counter are those of
 // the reason that the file names.
 func TestKernelJudgesPackets(t *testing.T) {
+	t.Parallel()
 	packets := namedPackets(t)
 	if len(packets) < 150 {
 		t.Fatalf("%d packets", len(packets))

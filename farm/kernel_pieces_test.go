@@ -13,6 +13,7 @@ import (
 // TestProgramDecidesWhatNoSocketTakes: of what is too long for a socket the program
 // asks nobody, at no offload level, and decides as at offload full.
 func TestProgramDecidesWhatNoSocketTakes(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(31, 32))
 	for _, offload := range []config.Offload{config.OffloadNone, config.OffloadReject, config.OffloadFull} {
 		vips, rules := randomFarm(random, 3, 20)
@@ -35,6 +36,7 @@ func TestProgramDecidesWhatNoSocketTakes(t *testing.T) {
 // TestProgramDecidesOnFramesInPieces: of a long frame the program sees the first
 // piece, and comes to the same as the pipeline of the whole frame.
 func TestProgramDecidesOnFramesInPieces(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(33, 34))
 	for _, offload := range []config.Offload{config.OffloadNone, config.OffloadReject, config.OffloadFull} {
 		vips, rules := randomFarm(random, 3, 20)

@@ -82,6 +82,7 @@ func (k *kernel) introduce(c xsk.Client, made clientFacts) error {
 // TestProgramRemembersWhomItLetsIn: the client of every SYN that goes to the stack
 // from the program, and of no other packet; in hand-over at every offload level.
 func TestProgramRemembersWhomItLetsIn(t *testing.T) {
+	t.Parallel()
 	t.Run("full", func(t *testing.T) { remembersWhomItLetsIn(t, config.OffloadFull, false) })
 	t.Run("none, in hand-over", func(t *testing.T) { remembersWhomItLetsIn(t, config.OffloadNone, true) })
 }

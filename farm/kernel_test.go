@@ -497,6 +497,7 @@ func TestMutationIsFound(t *testing.T) {
 
 // TestShareIsSwappedWhole changes the share back and forth, and looks at each.
 func TestShareIsSwappedWhole(t *testing.T) {
+	t.Parallel()
 	vips, rules := randomFarm(rand.New(rand.NewPCG(1, 2)), 1, 3)
 	source := newFrameSource(t, 6, vips, rules, kernelNIC)
 	k := newKernel(t, config.OffloadFull, vips, rules, nil, unchanged)

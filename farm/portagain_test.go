@@ -61,6 +61,7 @@ func TestPortTakenAgain(t *testing.T) {
 // TestClosingFlowsStay moves connections whose clients are done, while their servers
 // are not: they end where they are.
 func TestClosingFlowsStay(t *testing.T) {
+	t.Parallel()
 	g := newGateways(t, config.XDPNative, true)
 	old, next := g.nodes[0], g.nodes[1]
 	g.gives(old, true, false, true)

@@ -24,7 +24,21 @@ var long = flag.Bool("faults.long", false, "break the farm as often and as long 
 
 func TestMain(m *testing.M) {
 	lab.BeEchoProcess()
+	flag.Parse()
+	if err := flag.Set("test.parallel", "2"); err != nil {
+		panic(err)
+	}
 	leftout.Exit(programtest.Run(m, &binary))
+}
+
+// twoAtATime has a test run beside another one, when those are over that want the
+// machine: a farm takes a quarter of two processors, and mostly waits. In the long
+// form, whose figures docs/faults.md has, each runs alone.
+func twoAtATime(t *testing.T) {
+	t.Helper()
+	if !*long {
+		t.Parallel()
+	}
 }
 
 // clock is how a moment is written.

@@ -20,6 +20,7 @@ const hiccup = 50 * time.Millisecond
 
 // TestMove is what can happen while buckets change hands.
 func TestMove(t *testing.T) {
+	twoAtATime(t)
 	faults := []fault{
 		{"M02HandshakesUnderWay", handshakesUnderWay},
 		{"M04OldOwnerDies", func(f *farmtest.Farm) { diesInMove(f, f.Nodes[2]) }},
@@ -107,7 +108,7 @@ func established(f *farmtest.Farm) {
 // twice, and all are served again within the limit.
 func diesInMove(f *farmtest.Farm, dies *lab.Node) {
 	mover, _ := split(f)
-	for range short(2, 100) {
+	for range short(1, 100) {
 		l := f.StartLoad(farmtest.LoadOptions{Victim: mover, Busy: 30, Idle: 30, Patience: 3 * time.Second})
 		moved := make(chan error, 1)
 		started := time.Now()
@@ -259,7 +260,7 @@ func backAndForth(f *farmtest.Farm) {
 	mover, others := split(f)
 	watch := f.Watch()
 	flood := f.Flood(5000)
-	moves := short(6, 1000)
+	moves := short(4, 1000)
 	for i := range moves {
 		if i%2 == 0 {
 			f.Thresher(mover, "stop")
@@ -288,6 +289,7 @@ func backAndForth(f *farmtest.Farm) {
 // its owner resets them, and nobody else; while a drained node still has flows in
 // the bucket, nobody does.
 func TestM07Stray(t *testing.T) {
+	twoAtATime(t)
 	// By client, so that a bucket has flows and strays of one address.
 	f := newFarm(t, lab.Config{Nodes: 3, ClientAddresses: 60}, lab.FarmOptions{Affinity: "client"})
 	mover, others := split(f)

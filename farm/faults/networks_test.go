@@ -16,6 +16,7 @@ import (
 // TestNetworks breaks a farm of three on two heartbeat networks: that of the VIPs,
 // and one of the nodes' own.
 func TestNetworks(t *testing.T) {
+	twoAtATime(t)
 	f := newFarm(t, lab.Config{Nodes: 3, Clients: 2, ClientAddresses: 8, Back: true}, lab.FarmOptions{})
 	for _, c := range []fault{
 		{"R09GossipAndHeartbeatsBlocked", frontSilenced},

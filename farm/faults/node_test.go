@@ -135,7 +135,7 @@ func hang(f *farmtest.Farm) {
 // that it had gone. What it reads first when it goes on is old.
 func joinDuringHang(f *farmtest.Farm) {
 	hangs, joins := f.Nodes[1], f.Nodes[0]
-	for range short(2, 50) {
+	for range short(1, 50) {
 		watch := f.Watch()
 		f.Must(f.Daemons[joins.Name].Stop(f.Ctx))
 		f.Converge(f.Others(joins)...)
@@ -271,7 +271,7 @@ func sameName(f *farmtest.Farm) {
 func restartAtOnce(f *farmtest.Farm) {
 	victim, _ := split(f)
 	watch := f.Watch()
-	for range short(2, 200) {
+	for range short(1, 200) {
 		f.Kill(victim)
 		start := time.Now()
 		f.Start(victim)
@@ -322,6 +322,7 @@ func TestR13AllAtOnce(t *testing.T) {
 // a container with a time namespace (T15). Its lease would not end when the others
 // believe: it refuses, and says why.
 func TestR04OtherBootTime(t *testing.T) {
+	twoAtATime(t)
 	if _, err := exec.LookPath("unshare"); err != nil {
 		leftout.Skip(t, "unshare is not installed")
 	}
@@ -347,6 +348,7 @@ func TestR04OtherBootTime(t *testing.T) {
 // would put clients into other buckets, so that two nodes own one. It must not serve
 // beside the others.
 func TestM01AnotherHashKey(t *testing.T) {
+	twoAtATime(t)
 	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
 	victim, others := split(f)
 	f.Must(f.Daemons[victim.Name].Stop(f.Ctx))

@@ -15,6 +15,7 @@ import (
 
 // TestPartition is what a switch can do to a farm of three.
 func TestPartition(t *testing.T) {
+	twoAtATime(t)
 	onOneFarm(t, []fault{
 		{"R05R10SplitAndHealed", splitServes},
 		{"R07OneWay", oneWay},
@@ -222,6 +223,7 @@ func heartbeatsBlocked(f *farmtest.Farm) {
 // after its lease, and keeps its connections; the two serve. The client reaches both
 // sides, as over two switches.
 func TestMajority(t *testing.T) {
+	twoAtATime(t)
 	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{Partition: "majority"})
 	f.Run("R05Split", majority)
 }
@@ -249,6 +251,7 @@ func majority(f *farmtest.Farm) {
 // TestR06TwoNodes splits a farm of two. serve: each serves its client; majority:
 // none lets anything in, and both keep their connections.
 func TestR06TwoNodes(t *testing.T) {
+	twoAtATime(t)
 	t.Run("serve", func(t *testing.T) {
 		f := newFarm(t, lab.Config{Nodes: 2, Clients: 2, ClientAddresses: 8}, lab.FarmOptions{Partition: "serve"})
 		splitServes(f)
@@ -279,6 +282,7 @@ func TestR06TwoNodes(t *testing.T) {
 // TestR07OneWayOfTwo: of two nodes one does not hear the other. It takes the other
 // for dead; the other hears so, and lets nothing in.
 func TestR07OneWayOfTwo(t *testing.T) {
+	twoAtATime(t)
 	f := newFarm(t, lab.Config{Nodes: 2}, lab.FarmOptions{})
 	l := f.StartLoad(farmtest.LoadOptions{})
 	fault, err := f.Cut(f.Ctx, lab.Cut{From: f.Nodes[0].Host, To: f.Nodes[1].Host})

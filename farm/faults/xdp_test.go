@@ -58,6 +58,7 @@ func TestX02ReaderHangs(t *testing.T) {
 // TestX04ForeignProgram starts a daemon where another's XDP program is attached: it
 // says so and what to do, and leaves that program alone.
 func TestX04ForeignProgram(t *testing.T) {
+	twoAtATime(t)
 	f := farmtest.NewFor(t, binary, farmLimit(), lab.Config{Nodes: 1}, lab.FarmOptions{})
 	n := f.Nodes[0]
 	foreign, err := ebpf.NewProgram(&ebpf.ProgramSpec{
@@ -103,6 +104,7 @@ const newQueueLimit = time.Second
 // TestX05QueuesChange gives a node's interface more receive queues under load. Fewer
 // the kernel refuses, as long as a socket is bound to each.
 func TestX05QueuesChange(t *testing.T) {
+	twoAtATime(t)
 	if _, err := exec.LookPath("ethtool"); err != nil {
 		leftout.Skip(t, "ethtool is not installed")
 	}
