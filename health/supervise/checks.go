@@ -40,6 +40,9 @@ func (s *Supervisor) finished(now time.Time, r *checkRun, run check.Run, found p
 	_, before := r.machine.Verdict()
 	change := r.machine.Ended(now, run, check.Result{OK: found.OK, Detail: found.Detail})
 	if r.machine.Running() {
+		if !found.OK && found.Weight < 0 { // who drains, or wants little, does so until he says else
+			found.Weight = r.weight
+		}
 		s.news = s.news || before != found.Detail || r.weight != found.Weight || r.warning != found.Warning
 		r.weight = found.Weight
 		if found.Warning != "" && found.Warning != r.warning {
