@@ -15,7 +15,7 @@ import (
 // What holds for a check where the file says nothing.
 const (
 	DefaultInterval = 10 * time.Second
-	DefaultTimeout  = 5 * time.Second
+	DefaultTimeout  = 5 * time.Second // or half the interval, if that is less
 	DefaultRise     = 2
 	DefaultFall     = 2
 	DefaultJitter   = 5 // percent
@@ -51,7 +51,7 @@ func (p *problems) check1(path string, raw rawCheck, c *Config) Check {
 		MaxRestarts: p.count(path+".max_restarts", raw.MaxRestarts, DefaultMaxRestarts, 1, 1000),
 		Within:      p.durationOr(path+".within", raw.Within, DefaultWithin, time.Second, 31*24*time.Hour),
 	}
-	check.Timeout = p.durationOr(path+".timeout", raw.Timeout, min(DefaultTimeout, check.Interval), 10*time.Millisecond, time.Hour)
+	check.Timeout = p.durationOr(path+".timeout", raw.Timeout, min(DefaultTimeout, check.Interval/2), 10*time.Millisecond, time.Hour)
 	p.references(path+".rules", check.Rules, namesOf(c.Rules), "rule")
 	p.references(path+".services", check.Services, serviceNames(c.Services), "service")
 	if raw.Type == "" {

@@ -75,10 +75,10 @@ type Check struct {
 	Name string
 	// Type picks which of the fields below Action count.
 	Type CheckType
-	// Interval is the time from the beginning of one run to that of the next,
-	// Timeout how long one may take.
+	// Interval is the most from the beginning of one run to that of the next, Timeout
+	// how long one may take.
 	Interval, Timeout time.Duration
-	// Jitter is by how much of it an interval may be longer or shorter, 0 to 0.5.
+	// Jitter is by how much of it an interval may be shorter, 0 to 0.5.
 	Jitter float64
 	// Rise successes in a row make the check up again, Fall failures down.
 	Rise, Fall int

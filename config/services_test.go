@@ -62,6 +62,26 @@ func TestParseActing(t *testing.T) {
 	}
 }
 
+// TestCheckTimeout: a check that says no timeout has one that lets a server that hangs be
+// noticed in time.
+func TestCheckTimeout(t *testing.T) {
+	for _, tt := range []struct {
+		check string
+		want  time.Duration
+	}{
+		{"type: ping, target: 192.0.2.1", 5 * time.Second},
+		{"type: ping, target: 192.0.2.1, interval: 30s", 5 * time.Second},
+		{"type: ping, target: 192.0.2.1, interval: 1s", 500 * time.Millisecond},
+		{"type: ping, target: 192.0.2.1, interval: 50ms", 25 * time.Millisecond},
+		{"type: ping, target: 192.0.2.1, interval: 1s, timeout: 2s", 2 * time.Second},
+	} {
+		c := mustParse(t, with(t, tail, tail+"checks:\n  - {name: c, "+tt.check+"}\n"), noEnv()).Checks[0]
+		if c.Timeout != tt.want {
+			t.Errorf("%s: timeout %v, want %v", tt.check, c.Timeout, tt.want)
+		}
+	}
+}
+
 func TestBadServices(t *testing.T) {
 	bad := func(service string) []string { return []string{tail, tail + "services:\n  - {" + service + "}\n"} }
 	checkBad(t, []badCase{

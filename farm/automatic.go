@@ -38,7 +38,7 @@ func vipChecks(cfg *config.Config) []config.Check {
 // daemon's to find out, which holds back a node whose carrier comes and goes.
 func vipCheck(name string, t config.CheckType) config.Check {
 	return config.Check{
-		Name: name, Type: t, Interval: time.Second, Timeout: time.Second, Jitter: config.DefaultJitter / 100.0, Rise: 1, Fall: 3,
+		Name: name, Type: t, Interval: time.Second, Timeout: time.Second / 2, Jitter: config.DefaultJitter / 100.0, Rise: 1, Fall: 3,
 		Phase: config.PhasePre, Action: config.ActionWait, WithdrawsNone: true,
 		MaxRestarts: config.DefaultMaxRestarts, Within: config.DefaultWithin,
 	}

@@ -28,7 +28,7 @@ func echoService(t *testing.T, n *lab.Node) string {
 	return fmt.Sprintf(`services:
   - {name: echo, start: [/bin/sh, -c, %q], stop: [/bin/sh, -c, %q], process: {pid_file: %q}, environment: ["%s=:80"]}
 checks:
-  - {name: echo, type: tcp, target: "127.0.0.1:80", interval: 200ms}
+  - {name: echo, type: tcp, target: "127.0.0.1:80", interval: 200ms, timeout: 200ms}
 `, "setsid "+program+" & echo $! > "+file, "kill $(cat "+file+")", file, lab.EchoVariable)
 }
 

@@ -213,8 +213,8 @@ func (f *moduleFarm) outlivesHang(server moduleServer) {
 		return !slices.ContainsFunc(s.Rules, func(r console.Rule) bool { return len(r.Withdrawn) == 0 })
 	})
 	f.T.Logf("%s: rules are withdrawn %v after it hangs", server.unit, took.Round(time.Millisecond))
-	// Two runs, each an interval and its jitter apart, and the second one's timeout.
-	if limit := 2 * (2*1050 + 500) * time.Millisecond; took > limit {
+	// An interval for each of two failures; twice that on a busy machine.
+	if limit := 2 * 2 * time.Second; took > limit {
 		f.T.Errorf("%s: rules are withdrawn %v after it hangs, want at most %v", server.unit, took, limit)
 	}
 	f.Converge(f.Nodes[1])

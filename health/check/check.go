@@ -30,13 +30,14 @@ func (v Verdict) String() string {
 
 // Params are a check's own.
 type Params struct {
-	// Interval is the time from the beginning of one run to that of the next.
+	// Interval is the most from the beginning of one run to that of the next.
 	Interval time.Duration
 	// Timeout is how long a run may take. What runs it ends it by then; the machine
 	// goes on without it Grace later.
 	Timeout time.Duration
-	// Jitter is by how much of it an interval may be longer or shorter, 0 to 0.5,
-	// so that many checks, on many nodes, do not ask one server at once.
+	// Jitter is by how much of it an interval may be shorter, 0 to 0.5, so that many
+	// checks, on many nodes, do not ask one server at once. It is never longer: that is
+	// what how soon a failure is noticed rests on.
 	Jitter float64
 	// Grid is a moment in the past that all checks of a node share. Runs begin whole steps after
 	// it as far as their jitter allows, so that the node wakes up once for many. Zero
@@ -77,9 +78,11 @@ type Machine struct {
 	detail  string // of the last result
 
 	last     Run       // the last run begun
+	begun    time.Time // when it began
 	under    bool      // whether it is under way
 	deadline time.Time // by when it must have ended
 	next     time.Time // when the next one begins
+	known    time.Time // by when the next failure in a row is to be known
 	stuck    map[Run]bool
 }
 
@@ -125,7 +128,7 @@ func (m *Machine) giveUp() {
 // begin begins a run. While one that was given up has not ended, there is no
 // other: a check that hangs must not pile up.
 func (m *Machine) begin(now time.Time) Run {
-	m.next = m.params.next(now, m.random())
+	m.begun, m.next = now, m.params.next(now, m.random())
 	m.last++
 	if len(m.stuck) > 0 {
 		return 0
@@ -134,8 +137,8 @@ func (m *Machine) begin(now time.Time) Run {
 	return m.last
 }
 
-// Ended takes the result of a run.
-func (m *Machine) Ended(run Run, r Result) *Change {
+// Ended takes the result of a run that has ended now.
+func (m *Machine) Ended(now time.Time, run Run, r Result) *Change {
 	if m.stuck[run] {
 		delete(m.stuck, run)
 		return nil
@@ -144,7 +147,7 @@ func (m *Machine) Ended(run Run, r Result) *Change {
 		return nil
 	}
 	m.under = false
-	return m.judge(r)
+	return m.judge(now, r, now.Sub(m.begun))
 }
 
 // Tick lets time pass: a run may have to begin, and one that hangs be given up.
@@ -155,21 +158,21 @@ func (m *Machine) Tick(now time.Time) (run Run, change *Change) {
 	hung := m.under && !now.Before(m.deadline)
 	if hung {
 		m.giveUp()
-		change = m.judge(Result{Detail: m.hangs()})
+		change = m.judge(now, Result{Detail: m.hangs()}, 0)
 	}
 	if now.Before(m.next) || m.under {
 		return 0, change
 	}
 	if run = m.begin(now); run == 0 && !hung {
-		change = m.judge(Result{Detail: m.hangs()})
+		change = m.judge(now, Result{Detail: m.hangs()}, 0)
 	}
 	return run, change
 }
 
 func (m *Machine) hangs() string { return fmt.Sprintf("hangs for more than %v", m.params.Timeout) }
 
-// judge counts a result.
-func (m *Machine) judge(r Result) *Change {
+// judge counts a result. takes is how long the next run may take to have the same.
+func (m *Machine) judge(now time.Time, r Result, takes time.Duration) *Change {
 	m.detail = r.Detail
 	says, needed := Down, m.params.Fall
 	if r.OK {
@@ -183,6 +186,9 @@ func (m *Machine) judge(r Result) *Change {
 		return nil
 	}
 	if m.streak++; m.streak < needed {
+		if says == Down {
+			m.hasten(now, takes)
+		}
 		return nil
 	}
 	m.streak = 0

@@ -36,7 +36,7 @@ func (w *world) do(t *testing.T, word byte) {
 		w.m.Stop()
 		return
 	case 'l':
-		w.m.Ended(w.hung[0], Result{OK: true})
+		w.m.Ended(w.now, w.hung[0], Result{OK: true})
 		w.hung = w.hung[1:]
 		return
 	}
@@ -48,7 +48,7 @@ func (w *world) do(t *testing.T, word byte) {
 		w.now = w.m.Due()
 		w.run, _ = w.m.Tick(w.now)
 	default:
-		w.m.Ended(w.run, Result{OK: word == '+'})
+		w.m.Ended(w.now, w.run, Result{OK: word == '+'})
 		w.run = 0
 	}
 }
@@ -131,7 +131,7 @@ func TestSchedule(t *testing.T) {
 	if want := epoch.Add(usual.Timeout + Grace); m.Due() != want {
 		t.Errorf("due at %v while it runs, want %v", m.Due(), want)
 	}
-	m.Ended(1, Result{OK: true})
+	m.Ended(epoch, 1, Result{OK: true})
 	if want := epoch.Add(usual.Interval); m.Due() != want {
 		t.Errorf("due at %v, want %v", m.Due(), want)
 	}
@@ -153,22 +153,22 @@ func TestSlow(t *testing.T) {
 	if run, change := m.Tick(epoch.Add(20 * time.Second)); run != 0 || change != nil {
 		t.Errorf("run %d, change %v while the first is under way", run, change)
 	}
-	m.Ended(first, Result{OK: true})
+	m.Ended(epoch.Add(20*time.Second), first, Result{OK: true})
 	if run, _ := m.Tick(epoch.Add(21 * time.Second)); run == 0 {
 		t.Error("the next run does not begin")
 	}
 }
 
-// TestJitter: intervals are spread around the wanted one, as wide as wanted.
+// TestJitter: intervals are shorter than the one that is wanted, as far as wanted.
 func TestJitter(t *testing.T) {
 	p := usual
 	p.Jitter = 0.2
 	for _, tt := range []struct {
 		draw float64
 		want time.Duration
-	}{{0, 8 * time.Second}, {0.5, 10 * time.Second}, {0.75, 11 * time.Second}} {
+	}{{0, 8 * time.Second}, {0.5, 9 * time.Second}, {0.75, 9500 * time.Millisecond}} {
 		m := New(p, func() float64 { return tt.draw })
-		m.Ended(m.Start(epoch), Result{OK: true})
+		m.Ended(epoch, m.Start(epoch), Result{OK: true})
 		if got := m.Due().Sub(epoch); got != tt.want {
 			t.Errorf("draw %v: after %v, want %v", tt.draw, got, tt.want)
 		}

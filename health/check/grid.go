@@ -5,25 +5,25 @@ import "time"
 // maxStep keeps the runs that begin at one moment few.
 const maxStep = 128 * time.Millisecond
 
-// next is when the run after the one that begins now begins: an interval later, and
-// up to its jitter sooner or later, as random in [0, 1) says.
+// next is when the run after the one that begins now begins: an interval later, or up
+// to its jitter sooner, as random in [0, 1) says.
 func (p Params) next(now time.Time, random float64) time.Time {
 	spread := time.Duration(float64(p.Interval) * p.Jitter)
-	next := now.Add(p.Interval + time.Duration(float64(spread)*(2*random-1)))
+	first := now.Add(p.Interval - spread)
+	next := first.Add(time.Duration(float64(spread) * random))
 	step := stepWithin(spread)
 	if p.Grid.IsZero() || step == 0 {
 		return next
 	}
 	shared := next.Add(-next.Sub(p.Grid) % step)
-	if shared.Before(now.Add(p.Interval - spread)) {
-		shared = shared.Add(step)
+	if shared.Before(first) {
+		shared = shared.Add(step) // within the interval, since a step is no more than the spread
 	}
 	return shared
 }
 
-// stepWithin is the grid's step for a check that may begin so much sooner or later;
-// 0 if that is too little. Steps are powers of two, so that checks of all intervals
-// meet.
+// stepWithin is the grid's step for a check that may begin so much sooner; 0 if that is
+// too little. Steps are powers of two, so that checks of all intervals meet.
 func stepWithin(spread time.Duration) time.Duration {
 	step := time.Duration(0)
 	for s := time.Millisecond; s <= min(spread, maxStep); s *= 2 {

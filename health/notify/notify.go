@@ -87,7 +87,7 @@ func (d *Dispatcher) Post(m Message) {
 	}
 }
 
-// Run tells until ctx is done. What is gathered by then is told yet, once.
+// Run tells until ctx is done. What was posted by then is told yet, once.
 func (d *Dispatcher) Run(ctx context.Context) {
 	done := make(chan struct{})
 	for _, t := range d.targets {
@@ -100,16 +100,34 @@ func (d *Dispatcher) Run(ctx context.Context) {
 
 func (d *Dispatcher) serve(ctx context.Context, t *target) {
 	for {
-		var messages []Message
+		messages := t.await(ctx)
+		if len(messages) == 0 {
+			return
+		}
+		if err := deliver(ctx, t.sender, messages); err != nil {
+			d.log.Error("a notification was not delivered", "to", t.sender.String(), "err", err)
+		}
+	}
+}
+
+// await waits for messages; there are none when ctx is done and all are told.
+func (t *target) await(ctx context.Context) []Message {
+	select {
+	case m := <-t.queue:
+		return t.gather(ctx, []Message{m})
+	case <-ctx.Done():
+		return t.left(nil)
+	}
+}
+
+// left are the messages that wait, behind those.
+func (t *target) left(messages []Message) []Message {
+	for {
 		select {
 		case m := <-t.queue:
 			messages = append(messages, m)
-		case <-ctx.Done():
-			return
-		}
-		messages = t.gather(ctx, messages)
-		if err := deliver(ctx, t.sender, messages); err != nil {
-			d.log.Error("a notification was not delivered", "to", t.sender.String(), "err", err)
+		default:
+			return messages
 		}
 	}
 }
@@ -129,7 +147,7 @@ func (t *target) gather(ctx context.Context, messages []Message) []Message {
 		case <-end.C:
 			return messages
 		case <-ctx.Done():
-			return messages
+			return t.left(messages)
 		}
 	}
 }

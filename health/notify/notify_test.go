@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -273,5 +274,22 @@ func TestLastWords(t *testing.T) {
 	})
 	if len(f.told) != 1 {
 		t.Errorf("told %v", f.told)
+	}
+}
+
+// TestLeaving: what was posted before the daemon goes is told.
+func TestLeaving(t *testing.T) {
+	for _, group := range []time.Duration{0, time.Minute} {
+		for range 20 {
+			f := &fakeSender{group: group}
+			dispatch(t, f, false, func(d *Dispatcher) {
+				for range 5 {
+					d.Post(Message{Kind: "a"})
+				}
+			})
+			if told := slices.Concat(f.told...); len(told) != 5 {
+				t.Fatalf("told %d of 5", len(told))
+			}
+		}
 	}
 }

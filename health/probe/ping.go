@@ -68,7 +68,7 @@ func ping(ctx context.Context, to netip.Addr) error {
 		if _, err := conn.WriteTo(packet, &net.IPAddr{IP: to.AsSlice(), Zone: to.Zone()}); err != nil {
 			return err
 		}
-		heard, err := awaitEcho(conn, proto, reply, id, nonce)
+		heard, err := awaitEcho(ctx, conn, proto, reply, id, nonce)
 		if ctx.Err() != nil && !heard {
 			return ctx.Err()
 		}
@@ -79,8 +79,11 @@ func ping(ctx context.Context, to netip.Addr) error {
 }
 
 // awaitEcho reads until the answer has come, or it is time to ask again.
-func awaitEcho(conn *icmp.PacketConn, proto int, reply icmp.Type, id int, nonce uint64) (bool, error) {
+func awaitEcho(ctx context.Context, conn *icmp.PacketConn, proto int, reply icmp.Type, id int, nonce uint64) (bool, error) {
 	_ = conn.SetReadDeadline(time.Now().Add(again))
+	if ctx.Err() != nil { // its end has set a deadline before this one
+		return false, nil
+	}
 	b := make([]byte, 1500)
 	for {
 		n, _, err := conn.ReadFrom(b)

@@ -25,14 +25,14 @@ func plainProbe(c config.HTTPCheck, req *http.Request) Func {
 		return func(context.Context) Result { return failed("%v", err) }
 	}
 	address := cmp.Or(c.Connect, plainAddress(req.URL))
+	reader := bufio.NewReader(nil)
 	return func(ctx context.Context) Result {
-		conn, err := dial(ctx, address)
+		conn, err := open(ctx, address)
 		if err != nil {
 			return failed("%s", because(err))
 		}
 		defer conn.Close()
-		defer heed(ctx, conn)()
-		resp, err := exchange(conn, text.Bytes(), req)
+		resp, err := exchange(conn, reader, text.Bytes(), req)
 		if err != nil {
 			return failed("%s", because(err))
 		}
@@ -50,14 +50,14 @@ func plainAddress(u *url.URL) string {
 	return net.JoinHostPort(host, cmp.Or(u.Port(), "80"))
 }
 
-// exchange sends a request, and reads the answer's header. Answers before the answer
+// exchange sends a request, and reads the answer's header by r. Answers before the answer
 // (RFC 9110, 15.2) are passed over.
-func exchange(conn net.Conn, text []byte, req *http.Request) (*http.Response, error) {
+func exchange(conn io.ReadWriter, r *bufio.Reader, text []byte, req *http.Request) (*http.Response, error) {
 	if _, err := conn.Write(text); err != nil {
 		return nil, err
 	}
 	in := &io.LimitedReader{R: conn, N: maxBody}
-	r := bufio.NewReader(in)
+	r.Reset(in)
 	for {
 		resp, err := http.ReadResponse(r, req)
 		switch {

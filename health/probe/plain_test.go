@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -101,7 +102,7 @@ func FuzzAnswer(f *testing.F) {
 			_, _ = there.Write(answer)
 			there.Close()
 		}()
-		resp, err := exchange(here, []byte("GET /"), req)
+		resp, err := exchange(here, bufio.NewReader(nil), []byte("GET /"), req)
 		if err != nil {
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -77,6 +78,7 @@ func clip(s string) string {
 // because says in few words why something failed.
 func because(err error) string {
 	var op *net.OpError
+	var path *fs.PathError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "no answer in time"
@@ -86,6 +88,8 @@ func because(err error) string {
 		return "connection reset"
 	case errors.As(err, &op):
 		return op.Err.Error()
+	case errors.As(err, &path): // of a connection that is a file
+		return path.Err.Error()
 	}
 	return err.Error()
 }

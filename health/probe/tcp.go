@@ -20,19 +20,32 @@ const maxTalk = 16 << 10
 
 // tcpProbe connects, begins TLS, sends and expects, as far as it is told to.
 func tcpProbe(c config.TCPCheck) Func {
+	if c.StartTLS != "" {
+		return func(ctx context.Context) Result { return talkSecurely(ctx, c) }
+	}
 	return func(ctx context.Context) Result {
-		conn, err := dial(ctx, c.Target)
+		conn, err := open(ctx, c.Target)
 		if err != nil {
 			return failed("%s", because(err))
 		}
 		defer conn.Close()
-		defer heed(ctx, conn)()
-		talk, err := startTLS(ctx, conn, c)
-		if err != nil {
-			return failed("%s", because(err))
-		}
-		return talkTo(talk, c)
+		return talkTo(conn, c)
 	}
+}
+
+// talkSecurely begins TLS before it talks.
+func talkSecurely(ctx context.Context, c config.TCPCheck) Result {
+	conn, err := dial(ctx, c.Target)
+	if err != nil {
+		return failed("%s", because(err))
+	}
+	defer conn.Close()
+	defer heed(ctx, conn)()
+	secure, err := startTLS(ctx, conn, c)
+	if err != nil {
+		return failed("%s", because(err))
+	}
+	return talkTo(secure, c)
 }
 
 // dial connects by TCP.
@@ -42,14 +55,11 @@ func dial(ctx context.Context, address string) (net.Conn, error) {
 }
 
 // heed has what is done with a connection end with ctx, until stop.
-func heed(ctx context.Context, conn net.Conn) (stop func() bool) {
-	if deadline, has := ctx.Deadline(); has {
-		_ = conn.SetDeadline(deadline)
-	}
+func heed(ctx context.Context, conn interface{ SetDeadline(time.Time) error }) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 }
 
-func talkTo(conn net.Conn, c config.TCPCheck) Result {
+func talkTo(conn io.ReadWriter, c config.TCPCheck) Result {
 	if c.Send != "" {
 		if _, err := io.WriteString(conn, c.Send); err != nil {
 			return failed("send: %s", because(err))
@@ -104,11 +114,8 @@ func greetings(protocol string) []greeting {
 	return nil
 }
 
-// startTLS begins TLS as the check says, or leaves the connection as it is.
+// startTLS begins TLS as the check says.
 func startTLS(ctx context.Context, conn net.Conn, c config.TCPCheck) (net.Conn, error) {
-	if c.StartTLS == "" {
-		return conn, nil
-	}
 	for _, g := range greetings(c.StartTLS) {
 		if err := await(conn, g.await); err != nil {
 			return nil, err

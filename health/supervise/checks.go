@@ -38,8 +38,11 @@ func (s *Supervisor) begin(r *checkRun, run check.Run) {
 // finished takes what a run has found.
 func (s *Supervisor) finished(now time.Time, r *checkRun, run check.Run, found probe.Result) {
 	_, before := r.machine.Verdict()
-	change := r.machine.Ended(run, check.Result{OK: found.OK, Detail: found.Detail})
+	change := r.machine.Ended(now, run, check.Result{OK: found.OK, Detail: found.Detail})
 	if r.machine.Running() {
+		if !found.OK && found.Weight < 0 { // who drains, or wants little, does so until he says else
+			found.Weight = r.weight
+		}
 		s.news = s.news || before != found.Detail || r.weight != found.Weight || r.warning != found.Warning
 		r.weight = found.Weight
 		if found.Warning != "" && found.Warning != r.warning {

@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -234,6 +235,38 @@ func TestAgent(t *testing.T) {
 		s.Suspend(true)
 		if w := s.Picture().Weights; len(w) != 0 {
 			t.Errorf("weights %v while checks are suspended", w)
+		}
+	})
+}
+
+// TestSilentAgent: a server that has said what it wants wants that while it fails to
+// answer, and does not have more clients for it.
+func TestSilentAgent(t *testing.T) {
+	var says atomic.Pointer[probe.Result]
+	says.Store(&probe.Result{OK: true, Weight: 0})
+	c := aCheck("a", config.ActionNone, config.PhaseBoth)
+	c.Fall = 3
+	o := Options{Rules: []string{"web"}, Checks: []config.Check{c}, Probe: func(config.Check) probe.Func {
+		return func(context.Context) probe.Result { return *says.Load() }
+	}}
+	live(t, o, func(s *Supervisor) {
+		s.Start()
+		for i, step := range []struct {
+			says probe.Result
+			want map[string]int
+		}{
+			{probe.Result{OK: true, Weight: 0}, map[string]int{"web": 0}},
+			{probe.Result{Weight: -1}, map[string]int{"web": 0}},
+			{probe.Result{OK: true, Weight: 25}, map[string]int{"web": 25}},
+			{probe.Result{Weight: -1}, map[string]int{"web": 25}},
+			{probe.Result{OK: true, Weight: -1}, map[string]int{}},
+		} {
+			says.Store(&step.says)
+			time.Sleep(c.Interval)
+			synctest.Wait()
+			if w := s.Picture().Weights; !maps.Equal(w, step.want) {
+				t.Errorf("step %d: weights %v, want %v", i+1, w, step.want)
+			}
 		}
 	})
 }
