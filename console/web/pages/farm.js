@@ -88,6 +88,7 @@ function card(app, n) {
     s?.reason ? h('p', { class: 'why' }, s.reason) : null,
     s?.withdrawn ? h('p', { class: 'why' }, `${T.farm.nobody}: ${s.withdrawn.join(', ')}`) : null,
     n.problem ? h('p', { class: 'why' }, `${T.farm.problem}: ${n.problem}`) : null,
+    n.note ? h('p', { class: 'why' }, n.note) : null,
     h('dl', { class: 'shares' }, Object.keys(n.shares).sort(byRule(app)).map((name) => h('div', { 'data-key': name },
       h('dt', {}, name), h('dd', {}, h('span', { class: 'bar' }, h('i', { vars: { '--w': percent(n.shares[name]).replace('\u2009', '') } })), h('b', { class: 'share', 'data-rule': name }, percent(n.shares[name])))))),
     s?.behind_balancer ? null : h('dl', { class: 'figures' },
