@@ -84,7 +84,7 @@ func farmRows(f FarmStatus) [][]string {
 }
 
 func farmTraffic(f FarmStatus) [][]string {
-	rows := [][]string{{"PACKETS", "ACCEPTED", "REJECTED", "ASKED", "FENCED", "CONNECTIONS"}}
+	rows := [][]string{{"PACKETS", "ACCEPTED", "REJECTED", "ASKED", "FENCED", "OPENED", "CONNECTIONS"}}
 	for _, n := range f.Nodes {
 		if n.Status == nil || n.Status.BehindBalancer {
 			continue
@@ -94,7 +94,7 @@ func farmTraffic(f FarmStatus) [][]string {
 			flows += r.Flows
 		}
 		d := n.Status.Datapath
-		rows = append(rows, []string{n.Name, grouped(d.Accepted), grouped(d.Rejected), grouped(d.Asked), grouped(d.Fenced), grouped(uint64(flows))})
+		rows = append(rows, []string{n.Name, grouped(d.Accepted), grouped(d.Rejected), grouped(d.Asked), grouped(d.Fenced), grouped(d.Opened), grouped(uint64(flows))})
 	}
 	return rows
 }

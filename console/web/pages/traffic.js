@@ -5,7 +5,7 @@ import { h, number } from '/dom.js';
 import { get } from '/api.js';
 
 const every = 5000; // ms: the node's own interval
-const fateColors = { accepted: '--good', rejected: '--quiet', asked: '--accent' };
+const fateColors = { accepted: '--good', rejected: '--quiet', asked: '--accent', opened: '--warn' };
 let node = '';
 let data = null;
 let timer = null;
@@ -64,7 +64,7 @@ export function after(app) {
   if (select && !select.onchange) select.onchange = () => { node = select.value; data = null; dropCharts(); app.render(); load(app); };
   if (!data || !data.times.length) return;
   const reasons = dropped().sort((a, b) => sum(data.reasons[b]) - sum(data.reasons[a])).slice(0, 6);
-  draw('fate', Object.keys(fateColors), (n) => data.rates[n], (n) => T.traffic.series[n], (n) => fateColors[n]);
+  draw('fate', Object.keys(fateColors).filter((n) => data.rates[n]), (n) => data.rates[n], (n) => T.traffic.series[n], (n) => fateColors[n]);
   draw('reasons', reasons, (n) => data.reasons[n], (n) => n, (_, i) => `--node-${i}`);
 }
 
