@@ -39,7 +39,7 @@ export const T = {
     views: 'agreement', agree: 'one view', configDiffers: 'other rules', differ: (n) => `${n} views`, settled: 'settled', moving: 'buckets move', asks: 'buckets',
     ringLabel: (rule, parts) => `Buckets of rule ${rule}: ${parts}.`,
     unsettled: (n) => `${n} unsettled`,
-    share: 'Share', perSecond: '/s', acceptedShort: 'accepted', rejectedShort: 'rejected', openedShort: 'opened', flows: 'connections', lease: 'lease', ms: 'ms', newFlows: 'no new connections',
+    share: 'Share', perSecond: '/s', acceptedShort: 'accepted', rejectedShort: 'rejected', openedShort: 'connections', flows: 'connections', lease: 'lease', ms: 'ms', newFlows: 'no new connections',
     sameView: 'settled', notSettled: 'unsettled', serving: 'this page',
     problem: 'No status', packets: 'packets/s in the last minute and a half',
     allNodes: 'All nodes',
