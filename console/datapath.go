@@ -21,6 +21,9 @@ type Datapath struct {
 	Rejected uint64 `json:"rejected"`
 	// Asked counts packets that the kernel program handed to the pipeline.
 	Asked uint64 `json:"asked"`
+	// Opened counts packets let into this node's stack that open a TCP connection; one
+	// that its client sends again counts again.
+	Opened uint64 `json:"opened"`
 	// Parked counts packets held until their bucket was confirmed.
 	Parked uint64 `json:"parked"`
 	// Fenced counts packets refused because the lease had run out.

@@ -38,6 +38,8 @@ type FarmNode struct {
 	Shares map[string]float64 `json:"shares"`
 	// Problem is why Status is missing.
 	Problem string `json:"problem,omitempty"`
+	// Note is what is to be known about Status; empty if nothing.
+	Note string `json:"note,omitempty"`
 	// Status is what the node says of itself; nil if it does not answer. Only the
 	// asking node's own has the farm's nodes in it.
 	Status *Status `json:"status"`
@@ -78,15 +80,21 @@ func pictureOf(own Status, ask func(Node, *FarmNode)) FarmStatus {
 
 // askPeer fills in what another node says of itself.
 func (s *Server) askPeer(ctx context.Context, n Node, into *FarmNode) {
-	c, err := s.peers.client(n, "")
-	if err == nil {
-		var status Status
-		if status, err = c.Status(ctx); err == nil {
-			into.says(status, time.Now())
-			return
-		}
+	status, err := s.statusOf(ctx, n)
+	if err != nil {
+		into.Problem = err.Error()
+		return
 	}
-	into.Problem = err.Error()
+	into.says(status, time.Now())
+}
+
+// statusOf asks another node how it is.
+func (s *Server) statusOf(ctx context.Context, n Node) (Status, error) {
+	c, err := s.peers.client(n, "")
+	if err != nil {
+		return Status{}, err
+	}
+	return c.Status(ctx)
 }
 
 // says is what another node has said of itself, and when.

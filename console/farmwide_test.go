@@ -181,11 +181,11 @@ func TestTrafficOfAnHour(t *testing.T) {
 	var m traffic
 	at := time.Unix(1000, 0)
 	m.add(at, Datapath{Accepted: 100, Reasons: map[string]uint64{"accepted": 100, "late": 7}})
-	m.add(at.Add(5*time.Second), Datapath{Accepted: 150, Rejected: 10, Reasons: map[string]uint64{"accepted": 150, "late": 7}})
-	m.add(at.Add(10*time.Second), Datapath{Accepted: 150, Rejected: 5, Reasons: map[string]uint64{"accepted": 150, "late": 7, "not_mine": 5}})
+	m.add(at.Add(5*time.Second), Datapath{Accepted: 150, Rejected: 10, Opened: 20, Reasons: map[string]uint64{"accepted": 150, "late": 7}})
+	m.add(at.Add(10*time.Second), Datapath{Accepted: 150, Rejected: 5, Opened: 21, Reasons: map[string]uint64{"accepted": 150, "late": 7, "not_mine": 5}})
 	got, err := json.Marshal(m.report())
 	must(t, err)
-	want := `{"interval_s":5,"times":[1005,1010],"rates":{"accepted":[10,0],"asked":[0,0],"rejected":[2,0]},"reasons":{"accepted":[10,0],"not_mine":[0,1]}}`
+	want := `{"interval_s":5,"times":[1005,1010],"rates":{"accepted":[10,0],"asked":[0,0],"opened":[4,0.2],"rejected":[2,0]},"reasons":{"accepted":[10,0],"not_mine":[0,1]}}`
 	if string(got) != want {
 		t.Errorf("%s, want %s", got, want)
 	}

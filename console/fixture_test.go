@@ -26,7 +26,7 @@ func farmOfThree() Status {
 		},
 		Datapath: Datapath{
 			Offload: "none", XDP: "native", Queues: 1,
-			Accepted: 1234567, Rejected: 2469134, Asked: 3703701,
+			Accepted: 1234567, Rejected: 2469134, Asked: 3703701, Opened: 45678,
 			Reasons: map[string]uint64{"other_node": 2469000, "not_vip": 130, "no_rule": 4, "bad_header": 0},
 			XSK:     XSK{RxRingFull: 3, TxRingEmptyDescs: 1200},
 		},

@@ -11,6 +11,9 @@ import (
 // retryHearing is how long a node is let be that can't be followed.
 const retryHearing = time.Second
 
+// askedNote is said of a node whose release streams no state.
+const askedNote = "its release does not tell of changes by itself: it is asked every second"
+
 // errSilent is a stream of another node's state on which nothing comes any more.
 var errSilent = errors.New("it has said nothing for too long")
 
@@ -32,6 +35,7 @@ type voice struct {
 	status  *Status            // nil if it says nothing
 	at      time.Time
 	problem string // why it says nothing
+	note    string // how it is listened to, if not by a stream
 }
 
 // listen is the beginning of watching the farm.
@@ -54,7 +58,7 @@ func (h *heard) look() any {
 		from := peer{n.Name, n.Address}
 		there[from] = true
 		v := h.voiceOf(n, from)
-		if into.Problem = v.problem; v.status != nil {
+		if into.Problem, into.Note = v.problem, v.note; v.status != nil {
 			into.says(*v.status, v.at)
 		}
 	})
@@ -85,14 +89,20 @@ func (h *heard) voiceOf(n Node, from peer) *voice {
 }
 
 // follow listens to a node until ctx is done. A stream that ends is begun again at
-// once, as after a restart; one that does not begin, after a while.
+// once, as after a restart; one that does not begin, after a while. A node that knows
+// no such stream is asked instead, until its release is another one.
 func (h *heard) follow(ctx context.Context, n Node, v *voice) {
 	for ctx.Err() == nil {
 		said, err := h.hear(ctx, n, v)
 		if said || ctx.Err() != nil {
 			continue
 		}
-		h.note(v, func() { v.status, v.problem = nil, err.Error() })
+		if streamsNone(err) {
+			err = h.ask(ctx, n, v)
+		}
+		if err != nil {
+			h.note(v, func() { v.status, v.problem, v.note = nil, err.Error(), "" })
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(retryHearing):
@@ -116,7 +126,7 @@ func (h *heard) hear(ctx context.Context, n Node, v *voice) (said bool, err erro
 	err = c.FollowStatus(ctx, func(s Status) error {
 		silence.Reset(watchInterval + farmTimeout)
 		said = true
-		h.note(v, func() { v.status, v.at, v.problem = &s, time.Now(), "" })
+		h.note(v, func() { v.status, v.at, v.problem, v.note = &s, time.Now(), "", "" })
 		return nil
 	})
 	if cause := context.Cause(ctx); errors.Is(cause, errSilent) {
@@ -125,12 +135,30 @@ func (h *heard) hear(ctx context.Context, n Node, v *voice) (said bool, err erro
 	return said, err
 }
 
+// streamsNone tells whether a node has refused to be followed because it knows of no
+// such thing.
+func streamsNone(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == CodeBadRequest
+}
+
+// ask asks a node once.
+func (h *heard) ask(ctx context.Context, n Node, v *voice) error {
+	ctx, cancel := context.WithTimeout(ctx, farmTimeout)
+	defer cancel()
+	s, err := h.server.statusOf(ctx, n)
+	if err == nil {
+		h.note(v, func() { v.status, v.at, v.problem, v.note = &s, time.Now(), "", askedNote })
+	}
+	return err
+}
+
 // note changes what is known of a node, and rings if that is more than figures.
 func (h *heard) note(v *voice, change func()) {
 	h.mu.Lock()
-	status, problem := v.status, v.problem
+	status, problem, how := v.status, v.problem, v.note
 	change()
-	news := problem != v.problem || !alike(status, v.status)
+	news := problem != v.problem || how != v.note || !alike(status, v.status)
 	h.mu.Unlock()
 	if !news {
 		return

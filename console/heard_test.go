@@ -5,9 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"thresher/console/trust"
 )
 
 // pictures are those of the farm that somebody who watches gets.
@@ -174,5 +181,65 @@ func TestFollowingAnotherNodesEvents(t *testing.T) {
 	}
 	if err := farm[0].client.Follow(t.Context(), "web9", 0, nil); !errors.As(err, &e) || e.Code != CodeNotFound {
 		t.Errorf("a node that there is not: %v", err)
+	}
+}
+
+// oldPeer is a node of a release that streams no state. It is served until the test ends.
+type oldPeer struct {
+	*http.Server
+	asked atomic.Int32
+}
+
+// serveOldPeer serves one at an address that is known to a farm's first node.
+func serveOldPeer(t *testing.T, of *farmServer, status Status, at netip.Addr) *oldPeer {
+	t.Helper()
+	identity, err := trust.New(status.Node, of.farm.keys.Gossip)
+	must(t, err)
+	l, err := net.Listen("tcp", netip.AddrPortFrom(at, of.server.peers.port).String())
+	must(t, err)
+	p := &oldPeer{Server: &http.Server{TLSConfig: identity.Server()}}
+	p.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var answer any = status
+		if _, err := parameters(r); err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			answer = err
+		} else {
+			p.asked.Add(1)
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	})
+	served := make(chan error, 1)
+	go func() { served <- p.ServeTLS(l, "", "") }()
+	t.Cleanup(func() {
+		_ = p.Close() // the test may have done so
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// A node of an older release, which refuses to be followed, is asked instead; who
+// watches is told so, and sees it go.
+func TestWatchingANodeOfAnOlderRelease(t *testing.T) {
+	farm := startFarm(t, 2)
+	old := Node{Name: "old", State: Up, Address: loopback(2), Shares: map[string]float64{"web": 0}}
+	peer := serveOldPeer(t, farm[0], Status{Node: "old", State: Draining}, old.Address)
+	farm[0].farm.setNodes(append(slices.Clone(farm[0].farm.status.Nodes), old))
+	p := watchFarm(t, farm[0].client)
+	f, _ := p.until(func(f FarmStatus) bool { return f.Nodes[2].Note != "" })
+	if n := f.Nodes[2]; n.Note != askedNote || n.Problem != "" || n.Status == nil || n.State != Draining || f.Nodes[1].Note != "" {
+		t.Errorf("%+v", n)
+	}
+	// It is asked on and on, and what it says stays shown meanwhile.
+	for begun := peer.asked.Load(); peer.asked.Load() < begun+2; {
+		if n := p.next().Nodes[2]; n.Status == nil || n.Problem != "" {
+			t.Errorf("%+v", n)
+		}
+	}
+	must(t, peer.Close())
+	f, _ = p.until(func(f FarmStatus) bool { return f.Nodes[2].Problem != "" })
+	if n := f.Nodes[2]; n.Status != nil || n.Note != "" {
+		t.Errorf("it is gone, and shown as %+v", n)
 	}
 }

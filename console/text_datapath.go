@@ -16,8 +16,8 @@ func datapathLines(d Datapath) []string {
 	lines := []string{joinFitting("DATAPATH", "offload "+orDash(d.Offload), "XDP "+orDash(d.XDP), memory,
 		count(d.Queues, "queue", "queues"))}
 	lines = append(lines, table([][]string{
-		{"accepted", "rejected", "asked", "parked", "fenced"},
-		{grouped(d.Accepted), grouped(d.Rejected), grouped(d.Asked), grouped(d.Parked), grouped(d.Fenced)},
+		{"accepted", "rejected", "asked", "opened", "parked", "fenced"},
+		{grouped(d.Accepted), grouped(d.Rejected), grouped(d.Asked), grouped(d.Opened), grouped(d.Parked), grouped(d.Fenced)},
 	})...)
 	if d.XDPNote != "" {
 		lines = append(lines, wrapped("XDP: "+d.XDPNote)...)

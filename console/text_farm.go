@@ -83,8 +83,10 @@ func farmRows(f FarmStatus) [][]string {
 	return rows
 }
 
+// farmTraffic has a row per node, and as many counters as fit.
 func farmTraffic(f FarmStatus) [][]string {
-	rows := [][]string{{"PACKETS", "ACCEPTED", "REJECTED", "ASKED", "FENCED", "CONNECTIONS"}}
+	rows := [][]string{{"PACKETS"}}
+	columns := [][]string{{"ACCEPTED"}, {"REJECTED"}, {"OPENED"}, {"CONNECTIONS"}, {"FENCED"}, {"ASKED"}}
 	for _, n := range f.Nodes {
 		if n.Status == nil || n.Status.BehindBalancer {
 			continue
@@ -94,7 +96,17 @@ func farmTraffic(f FarmStatus) [][]string {
 			flows += r.Flows
 		}
 		d := n.Status.Datapath
-		rows = append(rows, []string{n.Name, grouped(d.Accepted), grouped(d.Rejected), grouped(d.Asked), grouped(d.Fenced), grouped(uint64(flows))})
+		rows = append(rows, []string{n.Name})
+		for i, n := range []uint64{d.Accepted, d.Rejected, d.Opened, uint64(flows), d.Fenced, d.Asked} {
+			columns[i] = append(columns[i], grouped(n))
+		}
+	}
+	for _, column := range columns {
+		wider := appendColumn(rows, column)
+		if tableWidth(wider) > textWidth {
+			break
+		}
+		rows = wider
 	}
 	return rows
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +171,21 @@ func TestNobodyServes(t *testing.T) {
 		}
 		if got := nobodyServes(nodes); got != tt.want {
 			t.Errorf("%v: %q, want %q", tt.states, got, tt.want)
+		}
+	}
+}
+
+// What every node has counted fits the terminal: columns that do not are left out
+// whole, the least telling first.
+func TestFarmTextLeavesColumnsOut(t *testing.T) {
+	for head, path := range map[string]Datapath{
+		"PACKETS  ACCEPTED  REJECTED  OPENED  CONNECTIONS  FENCED  ASKED":                {Accepted: 100, Rejected: 300, Opened: 7},
+		"PACKETS  ACCEPTED        REJECTED           OPENED         CONNECTIONS  FENCED": {Accepted: 12345678901, Rejected: 1234567890123, Opened: 1234567890, Asked: 1234567890},
+		"PACKETS  ACCEPTED                   REJECTED                   OPENED":          {Accepted: 1 << 63, Rejected: 1 << 63, Asked: 1 << 63},
+	} {
+		text := FarmText(FarmStatus{Node: "web1", Nodes: []FarmNode{{Name: "web1", State: Up, Status: &Status{Datapath: path}}}}, 0)
+		if !slices.Contains(strings.Split(text, "\n"), head) || strings.Contains(text, "~") {
+			t.Errorf("want %s:\n%s", head, text)
 		}
 	}
 }

@@ -20,7 +20,8 @@ type Traffic struct {
 	Interval float64 `json:"interval_s"`
 	// Times are when the samples were taken, in seconds since 1970, oldest first.
 	Times []float64 `json:"times"`
-	// Rates are packets per second before each sample, by what became of them.
+	// Rates are packets per second before each sample, by what became of them; those
+	// opened are among the accepted.
 	Rates map[string][]float64 `json:"rates"`
 	// Reasons are the same by the reason; only those that there were.
 	Reasons map[string][]float64 `json:"reasons"`
@@ -73,6 +74,7 @@ func (t *traffic) report() Traffic {
 		"accepted": func(d Datapath) uint64 { return d.Accepted },
 		"rejected": func(d Datapath) uint64 { return d.Rejected },
 		"asked":    func(d Datapath) uint64 { return d.Asked },
+		"opened":   func(d Datapath) uint64 { return d.Opened },
 	}
 	for name := range totals {
 		out.Rates[name] = []float64{}

@@ -34,6 +34,7 @@ type kernel struct {
 	counts  [pipeline.ReasonLen]uint64 // expected of the program
 	met     [pipeline.ReasonLen]uint64 // the pipeline's own
 	met6    [pipeline.ReasonLen]uint64 // of them, IPv6 packets'
+	opened  uint64                     // SYNs that go to the stack
 	out     []byte
 
 	good     bool // the lease
@@ -109,9 +110,14 @@ func (k *kernel) goesOn(frame []byte, facts pipeline.Facts) bool {
 		_, ruled := k.table.Find(protocol, flow.VIP.Addr(), flow.VIP.Port())
 		return !ruled && facts.Flow >= pipeline.FlowKnown
 	}
+	return !isSYN(frame) && facts.Flow >= pipeline.FlowKnown
+}
+
+// isSYN tells whether a TCP frame whose flow can be told opens it.
+func isSYN(frame []byte) bool {
 	const flags, opening, syn = 13, 0x17, 0x02
 	_, _, _, tcp := carriedIn(frame)
-	return tcp[flags]&opening != syn && facts.Flow >= pipeline.FlowKnown
+	return tcp[flags]&opening == syn
 }
 
 // expect is the program's verdict by the pipeline's. Where the program would ask
@@ -211,6 +217,11 @@ func (k *kernel) differs(frame []byte) error {
 	if expected.reason.Verdict() != pipeline.Untouched {
 		k.counts[expected.reason]++
 	}
+	if r := expected.reason; r.Verdict() == pipeline.Accept && r != pipeline.AcceptedNeighbour {
+		if _, protocol, ok := flowOf(frame); ok && protocol == config.TCP && isSYN(frame) {
+			k.opened++
+		}
+	}
 	if got != expected.action {
 		return fmt.Errorf("verdict %d, the pipeline's %s asks for %d: %x", got, expected.judged, expected.action, frame)
 	}
@@ -280,6 +291,9 @@ func (k *kernel) counted() error {
 		if got[r] != k.counts[r] {
 			return fmt.Errorf("%s counted %d times, the pipeline's reasons make %d", pipeline.Reason(r), got[r], k.counts[r])
 		}
+	}
+	if opened, err := k.program.Opened(); err != nil || opened != k.opened {
+		return fmt.Errorf("%d connections opened, want %d: %v", opened, k.opened, err)
 	}
 	return nil
 }

@@ -167,6 +167,9 @@ func (l *loop) datapathStatus() console.Datapath {
 		Queues:   len(l.datapath.queues),
 	}
 	counts, asked, err := l.datapath.counts()
+	if err == nil {
+		d.Opened, err = l.datapath.program.Opened()
+	}
 	if err != nil {
 		l.log.Warn("the packet counters can't be read in full", "err", err)
 	}

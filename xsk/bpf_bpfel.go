@@ -189,6 +189,7 @@ const (
 	bpfMapCounters      = "counters"
 	bpfMapHalfOpen      = "half_open"
 	bpfMapLearnt        = "learnt"
+	bpfMapOpened        = "opened"
 	bpfMapOwners        = "owners"
 	bpfMapParts         = "parts"
 	bpfMapSockets       = "sockets"
@@ -273,6 +274,7 @@ type bpfMapSpecs struct {
 	Counters    *ebpf.MapSpec `ebpf:"counters"`
 	HalfOpen    *ebpf.MapSpec `ebpf:"half_open"`
 	Learnt      *ebpf.MapSpec `ebpf:"learnt"`
+	Opened      *ebpf.MapSpec `ebpf:"opened"`
 	Owners      *ebpf.MapSpec `ebpf:"owners"`
 	Parts       *ebpf.MapSpec `ebpf:"parts"`
 	Sockets     *ebpf.MapSpec `ebpf:"sockets"`
@@ -325,6 +327,7 @@ type bpfMaps struct {
 	Counters    *ebpf.Map `ebpf:"counters"`
 	HalfOpen    *ebpf.Map `ebpf:"half_open"`
 	Learnt      *ebpf.Map `ebpf:"learnt"`
+	Opened      *ebpf.Map `ebpf:"opened"`
 	Owners      *ebpf.Map `ebpf:"owners"`
 	Parts       *ebpf.Map `ebpf:"parts"`
 	Sockets     *ebpf.Map `ebpf:"sockets"`
@@ -339,6 +342,7 @@ func (m *bpfMaps) Close() error {
 		m.Counters,
 		m.HalfOpen,
 		m.Learnt,
+		m.Opened,
 		m.Owners,
 		m.Parts,
 		m.Sockets,

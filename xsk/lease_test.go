@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -158,7 +159,7 @@ func TestFenceBeforeStack(t *testing.T) {
 		{"IPv6 packet too big, lease over", tooBig, icmp6, 0, true},
 	} {
 		must(t, p.SetLease(tt.lease))
-		before := counters(t, p)[pipeline.Fenced]
+		before, opened := counters(t, p)[pipeline.Fenced], openedBy(t, p)
 		place := q.rx.free.take() + Headroom
 		copy(q.rx.area[place:], tt.frame)
 		q.tx.send(place, uint32(len(tt.frame)))
@@ -170,7 +171,17 @@ func TestFenceBeforeStack(t *testing.T) {
 		if (fenced == 1) == tt.want {
 			t.Errorf("%s: fenced counted %d times", tt.name, fenced)
 		}
+		if opens := tt.want && strings.Contains(tt.name, "syn"); openedBy(t, p)-opened != map[bool]uint64{true: 1}[opens] {
+			t.Errorf("%s: %d connections opened", tt.name, openedBy(t, p)-opened)
+		}
 	}
+}
+
+func openedBy(t *testing.T, p *Program) uint64 {
+	t.Helper()
+	n, err := p.Opened()
+	must(t, err)
+	return n
 }
 
 // behindOptions puts destination options before an IPv6 frame's transport header.

@@ -129,14 +129,26 @@ func (p *Program) Arm() error {
 
 // AddCounters adds what the program counted to sum, by pipeline.Reason. sum must
 // be as long as there are reasons.
-func (p *Program) AddCounters(sum []uint64) error {
+func (p *Program) AddCounters(sum []uint64) error { return addPerCPU(p.objects.Counters, sum) }
+
+// Opened is how many TCP packets that open a connection went to the stack, past the
+// pipeline or from it. One that its client sends again counts again.
+func (p *Program) Opened() (uint64, error) {
+	sum := make([]uint64, 1)
+	err := addPerCPU(p.objects.Opened, sum)
+	return sum[0], err
+}
+
+// addPerCPU adds an array's values, all processors together, to sum, which is as long
+// as the array.
+func addPerCPU(array *ebpf.Map, sum []uint64) error {
 	perCPU := make([]uint64, ebpf.MustPossibleCPU())
-	for reason := range p.objects.Counters.MaxEntries() {
-		if err := p.objects.Counters.Lookup(reason, &perCPU); err != nil {
+	for i := range array.MaxEntries() {
+		if err := array.Lookup(i, &perCPU); err != nil {
 			return fmt.Errorf("read the XDP program's counters: %w", err)
 		}
 		for _, n := range perCPU {
-			sum[reason] += n
+			sum[i] += n
 		}
 	}
 	return nil

@@ -17,9 +17,11 @@ export const context = await chromium.launchPersistentContext(plan.profile, {
 });
 export const page = context.pages()[0] ?? await context.newPage();
 page.setDefaultTimeout(30000);
+/** What the browser may say in its console: refusals that a script asks for. */
+export const expected = [/status of (400|401|403|502|503)|ERR_/];
 const complaints = [];
 page.on('pageerror', (e) => complaints.push(`script: ${e.message}`));
-page.on('console', (m) => { if (m.type() === 'error' && !/status of (400|401|403|502|503)|ERR_/.test(m.text())) complaints.push(`console: ${m.text()}`); });
+page.on('console', (m) => { if (m.type() === 'error' && !expected.some((e) => e.test(m.text()))) complaints.push(`console: ${m.text()}`); });
 
 export async function accessible(what) {
   if (!axe) return;

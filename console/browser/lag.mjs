@@ -3,12 +3,6 @@ import { check, look, page, plan, run, say } from './browser.mjs';
 
 await run(async () => {
   await page.goto(plan.urls[0] + '/');
-  await page.getByLabel('Password').waitFor();
-  const { paint, bytes } = await page.evaluate(() => new Promise((done) => new PerformanceObserver((l) => l.getEntriesByName('first-contentful-paint').forEach((e) => done({
-    paint: e.startTime,
-    bytes: [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].reduce((sum, r) => sum + r.transferSize, 0),
-  }))).observe({ type: 'paint', buffered: true })));
-  say(`first ${paint} ${bytes}`);
   await page.getByLabel('Name').fill('monitor');
   await page.getByLabel('Password').fill(plan.password);
   await page.getByRole('button', { name: 'Log in' }).click();

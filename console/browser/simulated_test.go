@@ -1,18 +1,23 @@
 package browser_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"sync"
+	"testing"
 	"time"
 
 	"thresher/console"
 	"thresher/console/access"
 	"thresher/console/trust"
+	"thresher/internal/farmtest"
+	"thresher/perf/lab"
 )
 
 // simulatedFarm is a farm of many nodes that are nothing but what they say of
@@ -140,7 +145,7 @@ func (n *simulatedNode) Datapath() console.Datapath {
 	for i, name := range []string{"accepted", "accepted_known", "not_mine", "unknown_flow", "malformed", "fragment", "no_rule", "not_vip", "other_icmp", "late", "fenced", "parked"} {
 		reasons[name] = packets >> i
 	}
-	return console.Datapath{Offload: "full", XDP: "native", Queues: 4, Accepted: packets, Rejected: 31 * packets, Asked: packets / 10, Reasons: reasons}
+	return console.Datapath{Offload: "full", XDP: "native", Queues: 4, Accepted: packets, Rejected: 31 * packets, Asked: packets / 10, Opened: packets / 40, Reasons: reasons}
 }
 
 // Trial is none.
@@ -156,4 +161,57 @@ func (n *simulatedNode) Buckets(rule string, cells int) (console.Buckets, error)
 		b.Owners = append(b.Owners, i*7%len(b.Nodes))
 	}
 	return b, nil
+}
+
+// simulated is a farm of 32 nodes that is served, its first node by a process of its own.
+type simulated struct {
+	*farmtest.Farm
+	on     *lab.Host
+	people string // where its first node listens for people
+	first  *lab.Process
+	peers  []*simulatedNode
+}
+
+func (s simulated) url() string { return "https://" + s.people }
+
+// startSimulated serves such a farm until the test ends.
+func startSimulated(t *testing.T) simulated {
+	t.Helper()
+	f := farmtest.New(t, binary, lab.Config{Nodes: 1}, lab.FarmOptions{})
+	farm := simulatedFarm{Nodes: 32, Port: 9454, People: "127.0.0.1:9453", Users: filepath.Join(f.Dir, "users"), Dir: f.Dir}
+	s := simulated{Farm: f, on: f.Nodes[0].Host, people: farm.People}
+	f.Must(addUsers(farm.Users))
+	s.servePeers(farm)
+	text, err := json.Marshal(farm)
+	f.Must(err)
+	s.first, err = s.on.StartWith(lab.ProcessOptions{Env: []string{simulatedVariable + "=" + string(text)}}, "/proc/self/exe")
+	f.Must(err)
+	f.Eventually(20*time.Second, "the console listens", func() bool {
+		c, err := s.on.Dial(f.Ctx, "tcp", netip.AddrPort{}, netip.MustParseAddrPort(farm.People))
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return s
+}
+
+// servePeers serves all nodes but the first.
+func (s *simulated) servePeers(farm simulatedFarm) {
+	s.T.Helper()
+	for i := 1; i < farm.Nodes; i++ {
+		n, err := farm.node(i)
+		s.Must(err)
+		l, err := s.on.Listen("tcp", netip.AddrPortFrom(farm.address(i), farm.Port).String())
+		s.Must(err)
+		served := make(chan error, 1)
+		go func() { served <- n.server.ServePeers(l) }()
+		s.T.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			s.Must(n.server.Shutdown(ctx))
+			s.Must(<-served)
+		})
+		s.peers = append(s.peers, n)
+	}
 }

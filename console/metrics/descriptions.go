@@ -36,6 +36,7 @@ var (
 	accepted = desc("packets_accepted_total", "Packets let into this node's stack.")
 	rejected = desc("packets_rejected_total", "Packets left to other nodes, or refused.")
 	asked    = desc("packets_asked_total", "Packets that the kernel program handed to the pipeline.")
+	opened   = desc("connections_opened_total", "Packets let into this node's stack that open a TCP connection; one that is sent again counts again.")
 
 	handOnLost = desc("hand_on_lost_total", "Packets for other nodes that the interface could not take.")
 
@@ -60,7 +61,7 @@ func all() []*prometheus.Desc {
 	return []*prometheus.Desc{
 		build, nodeState, settled, withdrawn, viewInfo, farmNodes, differing, share, leaseLeft, confirmed, takeover,
 		buckets, bucketsMine, unsettled, sticky, connections, responder, conflict, wireBlind,
-		pathInfo, queues, packets, accepted, rejected, asked, handOnLost,
+		pathInfo, queues, packets, accepted, rejected, asked, opened, handOnLost,
 		rxDropped, rxInvalid, txInvalid, rxRingFull, rxFillEmpty, txRingEmpty,
 		checkUp, serviceUp, serviceRestarts, healthScore, refused, blocked, networksCut, eventsTotal,
 	}

@@ -38,7 +38,7 @@ func theStatus() console.Status {
 		Rules:    []console.Rule{{Name: "web", Buckets: 65536, Mine: 32768, Unsettled: 12, Sticky: 3, Flows: 1000}},
 		VIPs:     []console.VIP{{Address: netip.MustParseAddr("192.0.2.100"), Mode: "flood", Responder: "web1", Conflict: &console.Conflict{MAC: "02:00:00:00:00:99"}}},
 		Wire:     []string{"web3 gets no frames for 5a:fe:c0:00:02:64"},
-		Datapath: console.Datapath{Offload: "full", XDP: "native", Queues: 4, Accepted: 1234567, Rejected: 99, Asked: 7, HandOnLost: 5, Reasons: map[string]uint64{"accepted": 1234567, "not_mine": 99}, XSK: console.XSK{RxRingFull: 3}},
+		Datapath: console.Datapath{Offload: "full", XDP: "native", Queues: 4, Accepted: 1234567, Rejected: 99, Asked: 7, Opened: 21, HandOnLost: 5, Reasons: map[string]uint64{"accepted": 1234567, "not_mine": 99}, XSK: console.XSK{RxRingFull: 3}},
 		Checks:   []console.Check{{Name: "http", State: "up"}, {Name: "disk", State: "down"}},
 		Services: []console.Service{{Name: "nginx", State: "up", Restarts: 1}},
 		Cluster:  &console.Cluster{HealthScore: 1, RefusedMessages: 7, DetectionMS: 663, GossipBlocked: []string{"web3"}, NetworksCut: []string{"web2", "web3"}},

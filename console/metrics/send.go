@@ -83,7 +83,7 @@ func (s sender) datapath(d console.Datapath) {
 		desc *prometheus.Desc
 		n    uint64
 	}{
-		{accepted, d.Accepted}, {rejected, d.Rejected}, {asked, d.Asked}, {handOnLost, d.HandOnLost},
+		{accepted, d.Accepted}, {rejected, d.Rejected}, {asked, d.Asked}, {opened, d.Opened}, {handOnLost, d.HandOnLost},
 		{rxDropped, d.XSK.RxDropped}, {rxInvalid, d.XSK.RxInvalidDescs}, {txInvalid, d.XSK.TxInvalidDescs},
 		{rxRingFull, d.XSK.RxRingFull}, {rxFillEmpty, d.XSK.RxFillRingEmptyDescs}, {txRingEmpty, d.XSK.TxRingEmptyDescs},
 	} {

@@ -39,9 +39,9 @@ function pageOfAddress() {
 
 /** Draws the whole page from what is known; cheap enough for once a second. */
 function render() {
-  const top = h('header', {}, app.session?.role ? topBar() : null);
-  morph($('top'), top);
-  if (!app.session?.role) return;
+  if (!app.session) return;
+  morph($('top'), h('header', {}, topBar()));
+  if (!app.session.role) return;
   morph($('banner'), banner());
   const page = pages[app.page];
   if (!app.state.farm) {
@@ -57,12 +57,12 @@ function topBar() {
   const stale = Date.now() - app.state.at > staleAfter;
   return [
     h('a', { class: 'brand', href: '#farm' }, h('img', { src: '/icon.svg', alt: '', width: 22, height: 22 }), T.product,
-      h('span', { class: 'live' + (stale ? ' stale' : '') }, app.session.node, h('i', { title: stale ? '' : T.live }))),
-    h('nav', { 'aria-label': T.nav }, visible().map((name) =>
-      h('a', { href: '#' + name, 'aria-current': name === app.page ? 'page' : null }, T.pages[name]))),
+      h('span', { class: 'live' + (stale ? ' stale' : '') }, app.session.node, app.session.role ? h('i', { title: stale ? '' : T.live }) : null)),
+    app.session.role ? h('nav', { 'aria-label': T.nav }, visible().map((name) =>
+      h('a', { href: '#' + name, 'aria-current': name === app.page ? 'page' : null }, T.pages[name]))) : null,
     h('div', { class: 'who' },
       h('button', { class: 'plain', 'data-action': 'theme', title: T.theme[theme()] , 'aria-label': T.theme[theme()] }, { auto: '◐', dark: '●', light: '○' }[theme()]),
-      h('span', {}, T.asRole(app.session.user, app.session.role)),
+      app.session.role ? h('span', {}, T.asRole(app.session.user, app.session.role)) : null,
       app.session.csrf ? h('button', { class: 'plain', 'data-action': 'logout' }, T.logout) : null),
   ];
 }

@@ -7,7 +7,7 @@ export class FarmState {
   constructor() {
     this.farm = null;
     this.at = 0; // when it was heard, in ms
-    this.rates = new Map(); // by node: {accepted, rejected, history}
+    this.rates = new Map(); // by node: {accepted, rejected, opened, history}
     this.last = new Map();
   }
 
@@ -20,21 +20,22 @@ export class FarmState {
   /** Makes rates of counters. One that falls is that of a new process. */
   count(node) {
     const d = node.status?.datapath;
-    const rate = this.rates.get(node.name) || { accepted: null, rejected: null, history: [] };
+    const rate = this.rates.get(node.name) || { accepted: null, rejected: null, opened: null, history: [] };
     this.rates.set(node.name, rate);
     const before = this.last.get(node.name);
     if (!d) {
-      rate.accepted = rate.rejected = null;
+      rate.accepted = rate.rejected = rate.opened = null;
       this.last.delete(node.name);
       return;
     }
-    const now = { time: Date.parse(node.time), accepted: d.accepted, rejected: d.rejected };
+    const now = { time: Date.parse(node.time), accepted: d.accepted, rejected: d.rejected, opened: d.opened };
     const seconds = before ? (now.time - before.time) / 1000 : 0;
     if (before && seconds < 0.4) return; // too short to tell a rate by
     this.last.set(node.name, now);
     if (!before || now.accepted < before.accepted) return;
     rate.accepted = (now.accepted - before.accepted) / seconds;
     rate.rejected = Math.max(0, now.rejected - before.rejected) / seconds;
+    rate.opened = Math.max(0, now.opened - before.opened) / seconds; // NaN of a release that does not count them
     rate.history.push(rate.accepted);
     if (rate.history.length > keep) rate.history.shift();
   }

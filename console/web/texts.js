@@ -35,11 +35,11 @@ export const T = {
 
   farm: {
     title: 'Farm', summary: 'Summary', ring: 'Buckets', ringOf: 'of rule', nodes: 'Nodes',
-    nodesUp: 'nodes up', of: (a, b) => `${a} of ${b}`, accepted: 'packets/s accepted', connections: 'connections',
+    nodesUp: 'nodes up', of: (a, b) => `${a} of ${b}`, accepted: 'packets/s accepted', opened: 'connections/s', connections: 'connections',
     views: 'agreement', agree: 'one view', configDiffers: 'other rules', differ: (n) => `${n} views`, settled: 'settled', moving: 'buckets move', asks: 'buckets',
     ringLabel: (rule, parts) => `Buckets of rule ${rule}: ${parts}.`,
     unsettled: (n) => `${n} unsettled`,
-    share: 'Share', perSecond: '/s', acceptedShort: 'accepted', rejectedShort: 'rejected', flows: 'connections', lease: 'lease', ms: 'ms', newFlows: 'no new connections',
+    share: 'Share', perSecond: '/s', acceptedShort: 'accepted', rejectedShort: 'rejected', openedShort: 'connections', flows: 'connections', lease: 'lease', ms: 'ms', newFlows: 'no new connections',
     sameView: 'settled', notSettled: 'unsettled', serving: 'this page',
     problem: 'No status', packets: 'packets/s in the last minute and a half',
     allNodes: 'All nodes',
@@ -129,7 +129,7 @@ export const T = {
   traffic: {
     node: 'Node', fate: 'Packets for the VIPs, per second', reasons: 'Why packets were dropped or parked, per second', top: 'What became of the packets', reason: 'Reason', meaning: 'Meaning', rate: 'Now', peak: 'Peak', share: 'Part',
     empty: 'The node writes the traffic down every 5 s since its daemon started. Come back in a moment.',
-    series: { accepted: 'accepted', rejected: 'rejected', asked: 'seen by the pipeline' },
+    series: { accepted: 'accepted', rejected: 'rejected', asked: 'seen by the pipeline', opened: 'open a connection' },
   },
 
   // What became of a packet, by the counter's name.

@@ -100,8 +100,10 @@ static __always_inline int fence_packet(struct __sk_buff *skb, const struct pack
 	reason = fence_client(p);
 	if (reason == OTHER && !lease_exact() && !goes_on(skb, p))
 		reason = FENCED;
-	if (reason < NOT_MINE)
+	if (reason < NOT_MINE) {
+		count_opening(p);
 		return TC_ACT_UNSPEC;
+	}
 	count(reason);
 	return TC_ACT_SHOT;
 }

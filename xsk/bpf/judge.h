@@ -79,6 +79,19 @@ static __always_inline int opens(const void *tcp)
 	return (((const __u8 *)tcp)[TCP_FLAGS_OFFSET] & TCP_OPENING) == TCP_SYN;
 }
 
+/* Counts a packet that goes to the stack, if it opens a connection. */
+static __always_inline void count_opening(const struct packet *p)
+{
+	__u32 key = 0;
+	__u64 *n;
+
+	if (p->protocol != IPPROTO_TCP || !has(p, TCP_MIN_LEN) || !opens(p->l4))
+		return;
+	n = bpf_map_lookup_elem(&opened, &key);
+	if (n)
+		(*n)++;
+}
+
 /* A SYN where other nodes may have had the client: who has had it keeps it. */
 static __always_inline enum reason judge_client(const struct client_key *key)
 {

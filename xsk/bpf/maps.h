@@ -35,6 +35,15 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+/* TCP packets that open a connection, and went to the stack: from here, or from a
+ * socket. One that its client sends again counts again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} opened SEC(".maps");
+
 /* Of no use to the program: replacing what is in it makes the kernel wait until
  * all programs that run have ended. */
 struct {

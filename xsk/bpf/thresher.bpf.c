@@ -170,6 +170,7 @@ static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
 	if (conf.relays && reason == FORWARDED)
 		return forward(p->ctx, eth, p->to);
 	dispose(p->ctx, reason);
+	count_opening(p);
 	to_nic(eth);
 	return XDP_PASS;
 }

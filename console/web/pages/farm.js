@@ -25,6 +25,7 @@ function summary(app) {
   const views = new Set(up.filter((n) => n.status).map((n) => n.status.view));
   const settled = up.every((n) => !n.status || n.status.settled);
   const rate = sum(all.map((n) => app.state.rates.get(n.name)?.accepted));
+  const opened = sum(all.map((n) => app.state.rates.get(n.name)?.opened));
   const flows = sum(all.map((n) => flowsOf(n.status)));
   const tile = (value, label, bad) => h('div', { class: 'tile' + (bad ? ' bad' : '') }, h('b', {}, value), h('span', {}, label));
   return h('section', { class: 'summary', 'aria-label': T.farm.summary },
@@ -34,6 +35,7 @@ function summary(app) {
     differing(app.state.own).length ? tile(differing(app.state.own).join(', '), T.farm.configDiffers, true) : null,
     tile(settled ? T.farm.settled : T.farm.moving, T.farm.asks),
     tile(number(rate), T.farm.accepted),
+    tile(number(opened), T.farm.opened),
     tile(number(flows), T.farm.connections)],
     app.can('control') ? menu(T.farm.allNodes, '', ['start', 'drain', 'stop', 'restart']) : null);
 }
@@ -88,11 +90,12 @@ function card(app, n) {
     s?.reason ? h('p', { class: 'why' }, s.reason) : null,
     s?.withdrawn ? h('p', { class: 'why' }, `${T.farm.nobody}: ${s.withdrawn.join(', ')}`) : null,
     n.problem ? h('p', { class: 'why' }, `${T.farm.problem}: ${n.problem}`) : null,
+    n.note ? h('p', { class: 'why' }, n.note) : null,
     h('dl', { class: 'shares' }, Object.keys(n.shares).sort(byRule(app)).map((name) => h('div', { 'data-key': name },
       h('dt', {}, name), h('dd', {}, h('span', { class: 'bar' }, h('i', { vars: { '--w': percent(n.shares[name]).replace('\u2009', '') } })), h('b', { class: 'share', 'data-rule': name }, percent(n.shares[name])))))),
     s?.behind_balancer ? null : h('dl', { class: 'figures' },
       figure(number(rate?.accepted), T.farm.acceptedShort + T.farm.perSecond), figure(number(rate?.rejected), T.farm.rejectedShort + T.farm.perSecond),
-      figure(s ? number(flowsOf(s)) : T.none, T.farm.flows),
+      figure(number(rate?.opened), T.farm.openedShort + T.farm.perSecond), figure(s ? number(flowsOf(s)) : T.none, T.farm.flows),
       figure(s?.lease ? `${s.lease.remaining_ms}\u2009${T.farm.ms}` : T.none, T.farm.lease)),
     s?.behind_balancer ? null : spark(rate?.history || []),
     app.can('control') ? h('footer', {}, actionsFor(n.state).map((a) => h('button', { 'data-action': a, 'data-node': n.name, 'data-key': a, 'aria-label': `${T.actions[a]} ${n.name}` }, T.actions[a]))) : null);

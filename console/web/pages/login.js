@@ -35,8 +35,8 @@ export function show(app, main, why) {
   };
   const other = app.session?.oidc ? h('button', { type: 'button', on: { click: begin } }, T.login.by(app.session.oidc)) : null;
   main.replaceChildren(h('form', { class: 'login card', on: { submit } },
-    h('h1', {}, h('img', { src: '/icon.svg', alt: '', width: 34, height: 34 }), T.product),
-    h('p', { class: 'quiet' }, app.session?.node ? T.login.at(app.session.node) : ''),
+    h('h1', {}, T.login.title),
+    app.session?.node ? h('p', { class: 'quiet' }, T.login.at(app.session.node)) : null,
     h('label', { class: 'field' }, T.login.user, user),
     h('label', { class: 'field' }, T.login.password, password),
     problem, go, other,

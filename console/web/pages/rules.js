@@ -16,11 +16,22 @@ function rulesTable(app) {
   if (!own.length) return h('p', { class: 'quiet' }, T.rules.empty);
   const total = (name, field) => app.state.farm.nodes.reduce((s, n) => s + (n.status?.rules.find((r) => r.name === name)?.[field] || 0), 0);
   const most = (name, field) => Math.max(0, ...app.state.farm.nodes.map((n) => n.status?.rules.find((r) => r.name === name)?.[field] || 0));
-  return h('section', { class: 'card wide' }, h('h2', {}, T.rules.rules), h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': T.rules.rules }, h('table', {},
-    h('thead', {}, h('tr', {}, [T.rules.rule, T.rules.serves, T.rules.mode, T.rules.shares, T.rules.connections, T.rules.unsettled, T.rules.sticky].map((t, i) => h('th', { scope: 'col', class: i > 3 ? 'n' : null }, t)))),
-    h('tbody', {}, own.map((r) => h('tr', { 'data-key': r.name },
-      h('th', { scope: 'row' }, r.name), h('td', { class: 'nowrap' }, r.protocol, ' ', (r.ports || []).join(', ')), h('td', { class: 'nowrap' }, r.mode || 'shared', ' ', h('span', { class: 'quiet' }, T.rules.by(r.affinity))), h('td', { class: 'grow' }, stack(app, r.name)),
-      h('td', { class: 'n' }, number(total(r.name, 'flows'))), h('td', { class: 'n' }, number(most(r.name, 'unsettled'))), h('td', { class: 'n' }, number(most(r.name, 'sticky')))))))));
+  return foldingTable(T.rules.rules, [T.rules.rule, T.rules.serves, T.rules.mode, T.rules.shares, T.rules.connections, T.rules.unsettled, T.rules.sticky], own.map((r) => [
+    [r.name],
+    ['nowrap', r.protocol, ' ', (r.ports || []).join(', ')],
+    ['nowrap', r.mode || 'shared', ' ', h('span', { class: 'quiet' }, T.rules.by(r.affinity))],
+    ['grow', stack(app, r.name)],
+    ['n', number(total(r.name, 'flows'))], ['n', number(most(r.name, 'unsettled'))], ['n', number(most(r.name, 'sticky'))],
+  ]));
+}
+
+/** A card with a table whose rows are cards themselves where there is no room for columns. A cell is its class and what is in it; the first of a row is its head. The roles are those that each element has by itself, but loses when it is laid out otherwise. */
+function foldingTable(title, heads, rows) {
+  return h('section', { class: 'card wide' }, h('h2', {}, title), h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': title }, h('table', { class: 'fold', role: 'table' },
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((t, i) => h('th', { scope: 'col', role: 'columnheader', class: rows[0]?.[i][0] === 'n' ? 'n' : null }, t)))),
+    h('tbody', { role: 'rowgroup' }, rows.map(([[head], ...cells]) => h('tr', { role: 'row', 'data-key': head },
+      h('th', { scope: 'row', role: 'rowheader' }, head),
+      cells.map(([kind, ...content], i) => h('td', { role: 'cell', class: kind, 'data-head': heads[i + 1] }, h('div', {}, content)))))))));
 }
 
 function stack(app, rule) {
@@ -49,14 +60,11 @@ function answerText(app) {
 
 function vips(app) {
   const list = app.state.own?.vips || [];
-  return h('section', { class: 'card wide' }, h('h2', {}, T.rules.vips), h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': T.rules.vips }, h('table', {},
-    h('thead', {}, h('tr', {}, [T.rules.vip, T.rules.mac, T.rules.mode, T.rules.responder, T.rules.conflicts].map((t) => h('th', { scope: 'col' }, t)))),
-    h('tbody', {}, list.map((v) => {
-      const c = v.conflict;
-      return h('tr', { 'data-key': v.address }, h('th', { scope: 'row' }, v.address), h('td', { class: 'mono' }, v.mac), h('td', {}, v.mode),
-        h('td', {}, v.responder ? h('span', { vars: { '--c': app.state.color(v.responder) } }, h('i', { class: 'swatch' }), ' ', v.responder) : h('span', { class: 'problem' }, T.rules.nobody)),
-        h('td', {}, c ? h('span', { class: 'problem' }, T.rules.conflict(c.mac, clock(c.seen))) : T.rules.noConflict));
-    })))));
+  return foldingTable(T.rules.vips, [T.rules.vip, T.rules.mac, T.rules.mode, T.rules.responder, T.rules.conflicts], list.map((v) => [
+    [v.address], ['mono', v.mac], ['', v.mode],
+    ['', v.responder ? h('span', { vars: { '--c': app.state.color(v.responder) } }, h('i', { class: 'swatch' }), ' ', v.responder) : h('span', { class: 'problem' }, T.rules.nobody)],
+    ['', v.conflict ? h('span', { class: 'problem' }, T.rules.conflict(v.conflict.mac, clock(v.conflict.seen))) : T.rules.noConflict],
+  ]));
 }
 
 export function after(app) {

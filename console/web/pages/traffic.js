@@ -5,14 +5,17 @@ import { h, number } from '/dom.js';
 import { get } from '/api.js';
 
 const every = 5000; // ms: the node's own interval
-const fateColors = { accepted: '--good', rejected: '--quiet', asked: '--accent' };
+const dashed = 'opened'; // lies on accepted where every packet opens a connection
+const fateColors = { accepted: '--good', rejected: '--quiet', asked: '--accent', opened: '--warn' };
 let node = '';
 let data = null;
 let timer = null;
 let charts = {};
+let library = null; // what draws them, asked for when it is needed first
 
 export function enter(app) {
   if (timer) return;
+  library ??= loadLibrary().then(() => app.render(), () => { library = null; });
   node = node || app.session.node;
   load(app);
   timer = setInterval(() => load(app), every);
@@ -26,6 +29,14 @@ export function leave() {
 }
 
 export function restyle(app) { dropCharts(); if (timer) after(app); }
+
+function loadLibrary() {
+  const style = h('link', { rel: 'stylesheet', href: '/vendor/uPlot.css' });
+  const script = h('script', { src: '/vendor/uPlot.js' });
+  const loaded = [style, script].map((el) => new Promise((done, failed) => { el.onload = done; el.onerror = failed; }));
+  document.head.append(style, script);
+  return Promise.all(loaded);
+}
 
 function dropCharts() {
   for (const c of Object.values(charts)) c.destroy();
@@ -64,13 +75,13 @@ export function after(app) {
   if (select && !select.onchange) select.onchange = () => { node = select.value; data = null; dropCharts(); app.render(); load(app); };
   if (!data || !data.times.length) return;
   const reasons = dropped().sort((a, b) => sum(data.reasons[b]) - sum(data.reasons[a])).slice(0, 6);
-  draw('fate', Object.keys(fateColors), (n) => data.rates[n], (n) => T.traffic.series[n], (n) => fateColors[n]);
+  draw('fate', Object.keys(fateColors).filter((n) => data.rates[n]), (n) => data.rates[n], (n) => T.traffic.series[n], (n) => fateColors[n]);
   draw('reasons', reasons, (n) => data.reasons[n], (n) => n, (_, i) => `--node-${i}`);
 }
 
 function draw(id, names, rates, label, color) {
   const el = document.getElementById('chart-' + id);
-  if (!el || !el.clientWidth) return;
+  if (!el || !el.clientWidth || !window.uPlot) return;
   const key = names.join();
   const values = [data.times, ...names.map(rates)];
   const chart = charts[id];
@@ -86,7 +97,7 @@ function draw(id, names, rates, label, color) {
   const axis = { stroke: css('--quiet'), grid: { stroke: css('--line'), width: 1 }, ticks: { stroke: css('--line'), width: 1 }, font: '12px system-ui' };
   charts[id] = new window.uPlot({
     width: el.clientWidth, height: 220, cursor: { y: false, points: { size: 6 } },
-    series: [{ label: T.events.time, value: (_, t) => (t === null ? '–' : new Date(t * 1000).toLocaleTimeString('sv')) }, ...names.map((n, i) => ({ label: label(n), stroke: css(color(n, i)), width: 1.5, points: { show: false }, value: (_, v) => number(v) }))],
+    series: [{ label: T.events.time, value: (_, t) => (t === null ? '–' : new Date(t * 1000).toLocaleTimeString('sv')) }, ...names.map((n, i) => ({ label: label(n), stroke: css(color(n, i)), width: 1.5, dash: dashed === n ? [5, 5] : undefined, points: { show: false }, value: (_, v) => number(v) }))],
     axes: [{ ...axis, space: 80, values: (_, ticks, __, ___, step) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString('sv', { hour: '2-digit', minute: '2-digit', second: step < 60 ? '2-digit' : undefined })) }, { ...axis, size: 60, values: (_, ticks) => ticks.map(number) }],
     scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.08)] } },
   }, values, el);
