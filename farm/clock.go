@@ -14,9 +14,9 @@ import (
 // leases, which the kernel program reads too, and which goes on while the machine
 // sleeps.
 func bootNow() int64 {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-		panic("CLOCK_BOOTTIME: " + err.Error()) // Linux has it since 2.6.39
+	t, errno := clockNow(unix.CLOCK_BOOTTIME)
+	if errno != 0 {
+		panic("CLOCK_BOOTTIME: " + errno.Error()) // Linux has it since 2.6.39
 	}
 	return t.Nano()
 }

@@ -25,3 +25,10 @@ func TestUnshifted(t *testing.T) {
 		t.Errorf("of this process: %v", err)
 	}
 }
+
+// The packet path asks for the time too.
+func TestClockAllocatesNothing(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() { bootNow() }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -47,7 +47,7 @@ func newManager(log *slog.Logger) *manager {
 // confirmation's goroutine is one of them: as long as it turns, the lease is renewed
 // whenever the protocol allows it. A lease that the other nodes withhold is theirs
 // to give, and no restart here would bring it back.
-func (m *manager) run(ctx context.Context, pulse func(context.Context) (console.Status, error)) {
+func (m *manager) run(ctx context.Context, pulse func(context.Context) (standing, error)) {
 	every := usualReport
 	if m.feed > 0 {
 		every = min(every, m.feed)
@@ -68,7 +68,7 @@ func (m *manager) run(ctx context.Context, pulse func(context.Context) (console.
 }
 
 // report sends what is new, and feeds the watchdog.
-func (m *manager) report(s console.Status) {
+func (m *manager) report(s standing) {
 	if line := statusLine(s); line != m.shown {
 		m.shown = line
 		m.tell("STATUS=" + line)
@@ -88,29 +88,41 @@ func (m *manager) tell(message string) {
 	}
 }
 
+// standing is what the service manager is told of a node: a part of its status that
+// costs nothing to know.
+type standing struct {
+	node      string
+	state     console.NodeState
+	reason    string
+	up, nodes int // of the farm's nodes
+}
+
 // statusLine says in one line how the node is.
-func statusLine(s console.Status) string {
-	up := 0
-	for _, n := range s.Nodes {
-		if n.State == console.Up {
-			up++
-		}
-	}
-	line := fmt.Sprintf("%s is %s, %d of %d nodes up", s.Node, s.State, up, len(s.Nodes))
-	if s.Reason != "" {
-		line += ": " + s.Reason
+func statusLine(s standing) string {
+	line := fmt.Sprintf("%s is %s, %d of %d nodes up", s.node, s.state, s.up, s.nodes)
+	if s.reason != "" {
+		line += ": " + s.reason
 	}
 	return line
 }
 
+// standing is asked for on the loop's goroutine.
+func (l *local) standing() standing {
+	s := standing{node: l.cfg.Node, state: l.life.state, reason: l.life.reason, nodes: len(l.roster.nodes)}
+	for _, e := range l.roster.nodes {
+		if e.state == console.Up {
+			s.up++
+		}
+	}
+	return s
+}
+
 // manage reports to the service manager until ctx is done.
 func (l *local) manage(ctx context.Context) {
-	newManager(l.log).run(ctx, func(ctx context.Context) (console.Status, error) {
+	newManager(l.log).run(ctx, func(ctx context.Context) (s standing, err error) {
 		// The loop settles after what it was asked for, and asks the confirmation
 		// there: when do returns, both have turned.
-		if err := l.do(ctx, func() {}); err != nil {
-			return console.Status{}, err
-		}
-		return control{l}.Status(), nil
+		err = l.do(ctx, func() { s = l.standing() })
+		return s, err
 	})
 }

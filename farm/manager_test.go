@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"thresher/config"
 	"thresher/console"
 )
 
@@ -24,14 +25,14 @@ func reports(t *testing.T, watchdog, while, stuck time.Duration) (messages []str
 		ctx, cancel := context.WithTimeout(t.Context(), while)
 		defer cancel()
 		begin := time.Now()
-		m.run(ctx, func(ctx context.Context) (console.Status, error) {
-			s := console.Status{Node: "web1", State: console.Starting, Nodes: []console.Node{{State: console.Starting}, {State: console.Up}}}
+		m.run(ctx, func(ctx context.Context) (standing, error) {
+			s := standing{node: "web1", state: console.Starting, up: 1, nodes: 2}
 			switch now := time.Since(begin); {
 			case now >= stuck:
 				<-ctx.Done()
 				return s, ctx.Err()
 			case now >= 1500*time.Millisecond:
-				s.State, s.Nodes[0].State = console.Up, console.Up
+				s.state, s.up = console.Up, 2
 			}
 			return s, nil
 		})
@@ -63,8 +64,18 @@ func TestManagerWithoutWatchdog(t *testing.T) {
 // What can't be told is no reason to end.
 func TestManagerThatDoesNotListen(t *testing.T) {
 	m := &manager{log: slog.New(slog.DiscardHandler), send: func(string) error { return errors.New("gone") }}
-	m.report(console.Status{Node: "web1", State: console.Stopped, Reason: "an operator has stopped it"})
+	m.report(standing{node: "web1", state: console.Stopped, reason: "an operator has stopped it"})
 	if m.shown != "web1 is stopped, 0 of 0 nodes up: an operator has stopped it" {
 		t.Error(m.shown)
+	}
+}
+
+func TestStandingCountsNodes(t *testing.T) {
+	l := &local{cfg: &config.Config{Node: "web1"}, life: newLife(), roster: newRoster("web1", 0)}
+	for name, state := range map[string]console.NodeState{"web1": console.Starting, "web2": console.Up, "web3": console.Unreachable} {
+		l.roster.nodes[name] = rosterEntry{state: state}
+	}
+	if got, want := statusLine(l.standing()), "web1 is starting, 1 of 3 nodes up: joining the farm"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -72,8 +72,7 @@ func (p *Program) ForgetLearnt() error {
 // until a time, in nanoseconds of CLOCK_BOOTTIME. With wait, no packet is judged by
 // the earlier time when it returns.
 func (p *Program) SetGrant(until int64, wait bool) error {
-	ctx := struct{ Deadline uint64 }{uint64(max(0, until))}
-	if _, err := p.objects.SetGrant.Run(&ebpf.RunOptions{Context: ctx}); err != nil {
+	if _, err := runUntil(p.objects.SetGrant, uint64(max(0, until))); err != nil {
 		return fmt.Errorf("set until when the XDP program keeps clients: %w", err)
 	}
 	if !wait {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -13,8 +12,7 @@ import (
 // that fences returns, no packet that was judged before it is on its way in the
 // program any more. It may be called beside SetShare.
 func (p *Program) SetLease(deadline int64) error {
-	ctx := struct{ Deadline uint64 }{uint64(max(0, deadline))}
-	fenced, err := p.objects.SetLease.Run(&ebpf.RunOptions{Context: ctx})
+	fenced, err := runUntil(p.objects.SetLease, uint64(max(0, deadline)))
 	if err != nil {
 		return fmt.Errorf("set the XDP program's lease: %w", err)
 	}

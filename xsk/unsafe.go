@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -84,4 +85,27 @@ func openPin(path string) (int, error) {
 		return -1, fmt.Errorf("open %s: %w", path, errno)
 	}
 	return int(fd), nil
+}
+
+// runUntil runs a program of type syscall with a time as its context and returns its
+// verdict (bpf(2), BPF_PROG_TEST_RUN). The runtime hears nothing of it: of a system call
+// in a process at rest it would wake its monitor (cluster/segment/unsafe.go), and
+// leases are renewed at each heartbeat. The program does not wait for anything.
+func runUntil(program *ebpf.Program, until uint64) (uint32, error) {
+	var pinned runtime.Pinner
+	pinned.Pin(&until)
+	defer pinned.Unpin()
+	attr := struct {
+		fd, verdict   uint32
+		_             [8]uint32 // data and repetitions
+		contextLen, _ uint32
+		context, _    uint64
+		_             [4]uint32 // flags and a processor
+	}{fd: uint32(program.FD()), contextLen: uint32(unsafe.Sizeof(until)), context: uint64(uintptr(unsafe.Pointer(&until)))}
+	_, _, errno := unix.RawSyscall(unix.SYS_BPF, unix.BPF_PROG_TEST_RUN, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	runtime.KeepAlive(program)
+	if errno != 0 {
+		return 0, errno
+	}
+	return attr.verdict, nil
 }

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"sync/atomic"
 	"time"
 
-	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 
 	"thresher/cluster/confirm"
@@ -44,9 +41,11 @@ const (
 )
 
 // Conn sends and receives heartbeats on one interface. All its methods but
-// Interrupt and Close belong to one goroutine.
+// Interrupt and Close belong to one goroutine; Close may be called beside a Wait, and
+// beside no other of them.
 type Conn struct {
-	sockets [strangers + 1]*socket // by class
+	sockets [strangers + 1]socket // by class
+	bell    *bell                 // of news
 	sealer  *confirm.Sealer
 	opener  *confirm.Opener
 	tries   confirm.Tries
@@ -54,8 +53,6 @@ type Conn struct {
 	header  [headerLen]byte
 	frame   []byte // scratch for Send
 	buffer  []byte // scratch for Receive
-
-	interrupted atomic.Bool
 
 	counters Counters
 }
@@ -71,7 +68,7 @@ type Counters struct {
 // Open listens and sends on an Ethernet interface, under the first of the farm's
 // keys, and believes them all. It needs CAP_NET_RAW. The caller closes the Conn.
 func Open(ifi *net.Interface, keys ...[32]byte) (*Conn, error) {
-	c := &Conn{buffer: make([]byte, headerLen+kindLen+confirm.MaxSealed+1)}
+	c := &Conn{sockets: [...]socket{{-1}, {-1}, {-1}}, buffer: make([]byte, headerLen+kindLen+confirm.MaxSealed+1)}
 	copy(c.header[:6], broadcast)
 	copy(c.header[6:12], ifi.HardwareAddr)
 	c.header[12], c.header[13] = EtherType>>8, EtherType&0xff
@@ -83,6 +80,10 @@ func Open(ifi *net.Interface, keys ...[32]byte) (*Conn, error) {
 		if c.sockets[of], err = openSocket(ifi, class(of)); err != nil {
 			return nil, errors.Join(fmt.Errorf("heartbeats on %s: %w", ifi.Name, err), c.Close())
 		}
+	}
+	if c.bell, err = newBell(c.sockets[news]); err != nil {
+		c.sockets[news].fd = -1 // the bell's
+		return nil, errors.Join(fmt.Errorf("heartbeats on %s: %w", ifi.Name, err), c.Close())
 	}
 	return c, nil
 }
@@ -109,42 +110,23 @@ func (c *Conn) Send(hb *confirm.Heartbeat, kind Kind) error {
 		return fmt.Errorf("send heartbeat: %w", err)
 	}
 	c.frame = frame
-	_, err = c.sockets[news].conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast})
-	if err == nil || errors.Is(err, unix.ENETDOWN) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENXIO) {
+	// Not by the socket of news: what has left wakes who waits for room.
+	switch errno := sendNow(c.sockets[renewals].fd, frame); errno {
+	case 0, unix.ENETDOWN, unix.ENXIO, unix.ENOBUFS, unix.EAGAIN: // the last where the link takes no more
 		return nil
+	default:
+		return fmt.Errorf("send heartbeat: %w", errno)
 	}
-	return fmt.Errorf("send heartbeat: %w", err)
 }
 
 // Wait returns when news waits, or at the time given, or after Interrupt. One
 // goroutine waits, and it is the one that tells the time to the protocol: each
 // hand-over to another would cost an idle node more than all the rest.
-func (c *Conn) Wait(until time.Time) error {
-	if err := c.sockets[news].conn.SetReadDeadline(until); err != nil {
-		return fmt.Errorf("wait for heartbeats: %w", err)
-	}
-	if c.interrupted.Swap(false) {
-		return nil
-	}
-	err := c.sockets[news].raw.Read(waiting)
-	c.interrupted.Store(false)
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("wait for heartbeats: %w", err)
-	}
-	return nil
-}
+func (c *Conn) Wait(until time.Time) error { return c.bell.wait(until) }
 
 // Interrupt ends the present Wait, or the next one if there is none. Any
 // goroutine may call it.
-func (c *Conn) Interrupt() {
-	c.interrupted.Store(true)
-	// Wait sets its deadline before it looks at interrupted, so that either it
-	// sees that, or this deadline comes after its own.
-	_ = c.sockets[news].conn.SetReadDeadline(past) // fails only when the Conn is closed
-}
-
-// past is a deadline that is over.
-var past = time.Unix(1, 0)
+func (c *Conn) Interrupt() { c.bell.interrupt() }
 
 // Receive hands over all heartbeats and notices that wait, each sender's oldest first but for
 // news, which may come after younger renewals, and returns how many. It does not
@@ -215,10 +197,12 @@ func (c *Conn) Counters() Counters { return c.counters }
 // Close ends both directions, and a Wait with an error.
 func (c *Conn) Close() error {
 	var errs []error
-	for _, s := range c.sockets {
-		if s != nil {
-			errs = append(errs, s.Close())
+	for of, s := range c.sockets {
+		if class(of) == news && c.bell != nil {
+			errs = append(errs, c.bell.close())
+			continue
 		}
+		errs = append(errs, s.close())
 	}
 	return errors.Join(errs...)
 }

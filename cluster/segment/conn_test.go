@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/mdlayher/packet"
 	"github.com/vishvananda/netlink"
 	"go.uber.org/goleak"
 
@@ -234,7 +233,7 @@ func TestStrangersAreCountedAndIgnored(t *testing.T) {
 	}
 	for _, payload := range [][]byte{{byte(News)}, {byte(News), 1}, {byte(Renewal)}, bytes.Repeat([]byte{byte(News)}, confirm.MaxSealed), {9, 9}, nil} {
 		frame := append(append([]byte{}, stranger.header[:]...), payload...)
-		if _, err := stranger.sockets[news].conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast}); err != nil {
+		if err := sendNow(stranger.sockets[renewals].fd, frame); err != 0 {
 			t.Fatal(err)
 		}
 	}
@@ -308,7 +307,7 @@ func forge(t *testing.T, c *Conn, n int, kind Kind, from net.HardwareAddr) {
 		frame = append(frame, c.header[12], c.header[13], byte(kind), confirm.Version)
 		salt := make([]byte, confirm.MinSealed+100)
 		rand.Read(salt)
-		if _, err := c.sockets[news].conn.WriteTo(append(frame, salt...), &packet.Addr{HardwareAddr: broadcast}); err != nil {
+		if err := sendNow(c.sockets[renewals].fd, append(frame, salt...)); err != 0 {
 			t.Fatal(err)
 		}
 	}
