@@ -62,6 +62,18 @@ func (t *trials) get() trialRecord {
 	return t.record
 }
 
+// mustBeOver refuses what must wait until no configuration is on trial.
+func (t *trials) mustBeOver() error {
+	last := t.get().Trial
+	if last.ID == "" || last.Decided() {
+		return nil
+	}
+	return &console.Error{
+		Code: console.CodeConflict, Message: "a configuration is on trial",
+		Cure: fmt.Sprintf("wait until %s at most, or undo it", last.Deadline.Format("15:04:05")),
+	}
+}
+
 // adopt writes the record down before it counts.
 func (t *trials) adopt(r trialRecord) error {
 	b, err := json.Marshal(r)
@@ -147,11 +159,8 @@ func (c control) Try(ctx context.Context, text []byte, etag string, t console.Tr
 		return &console.Error{Code: console.CodeConflict, Message: "somebody else changes the configuration right now", Cure: "wait a moment"}
 	}
 	defer l.trials.doing.Unlock()
-	if last := l.trials.get().Trial; last.ID != "" && !last.Decided() {
-		return &console.Error{
-			Code: console.CodeConflict, Message: "a configuration is on trial already",
-			Cure: fmt.Sprintf("wait until %s at most, or undo it", last.Deadline.Format("15:04:05")),
-		}
+	if err := l.trials.mustBeOver(); err != nil {
+		return err
 	}
 	old, err := l.self.text()
 	if err != nil {
