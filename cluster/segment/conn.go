@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 
 	"thresher/cluster/confirm"
@@ -101,20 +101,25 @@ func (c *Conn) SetKeys(keys ...[32]byte) error {
 // broadcast is the Ethernet address of everybody.
 var broadcast = net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// Send broadcasts a heartbeat: this node's own or, relayed, another's. A link that
-// is down is no error: the heartbeat is lost like any on a cut cable.
+// Send broadcasts a heartbeat: this node's own or, relayed, another's. It does not
+// block. A link that is down, or takes nothing for now, is no error: the heartbeat is
+// lost like any on a cut cable.
 func (c *Conn) Send(hb *confirm.Heartbeat, kind Kind) error {
 	frame, err := c.sealer.Seal(append(append(c.frame[:0], c.header[:]...), byte(kind)), hb)
 	if err != nil {
 		return fmt.Errorf("send heartbeat: %w", err)
 	}
 	c.frame = frame
-	_, err = c.sockets[news].conn.WriteTo(frame, &packet.Addr{HardwareAddr: broadcast})
-	if err == nil || errors.Is(err, unix.ENETDOWN) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENXIO) {
+	err = c.sockets[news].send(frame)
+	if err == nil || slices.ContainsFunc(lost, func(one error) bool { return errors.Is(err, one) }) {
 		return nil
 	}
 	return fmt.Errorf("send heartbeat: %w", err)
 }
+
+// lost are the errors of a link that is down, is gone, or sends too slowly for what is
+// queued already: EAGAIN while the socket's own frames fill its buffer.
+var lost = []error{unix.ENETDOWN, unix.ENXIO, unix.ENOBUFS, unix.EAGAIN}
 
 // Wait returns when news waits, or at the time given, or after Interrupt. One
 // goroutine waits, and it is the one that tells the time to the protocol: each

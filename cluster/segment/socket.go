@@ -82,6 +82,12 @@ func (s *socket) read(buffer []byte) (n int, ok bool) {
 	return n, err == nil
 }
 
+// send puts a frame into the interface's queue, or fails with EAGAIN if there is no room:
+// by the socket's WriteTo, a card that is paused would stop whoever sends for as long.
+func (s *socket) send(frame []byte) error {
+	return s.control(func(fd int) error { return unix.Send(fd, frame, unix.MSG_DONTWAIT) })
+}
+
 // waiting says whether something waits in the socket; on false the runtime waits
 // for it. It does not read: what waits must be read by Receive, and whole.
 func waiting(fd uintptr) bool {
