@@ -17,9 +17,9 @@ import (
 func (c control) Admit(ctx context.Context, in console.Newcomer) (a console.Admission, err error) {
 	l := c.loop
 	a = console.Admission{Node: l.cfg.Node, Bind: l.cfg.Cluster.Bind}
-	l.trials.doing.Lock() // or two newcomers at once, or a trial, would undo each other's
-	defer l.trials.doing.Unlock()
-	if err := l.trials.mustBeOver(); err != nil {
+	l.trials.Changing.Lock() // or two newcomers at once, or a trial, would undo each other's
+	defer l.trials.Changing.Unlock()
+	if err := l.trials.MustBeOver(); err != nil {
 		return a, err
 	}
 	if err := l.do(ctx, func() { a.Keys = config.FormatKeys(l.loaded.Cluster.Keys) }); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/trial"
 )
 
 // answeringLocal is a daemon that does nothing but what it is asked for.
@@ -45,7 +46,11 @@ func admitting(t *testing.T) (l *local, text func() string) {
 		t.Fatal(err)
 	}
 	l = answeringLocal(t)
-	l.log, l.trials = slog.New(slog.DiscardHandler), &trials{file: file}
+	var err error
+	if l.trials, err = trial.Open(file); err != nil {
+		t.Fatal(err)
+	}
+	l.log = slog.New(slog.DiscardHandler)
 	l.cfg = &config.Config{Node: "web1"}
 	l.loaded = l.cfg
 	l.self = Self{File: file, Parse: func([]byte) (*config.Config, error) { return l.cfg, nil }}
@@ -85,8 +90,8 @@ func TestNewcomersAtOnceAreAllWrittenDown(t *testing.T) {
 // in, and says until when.
 func TestNewcomersWaitForATrialToEnd(t *testing.T) {
 	l, text := admitting(t)
-	record := trialRecord{Trial: console.Trial{ID: "x", State: console.TrialRunning, Deadline: time.Now().Add(time.Minute)}, Old: text()}
-	if err := l.trials.adopt(record); err != nil {
+	record := trial.Record{Trial: console.Trial{ID: "x", State: console.TrialRunning, Deadline: time.Now().Add(time.Minute)}, Old: text()}
+	if err := l.trials.Adopt(record); err != nil {
 		t.Fatal(err)
 	}
 	_, err := (control{l}).Admit(t.Context(), newcomer(0))
@@ -94,7 +99,7 @@ func TestNewcomersWaitForATrialToEnd(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Code != console.CodeConflict || !strings.Contains(refused.Error(), record.Trial.Deadline.Format("15:04:05")) {
 		t.Errorf("let in during a trial: %v", err)
 	}
-	if err := l.trials.back(record, "for a test"); err != nil {
+	if err := l.trials.Back(record, "for a test"); err != nil {
 		t.Fatal(err)
 	}
 	a, err := (control{l}).Admit(t.Context(), newcomer(0))
