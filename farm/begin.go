@@ -99,7 +99,7 @@ func (c *confirmation) resumeRouting() {
 	}
 	for _, p := range c.node.Status().Peers {
 		if p.Heard >= 0 {
-			c.routing.reaches.beat(bootTime(), &confirm.Heartbeat{
+			c.routing.reaches.Beat(bootTime(), &confirm.Heartbeat{
 				Name: p.Name, Boot: p.Boot, Seq: seqs[p.Name], Stated: p.Stated, Target: p.Target, Release: p.Release, Meta: p.Meta,
 			})
 		}
@@ -156,7 +156,7 @@ func (c *confirmation) openFlows(p *parts) (err error) {
 	}
 	c.settling.do = c.run1
 	if c.routing = newRouting(p.cfg, c); c.routing != nil {
-		c.settling.reported = c.routing.reaches.reported
+		c.settling.reported = c.routing.reaches.Reported
 	}
 	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
 		return err

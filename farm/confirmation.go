@@ -178,7 +178,7 @@ func (c *confirmation) heard(now confirm.Time, hb *confirm.Heartbeat) {
 	c.releasing.heard(hb, c.node.Boot())
 	c.settling.carryOut(c.settling.node.Heard(now, hb))
 	if c.routing != nil {
-		c.routing.reaches.beat(now, hb)
+		c.routing.reaches.Beat(now, hb)
 	}
 	if c.sticky != nil {
 		c.sticky.carryOut(c.sticky.node.Heard(now, hb))
@@ -354,7 +354,7 @@ func (c *confirmation) members(members []settle.Member) {
 		c.reachable = slices.DeleteFunc(slices.Clone(alive), func(name string) bool { return name == c.self })
 		c.settling.carryOut(c.settling.node.Members(now, members))
 		if c.routing != nil {
-			c.routing.reaches.members(members)
+			c.routing.reaches.Members(members)
 		}
 		return c.node.Members(now, alive)
 	})
