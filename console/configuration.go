@@ -6,13 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"thresher/config"
@@ -426,29 +426,30 @@ func (c *Client) put(ctx context.Context, path string, q map[string][]string, ma
 	return c.take(resp, "the answer of "+path, into)
 }
 
-// errNoTrial answers who wants to end a trial that is not.
-var errNoTrial = &Error{Code: CodeConflict, Message: "no configuration is on trial here"}
-
-// undoEverywhere ends a trial that not all nodes have begun.
+// undoEverywhere ends a trial that not all nodes have begun. The others are told at once,
+// so that those that don't answer are waited for together; then this node, which may end
+// it by a restart.
 func (s *Server) undoEverywhere(ctx context.Context, plans []configPlan, id string) {
 	ctx = context.WithoutCancel(ctx)
+	bounded, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	self := s.farm.Status().Node
+	var telling sync.WaitGroup
 	for _, p := range plans {
-		err := s.undoOn(ctx, p.node, id)
-		if err != nil && !errors.Is(err, errNoTrial) {
-			s.logger.Warn("a trial goes on until its time is over", "node", p.node.Name, "error", err)
+		if p.node.Name == self {
+			continue
+		}
+		if c, err := s.peers.client(p.node, ""); err == nil { // else it can't have been told to begin
+			telling.Go(func() { s.notUndone(p.node.Name, c.UndoTrial(bounded, id)) })
 		}
 	}
+	telling.Wait()
+	s.notUndone(self, s.endTrial(ctx, id, "another node refused it"))
 }
 
-func (s *Server) undoOn(ctx context.Context, n Node, id string) error {
-	if n.Name == s.farm.Status().Node {
-		return s.endTrial(ctx, id, "another node refused it")
+// notUndone says so of a node that has not ended a trial though it has one.
+func (s *Server) notUndone(node string, err error) {
+	if err != nil && asError(err).Code != errNoTrial.Code {
+		s.logger.Warn("a trial goes on until its time is over", "node", node, "error", err)
 	}
-	c, err := s.peers.client(n, "")
-	if err != nil {
-		return nil // then it can't have been told to begin
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	return c.UndoTrial(ctx, id)
 }

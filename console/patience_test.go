@@ -1,10 +1,15 @@
 package console
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,16 +23,28 @@ func (stopped) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-// TestStoppedNodesAreNotWaitedFor: a node that was stopped in the middle holds up a
-// trial, and its end, for so long and no longer.
+// without is a node that has nothing on trial.
+type without struct{}
+
+func (without) RoundTrip(*http.Request) (*http.Response, error) {
+	body, err := json.Marshal(errNoTrial)
+	return &http.Response{StatusCode: http.StatusConflict, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}, err
+}
+
+// TestStoppedNodesAreNotWaitedFor: nodes that were stopped in the middle hold up a
+// trial, and its end, for so long and no longer, however many they are. Of one that had
+// not begun it nobody says that it goes on.
 func TestStoppedNodesAreNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		own, other := Node{Name: "a", Address: loopback(0)}, Node{Name: "b", Address: loopback(1)}
-		f := &fakeFarm{status: Status{Node: "a", Nodes: []Node{own, other}}, trial: Trial{ID: "x", State: TrialRunning}}
-		s := NewServer(f, NewLog(0), nil)
+		nodes := []Node{{Name: "a", Address: loopback(0)}, {Name: "b", Address: loopback(1)}, {Name: "c", Address: loopback(2)}, {Name: "d", Address: loopback(3)}}
+		f := &fakeFarm{status: Status{Node: "a", Nodes: nodes}, trial: Trial{ID: "x", State: TrialRunning}}
+		var said bytes.Buffer
+		s := NewServer(f, NewLog(0), slog.New(slog.NewTextHandler(&said, nil)))
 		s.peers = newPeers("a", nil, 1)
-		s.peers.known[peer{other.Name, other.Address}] = &http.Client{Transport: stopped{}}
-		plans := []configPlan{{node: other}, {node: own}}
+		for i, way := range []http.RoundTripper{stopped{}, stopped{}, without{}} {
+			s.peers.known[peer{nodes[i+1].Name, nodes[i+1].Address}] = &http.Client{Transport: way}
+		}
+		plans := []configPlan{{node: nodes[1]}, {node: nodes[2]}, {node: nodes[3]}, {node: nodes[0]}}
 
 		begun := time.Now()
 		_, err := s.tryOne(t.Context(), configChange{request: httptest.NewRequest("PUT", "/v1/config", nil)}, plans[0], func() {})
@@ -41,6 +58,11 @@ func TestStoppedNodesAreNotWaitedFor(t *testing.T) {
 		s.undoEverywhere(ctx, plans, "x")
 		if took := time.Since(begun); took != askTimeout || f.trial.State != TrialUndone {
 			t.Errorf("to undo it took %v, here it is %s", took, f.trial.State)
+		}
+		for _, n := range nodes {
+			if warned := strings.Contains(said.String(), "node="+n.Name); warned != (n.Name == "b" || n.Name == "c") {
+				t.Errorf("node %s is warned of: %v\n%s", n.Name, warned, said.String())
+			}
 		}
 	})
 }

@@ -86,6 +86,9 @@ func (s *Server) currentTrial() Trial {
 	return t
 }
 
+// errNoTrial answers who wants to end a trial that is not.
+var errNoTrial = &Error{Code: CodeConflict, Message: "no configuration is on trial here"}
+
 // undoTrial answers POST /v1/node/undo.
 func (s *Server) undoTrial(w http.ResponseWriter, r *http.Request) error {
 	q, err := parameters(r, "id")

@@ -12,15 +12,19 @@ import (
 
 // Admit gives a newcomer what it needs to be a node, and writes into this node's
 // configuration where it will be: if this node starts again while no other knows it,
-// it asks there.
+// it asks there. While a configuration is on trial nobody is let in: the newcomer would
+// come up with a text, and be written into one, that may be undone.
 func (c control) Admit(ctx context.Context, in console.Newcomer) (a console.Admission, err error) {
 	l := c.loop
 	a = console.Admission{Node: l.cfg.Node, Bind: l.cfg.Cluster.Bind}
+	l.trials.Changing.Lock() // or two newcomers at once, or a trial, would undo each other's
+	defer l.trials.Changing.Unlock()
+	if err := l.trials.MustBeOver(); err != nil {
+		return a, err
+	}
 	if err := l.do(ctx, func() { a.Keys = config.FormatKeys(l.loaded.Cluster.Keys) }); err != nil {
 		return a, err
 	}
-	l.trials.doing.Lock() // or two newcomers at once, or a trial, would undo each other's
-	defer l.trials.doing.Unlock()
 	if a.Config, err = l.self.text(); err != nil {
 		return a, err
 	}

@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -9,9 +10,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/trial"
 )
 
 // answeringLocal is a daemon that does nothing but what it is asked for.
@@ -34,34 +37,73 @@ func answeringLocal(t *testing.T) *local {
 	return l
 }
 
-// Newcomers that are admitted at once are all written down.
-func TestNewcomersAtOnceAreAllWrittenDown(t *testing.T) {
+// admitting is a node of which newcomers ask to be let in, by the text of its
+// configuration.
+func admitting(t *testing.T) (l *local, text func() string) {
 	file := filepath.Join(t.TempDir(), "thresher.yaml")
-	text := "node: {name: web1}\ncluster:\n  bind: 192.0.2.1:7946\n  join: [192.0.2.1:7946]\n"
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	before := "node: {name: web1}\ncluster:\n  bind: 192.0.2.1:7946\n  join: [192.0.2.1:7946]\n"
+	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l := answeringLocal(t)
-	l.log, l.trials = slog.New(slog.DiscardHandler), &trials{file: file}
+	l = answeringLocal(t)
+	var err error
+	if l.trials, err = trial.Open(file); err != nil {
+		t.Fatal(err)
+	}
+	l.log = slog.New(slog.DiscardHandler)
 	l.cfg = &config.Config{Node: "web1"}
 	l.loaded = l.cfg
 	l.self = Self{File: file, Parse: func([]byte) (*config.Config, error) { return l.cfg, nil }}
+	return l, func() string {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+}
+
+// newcomer is the i-th.
+func newcomer(i int) console.Newcomer {
+	return console.Newcomer{Node: fmt.Sprintf("web%d", i+2), Bind: netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:7946", i+100))}
+}
+
+// Newcomers that are admitted at once are all written down.
+func TestNewcomersAtOnceAreAllWrittenDown(t *testing.T) {
+	l, text := admitting(t)
 	const newcomers = 20
 	var all sync.WaitGroup
 	for i := range newcomers {
 		all.Go(func() {
-			in := console.Newcomer{Node: fmt.Sprintf("web%d", i+2), Bind: netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:7946", i+100))}
-			if _, err := (control{l}).Admit(t.Context(), in); err != nil {
+			if _, err := (control{l}).Admit(t.Context(), newcomer(i)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	b, err := os.ReadFile(file)
-	if err != nil {
+	if n := strings.Count(text(), "192.0.2.1"); n != newcomers+2 {
+		t.Errorf("%d addresses in the file, want %d:\n%s", n, newcomers+2, text())
+	}
+}
+
+// Whom a node lets in is not forgotten by the end of a trial: until then it lets nobody
+// in, and says until when.
+func TestNewcomersWaitForATrialToEnd(t *testing.T) {
+	l, text := admitting(t)
+	record := trial.Record{Trial: console.Trial{ID: "x", State: console.TrialRunning, Deadline: time.Now().Add(time.Minute)}, Old: text()}
+	if err := l.trials.Adopt(record); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(b), "192.0.2.1"); n != newcomers+2 {
-		t.Errorf("%d addresses in the file, want %d:\n%s", n, newcomers+2, b)
+	_, err := (control{l}).Admit(t.Context(), newcomer(0))
+	var refused *console.Error
+	if !errors.As(err, &refused) || refused.Code != console.CodeConflict || !strings.Contains(refused.Error(), record.Trial.Deadline.Format("15:04:05")) {
+		t.Errorf("let in during a trial: %v", err)
+	}
+	if err := l.trials.Back(record, "for a test"); err != nil {
+		t.Fatal(err)
+	}
+	a, err := (control{l}).Admit(t.Context(), newcomer(0))
+	if err != nil || string(a.Config) != record.Old || !strings.Contains(text(), "192.0.2.100") {
+		t.Errorf("after the trial: %v, with\n%s\nhere it is\n%s", err, a.Config, text())
 	}
 }

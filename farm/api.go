@@ -18,6 +18,7 @@ import (
 	"thresher/console/metrics"
 	"thresher/console/signon"
 	"thresher/console/trust"
+	"thresher/farm/findings"
 )
 
 // listenRetry is how often a node tries to listen where it could not.
@@ -52,8 +53,8 @@ func openAPI(l *local) (a *api, err error) {
 		options.By = a.issuer.ID()
 	}
 	a.keeper = access.NewKeeper(options)
-	if err := usersProblem(l.cfg, a.keeper); err != nil {
-		l.log.Warn(err.Error(), "cure", usersCure(l.cfg))
+	for _, f := range findings.Users(l.cfg, a.keeper) {
+		l.log.Warn(f.What, "cure", f.Cure)
 	}
 	if a.certificate, err = a.openCertificate(dir); err != nil {
 		return a, err

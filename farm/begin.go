@@ -15,6 +15,24 @@ import (
 	"thresher/pipeline"
 )
 
+// newConfirmation is one that has nothing open but the wire.
+func newConfirmation(p *parts, wire *segment.Conn) *confirmation {
+	ids := ruleIDs(p.cfg.Rules)
+	c := &confirmation{
+		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
+		rules: p.datapath.rules, leftovers: p.datapath.leftovers,
+		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, everything: everything(ids), silent: true,
+		divisions: make(map[confirm.ViewID]*division), portions: make(map[portion]confirm.Buckets),
+		draws: make(chan string, 64), drawn: make(map[string]confirm.Time),
+		notices: make(notices), onWire: make(map[string]confirm.Time), met: make(acquaintances),
+		asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1), parting: make(chan parting, 1),
+		all: p.cfg.Cluster.Nodes(),
+	}
+	c.params = confirmParams(p.cfg, c.all)
+	c.lazy = c.params.AllowsLateReading()
+	return c
+}
+
 // openConfirmation makes the node: the one that h has, if it has one, else a new
 // one. Its first lease is carried out, but nothing is said before begin.
 func openConfirmation(p *parts, h *handed) (*confirmation, error) {
@@ -22,16 +40,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids := ruleIDs(p.cfg.Rules)
-	c := &confirmation{
-		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
-		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, divisions: make(map[confirm.ViewID]*division),
-		shared:     make(map[share]confirm.Buckets),
-		everything: everything(ids), silent: true, draws: make(chan string, 64), drawn: make(map[string]confirm.Time), notices: make(notices), onWire: make(map[string]confirm.Time), met: make(acquaintances),
-		asks: make(chan event, 1), ended: make(chan struct{}),
-		bell: make(chan struct{}, 1), parting: make(chan parting, 1),
-	}
-	c.rules, c.leftovers = p.datapath.rules, p.datapath.leftovers
+	c := newConfirmation(p, wire)
 	if c.sender, err = openSender(p.ifi()); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
@@ -42,9 +51,6 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	c.all = p.cfg.Cluster.Nodes()
-	c.params = confirmParams(p.cfg, c.all)
-	c.lazy = c.params.AllowsLateReading()
 	c.config = confirm.Config{
 		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
 		Meta: string(meta), Assign: c.assign,
@@ -99,7 +105,7 @@ func (c *confirmation) resumeRouting() {
 	}
 	for _, p := range c.node.Status().Peers {
 		if p.Heard >= 0 {
-			c.routing.reaches.beat(bootTime(), &confirm.Heartbeat{
+			c.routing.reaches.Beat(bootTime(), &confirm.Heartbeat{
 				Name: p.Name, Boot: p.Boot, Seq: seqs[p.Name], Stated: p.Stated, Target: p.Target, Release: p.Release, Meta: p.Meta,
 			})
 		}
@@ -154,18 +160,18 @@ func (c *confirmation) openFlows(p *parts) (err error) {
 	if c.settling, err = newSettling(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.all, c.post, c.log); err != nil {
 		return err
 	}
-	c.settling.do = c.run1
+	c.settling.do = c.inTurn
 	if c.routing = newRouting(p.cfg, c); c.routing != nil {
-		c.settling.reported = c.routing.reaches.reported
+		c.settling.reported = c.routing.reaches.Reported
 	}
 	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
 		return err
 	}
-	c.halfOpen.do = c.run1
+	c.halfOpen.do = c.inTurn
 	if c.sticky, err = newStickiness(p.cfg, p.datapath, c.ids, c.node.Boot(), c.params, c.log); err != nil || c.sticky == nil {
 		return err
 	}
-	c.sticky.post, c.sticky.postBestEffort, c.sticky.do = c.post, c.postBestEffort, c.run1
+	c.sticky.post, c.sticky.postBestEffort, c.sticky.do = c.post, c.postBestEffort, c.inTurn
 	return nil
 }
 

@@ -77,7 +77,7 @@ type confirmation struct {
 	ids       []confirm.RuleID
 	shares    shares
 	divisions map[confirm.ViewID]*division // of the views lately computed
-	shared    map[share]confirm.Buckets    // of the same views
+	portions  map[portion]confirm.Buckets  // of the same views
 
 	first   confirm.Actions    // of the node's first instant, until begin
 	since   confirm.Time       // when a node that goes on was last heard
@@ -117,7 +117,7 @@ func (c *confirmation) division(v confirm.View) *division {
 	}
 	if len(c.divisions) >= maxDivisions {
 		clear(c.divisions)
-		clear(c.shared)
+		clear(c.portions)
 	}
 	d := c.shares.divide(cluster.Resolve(v))
 	c.divisions[v.ID] = &d
@@ -178,7 +178,7 @@ func (c *confirmation) heard(now confirm.Time, hb *confirm.Heartbeat) {
 	c.releasing.heard(hb, c.node.Boot())
 	c.settling.carryOut(c.settling.node.Heard(now, hb))
 	if c.routing != nil {
-		c.routing.reaches.beat(now, hb)
+		c.routing.reaches.Beat(now, hb)
 	}
 	if c.sticky != nil {
 		c.sticky.carryOut(c.sticky.node.Heard(now, hb))
@@ -322,8 +322,9 @@ func (c *confirmation) do(happens func(now confirm.Time) confirm.Actions) {
 	}
 }
 
-// run1 runs a function on the confirmation's goroutine and waits for it.
-func (c *confirmation) run1(f func(now confirm.Time)) {
+// inTurn runs a function on the confirmation's goroutine, between two events, and waits
+// for it.
+func (c *confirmation) inTurn(f func(now confirm.Time)) {
 	c.do(func(now confirm.Time) confirm.Actions {
 		f(now)
 		return c.node.Tick(now)
@@ -334,7 +335,7 @@ func (c *confirmation) run1(f func(now confirm.Time)) {
 // name another node's, the others would hear a new process of that one, and the
 // other would give way to it.
 func (c *confirmation) speak() {
-	c.run1(func(confirm.Time) { c.silent = false })
+	c.inTurn(func(confirm.Time) { c.silent = false })
 }
 
 // up asks for this node to take its part; leave gives it up. When leave returns,
@@ -354,7 +355,7 @@ func (c *confirmation) members(members []settle.Member) {
 		c.reachable = slices.DeleteFunc(slices.Clone(alive), func(name string) bool { return name == c.self })
 		c.settling.carryOut(c.settling.node.Members(now, members))
 		if c.routing != nil {
-			c.routing.reaches.members(members)
+			c.routing.reaches.Members(members)
 		}
 		return c.node.Members(now, alive)
 	})

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -15,6 +16,7 @@ import (
 	"thresher/arp"
 	"thresher/cluster"
 	"thresher/config"
+	"thresher/farm/findings"
 	"thresher/farm/flows"
 	"thresher/health"
 	"thresher/xsk"
@@ -173,9 +175,8 @@ func (p *parts) inspect() (health.Facts, error) {
 		return facts, err
 	}
 	errs := []error{sameClock()}
-	findings := append(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddresses(p.cfg.Cluster.Binds())...)
-	findings = append(findings, facts.Addresses(p.cfg.VIPs)...)
-	for _, f := range append(findings, ForwardFindings(p.cfg)...) {
+	found := slices.Concat(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddresses(p.cfg.Cluster.Binds()), facts.Addresses(p.cfg.VIPs), findings.Forward(p.cfg))
+	for _, f := range found {
 		switch f.Level {
 		case health.LevelError:
 			errs = append(errs, errors.New(f.What+"; "+f.Cure))

@@ -1,60 +1,10 @@
 package farm
 
 import (
-	"errors"
-	"io/fs"
-	"os"
-	"strings"
-
 	"thresher/config"
+	"thresher/farm/findings"
 	"thresher/farm/host"
-	"thresher/health"
-	"thresher/xsk"
 )
-
-// looseSysctl says whether conntrack makes an entry of a TCP flow whose begin it
-// has not seen: 1 in the kernel's default. On a node with rules that forward that
-// would make another node's flow its own (linux,
-// Documentation/networking/nf_conntrack-sysctl.rst; xt_cluster's manual asks for
-// 0 too).
-const looseSysctl = "net/netfilter/nf_conntrack_tcp_loose"
-
-// ForwardFindings judges whether this machine can run the configuration's rules
-// that forward; there are none where no rule does. It changes nothing.
-func ForwardFindings(cfg *config.Config) []health.Finding {
-	if len(cfg.Forwarded()) == 0 {
-		return nil
-	}
-	loose, err := os.ReadFile("/proc/sys/" + looseSysctl)
-	return forwardFindings(xsk.CheckForward(), strings.TrimSpace(string(loose)), err)
-}
-
-// forwardFindings are those of a machine: whether its kernel has the look-up, and
-// what it says of the sysctl.
-func forwardFindings(lookup error, loose string, err error) []health.Finding {
-	const without = "or take `forward: true` out of the rules"
-	list := []health.Finding{{Level: health.LevelOK, What: "rules that forward: the kernel tells of conntrack's entries"}}
-	switch {
-	case errors.Is(lookup, xsk.ErrNoConntrack):
-		list[0] = health.Finding{Level: health.LevelError, What: "rules that forward: " + lookup.Error(),
-			Cure: "modprobe nf_conntrack, use a kernel with CONFIG_NF_CONNTRACK and CONFIG_DEBUG_INFO_BTF_MODULES, " + without}
-	case lookup != nil:
-		list[0] = health.Finding{Level: health.LevelError, What: "rules that forward: " + lookup.Error(), Cure: "run as root, " + without}
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		list = append(list, health.Finding{Level: health.LevelError, What: "rules that forward: conntrack is not there (no /proc/sys/" + looseSysctl + ")",
-			Cure: "modprobe nf_conntrack, " + without})
-	case err != nil:
-		list = append(list, health.Finding{Level: health.LevelError, What: "rules that forward: " + err.Error(), Cure: "run as root, " + without})
-	case loose == "0":
-		list = append(list, health.Finding{Level: health.LevelOK, What: "net.netfilter.nf_conntrack_tcp_loose is 0"})
-	default:
-		list = append(list, health.Finding{Level: health.LevelOK,
-			What: "net.netfilter.nf_conntrack_tcp_loose is " + loose + "; the daemon sets it to 0 while it runs"})
-	}
-	return list
-}
 
 // trackStrictly keeps conntrack from taking up flows in their midst, which may be
 // another node's.
@@ -62,5 +12,5 @@ func trackStrictly(j *host.Journal, cfg *config.Config) error {
 	if len(cfg.Forwarded()) == 0 {
 		return nil
 	}
-	return j.SetSysctl(looseSysctl, "0")
+	return j.SetSysctl(findings.LooseSysctl, "0")
 }

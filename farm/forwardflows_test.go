@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"thresher/config"
+	"thresher/farm/findings"
 	"thresher/xsk"
 )
 
@@ -99,7 +100,7 @@ func TestMidStreamIsNotPickedUp(t *testing.T) {
 			g := newGateways(t, config.XDPNative, true)
 			old, next := g.nodes[0], g.nodes[1]
 			g.inNS(next.inside, dropTCP) // a server's reset would end the entry at once
-			g.inNS(next.NS, func() error { return setSysctl(looseSysctl, tt.loose) })
+			g.inNS(next.NS, func() error { return setSysctl(findings.LooseSysctl, tt.loose) })
 			g.gives(old, true, false, true)
 			g.gives(next, false, false, true)
 			c := g.dial("tcp4", webPort, 1)

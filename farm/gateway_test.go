@@ -16,6 +16,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
+	"thresher/farm/findings"
 	"thresher/farm/flows"
 	"thresher/internal/leftout"
 	"thresher/internal/netnstest"
@@ -141,7 +142,7 @@ func (n *gateway) translate() error {
 		iifname eth0 ip daddr %[1]s udp dport %[3]d dnat to 10.10.0.2:%[4]d
 	}
 }`, gatewayVIP.Address, webPort, dnsPort, insidePort))
-	return errors.Join(err, setSysctl("net/ipv4/ip_forward", "1"), setSysctl("net/ipv4/conf/all/arp_ignore", "1"), setSysctl(looseSysctl, "0"))
+	return errors.Join(err, setSysctl("net/ipv4/ip_forward", "1"), setSysctl("net/ipv4/conf/all/arp_ignore", "1"), setSysctl(findings.LooseSysctl, "0"))
 }
 
 // load puts the program onto the interface. It serves nothing yet.

@@ -10,16 +10,11 @@ import (
 	"thresher/pipeline"
 )
 
-// handOn watches whether what the kernel program hands on to other nodes gets out. Some drivers
-// take a frame back for sending (XDP_TX) and drop it: a veth whose other end has
-// no NAPI (drivers/net/veth.c, veth_xdp_xmit), cards without spare transmit queues.
-// Drivers count that among the frames that they dropped in sending, if anywhere.
-type handOn struct {
-	before  transmitted
-	byQueue bool // the queues hand on instead
-}
-
-// transmitted is what there was to send so far.
+// transmitted is what there was to send so far. By it the loop watches whether what the
+// kernel program hands on to other nodes gets out: some drivers take a frame back for
+// sending (XDP_TX) and drop it, such as a veth whose other end has no NAPI
+// (drivers/net/veth.c, veth_xdp_xmit) and cards without spare transmit queues. They
+// count that among the frames that they dropped in sending, if anywhere.
 type transmitted struct {
 	forwarded uint64 // by the kernel program
 	dropped   uint64 // by the interface
@@ -29,10 +24,10 @@ type transmitted struct {
 const handOnNote = "the driver drops what the kernel program hands on to other nodes (XDP_TX): packet sockets do that, which is slower; " +
 	"give the card spare queues, or a veth pair an XDP program at its other end"
 
-// note adds to what there is to say of XDP.
-func (h *handOn) note(other string) string {
+// withHandOn adds it to what else there is to say of XDP, if the queues hand on.
+func withHandOn(other string, byQueue bool) string {
 	switch {
-	case !h.byQueue:
+	case !byQueue:
 		return other
 	case other == "":
 		return handOnNote
@@ -44,32 +39,36 @@ func (h *handOn) note(other string) string {
 // anything is made of it.
 const handOnLostAtLeast = 4
 
-// fails tells whether most of what was handed on since the last time was dropped.
-func (h *handOn) fails(now transmitted) bool {
-	forwarded, dropped := now.forwarded-h.before.forwarded, now.dropped-h.before.dropped
-	h.before = now
+// mostLostSince tells whether most of what was handed on since before was dropped.
+func (t transmitted) mostLostSince(before transmitted) bool {
+	forwarded, dropped := t.forwarded-before.forwarded, t.dropped-before.dropped
 	return forwarded > 0 && dropped >= handOnLostAtLeast && 2*dropped >= forwarded
 }
 
-// watchHandOn has the queues hand on, by packet sockets, where the kernel program can't.
+// watchHandOn has the queues hand on, by packet sockets, where the kernel program can't;
+// again if it still tries.
 func (l *loop) watchHandOn() {
-	if !slices.Contains(l.datapath.rules.Directed, true) || l.handOn.byQueue {
+	if !slices.Contains(l.datapath.rules.Directed, true) {
 		return
 	}
+	before := l.handedOn
 	now, err := l.transmitted()
 	if err != nil {
 		l.log.Warn("whether packets for other nodes get out can't be seen", "err", err)
 		return
 	}
-	if !l.handOn.fails(now) {
+	l.handedOn = now
+	if !now.mostLostSince(before) {
 		return
 	}
+	known := l.datapath.program.HandsOnByQueue()
 	if err := l.datapath.program.HandOnByQueue(); err != nil {
 		l.log.Error("packets for other nodes are dropped by the driver", "err", err)
 		return
 	}
-	l.handOn.byQueue = true
-	l.events.handOn(l.nic.Attrs().Name)
+	if !known {
+		l.events.handOn(l.nic.Attrs().Name)
+	}
 }
 
 func (l *loop) transmitted() (transmitted, error) {

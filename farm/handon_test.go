@@ -3,7 +3,7 @@ package farm
 import "testing"
 
 func TestHandOnFails(t *testing.T) {
-	var h handOn
+	var before transmitted
 	for i, step := range []struct {
 		now  transmitted
 		want bool
@@ -16,9 +16,10 @@ func TestHandOnFails(t *testing.T) {
 		{transmitted{2008, 114}, true, "half of it is dropped"},
 		{transmitted{2016, 122}, true, "all of it is dropped"},
 	} {
-		if got := h.fails(step.now); got != step.want {
+		if got := step.now.mostLostSince(before); got != step.want {
 			t.Errorf("step %d: %v, want %v: %s", i, got, step.want, step.why)
 		}
+		before = step.now
 	}
 }
 
@@ -29,7 +30,7 @@ func TestHandOnNote(t *testing.T) {
 	}{
 		{false, "", ""}, {false, "generic", "generic"}, {true, "", handOnNote}, {true, "generic", "generic; " + handOnNote},
 	} {
-		if got := (&handOn{byQueue: c.byQueue}).note(c.other); got != c.want {
+		if got := withHandOn(c.other, c.byQueue); got != c.want {
 			t.Errorf("%+v: %q", c, got)
 		}
 	}

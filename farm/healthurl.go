@@ -8,9 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"thresher/config"
 	"thresher/console"
-	"thresher/health"
 )
 
 // healthPage answers balancers that stand in front of the node: 200 while it is up,
@@ -108,15 +106,4 @@ func (l *local) showHealth() {
 		}
 	}
 	l.health.shown.Store(v)
-}
-
-// HealthURLFindings tells of a node that no balancer can find out about.
-func HealthURLFindings(cfg *config.Config) []health.Finding {
-	if len(cfg.VIPs) > 0 || cfg.HealthListen.IsValid() {
-		return nil
-	}
-	return []health.Finding{{
-		Level: health.LevelWarn, What: "vips is empty, and the balancer in front cannot ask whether this node serves",
-		Cure: "set health_listen, such as 0.0.0.0:9010, and have the balancer ask for /health there",
-	}}
 }

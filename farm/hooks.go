@@ -7,7 +7,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
-	"thresher/health"
+	"thresher/farm/findings"
 	"thresher/xsk"
 )
 
@@ -31,17 +31,6 @@ func findHooks(cfg *config.Config, nic netlink.Link, h *handed) (*xsk.Hooks, err
 	return hooks, nil
 }
 
-// PinFindings warns of a machine on which the kernel program cannot outlive the
-// daemon, though the configuration asks for it.
-func PinFindings(cfg *config.Config) []health.Finding {
-	if err := xsk.CanPin(); cfg.Datapath.Pin && err != nil {
-		return []health.Finding{{Level: health.LevelWarn, What: cannotPin, Cure: err.Error()}}
-	}
-	return nil
-}
-
-const cannotPin = "a crash of the daemon would cut the connections that are here: the kernel program cannot be pinned"
-
 // pin makes the hooks outlive this process, or not, as the configuration says.
 // Where they can't, the daemon goes on without, and says what to do.
 func pin(hooks *xsk.Hooks, cfg *config.Config, log *slog.Logger) error {
@@ -50,7 +39,7 @@ func pin(hooks *xsk.Hooks, cfg *config.Config, log *slog.Logger) error {
 	}
 	err := xsk.CanPin()
 	if errors.Is(err, xsk.ErrNoBPFFS) {
-		log.Warn(cannotPin, "cure", err.Error())
+		log.Warn(findings.CannotPin, "cure", err.Error())
 		return nil
 	}
 	return errors.Join(err, hooks.Pin(xsk.PinDir(cfg.RunDir, cfg.Node)))

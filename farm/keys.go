@@ -97,7 +97,7 @@ func (l *local) enforceKeys() (err error) {
 // setKeys changes the keys of heartbeats and of the watchdog's frames.
 func (l *loop) setKeys(keys [][32]byte) (err error) {
 	err = errEnded
-	l.confirmation.run1(func(confirm.Time) { err = l.confirmation.wire.SetKeys(keys...) })
+	l.confirmation.inTurn(func(confirm.Time) { err = l.confirmation.wire.SetKeys(keys...) })
 	if err == nil {
 		err = l.watchdog.conn.SetKeys(keys...)
 	}

@@ -14,6 +14,7 @@ import (
 	"thresher/cluster"
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/trial"
 	"thresher/xsk"
 )
 
@@ -28,7 +29,7 @@ type local struct {
 	digest   uint64
 	mac      config.MAC // of the interface that clients' packets come in by
 	weights  *weights
-	trials   *trials
+	trials   *trial.Store
 	hangup   chan os.Signal // SIGHUP, which asks for a reload
 	cluster  *cluster.Cluster
 	listener net.Listener // of the API's unix socket
@@ -110,7 +111,7 @@ func newLocal(cfg *config.Config, log *slog.Logger, self Self) *local {
 	}
 	_, l.inPlace = os.LookupEnv(handOverVariable)
 	var err error
-	if l.trials, err = openTrials(self.File); err != nil {
+	if l.trials, err = trial.Open(self.File); err != nil {
 		log.Warn("a trial that was under way is not gone on with", "err", err)
 	}
 	return l

@@ -27,7 +27,7 @@ type loop struct {
 	members      []settle.Member // that the confirmation was last told
 	dropsClients bool            // whether the node was told to keep no clients
 	weighed      []uint8         // the weights that the others were last told
-	handOn       handOn
+	handedOn     transmitted     // when last looked at
 }
 
 var _ front = (*loop)(nil)

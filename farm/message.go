@@ -52,7 +52,7 @@ func (c *confirmation) receive(messages <-chan cluster.Message) {
 		case <-c.ended:
 			return
 		case m := <-messages:
-			c.run1(func(now confirm.Time) { c.take(now, m) })
+			c.inTurn(func(now confirm.Time) { c.take(now, m) })
 		}
 	}
 }

@@ -168,17 +168,17 @@ func (c *confirmation) given(id confirm.ViewID, name string) confirm.Buckets {
 	if d == nil {
 		return c.everything
 	}
-	key := share{id, name}
-	buckets, known := c.shared[key]
+	key := portion{id, name}
+	buckets, known := c.portions[key]
 	if !known {
 		buckets = d.of(name, c.ids)
-		c.shared[key] = buckets
+		c.portions[key] = buckets
 	}
 	return buckets
 }
 
-// share is one node's part of a view.
-type share struct {
+// portion is what a view gives to a node.
+type portion struct {
 	view confirm.ViewID
 	node string
 }

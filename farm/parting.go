@@ -22,6 +22,9 @@ type snapshot struct {
 	err        error
 }
 
+// take adds the protocol's part to what is handed on.
+func (h *handed) take(s snapshot) { h.Confirm, h.Taken, h.ByMessages = s.bytes, s.at, s.byMessages }
+
 // depart ends the node's life in this process. That is done just after a
 // heartbeat, so that the silence is as short as it can be.
 func (c *confirmation) depart() (snapshot, error) {

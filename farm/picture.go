@@ -17,11 +17,9 @@ type picture struct {
 	target, observed *division
 	lease            confirm.Lease
 	wire             segment.Counters
-	// settled is where settling stands, unsettled are the buckets that it is about.
-	settled settle.Status
-	// sticky are the buckets in which others than the owner may keep clients.
-	sticky    confirm.Buckets
-	unsettled confirm.Buckets
+	settled          settle.Status   // where settling stands
+	unsettled        confirm.Buckets // that it is about
+	sticky           confirm.Buckets // in which others than the owner may keep clients
 }
 
 // looksOn says whether a node that takes no part sees others share the farm in

@@ -95,7 +95,7 @@ func (l *loop) runAnew(prepared *xsk.Prepared) error {
 	if err != nil {
 		return errors.Join(err, l.datapath.program.SetHandOver(false))
 	}
-	h.Confirm, h.Taken, h.ByMessages = taken.bytes, taken.at, taken.byMessages
+	h.take(taken)
 	err = l.become(h)
 	return errors.Join(err, l.confirmation.stay(taken), l.datapath.program.SetHandOver(false))
 }
@@ -205,7 +205,7 @@ func (p *parts) leaveState(h *handed) error {
 	if err != nil {
 		return err
 	}
-	h.Confirm, h.Taken, h.ByMessages = taken.bytes, taken.at, taken.byMessages
+	h.take(taken)
 	if err = p.leaveFile(h); err == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"thresher/cluster"
 	"thresher/cluster/confirm"
 	"thresher/config"
+	"thresher/farm/reach"
 	"thresher/pipeline"
 )
 
@@ -20,7 +21,7 @@ type routes struct {
 // routing makes routes, when what they depend on has changed. It belongs to the
 // confirmation's goroutine.
 type routing struct {
-	reaches *reaches
+	reaches *reach.Others
 	kept    confirm.Buckets // of rules whose clients are kept: who has one, only he knows
 
 	now       *routes
@@ -42,7 +43,7 @@ func newRouting(cfg *config.Config, c *confirmation) *routing {
 			kept[c.ids[i]] = c.everything.Of(c.ids[i])
 		}
 	}
-	return &routing{reaches: newReaches(cfg.Node, c.given, c.everything), kept: confirm.BucketsOf(kept)}
+	return &routing{reaches: reach.New(cfg.Node, c.given, c.everything), kept: confirm.BucketsOf(kept)}
 }
 
 // route returns the routes by what is known now: the same ones for as long as that
@@ -52,13 +53,13 @@ func (c *confirmation) route(now confirm.Time) *routes {
 	if r == nil {
 		return nil
 	}
-	r.reaches.expire(now)
+	r.reaches.Expire(now)
 	views := [2]confirm.ViewID{c.node.Stated().ID, c.node.Target().ID}
-	if r.now != nil && r.version == r.reaches.version && r.views == views && slices.Equal(r.said, c.said) &&
+	if r.now != nil && r.version == r.reaches.Version() && r.views == views && slices.Equal(r.said, c.said) &&
 		slices.Equal(r.warned, c.warned) && r.unsettled.Equal(c.settling.unsettled) {
 		return r.now
 	}
-	r.version, r.views, r.unsettled = r.reaches.version, views, c.settling.unsettled
+	r.version, r.views, r.unsettled = r.reaches.Version(), views, c.settling.unsettled
 	r.said, r.warned = append(r.said[:0], c.said...), append(r.warned[:0], c.warned...)
 	if next := c.makeRoutes(); r.now == nil || !next.equal(r.now) {
 		r.now = next
@@ -77,16 +78,13 @@ func (r *routes) equal(o *routes) bool {
 // that somebody goes by, and no other has flows in it. Where it does not, all nodes
 // get copies, and each judges its own.
 func (c *confirmation) makeRoutes() *routes {
-	names := c.routing.reaches.names()
-	made := &routes{owners: make([]*pipeline.Owners, len(c.ids))}
-	for _, name := range names {
-		made.nodes = append(made.nodes, c.routing.reaches.nodes[name].mac)
-	}
+	names, macs := c.routing.reaches.Reached()
+	made := &routes{nodes: macs, owners: make([]*pipeline.Owners, len(c.ids))}
 	divisions := c.goneBy()
 	if len(divisions) == 0 {
 		return made
 	}
-	abroad := c.routing.reaches.abroad(c.node.Stated().ID).Union(c.settling.unsettled).Union(c.routing.kept)
+	abroad := c.routing.reaches.Abroad(c.node.Stated().ID).Union(c.settling.unsettled).Union(c.routing.kept)
 	numbers := make([][256]uint8, len(divisions))
 	for i, d := range divisions {
 		numbers[i] = c.numbers(d, names)

@@ -162,7 +162,7 @@ func (l *loop) datapathStatus() console.Datapath {
 	d := console.Datapath{
 		Offload:  l.cfg.Datapath.Offload.String(),
 		XDP:      l.datapath.mode.String(),
-		XDPNote:  l.handOn.note(l.datapath.note),
+		XDPNote:  withHandOn(l.datapath.note, l.datapath.program.HandsOnByQueue()),
 		ZeroCopy: l.datapath.copiesNothing(),
 		Queues:   len(l.datapath.queues),
 	}

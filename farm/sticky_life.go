@@ -13,7 +13,7 @@ func (c *confirmation) keepClients(keeps bool) {
 	if c.sticky == nil {
 		return
 	}
-	c.run1(func(now confirm.Time) {
+	c.inTurn(func(now confirm.Time) {
 		if keeps {
 			c.sticky.carryOut(c.sticky.node.Start(now))
 		} else {
@@ -25,7 +25,7 @@ func (c *confirmation) keepClients(keeps bool) {
 // keepsClients says whether this node remembers clients of others' buckets, or may.
 func (c *confirmation) keepsClients() (keeps bool) {
 	if c.sticky != nil {
-		c.run1(func(confirm.Time) { keeps = c.sticky.node.Status().Foreign > 0 })
+		c.inTurn(func(confirm.Time) { keeps = c.sticky.node.Status().Foreign > 0 })
 	}
 	return keeps
 }
@@ -43,7 +43,7 @@ func (c *confirmation) farewell() {
 	c.keepClients(false)
 	clean := false
 	for end := time.Now().Add(farewellPatience); !clean && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		c.run1(func(now confirm.Time) {
+		c.inTurn(func(now confirm.Time) {
 			if clean = c.sticky.node.Clean(); clean {
 				c.sticky.carryOut(c.sticky.node.Leave(now))
 			}
@@ -55,7 +55,7 @@ func (c *confirmation) farewell() {
 // as this node knows: itself, or one that it has asked; "" if none does.
 func (c *confirmation) keeper(client sticky.Client) (name string) {
 	if c.sticky != nil {
-		c.run1(func(confirm.Time) {
+		c.inTurn(func(confirm.Time) {
 			if name = c.sticky.node.Keeper(client); c.sticky.keeps(client) {
 				name = c.self
 			}

@@ -2,99 +2,15 @@ package farm
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
-	"sync"
-	"time"
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/trial"
 	"thresher/internal/wholefile"
 )
-
-// trialRecord is what of a trial outlives the process: the text before with it, so
-// that whoever runs next can go back.
-type trialRecord struct {
-	Trial console.Trial `json:"trial"`
-	Old   string        `json:"old,omitempty"`
-}
-
-// trials keeps the record of the last trial beside the configuration: it must be
-// found by a process that can't read the configuration.
-type trials struct {
-	file string // of the configuration; "" if there is none
-
-	mu     sync.Mutex // guards record
-	record trialRecord
-	doing  sync.Mutex // held by whoever changes the configuration
-}
-
-func trialFile(file string) string { return file + ".trial" }
-
-// openTrials reads what there is. A record that can't be read is none: with it, the
-// daemon could not go back either.
-func openTrials(file string) (*trials, error) {
-	t := &trials{file: file}
-	if file == "" {
-		return t, nil
-	}
-	b, err := os.ReadFile(trialFile(file))
-	if errors.Is(err, fs.ErrNotExist) {
-		return t, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, &t.record)
-	}
-	if err != nil {
-		return &trials{file: file}, fmt.Errorf("read the last trial of a configuration: %w", err)
-	}
-	t.record.Trial = t.record.Trial.Resumed(time.Now())
-	return t, nil
-}
-
-func (t *trials) get() trialRecord {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.record
-}
-
-// adopt writes the record down before it counts.
-func (t *trials) adopt(r trialRecord) error {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	if err := wholefile.Replace(trialFile(t.file), b, 0o600); err != nil {
-		return fmt.Errorf("write down what to go back to: %w", err)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.record = r
-	return nil
-}
-
-// back puts the text before in its place again.
-func (t *trials) back(r trialRecord, why string) error {
-	if err := wholefile.Replace(t.file, []byte(r.Old), 0o600); err != nil {
-		return fmt.Errorf("put the configuration before in its place: %w", err)
-	}
-	r.Trial.State, r.Trial.Reason, r.Old = console.TrialUndone, why, ""
-	return t.adopt(r)
-}
-
-// FallBack has a node that does not come up with a configuration on trial go back to
-// the one before. It tells whether it did.
-func FallBack(file string, failure error) (bool, error) {
-	t, err := openTrials(file)
-	if err != nil || t.record.Trial.ID == "" || t.record.Trial.Decided() {
-		return false, err
-	}
-	return true, t.back(t.record, "this node does not come up with it: "+failure.Error())
-}
 
 // Configuration is the file's text.
 func (c control) Configuration() (console.Configuration, error) {
@@ -143,15 +59,12 @@ func planTrial(old, next *config.Config) (console.Reload, error) {
 // Try puts a text in force, on trial.
 func (c control) Try(ctx context.Context, text []byte, etag string, t console.Trial, begun func(console.Reload)) error {
 	l := c.loop
-	if !l.trials.doing.TryLock() {
+	if !l.trials.Changing.TryLock() {
 		return &console.Error{Code: console.CodeConflict, Message: "somebody else changes the configuration right now", Cure: "wait a moment"}
 	}
-	defer l.trials.doing.Unlock()
-	if last := l.trials.get().Trial; last.ID != "" && !last.Decided() {
-		return &console.Error{
-			Code: console.CodeConflict, Message: "a configuration is on trial already",
-			Cure: fmt.Sprintf("wait until %s at most, or undo it", last.Deadline.Format("15:04:05")),
-		}
+	defer l.trials.Changing.Unlock()
+	if err := l.trials.MustBeOver(); err != nil {
+		return err
 	}
 	old, err := l.self.text()
 	if err != nil {
@@ -167,16 +80,16 @@ func (c control) Try(ctx context.Context, text []byte, etag string, t console.Tr
 		return err
 	}
 	t.Before.Failing = console.HealthOf(c.Status()).Failing
-	record := trialRecord{Trial: t, Old: string(old)}
-	if err := l.trials.adopt(record); err != nil {
+	record := trial.Record{Trial: t, Old: string(old)}
+	if err := l.trials.Adopt(record); err != nil {
 		return err
 	}
 	if err := wholefile.Replace(l.self.File, text, 0o600); err != nil {
-		return errors.Join(fmt.Errorf("write the configuration: %w", err), l.trials.back(record, "it could not be written"))
+		return errors.Join(fmt.Errorf("write the configuration: %w", err), l.trials.Back(record, "it could not be written"))
 	}
 	l.events.add(console.LevelInfo, "config_trial", "a new configuration is tried: "+strings.Join(plan.Changes, "; "), nil)
 	if err := c.enforce(ctx, next, plan, begun); err != nil {
-		return errors.Join(err, l.trials.back(record, err.Error()))
+		return errors.Join(err, l.trials.Back(record, err.Error()))
 	}
 	return nil
 }
@@ -196,23 +109,23 @@ func (c control) enforce(ctx context.Context, next *config.Config, plan console.
 }
 
 // Trial is the last trial.
-func (c control) Trial() console.Trial { return c.loop.trials.get().Trial }
+func (c control) Trial() console.Trial { return c.loop.trials.Last().Trial }
 
 // EndTrial keeps what is in force, or goes back.
 func (c control) EndTrial(ctx context.Context, t console.Trial) error {
 	l := c.loop
-	l.trials.doing.Lock()
-	defer l.trials.doing.Unlock()
-	record := l.trials.get()
+	l.trials.Changing.Lock()
+	defer l.trials.Changing.Unlock()
+	record := l.trials.Last()
 	if record.Trial.ID != t.ID || record.Trial.Decided() {
 		return nil // somebody was faster
 	}
 	if t.State == console.TrialKept {
 		l.events.add(console.LevelInfo, "config_kept", "the new configuration is kept: the farm is well with it", nil)
-		return l.trials.adopt(trialRecord{Trial: t})
+		return l.trials.Adopt(trial.Record{Trial: t})
 	}
 	l.events.add(console.LevelWarn, "config_undone", "the configuration before is in force again: "+t.Reason, nil)
-	if err := l.trials.back(record, t.Reason); err != nil {
+	if err := l.trials.Back(record, t.Reason); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // the file is the old one: it takes effect whoever leaves

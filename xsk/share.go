@@ -161,17 +161,21 @@ func (s *slots) writeOwners(share *Share) error {
 // meanwhile may be as before: then it is to be called again.
 func (p *Program) HandOnByQueue() error {
 	s := &p.slots
-	s.byQueue.Store(true)
+	s.byQueue.Store(true) // first: shares that are set from now on are without owners
 	if !s.relays {
 		return nil
 	}
 	for i := range shareSlots * s.room {
 		if err := s.owners.Put(uint32(i), nobodyKnows()); err != nil {
+			s.byQueue.Store(false)
 			return fmt.Errorf("take the owners from the XDP program: %w", err)
 		}
 	}
 	return nil
 }
+
+// HandsOnByQueue tells whether the queues do. Any goroutine may ask.
+func (p *Program) HandsOnByQueue() bool { return p.slots.byQueue.Load() }
 
 // nobodyKnows are the owners of a part that says nothing of them: every node gets
 // copies.

@@ -192,6 +192,63 @@ func TestNoticesAreToldApart(t *testing.T) {
 	}
 }
 
+// TestSendingDoesNotWait: not for a link that is down or gone, and not for one that takes
+// frames and sends none, as a card does that the switch has paused, until the socket's
+// buffer is full.
+func TestSendingDoesNotWait(t *testing.T) {
+	p := newPair(t)
+	a, b := p.open(p.a, farmKey), p.open(p.b, farmKey)
+	send := func(when string, n int) {
+		t.Helper()
+		done := make(chan error, 1)
+		go func() {
+			var err error
+			for i := 0; i < n && err == nil; i++ {
+				err = a.Send(heartbeat("a", uint64(i+1)), News)
+			}
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatalf("%s: %v", when, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: it still waits", when)
+		}
+	}
+	link := func(change func(l netlink.Link) error) {
+		t.Helper()
+		p.a.Do(t, func() error {
+			l, err := netlink.LinkByName("eth0")
+			if err == nil {
+				err = change(l)
+			}
+			return err
+		})
+	}
+	paused := func(l netlink.Link) netlink.Qdisc { // but for 100 bytes per second
+		attrs := netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT}
+		return &netlink.Tbf{QdiscAttrs: attrs, Rate: 100, Buffer: netlink.Xmittime(100, 1000), Limit: 1 << 30}
+	}
+	link(func(l netlink.Link) error { return netlink.QdiscAdd(paused(l)) })
+	send("paused", 5000)
+	link(func(l netlink.Link) error { return netlink.QdiscDel(paused(l)) })
+	send("after the pause", 1)
+	receive(t, b, 1)
+
+	link(netlink.LinkSetDown)
+	send("down", 3)
+	link(netlink.LinkSetUp)
+	p.connected(p.a)
+	p.connected(p.b)
+	send("up again", 2) // the first is told that it was down
+	receive(t, b, 1)
+
+	link(netlink.LinkDel)
+	send("gone", 3)
+}
+
 // TestWaitEnds: by time, by an interruption before it and in it, and by the end
 // of the connection.
 func TestWaitEnds(t *testing.T) {

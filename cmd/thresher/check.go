@@ -10,6 +10,7 @@ import (
 
 	"thresher/config"
 	"thresher/farm"
+	"thresher/farm/findings"
 	"thresher/health"
 )
 
@@ -26,12 +27,12 @@ func newCheck() *cobra.Command {
 			if err != nil {
 				return errors.Join(err, showRefused(cmd, file.path, err))
 			}
-			facts, findings, err := inspect(cfg)
+			facts, list, err := inspect(cfg)
 			if err != nil {
 				return errors.Join(err, showRefused(cmd, file.path, err))
 			}
-			c := newChecked(file.path, cfg, findings)
-			if err := show(cmd, c, c.text(findings)); err != nil {
+			c := newChecked(file.path, cfg, list)
+			if err := show(cmd, c, c.text(list)); err != nil {
 				return err
 			}
 			if !c.OK {
@@ -48,16 +49,15 @@ func newCheck() *cobra.Command {
 }
 
 // inspect looks at this machine, for the configuration.
-func inspect(cfg *config.Config) (facts health.Facts, findings []health.Finding, err error) {
-	findings = health.OwnAddresses(cfg.Cluster.Binds())
+func inspect(cfg *config.Config) (facts health.Facts, list []health.Finding, err error) {
+	list = health.OwnAddresses(cfg.Cluster.Binds())
 	if len(cfg.VIPs) > 0 {
 		if facts, err = health.Inspect(cfg.Interface); err != nil {
 			return facts, nil, err
 		}
-		findings = slices.Concat(facts.Findings(cfg.Datapath.XDP), findings, facts.Addresses(cfg.VIPs),
-			farm.ForwardFindings(cfg), farm.RuleFindings(cfg), farm.PinFindings(cfg))
+		list = slices.Concat(facts.Findings(cfg.Datapath.XDP), list, facts.Addresses(cfg.VIPs))
 	}
-	return facts, slices.Concat(findings, farm.APIFindings(cfg), farm.HealthURLFindings(cfg)), nil
+	return facts, slices.Concat(list, findings.Of(cfg)), nil
 }
 
 // checked is what check has found, for programs.

@@ -72,17 +72,21 @@ func (p *place) complete(near netip.Addr) error {
 		return err
 	}
 	for _, path := range []string{p.config, p.key} {
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) && !p.replaces(path) {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) && p.example(path) == nil {
 			return fmt.Errorf("%s is there already: this machine has been set up before; remove it, or name another file", path)
 		}
 	}
 	return nil
 }
 
-// replaces tells whether what is at a path may be written over: a package's example.
-func (p *place) replaces(path string) bool {
+// example is what may be written over at a path: the configuration that a package has put
+// there; nil if anything else is there, or nothing.
+func (p *place) example(path string) []byte {
 	text, err := os.ReadFile(path)
-	return path == p.config && err == nil && deploy.IsExample(text)
+	if path != p.config || err != nil || !deploy.IsExample(text) {
+		return nil
+	}
+	return text
 }
 
 // addresses are those for heartbeats, one for each network.
@@ -159,13 +163,14 @@ func prefixes(one net.Interface) (list []netip.Prefix) {
 }
 
 // write writes the files, the configuration last: with it, the machine is set up.
-// Nothing of it stays if the configuration turns out to be wrong.
+// Nothing of it stays if the configuration turns out to be wrong: a package's example is
+// there again.
 func (p *place) write(text, keys, users []byte) (err error) {
-	var made []string
+	var undo []func() error
 	defer func() {
-		for _, path := range made {
+		for _, one := range undo {
 			if err != nil {
-				err = errors.Join(err, os.Remove(path))
+				err = errors.Join(err, one())
 			}
 		}
 	}()
@@ -179,18 +184,23 @@ func (p *place) write(text, keys, users []byte) (err error) {
 		if err := os.MkdirAll(filepath.Dir(one.path), 0o755); err != nil {
 			return err
 		}
-		if p.replaces(one.path) {
-			if err := os.Remove(one.path); err != nil {
-				return err
-			}
-		}
-		if err := wholefile.Create(one.path, one.text); err != nil {
+		back, err := p.writeOne(one.path, one.text)
+		if err != nil {
 			return err
 		}
-		made = append(made, one.path)
+		undo = append(undo, back)
 	}
 	_, err = p.flags().loadForThisMachine()
 	return err
+}
+
+// writeOne makes a file, or puts it in a package's example's place, so that one of the
+// two is there at each moment. back undoes it.
+func (p *place) writeOne(path string, text []byte) (back func() error, err error) {
+	if example := p.example(path); example != nil {
+		return func() error { return wholefile.Replace(path, example, 0o600) }, wholefile.Replace(path, text, 0o600)
+	}
+	return func() error { return os.Remove(path) }, wholefile.Create(path, text)
 }
 
 func (p *place) flags() *configFlags { return &configFlags{path: p.config} }

@@ -59,6 +59,19 @@ func TestSettingUpLeavesNothingHalfDone(t *testing.T) {
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
+	example, err := os.ReadFile("../../deploy/thresher.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.config, example, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.write([]byte("nonsense: 1\n"), []byte("keys"), nil); err == nil || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("nonsense is written over the example: %v", err)
+	}
+	if text, err := os.ReadFile(p.config); !bytes.Equal(text, example) {
+		t.Errorf("the example is not there again: %q, %v", text, err)
+	}
 	if err := os.WriteFile(p.config, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"thresher/config"
 	"thresher/farm"
+	"thresher/farm/trial"
 	"thresher/health"
 )
 
@@ -45,7 +46,7 @@ func (f *configFlags) run(cmd *cobra.Command, args []string, handOver bool) erro
 	if err == nil || cmd.Context().Err() != nil {
 		return err
 	}
-	back, failure := farm.FallBack(f.path, err)
+	back, failure := trial.FallBack(f.path, err)
 	if !back || failure != nil {
 		return errors.Join(err, failure)
 	}

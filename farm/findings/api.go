@@ -1,4 +1,4 @@
-package farm
+package findings
 
 import (
 	"errors"
@@ -11,10 +11,10 @@ import (
 	"thresher/health"
 )
 
-// APIFindings judges whether people and tools can come in as the configuration
-// says; there are none where none shall. It changes nothing: a restart checks so
-// that it does not end in a process that can't start.
-func APIFindings(cfg *config.Config) []health.Finding {
+// api judges whether people and tools can come in as the configuration says; there are
+// none where none shall. A restart checks so that it does not end in a process that can't
+// start.
+func api(cfg *config.Config) []health.Finding {
 	if len(cfg.API.Listeners) == 0 {
 		return nil
 	}
@@ -37,23 +37,18 @@ func APIFindings(cfg *config.Config) []health.Finding {
 			})
 		}
 	}
-	if err := usersProblem(cfg, access.NewKeeper(access.Options{File: cfg.API.Users})); err != nil {
-		list = append(list, health.Finding{Level: health.LevelWarn, What: err.Error(), Cure: usersCure(cfg)})
-	}
-	return list
+	return append(list, Users(cfg, access.NewKeeper(access.Options{File: cfg.API.Users}))...)
 }
 
-// usersProblem is why nobody can log in with a password; nil if somebody can, or if
-// there is no user because people log in by an issuer.
-func usersProblem(cfg *config.Config, keeper *access.Keeper) error {
+// Users warns where nobody can log in with a password; not where there is no user because
+// people log in by an issuer.
+func Users(cfg *config.Config, keeper *access.Keeper) []health.Finding {
 	err := keeper.Problem()
 	if err == nil || cfg.API.OIDC.Issuer != "" && errors.Is(err, access.ErrNoUser) {
 		return nil
 	}
-	return fmt.Errorf("nobody can log in to the console with a password or a token: %w", err)
-}
-
-// usersCure is what to do where nobody can log in.
-func usersCure(cfg *config.Config) string {
-	return "thresher user add NAME --role admin --users " + cfg.API.Users
+	return []health.Finding{{
+		Level: health.LevelWarn, What: fmt.Sprintf("nobody can log in to the console with a password or a token: %v", err),
+		Cure: "thresher user add NAME --role admin --users " + cfg.API.Users,
+	}}
 }

@@ -1,4 +1,4 @@
-package farm
+package findings
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 	"thresher/config"
 )
 
-func TestRuleFindings(t *testing.T) {
+func TestRules(t *testing.T) {
 	cfg := &config.Config{Node: "web3", Rules: []config.Rule{
 		{Name: "web", Mode: config.ModeShared},
 		{Name: "two", Mode: config.ModeShared, Nodes: []string{"web1", "web2"}},
@@ -21,7 +21,7 @@ func TestRuleFindings(t *testing.T) {
 		"ok: rule old: nobody serves it (mode block)",
 	}
 	var got []string
-	for _, f := range RuleFindings(cfg) {
+	for _, f := range rules(cfg) {
 		got = append(got, f.String())
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -1,4 +1,4 @@
-package farm
+package findings
 
 import (
 	"net/netip"
@@ -12,14 +12,14 @@ import (
 	"thresher/health"
 )
 
-func TestAPIFindings(t *testing.T) {
+func TestAPI(t *testing.T) {
 	users := filepath.Join(t.TempDir(), "users")
 	cfg := &config.Config{API: config.API{
 		Listeners: []config.APIListener{{Address: netip.MustParseAddrPort("127.0.0.1:9453")}},
 		Users:     users, Cert: "/nowhere/cert.pem", Key: "/nowhere/key.pem",
 	}}
 	found := func() (levels []health.Level, text string) {
-		for _, f := range APIFindings(cfg) {
+		for _, f := range api(cfg) {
 			levels, text = append(levels, f.Level), text+f.String()+"\n"
 		}
 		return levels, text
@@ -52,7 +52,7 @@ func TestAPIFindings(t *testing.T) {
 	if levels, text := found(); len(levels) != 2 || levels[1] != health.LevelWarn || !strings.Contains(text, "with a password") {
 		t.Errorf("besides the issuer, a file of users that can't be read:\n%s", text)
 	}
-	if none := APIFindings(&config.Config{}); none != nil {
+	if none := api(&config.Config{}); none != nil {
 		t.Errorf("without a console: %v", none)
 	}
 }

@@ -1,4 +1,4 @@
-package farm
+package findings
 
 import (
 	"fmt"
@@ -8,10 +8,10 @@ import (
 	"thresher/health"
 )
 
-// RuleFindings tells which rules this node has no part of by the configuration,
+// rules tells which rules this node has no part of by the configuration,
 // which may be meant so, or be a misspelt name. Which other nodes there are, only a
 // running daemon knows: it says so when it reloads.
-func RuleFindings(cfg *config.Config) (list []health.Finding) {
+func rules(cfg *config.Config) (list []health.Finding) {
 	for _, r := range cfg.Rules {
 		switch {
 		case r.Mode == config.ModeBlock:

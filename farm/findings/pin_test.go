@@ -1,4 +1,4 @@
-package farm
+package findings
 
 import (
 	"os"
@@ -15,7 +15,7 @@ import (
 
 // Where the kernel program cannot outlive the daemon, check says so beforehand, to
 // who has asked for it.
-func TestPinFindings(t *testing.T) {
+func TestPin(t *testing.T) {
 	if os.Geteuid() != 0 {
 		leftout.Skip(t, "mount namespaces need root")
 	}
@@ -29,12 +29,12 @@ func TestPinFindings(t *testing.T) {
 	for unix.Unmount("/sys/fs/bpf", unix.MNT_DETACH) == nil { // whatever this machine has there
 	}
 	cfg := &config.Config{Datapath: config.Datapath{Pin: true}}
-	found := PinFindings(cfg)
+	found := pin(cfg)
 	if len(found) != 1 || found[0].Level != health.LevelWarn || !strings.Contains(found[0].Cure, "mount") {
 		t.Errorf("with pin: %v", found)
 	}
 	cfg.Datapath.Pin = false
-	if found := PinFindings(cfg); len(found) != 0 {
+	if found := pin(cfg); len(found) != 0 {
 		t.Errorf("without pin: %v", found)
 	}
 }

@@ -1,0 +1,9 @@
+package findings
+
+import (
+	"testing"
+
+	"thresher/internal/leftout"
+)
+
+func TestMain(m *testing.M) { leftout.Exit(m.Run()) }

@@ -1,0 +1,69 @@
+package trial
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"thresher/console"
+)
+
+// A trial goes on in the next process by a clock that nobody sets.
+func TestTrialIsReadAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "thresher.yaml")
+	first, err := Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Record{Trial: console.Trial{ID: "x", State: console.TrialRunning, Deadline: time.Now().Add(time.Hour)}, Old: "before"}
+	if err := first.Adopt(want); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(fileFor(file)); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	next, err := Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := next.Last()
+	if got.Trial.ID != "x" || got.Old != "before" || time.Until(got.Trial.Deadline) > 15*time.Minute || got.Trial.Deadline == got.Trial.Deadline.Round(0) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A node that does not come up goes back once, and not from what it has kept.
+func TestFallBack(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "thresher.yaml")
+	s, err := Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := Record{Trial: console.Trial{ID: "x", State: console.TrialRunning, Deadline: time.Now().Add(time.Hour)}, Old: "before"}
+	kept := running
+	kept.Trial.State = console.TrialKept
+	for _, step := range []struct {
+		name   string
+		record *Record // nil for as the step before has left it
+		back   bool
+	}{{"no trial", nil, false}, {"kept", &kept, false}, {"under way", &running, true}, {"undone", nil, false}} {
+		if step.record != nil {
+			if err := s.Adopt(*step.record); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if back, err := FallBack(file, errors.New("the port is taken")); back != step.back || err != nil {
+			t.Errorf("%s: went back: %v, %v", step.name, back, err)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || string(text) != "before" {
+		t.Errorf("the configuration is %q, %v", text, err)
+	}
+	if s, err = Open(file); err != nil || s.Last().Trial.State != console.TrialUndone || !strings.Contains(s.Last().Trial.Reason, "the port is taken") || s.Last().Old != "" {
+		t.Errorf("the record is %+v, %v", s.Last(), err)
+	}
+}
