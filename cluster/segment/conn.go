@@ -102,8 +102,9 @@ func (c *Conn) SetKeys(keys ...[32]byte) error {
 // broadcast is the Ethernet address of everybody.
 var broadcast = net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// Send broadcasts a heartbeat: this node's own or, relayed, another's. A link that
-// is down is no error: the heartbeat is lost like any on a cut cable.
+// Send broadcasts a heartbeat: this node's own or, relayed, another's. It does not
+// block. A link that is down, or takes nothing for now, is no error: the heartbeat is
+// lost like any on a cut cable.
 func (c *Conn) Send(hb *confirm.Heartbeat, kind Kind) error {
 	frame, err := c.sealer.Seal(append(append(c.frame[:0], c.header[:]...), byte(kind)), hb)
 	if err != nil {
