@@ -63,6 +63,7 @@ func open(ifi *net.Interface, o Options, missing error, speak func(nic config.MA
 		return nil, fmt.Errorf("answer neighbours on %s: %w", ifi.Name, err)
 	}
 	r := newResponder(w, nic, o)
+	r.name = ifi.Name
 	r.gone = func() bool { return deleted(conn) }
 	return r, nil
 }

@@ -22,6 +22,7 @@ const (
 type Responder struct {
 	wire wire
 	nic  config.MAC
+	name string // of the interface
 	// gone tells whether the interface has been deleted.
 	gone func() bool
 

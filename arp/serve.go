@@ -44,7 +44,7 @@ func (r *Responder) Serve(ctx context.Context) error {
 		case err == nil:
 			wait = firstWait
 		case !isPassing(err):
-			return fmt.Errorf("receive neighbours' questions: %w", err)
+			return fmt.Errorf("receive neighbours' questions on %s: %w", r.name, err)
 		default:
 			r.passing(err)
 			pause(ctx, wait)

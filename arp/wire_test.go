@@ -110,8 +110,8 @@ func TestADeletedInterfaceEndsServe(t *testing.T) {
 	s.node.Delete(t, "eth0")
 	select {
 	case err := <-done:
-		if !errors.Is(err, ErrGone) {
-			t.Errorf("Serve = %v, want ErrGone", err)
+		if !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "eth0") {
+			t.Errorf("Serve = %v, want ErrGone of eth0", err)
 		}
 	case <-time.After(lookAround + 2*time.Second):
 		t.Error("Serve goes on without its interface")

@@ -195,9 +195,9 @@ func (c *Cluster) HealthScore() int { return c.list.GetHealthScore() }
 func (c *Cluster) RefusedMessages() uint64 { return c.log.refused.Load() }
 
 // Leave tells the farm that this node goes, so that it need not be missed first.
-// It returns when that was sent, or with an error after the timeout. Set phase
-// Leaving before, so that the others can tell this from a crash afterwards.
-// Joining ends with it.
+// It returns when that was sent, or after the timeout: with an error if another node
+// stays that was to be told. Set phase Leaving before, so that the others can tell this
+// from a crash afterwards. Joining ends with it.
 func (c *Cluster) Leave(timeout time.Duration) error {
 	if !c.begin() {
 		return ErrClosed
@@ -207,10 +207,19 @@ func (c *Cluster) Leave(timeout time.Duration) error {
 	c.closing.Lock()
 	c.left = true
 	c.closing.Unlock()
-	if err := c.list.Leave(timeout); err != nil {
+	self := c.list.LocalNode().Name // not known any more afterwards
+	// Where all go at once, memberlist has nobody left to send to, and waits in vain.
+	if err := c.list.Leave(timeout); err != nil && c.anyStays(self) {
 		return fmt.Errorf("leave the farm: %w", err)
 	}
 	return nil
+}
+
+// anyStays tells whether there is another node that stays, as far as is known here.
+func (c *Cluster) anyStays(self string) bool {
+	return slices.ContainsFunc(c.delegate.list(), func(m Member) bool {
+		return m.Alive && m.Name != self && m.Meta.Phase != Leaving
+	})
 }
 
 // Shutdown closes the sockets and waits for the goroutines that Join and Send

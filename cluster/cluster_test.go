@@ -95,6 +95,22 @@ func TestFarm(t *testing.T) {
 	}
 }
 
+// Two that leave at once hear of one another before each is done telling, and then have
+// nobody left to tell.
+func TestAllLeaveAtOnce(t *testing.T) {
+	a := startNode(t, "a", "127.0.0.15", nil)
+	b := startNode(t, "b", "127.0.0.16", joinTo(a))
+	mustJoin(t, a, b)
+	a.await(t, "b", alive("a", "b"))
+	left := make(chan error, 2)
+	for _, n := range []*node{a, b} {
+		go func() { left <- n.Leave(time.Second) }()
+	}
+	if err := errors.Join(<-left, <-left); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAfterShutdown checks every method after the end, twice where that may be.
 func TestAfterShutdown(t *testing.T) {
 	a := startNode(t, "a", "127.0.0.14", nil)

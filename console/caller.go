@@ -74,6 +74,9 @@ func callerOf(r *http.Request) caller {
 // socketContext notes which of the machine's users is at the other end of a unix
 // socket. Source: SO_PEERCRED, unix(7).
 func socketContext(ctx context.Context, conn net.Conn) context.Context {
+	if c, ok := conn.(*limitedConn); ok {
+		conn = c.Conn
+	}
 	u, ok := conn.(*net.UnixConn)
 	if !ok {
 		return ctx

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// How many connections people and tools may have.
+// How many connections a listener may have, and one address of people, tools or nodes.
 const (
 	maxConnections = 512
 	maxPerAddress  = 64
@@ -16,13 +16,15 @@ const (
 // thousands must not take the others' place.
 type limited struct {
 	net.Listener
-	mu    sync.Mutex
-	all   int
-	known map[netip.Addr]int
+	perAddress int
+	mu         sync.Mutex
+	all        int
+	known      map[netip.Addr]int
 }
 
-func limit(l net.Listener) net.Listener {
-	return &limited{Listener: l, known: make(map[netip.Addr]int)}
+// limit bounds the connections of l. Those of a unix socket have one address.
+func limit(l net.Listener, perAddress int) net.Listener {
+	return &limited{Listener: l, perAddress: perAddress, known: make(map[netip.Addr]int)}
 }
 
 // Accept waits for a connection that is not too many.
@@ -43,7 +45,7 @@ func (l *limited) Accept() (net.Conn, error) {
 func (l *limited) take(from netip.Addr) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.all >= maxConnections || l.known[from] >= maxPerAddress {
+	if l.all >= maxConnections || l.known[from] >= l.perAddress {
 		return false
 	}
 	l.all++
@@ -69,4 +71,13 @@ type limitedConn struct {
 func (c *limitedConn) Close() error {
 	defer c.done()
 	return c.Conn.Close()
+}
+
+// CloseWrite says that nothing more comes, so that a client can read what it was told
+// before its connection is closed (net/http does so where it can).
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
 }

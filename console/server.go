@@ -123,6 +123,9 @@ type Server struct {
 
 	streams atomic.Int64 // of people and tools, by now
 	relayed atomic.Int64 // streams of other nodes among them
+	// socketStreams are those of who asks by the unix socket.
+	socketStreams atomic.Int64
+
 	socket  *http.Server
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -211,7 +214,7 @@ func (s *Server) Open(o Options) {
 
 // Serve answers requests that come in on the unix socket l, which it closes in the
 // end. It returns nil after Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.serve(s.socket, l) }
+func (s *Server) Serve(l net.Listener) error { return s.serve(s.socket, limit(l, maxConnections)) }
 
 // ServePeople answers people and tools on l, as the node that they know by those
 // names; without a certificate, in clear.
@@ -220,14 +223,14 @@ func (s *Server) ServePeople(l net.Listener, c *Certificate, names []string) err
 	if c != nil {
 		people.TLSConfig = c.config()
 	}
-	return s.serve(people, limit(l))
+	return s.serve(people, limit(l, maxPerAddress))
 }
 
 // ServePeers answers the farm's other nodes on l.
 func (s *Server) ServePeers(l net.Listener) error {
 	peers := s.server(s.byNodesAndNewcomers(s.peers.let(s.routes(func(r route) bool { return r.peers }))))
 	peers.TLSConfig = s.peers.identity.Server()
-	return s.serve(peers, limit(l))
+	return s.serve(peers, limit(l, maxPerAddress))
 }
 
 // Shutdown stops listening, sends followers what is left in the log, and waits

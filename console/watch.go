@@ -22,8 +22,12 @@ const (
 	watchStill = time.Second
 )
 
-// maxStreams is how many streams people and tools may have open.
-const maxStreams = 128
+// How many streams may be open: of people and tools, and of who asks by the socket,
+// which leaves most of its connections for requests.
+const (
+	maxStreams       = 128
+	maxSocketStreams = 64
+)
 
 // watch shows one thing to all who watch it together, and looks at it only while
 // somebody does.
@@ -162,15 +166,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, send func(contex
 // lasting makes a request one that may go on until its context ends: when the client
 // leaves, its session ends or the server shuts down. done is called at the end.
 func (s *Server) lasting(w http.ResponseWriter, r *http.Request) (ctx context.Context, rc *http.ResponseController, done func(), err error) {
-	counted := callerOf(r).remote
-	if counted && s.streams.Add(1) > maxStreams {
-		s.streams.Add(-1)
-		return nil, nil, nil, &Error{Code: CodeTooMany, Message: fmt.Sprintf("%d streams are open already", maxStreams), Cure: "close some, or ask again from time to time"}
-	}
-	uncount := func() {
-		if counted {
-			s.streams.Add(-1)
-		}
+	uncount, err := s.countStream(callerOf(r))
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	if rc, err = unhurried(w); err != nil {
 		uncount()
@@ -193,6 +191,23 @@ func (s *Server) lasting(w http.ResponseWriter, r *http.Request) (ctx context.Co
 		cancel()
 		uncount()
 	}, nil
+}
+
+// countStream takes a place for a stream of that caller, which uncount gives back. Other
+// nodes' streams are as few as their connections.
+func (s *Server) countStream(c caller) (uncount func(), err error) {
+	open, most := &s.streams, int64(maxStreams)
+	switch {
+	case c.peer != "":
+		return func() {}, nil
+	case !c.remote:
+		open, most = &s.socketStreams, maxSocketStreams
+	}
+	if open.Add(1) > most {
+		open.Add(-1)
+		return nil, &Error{Code: CodeTooMany, Message: fmt.Sprintf("%d streams are open already", most), Cure: "close some, or ask again from time to time"}
+	}
+	return func() { open.Add(-1) }, nil
 }
 
 // beginStream answers with the head of a stream; false if the client has gone.

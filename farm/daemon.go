@@ -61,7 +61,11 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger, self Self) e
 // runFarm is Run of a node with VIPs.
 func runFarm(ctx context.Context, local *local) error {
 	p := &parts{local: local}
-	if err := p.start(); err != nil {
+	// After a restart the others wait for this: what it leaves is collected behind it.
+	collecting := debug.SetGCPercent(-1)
+	err := p.start()
+	debug.SetGCPercent(collecting)
+	if err != nil {
 		if p.frail {
 			return errors.Join(err, p.abandon())
 		}
@@ -71,7 +75,7 @@ func runFarm(ctx context.Context, local *local) error {
 	// a daemon at rest would keep for long.
 	go debug.FreeOSMemory()
 	l := newLoop(p)
-	err := l.serve(ctx)
+	err = l.serve(ctx)
 	if err == nil && p.self.HandOver {
 		if err = p.leaveBehind(); err == nil {
 			return nil // the process ends: the kernel closes all at once, and the others wait

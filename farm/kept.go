@@ -40,7 +40,19 @@ func recall(cfg *config.Config) (k kept, err error) {
 	return k, nil
 }
 
-// remember changes what is kept, on the disk first.
+// rememberStopped has the node know whether an operator has stopped it. Only a boot as
+// before reads that from the disk: without one, a full disk keeps nobody from stopping.
+func (l *local) rememberStopped(stopped bool) error {
+	err := l.remember(func(k *kept) { k.Stopped = stopped })
+	if err != nil && l.cfg.Life.Boot != config.BootAsBefore {
+		l.kept.Stopped = stopped
+		return nil
+	}
+	return err
+}
+
+// remember changes what is kept, on the disk first: what depends on it is done only if
+// there is no error.
 func (l *local) remember(change func(*kept)) error {
 	k := l.kept
 	change(&k)
@@ -49,7 +61,10 @@ func (l *local) remember(change func(*kept)) error {
 	}
 	if err := k.write(keptFile(l.cfg)); err != nil {
 		l.log.Error("this node's state will not outlive a boot", "err", err)
-		return err
+		return &console.Error{
+			Code: console.CodeUnavailable, Message: "nothing is done, since it would not outlive a boot: " + err.Error(),
+			Cure: "let the daemon write in " + l.cfg.StateDir + " (state_dir: its disk may be full or read-only), and try again",
+		}
 	}
 	l.kept = k
 	return nil

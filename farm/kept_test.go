@@ -1,8 +1,11 @@
 package farm
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"thresher/config"
@@ -26,6 +29,45 @@ func TestKept(t *testing.T) {
 	}
 	if _, err := recall(cfg); err == nil {
 		t.Error("a broken file is read")
+	}
+}
+
+// What an operator asks for is done whole, or not at all and with a cure: where it must
+// be remembered and cannot be, the node stays as it is.
+func TestWhatCannotBeRememberedIsNotDone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stopped := kept{Stopped: true}
+	for _, tt := range []struct {
+		name  string
+		boot  config.Boot
+		ask   func(control) error
+		done  bool
+		state console.NodeState
+		kept  kept
+	}{
+		{"cordon", config.BootOn, func(c control) error { return c.Cordon(t.Context()) }, false, console.Up, kept{}},
+		{"drain", config.BootAsBefore, func(c control) error { return c.Drain(t.Context(), 0) }, false, console.Up, kept{}},
+		{"stop", config.BootAsBefore, func(c control) error { return c.Stop(t.Context(), false) }, false, console.Up, kept{}},
+		// Nobody will read it.
+		{"drain and boot", config.BootOn, func(c control) error { return c.Drain(t.Context(), 0) }, true, console.Draining, stopped},
+		{"stop and boot", config.BootOn, func(c control) error { return c.Stop(t.Context(), false) }, true, console.Stopped, stopped},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := &config.Config{Node: "web1", StateDir: filepath.Join(file, "state"), Life: config.Life{Boot: tt.boot}}
+			l := &local{cfg: cfg, log: slog.New(slog.DiscardHandler), asks: make(chan ask), life: life{state: console.Up}}
+			go func() { a := <-l.asks; a.do(); close(a.done) }()
+			err := tt.ask(control{l})
+			var refused *console.Error
+			if errors.As(err, &refused) == tt.done || !tt.done && !strings.Contains(refused.Cure, cfg.StateDir) {
+				t.Errorf("error: %#v", err)
+			}
+			if l.life.state != tt.state || l.kept != tt.kept {
+				t.Errorf("%s, kept %+v, want %s, %+v", l.life.state, l.kept, tt.state, tt.kept)
+			}
+		})
 	}
 }
 

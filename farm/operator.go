@@ -14,11 +14,13 @@ func (c control) Start(ctx context.Context) error {
 		if c.loop.kept.Cordoned {
 			return &console.Error{Code: console.CodeConflict, Message: "this node is cordoned", Cure: "thresher uncordon brings it back"}
 		}
+		if err := c.loop.rememberStopped(false); err != nil {
+			return err
+		}
 		c.loop.life.start()
 		if c.loop.life.state == console.Waiting && c.loop.app.wanted {
 			c.loop.app.supervisor.Start()
 		}
-		c.loop.remember(func(k *kept) { k.Stopped = false })
 		return nil
 	})
 }
@@ -28,6 +30,9 @@ func (c control) Start(ctx context.Context) error {
 func (c control) Stop(ctx context.Context, force bool) error {
 	return c.change(ctx, func() error {
 		l := c.loop
+		if err := l.rememberStopped(true); err != nil {
+			return err
+		}
 		switch {
 		case force:
 			l.life.stop()
@@ -42,7 +47,6 @@ func (c control) Stop(ctx context.Context, force bool) error {
 		if l.cfg.Life.ResetOnStop {
 			l.app.supervisor.Forget()
 		}
-		l.remember(func(k *kept) { k.Stopped = true })
 		return nil
 	})
 }
@@ -51,8 +55,10 @@ func (c control) Stop(ctx context.Context, force bool) error {
 // or, if the deadline is not 0, after so long.
 func (c control) Drain(ctx context.Context, deadline time.Duration) error {
 	return c.change(ctx, func() error {
+		if err := c.loop.rememberStopped(true); err != nil {
+			return err
+		}
 		c.loop.life.drain(time.Now(), deadline)
-		c.loop.remember(func(k *kept) { k.Stopped = true })
 		return nil
 	})
 }
@@ -61,8 +67,11 @@ func (c control) Drain(ctx context.Context, deadline time.Duration) error {
 // only Uncordon.
 func (c control) Cordon(ctx context.Context) error {
 	return c.change(ctx, func() error {
+		if err := c.loop.remember(func(k *kept) { k.Cordoned = true }); err != nil {
+			return err
+		}
 		c.loop.life.drain(time.Now(), 0)
-		return c.loop.remember(func(k *kept) { k.Cordoned = true })
+		return nil
 	})
 }
 

@@ -18,7 +18,20 @@ type roster struct {
 	self   string
 	digest uint64 // of this node's configuration
 	nodes  map[string]rosterEntry
+	// looked is when it was last updated, and steady since when it has been without a
+	// pause.
+	looked, steady time.Time
 }
+
+const (
+	// gossipPatience is how long gossip must not have come through before that is said:
+	// who has just come, or run its program anew, is heard on the wire at once and by
+	// gossip a moment later.
+	gossipPatience = 3 * time.Second
+	// rosterPause is the longest time between two updates of a node that gets the CPU:
+	// somewhat more than that of the reports to the service manager.
+	rosterPause = usualReport + 500*time.Millisecond
+)
 
 type rosterEntry struct {
 	address netip.AddrPort
@@ -28,6 +41,8 @@ type rosterEntry struct {
 	// blocked says that gossip does not come through from the node itself, though it is
 	// there: it is heard on the wire, or others speak for it.
 	blocked bool
+	// silent is since when it is so; zero if it is not, or since longer than known.
+	silent time.Time
 	// digest is of what all nodes must have alike in their configurations; 0 of a node
 	// that does not say.
 	digest uint64
@@ -64,14 +79,18 @@ func peersOf(s confirm.Status, patience time.Duration) map[string]peer {
 // node that neither knows any more stays as it was last, and is forgotten when gossip
 // would have: the machine is gone for good.
 func (r *roster) update(now time.Time, members []cluster.Member, peers map[string]peer, events *events) {
+	if now.Sub(r.looked) > rosterPause {
+		r.steady = now
+	}
+	r.looked = now
 	listed := make(map[string]bool, len(members))
 	for _, m := range members {
 		listed[m.Name] = true
 		p := peers[m.Name]
 		entry := rosterEntry{
 			address: m.Address, state: stateOf(m, p), seen: r.seen(now, m.Name, m.Alive || p.heard),
-			blocked: m.Relayed || !m.Alive && p.heard && p.phase == confirm.Up,
 		}
+		entry.silent, entry.blocked = r.silence(now, m.Name, !m.Alive && p.heard && p.phase == confirm.Up, m.Relayed)
 		if m.Alive && m.Err == nil {
 			entry.digest, entry.further = m.Meta.Digest, m.Meta.Networks
 		}
@@ -81,9 +100,9 @@ func (r *roster) update(now time.Time, members []cluster.Member, peers map[strin
 		if _, known := r.nodes[name]; name == r.self || !p.ever || listed[name] || !p.heard && !known {
 			continue
 		}
-		r.note(name, rosterEntry{
-			address: p.gossip, state: stateOf(cluster.Member{}, p), blocked: p.heard && p.phase == confirm.Up, seen: r.seen(now, name, p.heard),
-		}, events)
+		entry := rosterEntry{address: p.gossip, state: stateOf(cluster.Member{}, p), seen: r.seen(now, name, p.heard)}
+		entry.silent, entry.blocked = r.silence(now, name, p.heard && p.phase == confirm.Up, false)
+		r.note(name, entry, events)
 	}
 	for name, e := range r.nodes {
 		e.seen = r.seen(now, name, false)
@@ -91,6 +110,25 @@ func (r *roster) update(now time.Time, members []cluster.Member, peers map[strin
 			delete(r.nodes, name)
 		}
 	}
+}
+
+// silence tells since when a node's gossip does not come through, though it is heard or
+// relayed, and whether that has lasted while this node was there to hear. That it is
+// relayed only, the cluster has looked at for as long itself.
+func (r *roster) silence(now time.Time, name string, heard, relayed bool) (since time.Time, blocked bool) {
+	old := r.nodes[name]
+	switch {
+	case !heard && !relayed:
+		return time.Time{}, false
+	case relayed || !old.silent.IsZero():
+		since = old.silent
+	default:
+		since = now
+	}
+	if r.steady.After(since) {
+		since = r.steady
+	}
+	return since, old.blocked || now.Sub(since) >= gossipPatience
 }
 
 // seen is when a node was last there: now, or as it is known. Of one that another

@@ -55,7 +55,7 @@ func (f *configFlags) run(cmd *cobra.Command, args []string, handOver bool) erro
 }
 
 func (f *configFlags) runOnce(cmd *cobra.Command, log *slog.Logger, args []string, handOver bool) error {
-	cfg, err := f.loadForThisMachine()
+	cfg, err := f.loadForStart(cmd.Context(), log)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,11 @@ func (f *configFlags) runOnce(cmd *cobra.Command, log *slog.Logger, args []strin
 		return err
 	}
 	self.HandOver = handOver
-	return farm.Run(cmd.Context(), cfg, log, self)
+	err = farm.Run(cmd.Context(), cfg, log, self)
+	if errors.Is(err, health.ErrNoInterface) {
+		return &machineError{err}
+	}
+	return err
 }
 
 // self is how the daemon can run its program anew.
