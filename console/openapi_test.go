@@ -102,7 +102,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 // Every path, with every role and with none.
 func TestEveryPathWithEveryRole(t *testing.T) {
 	d := readDocument(t)
-	p := openPeople(t, &fakeFarm{status: Status{Node: "web1", Nodes: []Node{{Name: "web1", State: Up, Address: loopback(0)}}}, where: Where{Node: "web1", Rule: "web"}})
+	p := openPeople(t, &fakeFarm{status: Status{Node: "web1", Nodes: []Node{{Name: "web1", State: Up, Address: loopback(0)}}}, where: []Where{{Node: "web1", Rule: "web"}}})
 	for path, methods := range d.Paths {
 		for method, op := range methods {
 			if strings.HasPrefix(path, "/v1/session") {

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,14 +19,14 @@ import (
 )
 
 func TestStatusAndWhere(t *testing.T) {
-	f := &fakeFarm{status: farmOfThree(), where: Where{Node: "web2", Rule: "web", Bucket: 65535}}
+	f := &fakeFarm{status: farmOfThree(), where: []Where{{Node: "web2", Rule: "web", Bucket: 65535}}}
 	c, _ := startServer(t, f, NewLog(0))
 	status, err := c.Status(t.Context())
 	if diff := cmp.Diff(f.status, status, cmp.Comparer(sameAddr)); diff != "" || err != nil {
 		t.Errorf("status: %v (-want +got):\n%s", err, diff)
 	}
 	where, err := c.Where(t.Context(), netip.MustParseAddr("2001:db8::7"), 40000, "a&b c")
-	if where != f.where || err != nil {
+	if !slices.Equal(where, f.where) || err != nil {
 		t.Errorf("where: %+v, %v", where, err)
 	}
 	if _, err := c.Where(t.Context(), netip.MustParseAddr("::ffff:192.0.2.7"), 0, ""); err != nil {
@@ -34,6 +35,20 @@ func TestStatusAndWhere(t *testing.T) {
 	want := []string{"where [2001:db8::7]:40000 a&b c", "where 192.0.2.7:0 "}
 	if diff := cmp.Diff(want, f.called()); diff != "" {
 		t.Errorf("the farm was asked (-want +got):\n%s", diff)
+	}
+}
+
+// Without a rule there is an answer by each: the wire has a list then.
+func TestWhereByEachRule(t *testing.T) {
+	f := &fakeFarm{where: []Where{{Node: "web2", Rule: "web", Bucket: 7}, {Rule: "dns", Reason: "nobody serves rule dns"}}}
+	c, _ := startServer(t, f, NewLog(0))
+	where, err := c.Where(t.Context(), netip.MustParseAddr("192.0.2.7"), 40000, "")
+	if !slices.Equal(where, f.where) || err != nil {
+		t.Errorf("where: %+v, %v", where, err)
+	}
+	const want = `[{"node":"web2","rule":"web","bucket":7},{"node":"","rule":"dns","bucket":0,"reason":"nobody serves rule dns"}]`
+	if _, body := request(t, c, "GET", "/v1/where?client=192.0.2.7", ""); strings.TrimSpace(body) != want {
+		t.Errorf("the wire has %s", body)
 	}
 }
 
@@ -58,7 +73,7 @@ func TestStartDrainAndStop(t *testing.T) {
 
 // The wire form of the answers, for clients that are not ours.
 func TestAnswers(t *testing.T) {
-	f := &fakeFarm{where: Where{Node: "web2", Rule: "web", Bucket: 17}}
+	f := &fakeFarm{where: []Where{{Node: "web2", Rule: "web", Bucket: 17}}}
 	c, _ := startServer(t, f, NewLog(0))
 	for _, tt := range []struct {
 		method, target string
