@@ -427,7 +427,7 @@ func (c *Client) put(ctx context.Context, path string, q map[string][]string, ma
 }
 
 // errNoTrial answers who wants to end a trial that is not.
-var errNoTrial = &Error{Code: CodeConflict, Message: "no configuration is on trial here"}
+var errNoTrial = &Error{Code: CodeConflict, Message: "no configuration is on trial here", Cure: "GET /v1/trial (thresher config trial) says how the last trial ended"}
 
 // undoEverywhere ends a trial that not all nodes have begun.
 func (s *Server) undoEverywhere(ctx context.Context, plans []configPlan, id string) {

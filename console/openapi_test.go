@@ -82,7 +82,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 		for f := range reflect.TypeOf(value).Fields() {
 			field, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			fields = append(fields, field)
-			if !strings.Contains(options, "omitempty") {
+			if !strings.Contains(options, "omit") {
 				required = append(required, field)
 			}
 		}

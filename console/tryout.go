@@ -80,6 +80,9 @@ func (s *Server) showTrial(w http.ResponseWriter, r *http.Request) error {
 // currentTrial is the farm's, with what this node says of it by now.
 func (s *Server) currentTrial() Trial {
 	t := s.farm.Trial()
+	if t.ID == "" {
+		return Trial{Nodes: []string{}, Before: HealthOf(Status{})}
+	}
 	if seen := s.trial.Load(); seen != nil && seen.ID == t.ID && !t.Decided() && !seen.Decided() {
 		return *seen
 	}
