@@ -162,6 +162,9 @@ func TestWrongUsageExits2(t *testing.T) {
 	for _, tt := range []struct{ line, says string }{
 		{"", "no command given"},
 		{"statsu", `did you mean status?`},
+		{"zzzzzz", "see thresher --help"},
+		{"completion", "no command given"},
+		{"completion foo", `there is no command "foo"; see thresher completion --help`},
 		{"--nonsense status", "--nonsense"},
 		{"status --nonsense", "unknown flag: --nonsense; see thresher status --help"},
 		{"drain --all --node web2", "--all and --node exclude one another: leave all but one out; see thresher drain --help"},
