@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,7 +161,16 @@ func (p *problems) filePath(path, name string) string {
 	return filepath.Join(filepath.Dir(p.file), name)
 }
 
-func cureUnit(number string) string { return "it needs a unit, such as " + number + "s" }
+// cureUnit is the cure for a number without a unit: seconds where they are within the
+// bounds, or else milliseconds.
+func cureUnit(number string, low, high time.Duration) string {
+	for _, unit := range []string{"s", "ms"} {
+		if d, err := time.ParseDuration(number + unit); err == nil && d >= low && d <= high {
+			return "it needs a unit, such as " + number + unit
+		}
+	}
+	return fmt.Sprintf("it needs a unit: use %v to %v", low, high)
+}
 
 const day = 24 * time.Hour
 
@@ -178,12 +188,17 @@ func parseDuration(text string) (time.Duration, error) {
 	return time.Duration(n)*day + d, err
 }
 
+// tooLong is what a duration looks like; one that can't be read is longer than any.
+var tooLong = regexp.MustCompile(`^-?([0-9]+d)?([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))*$`)
+
 // duration reads a duration between two bounds.
 func (p *problems) duration(path string, text duration, low, high time.Duration) time.Duration {
 	d, err := parseDuration(string(text))
 	switch {
 	case err != nil && strings.Contains(err.Error(), "missing unit"):
-		p.add(path, string(text)+" is no duration", cureUnit(string(text)))
+		p.add(path, string(text)+" is no duration", cureUnit(string(text), low, high))
+	case err != nil && text != "" && tooLong.MatchString(string(text)):
+		p.add(path, fmt.Sprintf("%s is out of range", text), fmt.Sprintf("use %v to %v", low, high))
 	case err != nil:
 		p.add(path, fmt.Sprintf("%q is no duration", text), "write it as in 3s or 500ms")
 	case d < low || d > high:

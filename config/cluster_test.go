@@ -22,7 +22,7 @@ func TestBadCluster(t *testing.T) {
 		{"bind list without any", []string{"192.0.2.11\n", "[]\n"}, "9: cluster.bind: is empty: give this node's own address, such as 192.0.2.11"},
 		{"bind list with a host name", []string{"192.0.2.11\n", "[192.0.2.11, web1]\n"}, `9: cluster.bind[1]: "web1" is no address of a node` + cure},
 		{"bind list with a VIP", []string{"192.0.2.11\n", "[192.0.2.11, 192.0.2.100]\n"}, "9: cluster.bind[1]: 192.0.2.100 is a VIP" + cure},
-		{"bind list with a mapping", []string{"192.0.2.11\n", "[192.0.2.11, {a: b}]\n"}, "9: cluster.bind[1]: is not a single value"},
+		{"bind list with a mapping", []string{"192.0.2.11\n", "[192.0.2.11, {a: b}]\n"}, "9: cluster.bind[1]: is not a single value: write one value in each entry of the list"},
 		{"bind twice", []string{"192.0.2.11\n", "[192.0.2.11, \"192.0.2.11:8000\"]\n"},
 			"9: cluster.bind[1]: 192.0.2.11 stands twice: give this node's address on another network, or leave it out"},
 		{"bind five", []string{"192.0.2.11\n", "[192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5]\n"},

@@ -19,8 +19,8 @@ type Document struct {
 // with values.
 func ReadDocument(text []byte) (*Document, error) {
 	d := &Document{}
-	if len(text) > maxFileSize {
-		return nil, fmt.Errorf("larger than %d bytes", maxFileSize)
+	if len(text) > MaxFileSize {
+		return nil, fmt.Errorf("larger than %d bytes", MaxFileSize)
 	}
 	if err := yaml.Unmarshal(text, &d.doc); err != nil {
 		return nil, fmt.Errorf("read the configuration's text: %w", err)

@@ -8,8 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
-	"syscall"
 
 	"thresher/internal/wholefile"
 )
@@ -29,9 +29,20 @@ func WriteKeys(path string, k Keys) error {
 	if errors.Is(err, fs.ErrExist) {
 		return &Error{File: path, Problem: "exists, and keys are never overwritten", Cure: "remove it first or use another name", cause: err}
 	} else if err != nil {
-		return keyError(path, err)
+		return &Error{File: path, Problem: bare(err).Error(), Cure: cureUnwritable(path, err), cause: err}
 	}
 	return nil
+}
+
+// cureUnwritable says what to do about a file that can't be made.
+func cureUnwritable(path string, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "make the directory " + filepath.Dir(path) + " first, or use another name"
+	case errors.Is(err, fs.ErrPermission):
+		return "run as root, or use another name"
+	}
+	return "use another name, on a disk that can be written"
 }
 
 // FormatKeys is the text of a key file.
@@ -51,10 +62,11 @@ func FormatKeys(k Keys) []byte {
 // ReadKeys reads a key file. It must be a regular file that nobody but its
 // owner has any right to. The error is of type *Error; it has no secrets in it.
 func ReadKeys(path string) (Keys, error) {
-	// Without O_NONBLOCK, opening a FIFO waits for a writer.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := wholefile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Keys{}, &Error{File: path, Problem: "no such key file", Cure: "make it with `thresher key " + path + "`, or copy it from another node", cause: err}
+	} else if errors.Is(err, wholefile.ErrNotRegular) {
+		return Keys{}, &Error{File: path, Problem: "the key file is no regular file", Cure: newKeyCure, cause: err}
 	} else if err != nil {
 		return Keys{}, keyError(path, err)
 	}
@@ -74,8 +86,6 @@ func checkKeyMode(path string, f *os.File) error {
 	switch {
 	case err != nil:
 		return keyError(path, err)
-	case !info.Mode().IsRegular():
-		return &Error{File: path, Problem: "the key file is no regular file", Cure: newKeyCure}
 	case info.Mode().Perm()&0o077 != 0:
 		return &Error{File: path, Problem: fmt.Sprintf("the key file is open to others (mode %04o)", info.Mode().Perm()), Cure: "chmod 600 " + path}
 	}

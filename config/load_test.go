@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -206,11 +207,45 @@ func TestErrorIs(t *testing.T) {
 	if want := path + ": no such file or directory: name the file by --config, or make one with `thresher init`"; err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
 	}
+	if _, err := Load(t.TempDir(), noEnv()); err == nil || !strings.HasSuffix(err.Error(), "is no regular file: name a file") {
+		t.Errorf("Load of a directory: %v", err)
+	}
 	big := filepath.Join(t.TempDir(), "big.yaml")
-	if err := os.WriteFile(big, make([]byte, maxFileSize+1), 0o600); err != nil {
+	if err := os.WriteFile(big, make([]byte, MaxFileSize+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Load(big, noEnv()); err == nil || !strings.Contains(err.Error(), "larger than 1048576 bytes") {
 		t.Errorf("Load of a big file: %v", err)
+	}
+}
+
+// What the machine does not have is a problem at the key that names it.
+func TestLoadAsksTheMachine(t *testing.T) {
+	no := func(what string) func(string) (string, string) {
+		return func(name string) (string, string) { return name + " is no " + what, "name another" }
+	}
+	text := goodFile + `run_dir: /proc/foo
+services:
+  - {name: a, start: [/nonexist, x], stop: [/gone]}
+checks:
+  - {name: c, type: exec, command: [/check]}
+notify:
+  - {type: exec, command: [/tell]}
+`
+	line := strings.Count(goodFile, "\n")
+	want := strings.Join([]string{
+		"f.yaml: state_dir: " + DefaultStateDir + " is no directory: name another",
+		fmt.Sprintf("f.yaml:%d: run_dir: /proc/foo is no directory: name another", line+1),
+		fmt.Sprintf("f.yaml:%d: services[0].start: /nonexist is no program: name another", line+3),
+		fmt.Sprintf("f.yaml:%d: services[0].stop: /gone is no program: name another", line+3),
+		fmt.Sprintf("f.yaml:%d: checks[0].command: /check is no program: name another", line+5),
+		fmt.Sprintf("f.yaml:%d: notify[0].command: /tell is no program: name another", line+7),
+	}, "\n")
+	_, err := Parse("f.yaml", []byte(text), Options{Env: []string{}, Directory: no("directory"), Command: no("program")})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
 	}
 }

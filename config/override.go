@@ -37,41 +37,48 @@ func (p *problems) override(env []string, flags map[string]string) {
 	}
 }
 
-// fromEnv is override for the environment. An empty variable is as good as
-// none. A variable that is a slip of the pen away from a key's is refused; the
-// other THRESHER_ variables belong to somebody else.
+// fromEnv is override for the environment. A variable that sets no key is refused, and
+// one that is empty, unless it is somebody else's.
 func (p *problems) fromEnv(env []string, known []field) {
 	values := map[string]string{}
 	for _, entry := range env {
 		name, text, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, envPrefix) && text != "" {
+		if strings.HasPrefix(name, envPrefix) {
 			values[name] = text // the last one wins, as in os/exec
 		}
 	}
 	for _, f := range known {
 		name := envName(f.key)
-		if text, ok := values[name]; ok {
+		text, ok := values[name]
+		switch {
+		case ok && text == "":
+			p.addStray(name, "is empty", "give it a value, or unset it")
+		case ok:
 			p.setOverride(f, override{source: "environment " + name, origin: fromEnv, text: text})
-			delete(values, name)
 		}
+		delete(values, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		p.checkStray(name, known)
+		if !isForeign(name, values) {
+			p.addStray(name, "sets no key", cureStray(name, known))
+		}
 	}
 }
 
-// checkStray refuses a variable that looks like a misspelt one.
-func (p *problems) checkStray(name string, known []field) {
+// addStray refuses a variable.
+func (p *problems) addStray(name, problem, cure string) {
+	p.list = append(p.list, &Error{File: "environment " + name, Problem: problem, Cure: cure, origin: fromEnv})
+}
+
+// cureStray names the variable that was probably meant, or says what to do without one.
+func cureStray(name string, known []field) string {
 	for _, f := range known {
 		right := envName(f.key)
 		if len(name) <= len(right)+2 && distance(name, right) <= 2 {
-			p.list = append(p.list, &Error{
-				File: "environment " + name, Problem: "sets no key",
-				Cure: fmt.Sprintf("did you mean %s?", right), origin: fromEnv,
-			})
-			return
+			return fmt.Sprintf("did you mean %s?", right)
 		}
 	}
+	return "unset it: a variable is called after a key that is in no list of keys, as THRESHER_CLUSTER_PROFILE after cluster.profile"
 }
 
 // envName is THRESHER_CLUSTER_PROFILE for cluster.profile.

@@ -26,7 +26,6 @@ func TestOverridePrecedence(t *testing.T) {
 		{"environment above file", file, Options{Env: env}, LAN},
 		{"flag above file", file, Options{Env: []string{}, Set: set}, Fast},
 		{"flag above environment", file, Options{Env: env, Set: set}, Fast},
-		{"empty variable is none", file, Options{Env: []string{"THRESHER_CLUSTER_PROFILE="}}, WAN},
 		{"last variable wins", file, Options{Env: []string{"THRESHER_CLUSTER_PROFILE=fast", env[0]}}, LAN},
 		{"other variables", file, Options{Env: []string{"CLUSTER_PROFILE=lan", "THRESHER_SERVICE_HOST=10.0.0.1", "THRESHER", ""}}, WAN},
 	}

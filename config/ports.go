@@ -75,12 +75,12 @@ func (p *problems) portRange(path string, value any) (PortRange, bool) {
 	if !isRange || low == "" { // a dash in front is a minus
 		low, high = text, text
 	}
-	first, ok1 := p.port(path, text, low)
-	last, ok2 := first, ok1
-	if high != low {
-		last, ok2 = p.port(path, text, high)
+	first, ok := p.port(path, text, low)
+	last := first
+	if ok && high != low {
+		last, ok = p.port(path, text, high)
 	}
-	if !ok1 || !ok2 {
+	if !ok {
 		return PortRange{}, false
 	}
 	if first > last {

@@ -44,7 +44,7 @@ func reference(t *testing.T) string {
 		"Every key of the configuration file, in its order. This page is made of the program's own schema (`just reference`).\n" +
 		"`deploy/thresher.yaml` is an example with more words. `[]` stands for each entry of a list; durations have a unit (`500ms`,\n" +
 		"`10s`, `24h`). Everything outside lists of keys can be set by the environment (`THRESHER_CLUSTER_PROFILE=lan`) and by\n" +
-		"`--set cluster.profile=lan`. `thresher check` tells what is wrong with a file, where, and what to write instead.\n\n" +
+		"`--set cluster.profile=lan`; a `THRESHER_` variable that sets no key, or is empty, is refused. `thresher check` tells what is wrong with a file, where, and what to write instead.\n\n" +
 		"| key | value | default | |\n|---|---|---|---|\n")
 	for _, k := range Schema() {
 		value, otherwise := k.Type, k.Default

@@ -23,7 +23,7 @@ func (p *problems) check(n *yaml.Node, t reflect.Type, path string) {
 		if n.Kind == yaml.SequenceNode {
 			p.checkList(n, reflect.SliceOf(t), path)
 		} else if n.Kind == yaml.MappingNode {
-			p.addMalformed(path, "has keys below it where a value belongs", "")
+			p.addMalformed(path, "has keys below it where a value belongs", "write a value, or several in [brackets]")
 		}
 	default:
 		p.checkScalar(n, t, path)
@@ -78,7 +78,7 @@ func (p *problems) checkList(n *yaml.Node, t reflect.Type, path string) {
 	for i, item := range n.Content {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if t.Elem().Kind() == reflect.Interface && item.Kind != yaml.ScalarNode {
-			p.addMalformed(at, "is not a single value", "")
+			p.addMalformed(at, "is not a single value", "write one value in each entry of the list")
 			continue
 		}
 		p.check(item, t.Elem(), at)
@@ -89,7 +89,7 @@ func (p *problems) checkList(n *yaml.Node, t reflect.Type, path string) {
 // number there, and `join_timeout: 5` has no unit.
 func (p *problems) checkScalar(n *yaml.Node, t reflect.Type, path string) {
 	if n.Kind != yaml.ScalarNode {
-		cure := ""
+		cure := "write one value, without brackets, dashes and keys below it"
 		if path == "api.users" {
 			cure = usersApart
 		}
@@ -99,8 +99,7 @@ func (p *problems) checkScalar(n *yaml.Node, t reflect.Type, path string) {
 	tag := n.ShortTag()
 	number := tag == "!!int" || tag == "!!float"
 	switch {
-	case t == durationType && number:
-		p.addMalformed(path, n.Value+" is no duration", cureUnit(n.Value))
+	case t == durationType && number: // validate knows the unit that it may lack
 	case t.Kind() == reflect.String && tag != "!!str":
 		p.addMalformed(path, n.Value+" is not text", fmt.Sprintf("write %q, with the quotes", n.Value))
 	case t.Kind() == reflect.Bool && tag != "!!bool":

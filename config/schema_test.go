@@ -31,11 +31,11 @@ func TestBadKeys(t *testing.T) {
 			"11: cluster.Insecure: duplicate key `Insecure`: `insecure` is already on line 10"},
 		{"twice in an object", []string{"{name: dns,", "{name: dns, Name: web,"},
 			"7: rules[1].Name: duplicate key `Name`: `name` is already on line 7"},
-		{"list as key", []string{"node: {name: web1}", "? [a]\n: 1"}, "1: a key that is not a word"},
+		{"list as key", []string{"node: {name: web1}", "? [a]\n: 1"}, "1: a key that is not a word: write KEY: VALUE; quote a value that begins with a bracket or a question mark"},
 		{"alias", []string{"{address: 192.0.2.100}", "&a {address: 192.0.2.100}\n  - *a"},
 			"5: vips[1]: YAML aliases are not supported: write the value out"},
 		{"too deep", []string{"{name: web1}", strings.Repeat("[", 20) + strings.Repeat("]", 20)},
-			"1: node" + strings.Repeat("[0]", 16) + ": nested too deep"},
+			"1: node" + strings.Repeat("[0]", 16) + ": nested too deep: take the keys out that are not in the reference (docs/configuration.md)"},
 		{"merge", []string{"node: {name: web1}", "node: {<<: {name: web1}}"},
 			"1: node.<<: unknown key `<<`: the keys here are `name`, `boot`, `boot_delay`, `rejoin`, `slow_start`, `stop_drain`, `reset_on_stop` and `vip_checks`"},
 	})
@@ -46,7 +46,7 @@ func TestBadTypes(t *testing.T) {
 		{"value for keys", []string{"node: {name: web1}", "node: web1"},
 			"1: node: has a value where keys belong: its keys are `name`, `boot`, `boot_delay`, `rejoin`, `slow_start`, `stop_drain`, `reset_on_stop` and `vip_checks`"},
 		{"keys for value", []string{"interface: eth0", "interface: {name: eth0}"},
-			"2: interface: is not a single value"},
+			"2: interface: is not a single value: write one value, without brackets, dashes and keys below it"},
 		{"no value", []string{"interface: eth0", "interface:"},
 			"2: interface: has no value: give it one or remove the key"},
 		{"number for text", []string{"interface: eth0", "interface: 7"},
@@ -64,6 +64,6 @@ func TestBadTypes(t *testing.T) {
 		{"no unit in quotes", []string{"insecure: true", "insecure: true\n  join_timeout: \"5\""},
 			"11: cluster.join_timeout: 5 is no duration: it needs a unit, such as 5s"},
 		{"keys for vip", []string{"ports: [53]", "ports: [53], vip: {a: 1}"},
-			"7: rules[1].vip: has keys below it where a value belongs"},
+			"7: rules[1].vip: has keys below it where a value belongs: write a value, or several in [brackets]"},
 	})
 }

@@ -47,7 +47,11 @@ func TestTimingsThatDoNotHoldTogether(t *testing.T) {
 		{"heartbeat long", []string{"insecure: true", "insecure: true\n  heartbeat: 150ms\n  lease: 1s"},
 			"11: cluster.heartbeat: with eviction 400ms and a heartbeat of 150ms, one lost frame could evict a node: " +
 				"use an eviction of more than 400ms, or a shorter heartbeat"},
-		{"no unit", []string{"insecure: true", "insecure: true\n  lease: 900"}, "11: cluster.lease: 900 is no duration: it needs a unit, such as 900s"},
+		{"no unit", []string{"insecure: true", "insecure: true\n  lease: 900"}, "11: cluster.lease: 900 is no duration: it needs a unit, such as 900ms"},
+		{"heartbeat without a unit", []string{"insecure: true", "insecure: true\n  heartbeat: 50"}, "11: cluster.heartbeat: 50 is no duration: it needs a unit, such as 50ms"},
+		{"seconds", []string{"insecure: true", "insecure: true\n  lease: 5"}, "11: cluster.lease: 5 is no duration: it needs a unit, such as 5s"},
+		{"longer than any", []string{"insecure: true", "insecure: true\n  lease: 99999999999h"}, "11: cluster.lease: 99999999999h is out of range: use 50ms to 1m0s"},
+		{"neither unit would do", []string{"insecure: true", "insecure: true\n  lease: 9999999"}, "11: cluster.lease: 9999999 is no duration: it needs a unit: use 50ms to 1m0s"},
 		{"too long", []string{"insecure: true", "insecure: true\n  lease: 2m"}, "11: cluster.lease: 2m0s is out of range: use 50ms to 1m0s"},
 	})
 }

@@ -24,7 +24,7 @@ func (p *problems) tree(data []byte) *yaml.Node {
 		p.addEmpty()
 		return nil
 	} else if err != nil {
-		p.addSyntax(err)
+		p.addSyntax(data, err)
 		return nil
 	}
 	var next yaml.Node
@@ -32,7 +32,7 @@ func (p *problems) tree(data []byte) *yaml.Node {
 		p.addAt(placeOf(&next), "", "a second YAML document", "write everything into one")
 		return nil
 	} else if !errors.Is(err, io.EOF) {
-		p.addSyntax(err)
+		p.addSyntax(data, err)
 		return nil
 	}
 	return p.root(&doc)
@@ -61,7 +61,7 @@ func (p *problems) root(doc *yaml.Node) *yaml.Node {
 func (p *problems) index(n *yaml.Node, path string, depth int) {
 	switch {
 	case depth > maxDepth:
-		p.add(path, "nested too deep", "")
+		p.add(path, "nested too deep", "take the keys out that are not in the reference (docs/configuration.md)")
 	case n.Kind == yaml.AliasNode:
 		p.add(path, "YAML aliases are not supported", "write the value out")
 	case n.Kind == yaml.MappingNode:
@@ -82,7 +82,7 @@ func (p *problems) indexKeys(n *yaml.Node, path string, depth int) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
-			p.addAt(placeOf(key), path, "a key that is not a word", "")
+			p.addAt(placeOf(key), path, "a key that is not a word", "write KEY: VALUE; quote a value that begins with a bracket or a question mark")
 			continue
 		}
 		at := child(path, key.Value)
@@ -110,13 +110,17 @@ func (p *problems) addEmpty() {
 var yamlError = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
 
 // addSyntax records what the YAML parser said, with its line.
-func (p *problems) addSyntax(err error) {
-	line, text := 0, err.Error()
+func (p *problems) addSyntax(data []byte, err error) {
+	if at, problem, cure := foreignText(data); problem != "" {
+		p.addAt(at, "", "not YAML: "+problem, cure)
+		return
+	}
+	line, text, cure := 0, err.Error(), "compare the line, and the one above it, with the examples in docs/configuration.md"
 	if m := yamlError.FindStringSubmatch(text); m != nil {
 		line, _ = strconv.Atoi(m[1]) // no line is line 0
 		text = m[2]
 	}
-	p.addAt(place{line: line}, "", "not YAML: "+text, "")
+	p.addAt(place{line: line}, "", "not YAML: "+text, cure)
 }
 
 func isNull(n *yaml.Node) bool {

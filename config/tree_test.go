@@ -13,8 +13,11 @@ func TestBadFiles(t *testing.T) {
 		{"null", "---\n~\n", "f.yaml: the file is empty: it needs at least interface, vips, rules and cluster"},
 		{"prose", "hello\n", "f.yaml:1: not a list of keys with values: start with lines such as `interface: eth0`"},
 		{"list", "\n- a\n", "f.yaml:2: not a list of keys with values: start with lines such as `interface: eth0`"},
-		{"no YAML", "interface: eth0\n  vips: 3\n", "f.yaml:2: not YAML: mapping values are not allowed in this context"},
-		{"binary", "\x7fELF\x02\x01\x01\x00", "f.yaml: not YAML: control characters are not allowed"},
+		{"no YAML", "interface: eth0\n  vips: 3\n", "f.yaml:2: not YAML: mapping values are not allowed in this context: compare the line, and the one above it, with the examples in docs/configuration.md"},
+		{"binary", "\x7fELF\x02\x01\x01\x00", "f.yaml:1: not YAML: byte 1 of the line is the control character 0x7f: remove it"},
+		{"control character", "interface: eth0\nnode: {name: \x01}\n", "f.yaml:2: not YAML: byte 14 of the line is the control character 0x01: remove it"},
+		{"Latin-1", "interface: eth0\n# K\xf6ln\n", "f.yaml:2: not YAML: byte 4 of the line, 0xf6, is no UTF-8: save the file as UTF-8"},
+		{"tab", "node:\n\tname: web1\n", "f.yaml:2: not YAML: a tab indents the line: indent with spaces"},
 		{"second document", goodFile + "---\na: b\n", "f.yaml:11: a second YAML document: write everything into one"},
 		{"empty mapping", "{}\n", "" +
 			"f.yaml: interface: is missing: name the network interface that the VIPs' packets arrive on, such as eth0\n" +

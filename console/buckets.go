@@ -30,16 +30,14 @@ func (s *Server) buckets(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	cells := uint64(defaultCells)
-	if q.Has("cells") {
-		if cells, err = q.number("cells", 17); err != nil {
-			return err
-		}
+	cells, err := q.within("cells", defaultCells, 1, maxCells)
+	if err != nil {
+		return err
 	}
-	if cells < 1 || cells > maxCells || cells&(cells-1) != 0 {
+	if cells&(cells-1) != 0 {
 		return badRequest("use a power of two from 1 to 65536", "%d cells do not divide the buckets evenly", cells)
 	}
-	b, err := s.farm.Buckets(q.Get("rule"), int(cells))
+	b, err := s.farm.Buckets(q.Get("rule"), cells)
 	if err != nil {
 		return err
 	}

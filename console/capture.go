@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"thresher/console/pcapng"
@@ -70,7 +71,7 @@ func captureOptions(r *http.Request) (o CaptureOptions, err error) {
 	o = CaptureOptions{Verdict: q.Get("verdict"), Reason: q.Get("reason"), Rule: q.Get("rule")}
 	if text := q.Get("client"); text != "" {
 		if o.Client, err = ParseNetwork(text); err != nil {
-			return o, badRequest("", "%v", err)
+			return o, err
 		}
 	}
 	if o.Rate, err = q.within("rate", DefaultCaptureRate, MinCaptureRate, MaxCaptureRate); err != nil {
@@ -85,11 +86,11 @@ func (q query) within(name string, usual, low, high int) (int, error) {
 	if !q.Has(name) {
 		return usual, nil
 	}
-	n, err := q.number(name, 32)
-	if err == nil && (int(n) < low || int(n) > high) {
-		err = badRequest(fmt.Sprintf("write a number from %d to %d", low, high), "%s %d is out of range", name, n)
+	n, err := strconv.Atoi(q.Get(name))
+	if err != nil || n < low || n > high {
+		return 0, badRequest(fmt.Sprintf("write a number from %d to %d", low, high), "%s %q is not a number in range", name, q.Get(name))
 	}
-	return int(n), err
+	return n, nil
 }
 
 // ParseNetwork reads a network of clients as people write it: ADDR/BITS, or the
@@ -100,7 +101,7 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 	}
 	addr, err := netip.ParseAddr(text)
 	if err != nil || addr.Zone() != "" {
-		return netip.Prefix{}, fmt.Errorf("client %q is no address and no network; write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32", text)
+		return netip.Prefix{}, badRequest("write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32", "client %q is no address and no network", text)
 	}
 	addr = addr.Unmap()
 	return netip.PrefixFrom(addr, addr.BitLen()), nil

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"thresher/internal/wholefile"
 )
 
 // selfSignedLife is how long a certificate is good that the daemon makes. Nobody
@@ -42,12 +44,27 @@ type Certificate struct {
 // LoadCertificate reads a certificate's files, PEM.
 func LoadCertificate(cert, key string) (*Certificate, error) {
 	c := &Certificate{cert: cert, key: key}
-	pair, err := tls.LoadX509KeyPair(cert, key)
+	pair, err := readPair(cert, key)
 	if err != nil {
 		return nil, fmt.Errorf("read the API's certificate %s and its key %s: %w; name PEM files that belong together in api.tls, or leave api.tls out", cert, key, err)
 	}
 	c.current, c.looked, c.changed = &pair, time.Now(), fileTime(cert)
 	return c, nil
+}
+
+// maxPEM bounds a file of certificates, or of a key.
+const maxPEM = 1 << 20
+
+func readPair(cert, key string) (tls.Certificate, error) {
+	certPEM, err := wholefile.Read(cert, maxPEM)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	keyPEM, err := wholefile.Read(key, maxPEM)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(certPEM, keyPEM)
 }
 
 // SelfSigned reads the certificate in a directory, or makes one there for those
@@ -145,7 +162,7 @@ func (c *Certificate) get() *tls.Certificate {
 	}
 	c.looked = now
 	if changed := fileTime(c.cert); !changed.Equal(c.changed) {
-		if pair, err := tls.LoadX509KeyPair(c.cert, c.key); err == nil {
+		if pair, err := readPair(c.cert, c.key); err == nil {
 			c.current, c.changed = &pair, changed
 		}
 	}

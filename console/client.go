@@ -70,9 +70,9 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return s, err
 }
 
-// Where asks which node serves a client. Port 0 is no port given; an empty rule
-// is the only one that fits.
-func (c *Client) Where(ctx context.Context, client netip.Addr, port uint16, rule string) (Where, error) {
+// Where asks which node serves a client by a rule; an empty one is each that there
+// is. Port 0 is no port given.
+func (c *Client) Where(ctx context.Context, client netip.Addr, port uint16, rule string) ([]Where, error) {
 	q := url.Values{"client": {client.String()}}
 	if port != 0 {
 		q.Set("port", strconv.Itoa(int(port)))
@@ -80,9 +80,9 @@ func (c *Client) Where(ctx context.Context, client netip.Addr, port uint16, rule
 	if rule != "" {
 		q.Set("rule", rule)
 	}
-	var w Where
-	err := c.ask(ctx, "/v1/where", q, &w)
-	return w, err
+	var answer oneOrMore[Where]
+	err := c.ask(ctx, "/v1/where", q, &answer)
+	return answer, err
 }
 
 // Events asks for the events held whose number is above since, oldest first.

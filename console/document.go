@@ -23,7 +23,7 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request) error {
 // showMetrics answers GET /metrics.
 func (s *Server) showMetrics(w http.ResponseWriter, r *http.Request) error {
 	if s.metrics == nil {
-		return &Error{Code: CodeNotFound, Message: "this daemon has no metrics"}
+		return &Error{Code: CodeNotFound, Message: "this daemon has no metrics", Cure: "ask a daemon that thresher run has started"}
 	}
 	s.metrics.ServeHTTP(w, r)
 	return nil

@@ -25,7 +25,8 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// where answers GET /v1/where.
+// where answers GET /v1/where: with one object by the rule that is named or the only
+// one, otherwise with a list.
 func (s *Server) where(w http.ResponseWriter, r *http.Request) error {
 	q, err := parameters(r, "client", "port", "rule")
 	if err != nil {
@@ -43,7 +44,11 @@ func (s *Server) where(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.reply(w, r, http.StatusOK, answer)
+	if len(answer) == 1 {
+		s.reply(w, r, http.StatusOK, answer[0])
+	} else {
+		s.reply(w, r, http.StatusOK, answer)
+	}
 	return nil
 }
 

@@ -285,7 +285,7 @@ func asError(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	return &Error{Code: CodeInternal, Message: err.Error()}
+	return internal(err)
 }
 
 // at has an endpoint answer for the node that the parameter node names, if that is

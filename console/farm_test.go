@@ -22,7 +22,7 @@ const testTimeout = 10 * time.Second
 type fakeFarm struct {
 	captured []Captured
 	status   Status
-	where    Where
+	where    []Where
 	reload   Reload
 	text     string
 	trial    Trial
@@ -104,7 +104,7 @@ func (f *fakeFarm) change(ctx context.Context, call string) error {
 	return f.err
 }
 
-func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (Where, error) {
+func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) ([]Where, error) {
 	f.note("where " + netip.AddrPortFrom(client, port).String() + " " + rule)
 	return f.where, f.err
 }

@@ -89,7 +89,7 @@ func (g *guard) admit(r *http.Request) (*http.Request, error) {
 		}
 	}
 	if err := g.cross.Check(r); err != nil {
-		return r, &Error{Code: CodeForbidden, Message: "the request comes from another site: " + err.Error()}
+		return r, &Error{Code: CodeForbidden, Message: "the request comes from another site: " + err.Error(), Cure: "make it from this node's own page, or with a token"}
 	}
 	c, err := g.identify(r)
 	if err != nil {
@@ -211,7 +211,7 @@ func refusedLogin(err error) error {
 	case errors.Is(err, access.ErrBusy):
 		return &Error{Code: CodeTooMany, Message: err.Error(), Cure: "try again in a moment"}
 	case errors.Is(err, access.ErrRefused):
-		return &Error{Code: CodeUnauthenticated, Message: "the name or the password is wrong"}
+		return &Error{Code: CodeUnauthenticated, Message: "the name or the password is wrong", Cure: "try again; an administrator sets another password with `thresher user`"}
 	case errors.Is(err, context.Canceled):
 		return err
 	}

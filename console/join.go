@@ -71,7 +71,7 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request) error {
 	expires, err := s.invitations.Enter(token, time.Now())
 	s.audit(r, callerOf(r).who(), "invite", "", err)
 	if err != nil {
-		return &Error{Code: CodeTooMany, Message: err.Error()}
+		return &Error{Code: CodeTooMany, Message: err.Error(), Cure: "wait until some have been used or have expired"}
 	}
 	s.reply(w, r, http.StatusCreated, Invitation{Token: token.String(), Expires: expires})
 	return nil

@@ -87,7 +87,7 @@ func (c *keyChange) aims(report KeyReport) (ids []string, fresh [32]byte, err er
 	ids = report.UnderWay
 	switch {
 	case c.abort && len(ids) == 0:
-		return nil, fresh, &Error{Code: CodeConflict, Message: "no change of the key is under way"}
+		return nil, fresh, &Error{Code: CodeConflict, Message: "no change of the key is under way", Cure: "thresher key rotate begins one"}
 	case c.abort:
 		return ids, fresh, nil
 	case len(ids) > 1:

@@ -333,7 +333,7 @@ func (s *Server) keysOf(ctx context.Context, n Node) (keys NodeKeys, err error) 
 func missingIsOld(err error) error {
 	var e *Error
 	if errors.As(err, &e) && e.Code == CodeNotFound {
-		return &Error{Code: CodeConflict, Message: "it runs a release that can't change its key: upgrade it first"}
+		return &Error{Code: CodeConflict, Message: "it runs a release that can't change its key", Cure: "upgrade it first"}
 	}
 	return err
 }

@@ -82,7 +82,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 		for f := range reflect.TypeOf(value).Fields() {
 			field, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			fields = append(fields, field)
-			if !strings.Contains(options, "omitempty") {
+			if !strings.Contains(options, "omit") {
 				required = append(required, field)
 			}
 		}
@@ -102,7 +102,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 // Every path, with every role and with none.
 func TestEveryPathWithEveryRole(t *testing.T) {
 	d := readDocument(t)
-	p := openPeople(t, &fakeFarm{status: Status{Node: "web1", Nodes: []Node{{Name: "web1", State: Up, Address: loopback(0)}}}, where: Where{Node: "web1", Rule: "web"}})
+	p := openPeople(t, &fakeFarm{status: Status{Node: "web1", Nodes: []Node{{Name: "web1", State: Up, Address: loopback(0)}}}, where: []Where{{Node: "web1", Rule: "web"}}})
 	for path, methods := range d.Paths {
 		for method, op := range methods {
 			if strings.HasPrefix(path, "/v1/session") {

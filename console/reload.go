@@ -81,7 +81,7 @@ func (s *Server) weight(w http.ResponseWriter, r *http.Request) error {
 	}
 	var weight *uint8
 	if q.Has("weight") {
-		n, err := q.number("weight", 8)
+		n, err := q.within("weight", 0, 0, 100)
 		if err != nil {
 			return err
 		}

@@ -90,7 +90,7 @@ func (c *Client) restarted(ctx context.Context, since uint64) (Event, error) {
 			case KindRestarted:
 				return e, nil
 			case KindRestartFailed:
-				return e, &Error{Code: CodeInternal, Message: e.Message}
+				return e, internal(errors.New(e.Message))
 			}
 		}
 		select {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -79,6 +80,7 @@ func (s *Server) table() []route {
 // and 405 are plain text, ours are Errors.
 func (s *Server) routes(wanted func(route) bool) http.Handler {
 	mux := http.NewServeMux()
+	missing := s.handler([]route{{do: noSuchPath}})
 	paths := make(map[string][]route)
 	all := true
 	for _, r := range s.table() {
@@ -88,15 +90,28 @@ func (s *Server) routes(wanted func(route) bool) http.Handler {
 			all = false
 		}
 	}
-	for path, methods := range paths {
-		mux.Handle(path, s.handler(methods))
+	for at, methods := range paths {
+		mux.Handle(at, s.handler(methods))
 	}
 	if all {
 		s.pages(mux)
 	} else {
-		mux.Handle("/", s.handler([]route{{do: noSuchPath}}))
+		mux.Handle("/", missing)
 	}
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isClean(r.URL.Path) {
+			mux.ServeHTTP(w, r)
+		} else {
+			missing.ServeHTTP(w, r)
+		}
+	})
+}
+
+// isClean tells whether ServeMux would take a path as it is: others it sends elsewhere, in
+// HTML.
+func isClean(p string) bool {
+	clean := path.Clean(p)
+	return strings.HasPrefix(p, "/") && (p == clean || p == clean+"/")
 }
 
 // choose finds the route for a method. HEAD goes where GET goes.
@@ -166,7 +181,7 @@ func discardBody(w http.ResponseWriter, r *http.Request) error {
 		return tooLong
 	}
 	if err != nil {
-		return &Error{Code: CodeBadRequest, Message: fmt.Sprintf("the body can't be read: %v", err)}
+		return &Error{Code: CodeBadRequest, Message: fmt.Sprintf("the body can't be read: %v", err), Cure: "send a whole body, or none"}
 	}
 	return nil
 }
@@ -184,7 +199,7 @@ func noSuchPath(_ http.ResponseWriter, r *http.Request) error {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
-		e = &Error{Code: CodeInternal, Message: err.Error()}
+		e = internal(err)
 	}
 	var wrongMethod *methodError
 	if errors.As(err, &wrongMethod) {
@@ -199,6 +214,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.logger.Error("API request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	s.reply(w, r, status, e)
+}
+
+// internal is a failure of the daemon that nobody has foreseen.
+func internal(err error) *Error {
+	return &Error{Code: CodeInternal, Message: err.Error(), Cure: "the daemon's log has what came before"}
 }
 
 // reply sends v as JSON. It is rendered first: what can't be rendered is an error

@@ -93,9 +93,9 @@ type Farm interface {
 	// when it returns, that is on the disk and in force. Only config.KeyAdd needs
 	// the key.
 	StepKeys(ctx context.Context, step config.KeyStep, id string, key [32]byte) error
-	// Where tells which node serves a client. Port 0 is no port given, an empty
-	// rule is the only one that fits.
-	Where(client netip.Addr, port uint16, rule string) (Where, error)
+	// Where tells which node serves a client by a rule, or by each if none is named:
+	// then with a reason where it can tell of none. Port 0 is no port given.
+	Where(client netip.Addr, port uint16, rule string) ([]Where, error)
 	// Capture copies packets and hands them to each until the context ends, each fails
 	// or it can't go on. The first call, with no packets, tells that it has begun.
 	Capture(ctx context.Context, o CaptureOptions, each func(Captured) error) error

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,14 +19,14 @@ import (
 )
 
 func TestStatusAndWhere(t *testing.T) {
-	f := &fakeFarm{status: farmOfThree(), where: Where{Node: "web2", Rule: "web", Bucket: 65535}}
+	f := &fakeFarm{status: farmOfThree(), where: []Where{{Node: "web2", Rule: "web", Bucket: 65535}}}
 	c, _ := startServer(t, f, NewLog(0))
 	status, err := c.Status(t.Context())
 	if diff := cmp.Diff(f.status, status, cmp.Comparer(sameAddr)); diff != "" || err != nil {
 		t.Errorf("status: %v (-want +got):\n%s", err, diff)
 	}
 	where, err := c.Where(t.Context(), netip.MustParseAddr("2001:db8::7"), 40000, "a&b c")
-	if where != f.where || err != nil {
+	if !slices.Equal(where, f.where) || err != nil {
 		t.Errorf("where: %+v, %v", where, err)
 	}
 	if _, err := c.Where(t.Context(), netip.MustParseAddr("::ffff:192.0.2.7"), 0, ""); err != nil {
@@ -34,6 +35,63 @@ func TestStatusAndWhere(t *testing.T) {
 	want := []string{"where [2001:db8::7]:40000 a&b c", "where 192.0.2.7:0 "}
 	if diff := cmp.Diff(want, f.called()); diff != "" {
 		t.Errorf("the farm was asked (-want +got):\n%s", diff)
+	}
+}
+
+// Every failure has a code, a message and a cure, however odd what was asked for.
+func TestFailuresHaveACure(t *testing.T) {
+	f := &fakeFarm{}
+	c, _ := startServer(t, f, NewLog(0))
+	for _, tt := range []struct {
+		method, target string
+		status         int
+		cure           string
+	}{
+		{"POST", "/v1/node/undo", 409, "thresher config trial"},
+		{"DELETE", "/v1/session", 409, "only a browser's session"},
+		{"POST", "/v1/node/capture?client=zz", 400, "write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32"},
+		{"POST", "/v1/node/weight?weight=1000", 400, "write a number from 0 to 100"},
+		{"POST", "/v1/node/weight?weight=200", 400, "write a number from 0 to 100"},
+		{"GET", "/v1/buckets?cells=99999999", 400, "write a number from 1 to 65536"},
+		{"GET", "/v1/buckets?cells=0", 400, "write a number from 1 to 65536"},
+		{"GET", "/v1/buckets?cells=3", 400, "use a power of two from 1 to 65536"},
+		{"GET", "/../../etc/passwd", 404, "/v1/openapi.json"},
+		{"GET", "/v1//status", 404, "/v1/openapi.json"},
+		{"POST", "/v1/./node/stop", 404, "/v1/openapi.json"},
+		{"GET", "/metrics", 404, "thresher run"},
+	} {
+		resp, body := request(t, c, tt.method, tt.target, "")
+		var e Error
+		if err := json.Unmarshal([]byte(body), &e); err != nil || e.Code == "" || e.Message == "" || !strings.Contains(e.Cure, tt.cure) || resp.StatusCode != tt.status {
+			t.Errorf("%s %s: %s %s; want %d and %q", tt.method, tt.target, resp.Status, body, tt.status, tt.cure)
+		}
+	}
+	f.act = func(context.Context) error { return errors.New("out of luck") }
+	if _, body := request(t, c, "POST", "/v1/node/start", ""); !strings.Contains(body, `"cure":"the daemon's log`) {
+		t.Errorf("a failure of the daemon: %s", body)
+	}
+}
+
+// Before there was a trial its answer fits the document all the same.
+func TestNoTrialYet(t *testing.T) {
+	c, _ := startServer(t, &fakeFarm{}, NewLog(0))
+	const want = `{"id":"","state":"","nodes":[],"before":{"up":[],"served":[],"failing":[]}}`
+	if _, body := request(t, c, "GET", "/v1/trial", ""); strings.TrimSpace(body) != want {
+		t.Errorf("%s", body)
+	}
+}
+
+// Without a rule there is an answer by each: the wire has a list then.
+func TestWhereByEachRule(t *testing.T) {
+	f := &fakeFarm{where: []Where{{Node: "web2", Rule: "web", Bucket: 7}, {Rule: "dns", Reason: "nobody serves rule dns"}}}
+	c, _ := startServer(t, f, NewLog(0))
+	where, err := c.Where(t.Context(), netip.MustParseAddr("192.0.2.7"), 40000, "")
+	if !slices.Equal(where, f.where) || err != nil {
+		t.Errorf("where: %+v, %v", where, err)
+	}
+	const want = `[{"node":"web2","rule":"web","bucket":7},{"node":"","rule":"dns","bucket":0,"reason":"nobody serves rule dns"}]`
+	if _, body := request(t, c, "GET", "/v1/where?client=192.0.2.7", ""); strings.TrimSpace(body) != want {
+		t.Errorf("the wire has %s", body)
 	}
 }
 
@@ -58,7 +116,7 @@ func TestStartDrainAndStop(t *testing.T) {
 
 // The wire form of the answers, for clients that are not ours.
 func TestAnswers(t *testing.T) {
-	f := &fakeFarm{where: Where{Node: "web2", Rule: "web", Bucket: 17}}
+	f := &fakeFarm{where: []Where{{Node: "web2", Rule: "web", Bucket: 17}}}
 	c, _ := startServer(t, f, NewLog(0))
 	for _, tt := range []struct {
 		method, target string
@@ -155,7 +213,7 @@ func TestFarmErrors(t *testing.T) {
 		status int
 		want   Error
 	}{
-		{"plain", errors.New("disk on fire"), 500, Error{Code: CodeInternal, Message: "disk on fire"}},
+		{"plain", errors.New("disk on fire"), 500, *internal(errors.New("disk on fire"))},
 		{"own", &Error{CodeConflict, "the node is starting", "wait"}, 409, Error{CodeConflict, "the node is starting", "wait"}},
 		{"wrapped", fmt.Errorf("stop: %w", &Error{CodeUnavailable, "no view yet", ""}), 503, Error{CodeUnavailable, "no view yet", ""}},
 	} {

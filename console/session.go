@@ -64,7 +64,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if s.keeper == nil {
-		return &Error{Code: CodeConflict, Message: "nobody logs in here: who reaches the socket may do all"}
+		return &Error{Code: CodeConflict, Message: "nobody logs in here: who reaches the socket may do all", Cure: "ask without logging in, or log in by HTTPS (api.listen)"}
 	}
 	session, err := s.keeper.Login(r.Context(), remoteAddr(r), in.User, in.Password)
 	if session.ID == "" {
@@ -95,7 +95,7 @@ func (s *Server) welcome(w http.ResponseWriter, r *http.Request, session access.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	c := callerOf(r)
 	if c.session == nil {
-		return &Error{Code: CodeConflict, Message: "there is no session to end"}
+		return &Error{Code: CodeConflict, Message: "there is no session to end", Cure: "only a browser's session ends by this; a token ends with `thresher token remove`, the socket needs neither"}
 	}
 	if err := s.keeper.Logout(c.session.ID); err != nil {
 		return err

@@ -7,8 +7,19 @@ import (
 	"strings"
 )
 
-// WhereText renders an answer for people, in one line.
-func WhereText(w Where) string {
+// WhereText renders an answer for people, one line by each rule.
+func WhereText(found []Where) string {
+	var b strings.Builder
+	for _, w := range found {
+		b.WriteString(whereLine(w))
+	}
+	return b.String()
+}
+
+func whereLine(w Where) string {
+	if w.Reason != "" {
+		return clip("no answer: "+w.Reason, len(w.Reason)+textWidth) + "\n"
+	}
 	node := w.Node
 	if node == "" {
 		node = "no node"

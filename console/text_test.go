@@ -64,10 +64,12 @@ func TestOneLineTexts(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 60e6, time.UTC)
 	for _, tt := range []struct{ name, got, want string }{
 		{"state", StateText(stopped), "web1 is stopped (stopped by an operator)\n"},
-		{"where", WhereText(Where{Node: "web2", Rule: "web", Bucket: 17}), "web2, by bucket 17 of rule web\n"},
-		{"where a client is kept", WhereText(Where{Node: "web2", Rule: "web", Bucket: 17, Sticky: true}),
+		{"where", WhereText([]Where{{Node: "web2", Rule: "web", Bucket: 17}}), "web2, by bucket 17 of rule web\n"},
+		{"where a client is kept", WhereText([]Where{{Node: "web2", Rule: "web", Bucket: 17, Sticky: true}}),
 			"web2, by stickiness, which keeps it from the owner of bucket 17 of rule web\n"},
-		{"where nobody serves", WhereText(Where{Rule: "web", Bucket: 17}), "no node, by bucket 17 of rule web\n"},
+		{"where nobody serves", WhereText([]Where{{Rule: "web", Bucket: 17}}), "no node, by bucket 17 of rule web\n"},
+		{"where by each rule", WhereText([]Where{{Node: "web2", Rule: "web", Bucket: 17}, {Rule: "dns", Reason: "nobody serves rule dns"}}),
+			"web2, by bucket 17 of rule web\nno answer: nobody serves rule dns\n"},
 		{"event", EventText(Event{Time: at, Level: LevelInfo, Kind: "node_up", Message: "web2 is up",
 			Fields: map[string]string{"node": "web2", "by": "gossip"}}),
 			"2026-01-02T03:04:05.060Z  info   node_up  web2 is up  by=gossip\n"},

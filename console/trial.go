@@ -31,8 +31,8 @@ type Trial struct {
 	State string `json:"state"`
 	// Reason is why it was undone, or what it waits for.
 	Reason string `json:"reason,omitempty"`
-	// Deadline is when it is undone unless it is kept.
-	Deadline time.Time `json:"deadline"`
+	// Deadline is when it is undone unless it is kept; not there without a trial.
+	Deadline time.Time `json:"deadline,omitzero"`
 	// Nodes take part in it.
 	Nodes []string `json:"nodes"`
 	// Before is how well the farm was.

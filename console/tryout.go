@@ -80,6 +80,9 @@ func (s *Server) showTrial(w http.ResponseWriter, r *http.Request) error {
 // currentTrial is the farm's, with what this node says of it by now.
 func (s *Server) currentTrial() Trial {
 	t := s.farm.Trial()
+	if t.ID == "" {
+		return Trial{Nodes: []string{}, Before: HealthOf(Status{})}
+	}
 	if seen := s.trial.Load(); seen != nil && seen.ID == t.ID && !t.Decided() && !seen.Decided() {
 		return *seen
 	}
@@ -87,7 +90,7 @@ func (s *Server) currentTrial() Trial {
 }
 
 // errNoTrial answers who wants to end a trial that is not.
-var errNoTrial = &Error{Code: CodeConflict, Message: "no configuration is on trial here"}
+var errNoTrial = &Error{Code: CodeConflict, Message: "no configuration is on trial here", Cure: "GET /v1/trial (thresher config trial) says how the last trial ended"}
 
 // undoTrial answers POST /v1/node/undo.
 func (s *Server) undoTrial(w http.ResponseWriter, r *http.Request) error {

@@ -1,11 +1,13 @@
 package console
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 )
 
-// Where says which node serves a client.
+// Where says which node serves a client by a rule.
 type Where struct {
 	// Node names the node that lets the client's new flows in.
 	Node string `json:"node"`
@@ -13,6 +15,9 @@ type Where struct {
 	Rule string `json:"rule"`
 	// Bucket is the bucket that the client hashes into, counted from 0.
 	Bucket int `json:"bucket"`
+	// Reason says why no node can be told, and then there is no bucket either; only in
+	// a list.
+	Reason string `json:"reason,omitempty"`
 	// Sticky says that the node is not the bucket's owner: it keeps the client, by
 	// the rule's stickiness. The bucket's owner and the keeper know it.
 	Sticky bool `json:"sticky,omitempty"`
@@ -45,4 +50,16 @@ func plainAddr(addr netip.Addr, text string) (netip.Addr, error) {
 		return netip.Addr{}, fmt.Errorf("client %q has a zone, which no packet carries; leave %%%s out", text, addr.Zone())
 	}
 	return addr.Unmap(), nil
+}
+
+// oneOrMore reads a list, of which one alone may come without brackets.
+type oneOrMore[T any] []T
+
+// UnmarshalJSON takes either form.
+func (list *oneOrMore[T]) UnmarshalJSON(text []byte) error {
+	if bytes.HasPrefix(text, []byte("[")) {
+		return json.Unmarshal(text, (*[]T)(list))
+	}
+	*list = make([]T, 1)
+	return json.Unmarshal(text, &(*list)[0])
 }

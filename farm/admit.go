@@ -3,7 +3,6 @@ package farm
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"thresher/config"
 	"thresher/console"
@@ -29,7 +28,7 @@ func (c control) Admit(ctx context.Context, in console.Newcomer) (a console.Admi
 		return a, err
 	}
 	if l.cfg.API.Users != "" {
-		if a.Users, err = os.ReadFile(l.cfg.API.Users); err != nil {
+		if a.Users, err = wholefile.Read(l.cfg.API.Users, 1<<20); err != nil {
 			return a, fmt.Errorf("read who may log in: %w", err)
 		}
 	}

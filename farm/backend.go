@@ -234,8 +234,8 @@ func (b *backend) capture(context.Context, console.CaptureOptions) (*capture, er
 	return nil, errNoVIP
 }
 
-func (b *backend) where(netip.Addr, uint16, string) (console.Where, error) {
-	return console.Where{}, errNoVIP
+func (b *backend) where(netip.Addr, uint16, string) ([]console.Where, error) {
+	return nil, errNoVIP
 }
 
 // served are the rules that checks, services and agents speak of: a node without

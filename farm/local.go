@@ -92,7 +92,7 @@ type front interface {
 	status() console.Status
 	datapathStatus() console.Datapath
 	buckets(rule string, cells int) (console.Buckets, error)
-	where(client netip.Addr, port uint16, rule string) (console.Where, error)
+	where(client netip.Addr, port uint16, rule string) ([]console.Where, error)
 }
 
 func newLocal(cfg *config.Config, log *slog.Logger, self Self) *local {

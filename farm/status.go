@@ -30,8 +30,8 @@ func (c control) Status() (s console.Status) {
 	return s
 }
 
-// Where tells which node serves a client.
-func (c control) Where(client netip.Addr, port uint16, rule string) (w console.Where, err error) {
+// Where tells which nodes serve a client.
+func (c control) Where(client netip.Addr, port uint16, rule string) (w []console.Where, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
 	defer cancel()
 	if ended := c.loop.do(ctx, func() { w, err = c.loop.front.where(client, port, rule) }); ended != nil {

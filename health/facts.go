@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -141,7 +142,11 @@ func noInterface(name string) error {
 	return fmt.Errorf("interface %s: %w; %s", name, ErrNoInterface, suggest(name, names))
 }
 
-// interfaceNames lists the machine's interfaces in order, without loopback.
+// ownPair is the name of an end of a pair that farms make for themselves (xsk.Pair).
+var ownPair = regexp.MustCompile(`^thr[0-9]+$`)
+
+// interfaceNames lists the machine's interfaces in order, without loopback and what
+// farms have made for themselves.
 func interfaceNames() ([]string, error) {
 	links, err := netlink.LinkList()
 	if err != nil {
@@ -149,7 +154,7 @@ func interfaceNames() ([]string, error) {
 	}
 	var names []string
 	for _, l := range links {
-		if l.Attrs().Flags&net.FlagLoopback == 0 {
+		if own := l.Type() == "veth" && ownPair.MatchString(l.Attrs().Name); !own && l.Attrs().Flags&net.FlagLoopback == 0 {
 			names = append(names, l.Attrs().Name)
 		}
 	}

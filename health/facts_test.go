@@ -56,6 +56,7 @@ func TestInspect(t *testing.T) {
 func TestInspectNamesTheNearestInterfaces(t *testing.T) {
 	ns := machine(t)
 	ns.Veth(t, "wan", ns, "eth1", 1)
+	ns.Veth(t, "thr0", ns, "thr1", 1)
 	ns.Do(t, func() error {
 		_, err := Inspect("eth2")
 		if !errors.Is(err, ErrNoInterface) || !strings.Contains(err.Error(), "nearest are eth0, eth1, wan") {

@@ -47,6 +47,23 @@ func (r *Rules) Locate(frame []byte) Location {
 	return l
 }
 
+// Martian tells whether a packet's source is one that no client can have, a VIP among
+// them. The address is not mapped.
+func (r *Rules) Martian(client netip.Addr) bool {
+	if _, own := r.vip(client); own {
+		return true
+	}
+	if client.Is4() {
+		a := client.As4()
+		src := binary.LittleEndian.Uint32(a[:])
+		return martian4(a[0], src, ^src)
+	}
+	a := client.As16()
+	var p packet
+	p.src6[0], p.src6[1] = address6(a[:])
+	return p.martian6(^p.src6[0], ^p.src6[1])
+}
+
 // locate is the same of a packet that has been read.
 func (r *Rules) locate(l *Location, p *packet, vip int) {
 	classes := r.TCP

@@ -108,3 +108,21 @@ func TestLeft(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
+
+// Martian is of one mind with the verdict: what it says of a source is what comes of
+// its packets, and a VIP is nobody's source.
+func TestMartianSources(t *testing.T) {
+	table := testTable(t, true)
+	for _, addr := range []string{"0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "1.0.0.0", "126.1.2.3", "128.0.0.1", "223.255.255.255", vipA.Address.String()} {
+		from := netip.MustParseAddr(addr)
+		frame := tcpFrame(40000, 80).patch(func(b []byte) []byte { copy(b[26:], from.AsSlice()); return b }).bytes(t)
+		if got, want := table.Martian(from), !table.Locate(frame).Placed; got != want {
+			t.Errorf("%v: martian %v, its packets are dropped: %v", from, got, want)
+		}
+	}
+	for addr, want := range map[string]bool{"::": true, "::1": true, "ff02::1": true, "2001:db8::7": false, "fe80::1": false} {
+		if got := table.Martian(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s: martian %v", addr, got)
+		}
+	}
+}

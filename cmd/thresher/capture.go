@@ -108,7 +108,7 @@ func (c *capturing) open(cmd *cobra.Command) (io.WriteCloser, error) {
 	}
 	f, err := os.OpenFile(c.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("write the capture: %w", err)
+		return nil, fmt.Errorf("write the capture: %w; name a file in a directory that is there and can be written, or -w - for standard output", err)
 	}
 	if err := ownersAlone(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("write the capture: %w", err), f.Close())

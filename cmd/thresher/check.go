@@ -23,7 +23,7 @@ func newCheck() *cobra.Command {
 			"interface, MTU, rights. Says what to do about what it finds.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := file.loadForThisMachine()
+			cfg, err := file.loadWith(config.Options{Interface: health.FindInterface, Directory: health.FindDirectory, Command: health.FindCommand})
 			if err != nil {
 				return errors.Join(err, showRefused(cmd, file.path, err))
 			}

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"thresher/config"
 	"thresher/console"
+	"thresher/internal/wholefile"
 )
 
 // trialPoll is how often config apply looks how a trial goes, and trialSlack how
@@ -91,10 +92,10 @@ func (n *newText) change(ctx context.Context, c *console.Client, in io.Reader, f
 	if file == "-" {
 		change.Text, err = io.ReadAll(in)
 	} else {
-		change.Text, err = os.ReadFile(file)
+		change.Text, err = wholefile.Read(file, config.MaxFileSize)
 	}
 	if err != nil {
-		return change, &usageError{fmt.Errorf("read the new configuration: %w", err)}
+		return change, &usageError{fmt.Errorf("read the new configuration: %w; name a file, or - for standard input", err)}
 	}
 	if change.ETag == "" {
 		now, err := c.Configuration(ctx, n.node)

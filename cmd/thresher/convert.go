@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"thresher/config/convert"
+	"thresher/internal/wholefile"
 )
 
 // converters are the products that a configuration can come from.
@@ -137,9 +137,9 @@ func readInput(stdin io.Reader, name string) (convert.Input, error) {
 	in := convert.Input{Name: name}
 	from := stdin
 	if name != "-" {
-		f, err := os.Open(name)
+		f, err := wholefile.Open(name)
 		if err != nil {
-			return in, err
+			return in, fmt.Errorf("%w; name the other product's file, or - for standard input", err)
 		}
 		defer f.Close()
 		from = f

@@ -68,7 +68,19 @@ func newRoot() *cobra.Command {
 		newNotify(), newModule(), newDemo(), newBench(), withJSON(newVersion()), newMan(),
 	)
 	completeNames(root, api)
+	rightCompletion(root)
 	return root
+}
+
+// rightCompletion has cobra's own command refuse shells that it has nothing for.
+func rightCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args = noSuchCommand
+			cmd.RunE = root.RunE
+		}
+	}
 }
 
 // rightFlags refuses flags that exclude one another, before cobra does so in words of
@@ -94,6 +106,8 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	err := fmt.Errorf("there is no command %q", args[0])
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+	} else {
+		err = fmt.Errorf("%w; see %s --help for those that there are", err, cmd.CommandPath())
 	}
 	return &usageError{err}
 }

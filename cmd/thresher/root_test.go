@@ -106,11 +106,11 @@ func (f *fakeFarm) Datapath() console.Datapath { return console.Datapath{} }
 
 func (f *fakeFarm) Buckets(string, int) (console.Buckets, error) { return console.Buckets{}, nil }
 
-func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) (console.Where, error) {
+func (f *fakeFarm) Where(client netip.Addr, port uint16, rule string) ([]console.Where, error) {
 	if rule != "web" {
-		return console.Where{}, &console.Error{Code: console.CodeBadRequest, Message: "there is no such rule", Cure: "the rules are: web"}
+		return nil, &console.Error{Code: console.CodeBadRequest, Message: "there is no such rule", Cure: "the rules are: web"}
 	}
-	return console.Where{Node: client.String(), Rule: rule, Bucket: int(port)}, nil
+	return []console.Where{{Node: client.String(), Rule: rule, Bucket: int(port)}}, nil
 }
 
 // startDaemon serves the farm's API for the length of the test, and returns its
@@ -162,6 +162,9 @@ func TestWrongUsageExits2(t *testing.T) {
 	for _, tt := range []struct{ line, says string }{
 		{"", "no command given"},
 		{"statsu", `did you mean status?`},
+		{"zzzzzz", "see thresher --help"},
+		{"completion", "no command given"},
+		{"completion foo", `there is no command "foo"; see thresher completion --help`},
 		{"--nonsense status", "--nonsense"},
 		{"status --nonsense", "unknown flag: --nonsense; see thresher status --help"},
 		{"drain --all --node web2", "--all and --node exclude one another: leave all but one out; see thresher drain --help"},

@@ -16,7 +16,7 @@ var (
 	ErrUnknown = errors.New("the invitation is not known here: it is another node's, or from before this daemon was started")
 	ErrUsed    = errors.New("the invitation has been used already")
 	ErrExpired = errors.New("the invitation has expired")
-	ErrFull    = errors.New("32 invitations are open already; wait until some have been used or have expired")
+	ErrFull    = errors.New("32 invitations are open already")
 )
 
 // Book has the invitations that are open. It does not have the tokens, only what

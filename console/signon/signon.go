@@ -19,6 +19,7 @@ import (
 
 	"thresher/config"
 	"thresher/console/access"
+	"thresher/internal/wholefile"
 )
 
 // FlowLife is how long somebody may take to log in at the issuer.
@@ -224,6 +225,9 @@ func (i *Issuer) secret() (string, error) {
 	return text, nil
 }
 
+// maxSecret bounds a file with one secret.
+const maxSecret = 4096
+
 // ReadSecret reads a client's secret, which nobody but the file's owner may.
 func ReadSecret(path string) (string, error) {
 	info, err := os.Stat(path)
@@ -233,7 +237,7 @@ func ReadSecret(path string) (string, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("%s: open to others (mode %04o); chmod 600 %s", path, info.Mode().Perm(), path)
 	}
-	text, err := os.ReadFile(path)
+	text, err := wholefile.Read(path, maxSecret)
 	return strings.TrimSpace(string(text)), err
 }
 

@@ -23,12 +23,12 @@ type Lock struct{ file *os.File }
 // that has it.
 func Acquire(dir string) (*Lock, error) {
 	if err := makeDir(dir); err != nil {
-		return nil, fmt.Errorf("lock this node: %w", err)
+		return nil, cannotLock(err)
 	}
 	path := filepath.Join(dir, "lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock this node: %w", err)
+		return nil, cannotLock(err)
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -40,6 +40,10 @@ func Acquire(dir string) (*Lock, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &Lock{f}, nil
+}
+
+func cannotLock(err error) error {
+	return fmt.Errorf("lock this node: %w; set run_dir to a directory with room that this process can make and write, such as /run/thresher", err)
 }
 
 // makeDir makes a node's directory for the daemon alone, with the one above it, in
@@ -77,7 +81,7 @@ func sign(f *os.File) error {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
-		return fmt.Errorf("lock this node: write the process id: %w", err)
+		return cannotLock(fmt.Errorf("write the process id: %w", err))
 	}
 	return nil
 }

@@ -34,6 +34,13 @@ func TestLockKeepsASecondDaemonOut(t *testing.T) {
 	}
 }
 
+func TestLockInADirectoryThatCannotBe(t *testing.T) {
+	_, err := Acquire("/proc/thresher/web1")
+	if err == nil || !strings.HasPrefix(err.Error(), "lock this node: mkdir /proc/thresher: ") || !strings.Contains(err.Error(), "; set run_dir to ") {
+		t.Errorf("error = %v, want the directory, the key and a cure", err)
+	}
+}
+
 func TestLockIsNotHeldByWhoHasDied(t *testing.T) {
 	dir := t.TempDir()
 	// What a crash leaves: the file, signed, and no flock on it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/wneessen/go-mail"
 
 	"thresher/config"
+	"thresher/internal/wholefile"
 )
 
 // groupMail is how long messages are gathered into one mail.
@@ -61,7 +61,7 @@ func (e email) client() (*mail.Client, error) {
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
 	}
 	if e.config.User != "" {
-		password, err := os.ReadFile(e.config.Password)
+		password, err := wholefile.Read(e.config.Password, maxPassword)
 		if err != nil {
 			return nil, fmt.Errorf("read the password: %w", err)
 		}
@@ -70,6 +70,9 @@ func (e email) client() (*mail.Client, error) {
 	}
 	return mail.NewClient(host, options...)
 }
+
+// maxPassword bounds a file with one password.
+const maxPassword = 4096
 
 func subject(messages []Message) string {
 	text := fmt.Sprintf("[thresher] %s: %s", messages[0].Node, messages[0].Message)

@@ -9,12 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"thresher/config"
+	"thresher/internal/wholefile"
 )
 
 // maxBody is how much of an answer is looked through.
@@ -68,9 +68,12 @@ func tlsProbe(c config.HTTPCheck, req *http.Request) Func {
 	}
 }
 
+// maxRoots bounds a file of certificates; the system's own has some 200 KB.
+const maxRoots = 4 << 20
+
 // readRoots reads who may sign a server's certificate.
 func readRoots(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
+	pem, err := wholefile.Read(file, maxRoots)
 	if err != nil {
 		return nil, err
 	}
