@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"os/exec"
@@ -88,6 +89,11 @@ func bootDebian(t *testing.T, k Kernel, o Options, deb string) *service {
 	must(t, err)
 	s := &service{newNode(t, ctx, m), l.Clients[0]}
 	s.program, s.api = "thresher", "unix:///run/thresher/api.sock"
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.journal())
+		}
+	})
 	version := strings.SplitN(s.does("systemctl", "--version"), "\n", 2)[0]
 	t.Logf("Linux %s with %s booted in %v", k.Release, version, time.Since(started).Round(100*time.Millisecond))
 	_, err = s.Start(ctx, "/guest", "echo")
@@ -126,10 +132,15 @@ func (s *service) eventually(what string, ok func() bool) time.Duration {
 	return time.Since(started)
 }
 
-// journal is the end of what systemd and the unit have said.
+// journal is the end of what systemd and the unit have said, of a test that has failed too.
 func (s *service) journal() string {
-	s.t.Helper()
-	return s.does("journalctl", "--no-pager", "--unit", "thresher", "--lines", "60")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), patience)
+	defer cancel()
+	said, err := s.Run(ctx, "journalctl", "--no-pager", "--output", "short-precise", "--unit", "thresher", "--lines", "60")
+	if err != nil {
+		return err.Error()
+	}
+	return string(said)
 }
 
 // files are what a package may leave behind.
