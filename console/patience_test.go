@@ -3,8 +3,10 @@ package console
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,7 +34,7 @@ func TestStoppedNodesAreNotWaitedFor(t *testing.T) {
 		begun := time.Now()
 		_, err := s.tryOne(t.Context(), configChange{request: httptest.NewRequest("PUT", "/v1/config", nil)}, plans[0], func() {})
 		var e *Error
-		if !errors.As(err, &e) || e.Code != CodeUnreachable || time.Since(begun) != restartPatience {
+		if !errors.As(err, &e) || e.Code != CodeUnreachable || time.Since(begun) != tryPatience {
 			t.Errorf("to try it took %v: %v", time.Since(begun), err)
 		}
 		begun = time.Now()
@@ -41,6 +43,26 @@ func TestStoppedNodesAreNotWaitedFor(t *testing.T) {
 		s.undoEverywhere(ctx, plans, "x")
 		if took := time.Since(begun); took != askTimeout || f.trial.State != TrialUndone {
 			t.Errorf("to undo it took %v, here it is %s", took, f.trial.State)
+		}
+	})
+}
+
+// uneventful is a daemon of which no event is ever heard.
+type uneventful struct{}
+
+func (uneventful) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("[]")), Request: r}, nil
+}
+
+// TestRestartIsAwaitedForSoLong: who waits for a restart is told when it does not come,
+// and where to look.
+func TestRestartIsAwaitedForSoLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &Client{http: &http.Client{Transport: uneventful{}}, api: DefaultAPI, scheme: "http", host: "x"}
+		begun := time.Now()
+		_, err := c.Restart(t.Context())
+		if took := time.Since(begun); err == nil || !strings.Contains(err.Error(), "it has not come within 1m0s") || took != restartPatience {
+			t.Errorf("after %v: %v", took, err)
 		}
 	})
 }
