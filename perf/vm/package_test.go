@@ -169,7 +169,7 @@ interface: %s
 vips: [{address: %v}]
 rules: [{name: web, protocol: tcp, ports: [80, 7], affinity: session}]
 cluster: {bind: %v, join: [%[4]v], key_file: /etc/thresher/key}
-services: [{name: nginx, systemd: nginx.service}]
+services: [{name: nginx, systemd: nginx.service, start_timeout: 2m, max_restarts: 20}]
 checks: [{name: http, type: http, target: "http://127.0.0.1/", interval: 5s, timeout: 4s, action: restart}]
 `, s.Name, lab.Interface, lab.VIP(), s.Address)
 	must(s.t, s.Write(s.ctx, "/etc/thresher/thresher.yaml", 0o640, []byte(yaml)))
