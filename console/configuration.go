@@ -304,6 +304,10 @@ func (s *Server) tryOn(ctx context.Context, c configChange, plans []configPlan, 
 	return out
 }
 
+// tryPatience is how long another node may take to look at a configuration, or to begin
+// with it: one that is stopped holds up all others, whose time on trial goes by.
+const tryPatience = 15 * time.Second
+
 func (s *Server) tryOne(ctx context.Context, c configChange, p configPlan, begun func()) (done Reload, err error) {
 	if p.err != nil {
 		return done, p.err
@@ -313,7 +317,7 @@ func (s *Server) tryOne(ctx context.Context, c configChange, p configPlan, begun
 		if err != nil {
 			return done, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, restartPatience)
+		ctx, cancel := context.WithTimeout(ctx, tryPatience)
 		defer cancel()
 		return peer.putConfig(ctx, c, p, begun == nil)
 	}

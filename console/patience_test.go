@@ -49,7 +49,7 @@ func TestStoppedNodesAreNotWaitedFor(t *testing.T) {
 		begun := time.Now()
 		_, err := s.tryOne(t.Context(), configChange{request: httptest.NewRequest("PUT", "/v1/config", nil)}, plans[0], func() {})
 		var e *Error
-		if !errors.As(err, &e) || e.Code != CodeUnreachable || time.Since(begun) != restartPatience {
+		if !errors.As(err, &e) || e.Code != CodeUnreachable || time.Since(begun) != tryPatience {
 			t.Errorf("to try it took %v: %v", time.Since(begun), err)
 		}
 		begun = time.Now()
@@ -63,6 +63,26 @@ func TestStoppedNodesAreNotWaitedFor(t *testing.T) {
 			if warned := strings.Contains(said.String(), "node="+n.Name); warned != (n.Name == "b" || n.Name == "c") {
 				t.Errorf("node %s is warned of: %v\n%s", n.Name, warned, said.String())
 			}
+		}
+	})
+}
+
+// uneventful is a daemon of which no event is ever heard.
+type uneventful struct{}
+
+func (uneventful) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("[]")), Request: r}, nil
+}
+
+// TestRestartIsAwaitedForSoLong: who waits for a restart is told when it does not come,
+// and where to look.
+func TestRestartIsAwaitedForSoLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &Client{http: &http.Client{Transport: uneventful{}}, api: DefaultAPI, scheme: "http", host: "x"}
+		begun := time.Now()
+		_, err := c.Restart(t.Context())
+		if took := time.Since(begun); err == nil || !strings.Contains(err.Error(), "it has not come within 1m0s") || took != restartPatience {
+			t.Errorf("after %v: %v", took, err)
 		}
 	})
 }

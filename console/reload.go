@@ -105,9 +105,7 @@ func (c *Client) Reload(ctx context.Context, check bool) (Reload, error) {
 	if check || done.Action != ReloadRestart {
 		return done, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, restartPatience)
-	defer cancel()
-	_, err = c.restarted(ctx, since)
+	_, err = c.awaitRestart(ctx, since)
 	return done, err
 }
 

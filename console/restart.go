@@ -16,8 +16,9 @@ const (
 )
 
 const (
-	// restartPatience is how long a client waits for either: far beyond a start.
-	restartPatience = 15 * time.Second
+	// restartPatience is how long a client waits for either: far beyond a start on a
+	// busy machine.
+	restartPatience = time.Minute
 	// restartLook is how often it looks.
 	restartLook = 50 * time.Millisecond
 )
@@ -64,7 +65,8 @@ func (c *Client) Restart(ctx context.Context) (Event, error) {
 
 // awaitRestart is restarted with a bound on its patience.
 func (c *Client) awaitRestart(ctx context.Context, since uint64) (Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, restartPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, restartPatience,
+		fmt.Errorf("it has not come within %v: see its log, and then thresher status", restartPatience))
 	defer cancel()
 	return c.restarted(ctx, since)
 }
@@ -96,7 +98,7 @@ func (c *Client) restarted(ctx context.Context, since uint64) (Event, error) {
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return Event{}, errors.Join(fmt.Errorf("wait for the restarted daemon at %s: %w", c.api, ctx.Err()), err)
+			return Event{}, errors.Join(fmt.Errorf("wait for the restarted daemon at %s: %w", c.api, context.Cause(ctx)), err)
 		}
 	}
 }

@@ -1,8 +1,11 @@
 package farm
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"thresher/console"
 )
@@ -15,5 +18,17 @@ func TestCheckTellsABadConfiguration(t *testing.T) {
 		if refused, ok := errors.AsType[*console.Error](err); !ok || refused.Code != want {
 			t.Errorf("%s: %v", script, err)
 		}
+	}
+}
+
+// A program that is not done in time is ended, and the error says so: by that it was
+// killed nobody would know what to do.
+func TestCheckSaysThatItTookTooLong(t *testing.T) {
+	late := errors.New("it took longer than 20ms")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, late)
+	defer cancel()
+	_, err := Self{Program: "/bin/sh", Check: []string{"-c", "exec sleep 60"}}.check(ctx)
+	if refused, ok := errors.AsType[*console.Error](err); !ok || refused.Code != console.CodeConflict || !strings.Contains(refused.Message, late.Error()) {
+		t.Errorf("got %v", err)
 	}
 }

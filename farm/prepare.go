@@ -146,7 +146,7 @@ func closeAll(fds []int) {
 // version may see it differently, and when it runs it is too late. It returns the
 // kernel program that it has loaded, nil if it has none.
 func (s Self) check(ctx context.Context) (*xsk.Prepared, error) {
-	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, checkPatience, fmt.Errorf("it took longer than %v: is the machine overloaded?", checkPatience))
 	defer cancel()
 	// Whole messages, each with its descriptors.
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
@@ -167,6 +167,9 @@ func (s Self) check(ctx context.Context) (*xsk.Prepared, error) {
 		code := console.CodeConflict
 		if bad, ok := errors.AsType[*exec.ExitError](err); ok && bad.ExitCode() == badConfiguration {
 			code = console.CodeBadConfiguration
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause // Why it was killed says more than that it was.
 		}
 		return nil, &console.Error{
 			Code:    code,

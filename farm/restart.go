@@ -39,8 +39,14 @@ type Self struct {
 	HandOver bool
 }
 
-// checkPatience is how long the new program may take to check its configuration.
-const checkPatience = 10 * time.Second
+// checkPatience is how long the new program may take to check its configuration and to
+// load the kernel program: far beyond what a busy machine needs, since the daemon goes
+// on meanwhile. With what the client waits for afterwards it is below what the unit
+// gives a reload (TimeoutStartSec).
+const checkPatience = 2 * time.Minute
+
+// endPatience is the same for a process that ends, and that nobody waits for so long.
+const endPatience = 10 * time.Second
 
 // emptying is how long the queues get to read what came before the kernel program
 // decided alone. A queue that sleeps is woken by the first packet.
@@ -227,7 +233,9 @@ func (l *local) leaveFile(h *handed) error {
 // prepareNext has the kernel program loaded that the process after this one will
 // need, and pins it; nil if that fails, and then that one loads it itself.
 func (p *parts) prepareNext() *xsk.Prepared {
-	prepared, err := p.self.check(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), endPatience)
+	defer cancel()
+	prepared, err := p.self.check(ctx)
 	if err != nil || prepared == nil {
 		p.log.Warn("the next process has to load its kernel program itself", "why", err)
 		return nil

@@ -33,7 +33,7 @@ type Image struct {
 func needed(disk bool) []string {
 	all := []string{
 		"virtio_pci", "virtio_net", "virtio_console",
-		"veth", "8021q", "bridge", "dummy", "tun",
+		"veth", "8021q", "bridge", "dummy", "macvlan", "tun",
 		"sch_ingress", "cls_u32", "cls_bpf", "cls_matchall", "act_mirred", "act_gact", "sch_netem",
 		"nf_conntrack", "nf_conntrack_netlink", "nf_tables", "nft_ct", "nft_nat", "nft_chain_nat", "nft_masq", "nft_redir", "nft_limit", "nft_log",
 		"inet_diag", "tcp_diag", "udp_diag",

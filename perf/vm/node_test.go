@@ -23,7 +23,7 @@ import (
 
 // patience is how long something may take on an emulated machine that a real one
 // does at once.
-const patience = 2 * time.Minute
+const patience = 4 * time.Minute
 
 // node is a machine that the program runs on.
 type node struct {

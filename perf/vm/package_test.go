@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"os/exec"
@@ -88,6 +89,11 @@ func bootDebian(t *testing.T, k Kernel, o Options, deb string) *service {
 	must(t, err)
 	s := &service{newNode(t, ctx, m), l.Clients[0]}
 	s.program, s.api = "thresher", "unix:///run/thresher/api.sock"
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.journal())
+		}
+	})
 	version := strings.SplitN(s.does("systemctl", "--version"), "\n", 2)[0]
 	t.Logf("Linux %s with %s booted in %v", k.Release, version, time.Since(started).Round(100*time.Millisecond))
 	_, err = s.Start(ctx, "/guest", "echo")
@@ -126,10 +132,15 @@ func (s *service) eventually(what string, ok func() bool) time.Duration {
 	return time.Since(started)
 }
 
-// journal is the end of what systemd and the unit have said.
+// journal is the end of what systemd and the unit have said, of a test that has failed too.
 func (s *service) journal() string {
-	s.t.Helper()
-	return s.does("journalctl", "--no-pager", "--unit", "thresher", "--lines", "60")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), patience)
+	defer cancel()
+	said, err := s.Run(ctx, "journalctl", "--no-pager", "--output", "short-precise", "--unit", "thresher", "--lines", "60")
+	if err != nil {
+		return err.Error()
+	}
+	return string(said)
 }
 
 // files are what a package may leave behind.
@@ -158,7 +169,7 @@ interface: %s
 vips: [{address: %v}]
 rules: [{name: web, protocol: tcp, ports: [80, 7], affinity: session}]
 cluster: {bind: %v, join: [%[4]v], key_file: /etc/thresher/key}
-services: [{name: nginx, systemd: nginx.service}]
+services: [{name: nginx, systemd: nginx.service, start_timeout: 2m, max_restarts: 20}]
 checks: [{name: http, type: http, target: "http://127.0.0.1/", interval: 5s, timeout: 4s, action: restart}]
 `, s.Name, lab.Interface, lab.VIP(), s.Address)
 	must(s.t, s.Write(s.ctx, "/etc/thresher/thresher.yaml", 0o640, []byte(yaml)))
