@@ -10,6 +10,7 @@ import (
 	"io"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"thresher/config"
@@ -43,6 +44,9 @@ type demo struct {
 	daemons []*lab.Process
 	capture *lab.Capture
 	picture *picture
+	// opened counts the connections, each of which has a port of its own: one taken
+	// again after the kill may rightly be another node's.
+	opened atomic.Uint32
 }
 
 // errInterrupted is the end of a demo that was not let finish. By the time that

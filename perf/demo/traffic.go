@@ -44,16 +44,16 @@ const (
 // traffic sends one request from each client address and returns the answers in
 // the order of the addresses. The error is the context's.
 func (d *demo) traffic(ctx context.Context, p patience) ([]answer, error) {
-	client := d.lab.Clients[0]
-	answers := make([]answer, len(client.Addresses))
+	addresses := d.lab.Clients[0].Addresses
+	answers := make([]answer, len(addresses))
 	d.picture.begin()
 	var all sync.WaitGroup
 	slots := make(chan struct{}, parallel)
-	for i, address := range client.Addresses {
+	for i, address := range addresses {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			answers[i] = ask(ctx, client, address, p)
+			answers[i] = d.ask(ctx, address, p)
 			d.picture.answered(answers[i].node)
 		})
 		if d.pauseToWatch(ctx, apart) != nil {
@@ -87,22 +87,26 @@ func pause(ctx context.Context, t time.Duration) error {
 }
 
 // ask requests the page that names its node.
-func ask(ctx context.Context, client *lab.Host, from netip.Addr, p patience) answer {
+func (d *demo) ask(ctx context.Context, from netip.Addr, p patience) answer {
 	for range p.tries {
 		if ctx.Err() != nil {
 			break
 		}
-		if node, err := get(ctx, client, from, p.timeout); err == nil {
+		if node, err := d.get(ctx, from, p.timeout); err == nil {
 			return answer{node: node, at: time.Now()}
 		}
 	}
 	return answer{}
 }
 
-func get(ctx context.Context, client *lab.Host, from netip.Addr, timeout time.Duration) (string, error) {
+// firstPort is the first of the clients' ports. A demo opens 24,800 connections at most.
+const firstPort = 10000
+
+func (d *demo) get(ctx context.Context, from netip.Addr, timeout time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	conn, err := client.Dial(ctx, "tcp", netip.AddrPortFrom(from, 0), netip.AddrPortFrom(lab.VIP(), 80))
+	port := firstPort + uint16(d.opened.Add(1))
+	conn, err := d.lab.Clients[0].Dial(ctx, "tcp", netip.AddrPortFrom(from, port), netip.AddrPortFrom(lab.VIP(), 80))
 	if err != nil {
 		return "", err
 	}
