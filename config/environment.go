@@ -1,22 +1,27 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// isForeign tells whether a THRESHER_ variable that sets no key may be there: the
-// program's own, those that its children get, and those that others make of its name.
+// own are the THRESHER_ variables that set no key: what the program and its children
+// tell each other.
+var own = []string{
+	"THRESHER_API",                                // the daemon that the commands ask
+	"THRESHER_HANDOVER_FD", "THRESHER_PREPARE_FD", // from the daemon's process before
+	"THRESHER_SERVICE",                                                     // of a service's commands
+	"THRESHER_NODE", "THRESHER_KIND", "THRESHER_LEVEL", "THRESHER_MESSAGE", // of a program that is notified
+}
+
+// others are prefixes of what this program's tests give each other, and of what
+// Kubernetes makes of a service called thresher.
+var others = []string{"THRESHER_TEST_", "THRESHER_SERVICE_", "THRESHER_PORT"}
+
+// isForeign tells whether a THRESHER_ variable that sets no key may be there.
 func isForeign(name string, all map[string]string) bool {
-	switch name {
-	case "THRESHER_API", // the daemon that the commands ask
-		"THRESHER_HANDOVER_FD", "THRESHER_PREPARE_FD", // from the daemon's process before
-		"THRESHER_SERVICE",                                                     // of a service's commands
-		"THRESHER_NODE", "THRESHER_KIND", "THRESHER_LEVEL", "THRESHER_MESSAGE", // of a program that is notified
-		"THRESHER_LAB_ECHO", "THRESHER_TEST_ADDRESS", "THRESHER_TEST_CONSOLE", "THRESHER_TEST_PORT", "THRESHER_TEST_PROGRAM", "THRESHER_VM_CACHE", "THRESHER_VM_MIRROR": // of tests
-		return true
-	}
 	// A program that is notified has the event's fields, whatever they are.
-	if _, notified := all["THRESHER_KIND"]; notified {
-		return true
-	}
-	// Kubernetes makes these of a service called thresher.
-	return strings.HasPrefix(name, "THRESHER_SERVICE_") || strings.HasPrefix(name, "THRESHER_PORT")
+	_, notified := all["THRESHER_KIND"]
+	return notified || slices.Contains(own, name) ||
+		slices.ContainsFunc(others, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

@@ -11,7 +11,7 @@ import (
 
 // EchoVariable makes a program that calls BeEchoProcess an echo server on the address
 // that it holds.
-const EchoVariable = "THRESHER_LAB_ECHO"
+const EchoVariable = "THRESHER_TEST_ECHO"
 
 // echoListens is what an echo server says once it listens, echoTimeout how long it
 // may take: it is the start of a whole program on a busy machine.

@@ -20,12 +20,12 @@ import (
 
 // mirrorVariable names another mirror of Debian's archive than defaultMirror.
 const (
-	mirrorVariable = "THRESHER_VM_MIRROR"
+	mirrorVariable = "THRESHER_TEST_VM_MIRROR"
 	defaultMirror  = "https://deb.debian.org/debian"
 )
 
 // cacheVariable names another directory for what was fetched.
-const cacheVariable = "THRESHER_VM_CACHE"
+const cacheVariable = "THRESHER_TEST_VM_CACHE"
 
 // suiteOf is the suite of Debian that has kernels of a series.
 func suiteOf(series string) (string, error) {
