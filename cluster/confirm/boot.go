@@ -64,11 +64,11 @@ func (n *Node) accept(p *peer, hb *Heartbeat) {
 		p.answered = answer{boot: hb.Boot}
 	}
 	p.last, p.heard = hb, stamp{n.now, n.ran}
+	n.readEcho(p)
 	p.show()
 	if hb.Phase == Up {
 		p.upBoot, p.upAt = hb.Boot, p.heard
 	}
-	n.readEcho(p)
 }
 
 // readEcho takes from the peer's newest heartbeat which of mine it answers for.

@@ -85,7 +85,7 @@ func (n *Node) lingers(p *peer) bool {
 	if n.params.broken(mutLinger) {
 		return false
 	}
-	return p.shown.stated != 0 && !n.required(p) && !n.stopped(p) && n.now.Sub(p.shown.at) < n.waitFor(p.shown.lease)
+	return p.shown.stated != 0 && !n.required(p) && !n.stopped(p) && n.now.Sub(p.shown.at) < n.waitFor(p.shown.lease)+n.unasked(p)
 }
 
 // recount says whether anything that the confirmed set depends on has changed
@@ -187,10 +187,11 @@ func (n *Node) deadline(confirmed Buckets) Time {
 // ownDeadline is the deadline of a node with nobody to ask. It moves once per
 // heartbeat, so that events do not each write it.
 //
-// A node whose deadline ran out while it did not run must listen first. What
-// waits in its sockets is old: it may speak of a peer that stated no view then,
-// and need not be asked, but has taken everything over since. One that has not joined
-// again yet need not hear of who has come.
+// A node that did not run must listen before it renews it. What waits in its sockets is
+// old, and need not all have been read: it may speak of a peer that stated no view
+// then, and need not be asked, but has taken everything over since. Nor need the others
+// have heard the last renewals before it stood still, and so wait for their end. One that
+// has not joined again yet need not hear of who has come.
 func (n *Node) ownDeadline() Time {
 	p, left := n.params, n.lease.Deadline.Sub(n.now)
 	switch {
@@ -198,10 +199,12 @@ func (n *Node) ownDeadline() Time {
 		return 0
 	case left > p.Lease-p.Heartbeat && left <= p.Lease:
 		return n.lease.Deadline
-	case left <= 0 && n.woken > 0 && n.ran-n.woken < 3*p.Heartbeat && !p.broken(mutNoListen):
-		return 0
+	case n.woken == 0 || n.ran-n.woken >= 3*p.Heartbeat || p.broken(mutNoListen):
+		return n.now.Add(p.Lease)
+	case left > 0:
+		return min(n.lease.Deadline, n.now.Add(p.Lease))
 	}
-	return n.now.Add(p.Lease)
+	return 0
 }
 
 // quorum says whether the partition policy lets flows in: under Majority more

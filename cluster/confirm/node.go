@@ -66,6 +66,7 @@ type Node struct {
 	target     View
 	targetFrom uint64 // the first heartbeat with this target
 	stated     View
+	statedAt   Time // since when, after it stated none
 	held       holding
 	whole      settledKey
 

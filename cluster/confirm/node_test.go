@@ -246,9 +246,13 @@ func TestWhatTheLivingOneShowedOutlivesALateHeartbeat(t *testing.T) {
 	if n := p.last.Confirmed.Len(); n > 6 {
 		t.Errorf("lets flows into %d buckets at once, want at most the 6 that a was ready to leave to it", n)
 	}
-	p.pass(700 * ms)
+	p.pass(Wait(600 * ms)) // a has not heard that it has to ask b: see unasked
+	if n := p.last.Confirmed.Len(); n > 6 {
+		t.Errorf("lets flows into %d buckets after W, want at most 6", n)
+	}
+	p.pass(p.n.params.Eviction)
 	if n := p.last.Confirmed.Len(); n != 12 {
-		t.Errorf("lets flows into %d buckets after W, want 12", n)
+		t.Errorf("lets flows into %d buckets after W and eviction, want 12", n)
 	}
 }
 
@@ -379,6 +383,27 @@ func TestStallIsNotSilence(t *testing.T) {
 	p.take(p.n.Tick(p.now))
 	if !p.n.Targets("a") || p.last.Deadline > p.now {
 		t.Errorf("after a stall: a in target %v, deadline %v from now; want true and none", p.n.Targets("a"), p.last.Deadline.Sub(p.now))
+	}
+}
+
+// A node that serves alone listens after a stall before it renews its lease, also where
+// that is not over.
+func TestStallRenewsNothing(t *testing.T) {
+	p := newPair(t)
+	p.pass(1500 * ms)
+	until := p.last.Deadline
+	p.now = until - Time(15*ms)
+	p.take(p.n.Tick(p.now))
+	if p.last.Confirmed.Len() != 12 || p.last.Deadline != until {
+		t.Errorf("after a stall: %d buckets, the deadline %v later; want 12, and as it was", p.last.Confirmed.Len(), p.last.Deadline.Sub(until))
+	}
+	p.pass(20 * ms)
+	if p.last.Deadline != 0 {
+		t.Errorf("fenced for %v, want at once, since the lease is over", p.last.Deadline.Sub(p.now))
+	}
+	p.pass(160 * ms)
+	if left := p.last.Deadline.Sub(p.now); left <= 500*ms {
+		t.Errorf("deadline in %v after it has listened, want a lease less at most two heartbeats", left)
 	}
 }
 

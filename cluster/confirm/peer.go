@@ -41,13 +41,14 @@ type shown struct {
 	stated, target ViewID
 	lease          time.Duration // of the peer
 	at             Time          // its receipt
+	proof          Time          // of the process then (peer.proof); not in a snapshot
 }
 
-// show takes from the peer's newest heartbeat what it states.
+// show takes from the peer's newest heartbeat, whose echo has been read, what it states.
 func (p *peer) show() {
 	switch {
 	case p.last.Stated != 0:
-		p.shown = shown{p.last.Boot, p.last.Stated, p.last.Target, p.last.Lease, p.heard.at}
+		p.shown = shown{p.last.Boot, p.last.Stated, p.last.Target, p.last.Lease, p.heard.at, p.proof}
 	case p.last.Boot == p.shown.boot:
 		p.shown = shown{}
 	}

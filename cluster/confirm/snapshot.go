@@ -157,6 +157,7 @@ func Restore(c Config, now Time, snapshot []byte) (*Node, Actions, error) {
 		return nil, Actions{}, fmt.Errorf("snapshot: %w", err)
 	}
 	n.readViews(&r)
+	n.statedAt = now // which peers know that it states a view, they say anew
 	n.held.batches = r.batches()
 	n.held.changed()
 	for range r.u16() {
@@ -301,7 +302,7 @@ func (n *Node) readPeer(r *reader) {
 		n.readEcho(p)
 	}
 	p.heard = stamp{r.time(), time.Duration(r.u64())}
-	p.shown = shown{r.u64(), ViewID(r.u64()), ViewID(r.u64()), time.Duration(r.u64()), r.time()}
+	p.shown = shown{r.u64(), ViewID(r.u64()), ViewID(r.u64()), time.Duration(r.u64()), r.time(), 0}
 	p.upBoot, p.upAt = r.u64(), stamp{r.time(), time.Duration(r.u64())}
 	p.answered = answer{r.u64(), r.u64(), r.time()}
 	p.granted, p.owed = r.time(), r.bool()

@@ -12,6 +12,9 @@ func (n *Node) state() {
 	if !n.params.broken(mutNoRule3) && !(n.mayState() && n.agreed() && n.released()) {
 		return
 	}
+	if n.stated.None() {
+		n.statedAt = n.now
+	}
 	n.stated = n.target
 	n.held.take(n.views.own(n.target.ID), n.seq+1)
 	n.urgent = true
@@ -156,5 +159,16 @@ func (n *Node) gone(p *peer) bool {
 	if n.stopped(p) || !p.owed {
 		return true
 	}
-	return n.now.Sub(p.granted) >= n.wait(p)
+	return n.now.Sub(p.granted) >= n.wait(p)+n.unasked(p)
+}
+
+// unasked is how much longer than its lease a peer is waited for that may have had its
+// lease of itself. One that has not heard yet that this node states a view need not ask
+// it, and renews with heartbeats that this node may not have received: for as long
+// as they may be lost without anybody calling it a split.
+func (n *Node) unasked(p *peer) time.Duration {
+	if n.stated.None() || p.shown.proof > n.statedAt || n.params.broken(mutMemory) {
+		return 0
+	}
+	return n.params.Eviction
 }
