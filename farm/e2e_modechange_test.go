@@ -13,7 +13,6 @@ import (
 // connections that go on: each node in turn gets the other mode in its file and is
 // restarted in place. Clients are told, and those that have missed it are served too.
 func TestModeIsChangedNodeByNode(t *testing.T) {
-	t.Parallel()
 	f := restartFarm(t, lab.FarmOptions{Mode: "flood"})
 	must(t, f.TakeXDP(farmtest.Hosts(f.Nodes...)...))
 	f.StartAll()
