@@ -23,7 +23,7 @@ import (
 )
 
 // shots is where pictures of every page go.
-var shots = flag.String("browser.shots", "", "take pictures of every page into this directory")
+var shots = flag.String("browser.shots", os.Getenv("THRESHER_TEST_SHOTS"), "take pictures of every page into this directory; by default the one in THRESHER_TEST_SHOTS, if any")
 
 // binary is the program under test, built once.
 var binary string
