@@ -1,5 +1,7 @@
 package confirm
 
+import "time"
+
 // count is what the confirmed set depends on. While it stays the same, the set
 // does, and heartbeats only move the deadline.
 type count struct {
@@ -85,7 +87,13 @@ func (n *Node) lingers(p *peer) bool {
 	if n.params.broken(mutLinger) {
 		return false
 	}
-	return p.shown.stated != 0 && !n.required(p) && !n.stopped(p) && n.now.Sub(p.shown.at) < n.waitFor(p.shown.lease)+n.unasked(p)
+	return p.shown.stated != 0 && !n.required(p) && !n.stopped(p) && n.shownLeft(p) > 0
+}
+
+// shownLeft is for how long yet the lease must be waited for that the peer had when it
+// stated its view.
+func (n *Node) shownLeft(p *peer) time.Duration {
+	return n.waitFor(p.shown.lease) + n.unasked(p) - n.now.Sub(p.shown.at)
 }
 
 // recount says whether anything that the confirmed set depends on has changed

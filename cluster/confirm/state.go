@@ -156,10 +156,12 @@ func (n *Node) released() bool {
 
 // gone says whether nothing that this node confirmed to the peer counts any more.
 func (n *Node) gone(p *peer) bool {
-	if n.stopped(p) || !p.owed {
-		return true
-	}
-	return n.now.Sub(p.granted) >= n.wait(p)+n.unasked(p)
+	return n.stopped(p) || !p.owed || n.grantedLeft(p) <= 0
+}
+
+// grantedLeft is for how long yet what this node confirmed to the peer must be waited for.
+func (n *Node) grantedLeft(p *peer) time.Duration {
+	return n.wait(p) + n.unasked(p) - n.now.Sub(p.granted)
 }
 
 // unasked is how much longer than its lease a peer is waited for that may have had its

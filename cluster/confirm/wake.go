@@ -32,7 +32,7 @@ func (n *Node) wakeFor(p *peer, w *waker) {
 		return
 	}
 	if n.lingers(p) {
-		w.in(n.waitFor(p.shown.lease) + n.unasked(p) - n.now.Sub(p.shown.at))
+		w.in(n.shownLeft(p))
 	}
 	if n.target.Has(p.name) {
 		w.in(n.params.Heard - n.silent(p))
@@ -40,7 +40,7 @@ func (n *Node) wakeFor(p *peer, w *waker) {
 		return
 	}
 	if n.stated.Has(p.name) && p.owed {
-		w.in(n.wait(p) + n.unasked(p) - n.now.Sub(p.granted))
+		w.in(n.grantedLeft(p))
 	}
 	if n.phase == Up && n.stated.None() {
 		w.in(n.memory() - (n.ran - p.upAt.ran))

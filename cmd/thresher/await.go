@@ -15,7 +15,7 @@ import (
 const (
 	// interfacePatience is how long a node that starts waits for its interface: long
 	// enough that a service manager that tries again and again fills no log, and short
-	// of its limits to a start (TimeoutStartSec: 90 s).
+	// of its limits to a start (TimeoutStartSec in deploy/thresher.service).
 	interfacePatience = 5 * time.Second
 	interfaceLook     = 100 * time.Millisecond
 )
