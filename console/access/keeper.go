@@ -18,7 +18,7 @@ const fileCheck = time.Second
 const maxWaiting = 8
 
 // ErrRefused is a wrong name or password, session or token: which, is not said.
-var ErrRefused = errors.New("refused")
+var ErrRefused = errors.New("no valid name and password, session or token")
 
 // ErrBusy is too many passwords to check at a time.
 var ErrBusy = errors.New("too many are logging in at a time")
