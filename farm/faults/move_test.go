@@ -131,6 +131,7 @@ func diesInMove(f *farmtest.Farm, dies *lab.Node) {
 		}
 		l.CheckOthersKept(mover, dies)
 		l.CheckVisits(3)
+		l.Close()
 		if f.Running(mover) {
 			f.Thresher(mover, "start")
 		}

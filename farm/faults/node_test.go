@@ -63,6 +63,7 @@ func losePower(f *farmtest.Farm, times int) {
 		f.Converge(f.Nodes...)
 		f.ClientsOf(l.Watch, victim)
 		l.CheckOneAnswer()
+		l.Close()
 	}
 	tell(f, took)
 }
@@ -93,6 +94,7 @@ func kill(f *farmtest.Farm) {
 		}
 		l.CheckKept()
 		l.CheckVisits(0)
+		l.Close()
 		f.Start(victim)
 		f.Converge(f.Nodes...)
 	}
@@ -127,6 +129,7 @@ func hang(f *farmtest.Farm) {
 		l.CheckGaps(takeoverLimit)
 		l.CheckKept()
 		l.CheckVisits(0)
+		l.Close()
 		f.Converge(f.Nodes...)
 	}
 }
@@ -151,6 +154,7 @@ func joinDuringHang(f *farmtest.Farm) {
 		f.Must(watch.Settle(f.Ctx, 500*time.Millisecond))
 		f.T.Logf("resumed at %v", resumed.Format(clock))
 		f.CheckOneAnswer(watch)
+		f.Must(watch.Close())
 	}
 }
 

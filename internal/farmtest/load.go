@@ -147,6 +147,13 @@ func (l *Load) Stop() {
 		l.Report.Echoes, l.Report.Worst.Round(time.Millisecond))
 }
 
+// Close ends the watch of a load that has stopped and was judged: in a test of many
+// loads, each would see those of all that follow.
+func (l *Load) Close() {
+	l.f.T.Helper()
+	l.f.Must(l.Watch.Close())
+}
+
 // KeptBy is how many of the kept connections a node has.
 func (l *Load) KeptBy(n *lab.Node) (count int) {
 	for _, mac := range l.Server {

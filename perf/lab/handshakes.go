@@ -272,6 +272,12 @@ func (w *Handshakes) Resets(clients ...netip.AddrPort) []FlowReset {
 func (w *Handshakes) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	clear(w.tries)
-	clear(w.resets)
+	w.tries, w.resets = map[synKey]try{}, map[synKey]try{}
+}
+
+// Close ends the watch and forgets what it saw.
+func (w *Handshakes) Close() error {
+	err := w.tap.Close()
+	w.Forget()
+	return err
 }
