@@ -22,6 +22,7 @@ func TestPacketsAsTheyComeIPv6(t *testing.T) {
 			f.servesMode(c.mode)
 			t.Run("fragments", f.fragmentsAnsweredOnce)
 			t.Run("extension headers", f.extensionsAnsweredOnce)
+			t.Run("for a group or for all", f.groupFramesNotAnswered)
 			t.Run("path mtu", f.pathMTUFound)
 		})
 	}

@@ -35,6 +35,7 @@ func TestPacketsAsTheyCome(t *testing.T) {
 			t.Run("fragments", f.fragmentsAnsweredOnce)
 			t.Run("ip options", f.optionsAnsweredOnce)
 			t.Run("tags", f.priorityTagsAnsweredOnce)
+			t.Run("for a group or for all", f.groupFramesNotAnswered)
 			t.Run("own connections", f.ownConnections)
 			t.Run("path mtu", f.pathMTUFound)
 		})
@@ -242,6 +243,37 @@ func (f *testFarm) priorityTagsAnsweredOnce(t *testing.T) {
 	}
 	if got := f.answeredBy(t, n, tagged(5)); got != 0 {
 		t.Errorf("of VLAN 5: %d SYNs answered", got)
+	}
+}
+
+// groupFramesNotAnswered: a packet for the VIP in a frame for a group that is not the
+// VIP's, or for all, would be answered by every node if it were by one.
+func (f *testFarm) groupFramesNotAnswered(t *testing.T) {
+	from := netip.AddrPortFrom(f.clientAddress(0), 5001)
+	var conn net.PacketConn
+	must(t, f.Client.Do(func() (err error) {
+		conn, err = net.ListenPacket("udp", from.String())
+		return err
+	}))
+	defer conn.Close()
+	payload := []byte("for whom")
+	send := func(to string) {
+		t.Helper()
+		frame := f.parts(t, from, 1, payload)[0]
+		mac, err := net.ParseMAC(to)
+		must(t, err)
+		copy(frame, mac)
+		must(t, f.Client.SendFrames(frame))
+	}
+	for _, to := range []string{"ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "33:33:00:00:00:01", "03:bf:c0:00:02:64"} {
+		send(to)
+	}
+	if got := countAnswers(t, conn, nil); got != 0 {
+		t.Errorf("%d answers", got)
+	}
+	send(f.VMACOf(f.to()).String())
+	if got := countAnswers(t, conn, payload); got != 1 {
+		t.Errorf("%d answers to the same for the VMAC", got)
 	}
 }
 

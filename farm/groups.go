@@ -2,26 +2,25 @@ package farm
 
 import (
 	"net/netip"
+	"slices"
 
 	"thresher/config"
 )
 
 // noUnicastInGroups are the sysctls that have the kernel drop what comes for an IP
-// address of this machine in a frame for a group (RFC 1122 §3.3.6; Linux,
+// address of this machine in a frame for a group or for all (RFC 1122 §3.3.6; Linux,
 // Documentation/networking/ip-sysctl.rst). Frames for the VIP are such ones where
-// its VMAC is a group address. The packet path makes those that it lets in frames
-// for the interface; without the packet path every node would take all of them.
+// its VMAC is a group address: the packet path makes those that it lets in frames
+// for the interface, and without it every node would take all of them. Where the VMAC
+// is none, every node would answer a packet for the VIP in a frame for all.
 func noUnicastInGroups(cfg *config.Config, nic string) []string {
 	var names []string
 	for _, family := range []struct {
 		name string
 		is6  bool
 	}{{"ipv4", false}, {"ipv6", true}} {
-		for _, v := range cfg.VIPs {
-			if v.MAC.IsGroup() && v.Address.Is6() == family.is6 {
-				names = append(names, "net/"+family.name+"/conf/"+nic+"/drop_unicast_in_l2_multicast")
-				break
-			}
+		if slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return v.Address.Is6() == family.is6 }) {
+			names = append(names, "net/"+family.name+"/conf/"+nic+"/drop_unicast_in_l2_multicast")
 		}
 	}
 	return names
@@ -39,7 +38,7 @@ func groups(cfg *config.Config) []netip.Prefix {
 	return all
 }
 
-// prepareGroups readies the interface for VMACs that are group addresses.
+// prepareGroups readies the interface for frames to group addresses, VMACs or not.
 func (m *machine) prepareGroups(cfg *config.Config, nic string) error {
 	for _, name := range noUnicastInGroups(cfg, nic) {
 		if err := m.journal.SetSysctl(name, "1"); err != nil {
