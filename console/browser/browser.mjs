@@ -31,12 +31,23 @@ export async function accessible(what) {
   check(!bad.length, `${what}: ${bad.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + ' ' + (n.any[0]?.message ?? '')).join(' | ')}`).join('\n')}`);
 }
 
+/** Waits until the page is drawn for the window as it is: its ring, its charts, and its name in the menu in sight. */
+const drawn = () => page.waitForFunction(() => {
+  const ring = document.getElementById('ring');
+  const charts = [...document.querySelectorAll('.chart')].filter((el) => el.clientWidth);
+  const name = document.querySelector('nav a[aria-current]');
+  return (!ring || ring.width === Math.round(ring.clientWidth * devicePixelRatio))
+    && charts.every((el) => el.querySelector('.u-wrap')?.clientWidth === el.clientWidth)
+    && (!name || name.getBoundingClientRect().right <= innerWidth);
+});
+
 /** Each size and theme in turn, by name; the page is as it was when they end. */
-export async function* views() {
+async function* views() {
   for (const scheme of ['light', 'dark']) {
     for (const [size, viewport] of Object.entries({ desktop: { width: 1360, height: 900 }, phone: { width: 390, height: 844 } })) {
       await page.emulateMedia({ colorScheme: scheme });
       await page.setViewportSize(viewport);
+      await drawn();
       yield `${size}-${scheme}`;
     }
   }
@@ -45,7 +56,7 @@ export async function* views() {
 }
 
 /** Judges the page as it is, with a picture if one is wanted. */
-export async function judge(name) {
+async function judge(name) {
   if (plan.shots) {
     mkdirSync(plan.shots, { recursive: true });
     await page.screenshot({ path: `${plan.shots}/${name}.png`, fullPage: true });

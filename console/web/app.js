@@ -87,6 +87,11 @@ function nextTheme() {
   const next = order[(order.indexOf(theme()) + 1) % order.length];
   document.documentElement.dataset.theme = next;
   try { localStorage.setItem('theme', next); } catch { /* storage is off: for this page only */ }
+  restyle();
+}
+
+/** Draws anew what has its colors from the style. */
+function restyle() {
   for (const page of Object.values(pages)) page.restyle?.(app);
   render();
 }
@@ -144,6 +149,11 @@ function go() {
   }
   app.page = page;
   pages[page].enter?.(app);
+  fit();
+}
+
+/** Draws the page for the window as it is, with its name in the menu in sight. */
+function fit() {
   render();
   document.querySelector('nav a[aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
 }
@@ -161,6 +171,8 @@ document.addEventListener('click', (e) => {
 });
 $('skip').textContent = T.skip;
 addEventListener('hashchange', go);
+addEventListener('resize', fit);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', restyle); // where the theme is auto
 api.whenLoggedOut(() => { if (app.session?.role) loggedOut(); });
 setInterval(() => { if (Date.now() - app.state.at > staleAfter) render(); }, 1000);
 

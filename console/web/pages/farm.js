@@ -141,4 +141,3 @@ function draw(app) {
 }
 
 export function restyle(app) { requestAnimationFrame(() => draw(app)); }
-addEventListener('resize', () => document.getElementById('ring') && dispatchEvent(new Event('hashchange')));
