@@ -72,7 +72,7 @@ func TestKeyRotation(t *testing.T) {
 	f, old := keyedFarm(t)
 	first := f.keys(f.Nodes[0])
 	var second config.Keys
-	f.unnoticed(100, 8, func() {
+	f.unnoticed(100, func() {
 		for _, n := range []*lab.Node{f.Nodes[0], f.Nodes[2]} {
 			began := time.Now()
 			f.Thresher(n, "key", "rotate")

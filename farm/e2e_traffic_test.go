@@ -113,10 +113,10 @@ func (f *testFarm) transfersWhole(t *testing.T) {
 	t.Error("no node has the upload")
 }
 
-// wrkWithoutErrors holds 64 connections open for 3 s.
+// wrkWithoutErrors holds 64 connections open for a while.
 func (f *testFarm) wrkWithoutErrors(t *testing.T) {
 	lookFor(t, "wrk")
-	out, err := f.Client.Run(f.Ctx, "wrk", "-t2", "-c64", "-d3s", f.url()+"/")
+	out, err := f.Client.Run(f.Ctx, "wrk", "-t2", "-c64", fmt.Sprintf("-d%d", short(1, 3)), f.url()+"/")
 	if err != nil {
 		t.Fatalf("wrk: %v\n%s", err, out)
 	}

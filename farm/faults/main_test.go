@@ -48,6 +48,10 @@ const clock = "15:04:05.000"
 // service (docs/faults.md, R1).
 const takeoverLimit = 1500 * time.Millisecond
 
+// afterLoss is how long clients are watched after a loss: to the limit, and whether they
+// are served from then on.
+func afterLoss() time.Duration { return takeoverLimit + short(500*time.Millisecond, takeoverLimit) }
+
 // leaseLimit is how long after its last heartbeat a node may let flows in: the
 // lease of 600 ms, and what a busy machine adds.
 const leaseLimit = 650 * time.Millisecond

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"thresher/config"
 	"thresher/internal/farmtest"
 	"thresher/perf/lab"
 )
@@ -17,7 +18,11 @@ import (
 // and one of the nodes' own.
 func TestNetworks(t *testing.T) {
 	twoAtATime(t)
-	f := newFarm(t, lab.Config{Nodes: 3, Clients: 2, ClientAddresses: 8, Back: true}, lab.FarmOptions{})
+	f := newFarm(t, lab.Config{Nodes: 3, Clients: 2, ClientAddresses: 8, Back: true}, lab.FarmOptions{
+		// A node whose cable is pulled lets its connections end for that long before it
+		// takes its part again.
+		StopDrain: short(time.Second, config.DefaultStopDrain).String(),
+	})
 	for _, c := range []fault{
 		{"R09GossipAndHeartbeatsBlocked", frontSilenced},
 		{"R09OnlyTheBackIsLeft", frontCut},
@@ -169,7 +174,7 @@ func pulled(f *farmtest.Farm, both bool) {
 		f.Must(f.BackPortUp(victim, false))
 	}
 	f.Must(f.PortUp(victim.Host, false))
-	f.Pass(2 * takeoverLimit)
+	f.Pass(afterLoss())
 	f.Converge(others...)
 	l.Stop()
 	l.CheckOneAnswer()

@@ -18,6 +18,7 @@ import (
 
 // TestNode is what can happen to one node.
 func TestNode(t *testing.T) {
+	twoAtATime(t)
 	onOneFarm(t, []fault{
 		{"R01PowerLoss", powerLoss},
 		{"R02Kill", kill},
@@ -51,7 +52,7 @@ func losePower(f *farmtest.Farm, times int) {
 		f.Pass(300 * time.Millisecond)
 		cut := time.Now()
 		f.Must(f.PowerOff(victim))
-		f.Pass(2 * takeoverLimit)
+		f.Pass(afterLoss())
 		l.Stop()
 		l.CheckOneAnswer()
 		took = append(took, l.CheckTakeover(cut, victim, takeoverLimit))

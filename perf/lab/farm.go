@@ -40,6 +40,9 @@ type FarmOptions struct {
 	Partition string
 	// Offload and XDP of the datapath; empty leaves them to the daemon.
 	Offload, XDP string
+	// StopDrain is how long connections get to end before services are stopped; empty
+	// leaves it to the daemon.
+	StopDrain string
 	// Queues to bind; 0 leaves it to the daemon.
 	Queues int
 	// Unpinned ties the kernel program to the daemon, so that a killed daemon is
@@ -55,7 +58,7 @@ func (n *Node) ConsoleURL() string { return fmt.Sprintf("https://%s:9453", n.Add
 
 // farmConfig is the configuration's template: only keys of DESIGN §8, and none
 // that the options leave to the daemon.
-const farmConfig = `node: {name: {{.Node.Name}}}
+const farmConfig = `node: {name: {{.Node.Name}}{{.StopDrain}}}
 interface: {{.Interface}}
 vips:
 {{- range .Options.VIPs}}
@@ -114,14 +117,15 @@ func (n *Node) NodeConfig(o FarmOptions) (string, error) {
 	}
 	values := map[string]any{
 		"Node": n, "Interface": Interface, "Options": o, "Bind": bind,
-		"Mode":     cmp.Or(o.Mode, config.Flood.String()),
-		"Join":     strings.Join(peers, ", "),
-		"Affinity": pair(", affinity: ", o.Affinity),
-		"Sticky":   pair(", sticky: ", o.Sticky),
-		"Forward":  map[bool]string{true: ", forward: true"}[o.Forward],
-		"Datapath": o.datapath(),
-		"API":      "unix://" + n.Socket(),
-		"RunDir":   n.Dir, "StateDir": n.Dir,
+		"Mode":      cmp.Or(o.Mode, config.Flood.String()),
+		"Join":      strings.Join(peers, ", "),
+		"Affinity":  pair(", affinity: ", o.Affinity),
+		"Sticky":    pair(", sticky: ", o.Sticky),
+		"StopDrain": pair(", stop_drain: ", o.StopDrain),
+		"Forward":   map[bool]string{true: ", forward: true"}[o.Forward],
+		"Datapath":  o.datapath(),
+		"API":       "unix://" + n.Socket(),
+		"RunDir":    n.Dir, "StateDir": n.Dir,
 	}
 	t, err := template.New("config").Funcs(template.FuncMap{"list": list}).Parse(farmConfig)
 	if err != nil {

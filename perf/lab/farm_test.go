@@ -32,11 +32,12 @@ func TestNodeConfig(t *testing.T) {
 			"cluster": map[string]any{"insecure": true},
 		}},
 		{"everything", FarmOptions{TCPPorts: []int{80, 443}, UDPPorts: []int{53}, Affinity: "session", KeyFile: "/tmp/x/key",
-			Profile: "fast", Partition: "majority", Offload: "none", XDP: "generic", Queues: 2}, map[string]any{
+			Profile: "fast", Partition: "majority", Offload: "none", XDP: "generic", StopDrain: "1s", Queues: 2}, map[string]any{
 			"rules": []any{
 				map[string]any{"name": "web", "protocol": "tcp", "ports": []any{80, 443}, "affinity": "session"},
 				map[string]any{"name": "udp", "protocol": "udp", "ports": []any{53}, "affinity": "session"},
 			},
+			"node":     map[string]any{"name": "node2", "stop_drain": "1s"},
 			"cluster":  map[string]any{"key_file": "/tmp/x/key", "profile": "fast", "partition": "majority"},
 			"datapath": map[string]any{"offload": "none", "xdp": "generic", "queues": 2},
 		}},
