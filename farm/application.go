@@ -43,14 +43,14 @@ func (l *local) consult(now time.Time) {
 	switch {
 	case !l.app.wanted: // what it says is about the time before
 		if l.life.state != console.Stopped && len(l.cfg.Services)+len(l.cfg.Checks) > 0 {
-			l.life.shut, l.life.waits = "starting services and checks", false
+			l.life.shut, l.life.shutBy, l.life.waits = "starting services and checks", actionRestart, false
 		}
 	case p.Halted != "":
-		l.life.halt(p.Halted)
+		l.life.halt(p.Halted, action(p.Cause))
 	case p.Ready():
 		l.life.shut, l.life.waits = "", false
 	default:
-		l.life.shut, l.life.waits = cmp.Or(p.Reason, "starting services and checks"), p.Waits
+		l.life.shut, l.life.shutBy, l.life.waits = cmp.Or(p.Reason, "starting services and checks"), action(p.Cause), p.Waits
 	}
 }
 

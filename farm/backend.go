@@ -181,7 +181,7 @@ func (b *backend) attend(context.Context) (wait func()) { return func() {} }
 // Where services are about to be stopped, the balancer gets the time to hear of it.
 func (b *backend) leave() {
 	serves := b.life.state == console.Up || b.life.state == console.Draining
-	b.life.halt("the daemon ends")
+	b.end()
 	b.showHealth()
 	b.goodbye()
 	if serves && len(b.cfg.Services) > 0 && b.cfg.HealthListen.IsValid() {

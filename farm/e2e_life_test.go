@@ -20,11 +20,16 @@ const gatewayCheck = `checks:
   - {name: gateway, type: exec, command: [/bin/sh, -c, "test ! -e DIR/unreachable || { echo gateway unreachable; exit 2; }"], interval: 200ms, timeout: 1s, action: wait}
 `
 
+// stateHook has a program write down what it is told of the node's states.
+const stateHook = `notify:
+  - {type: exec, command: [/bin/sh, -c, 'echo "$THRESHER_OLD_STATE>$THRESHER_STATE $THRESHER_ACTION" >> DIR/told'], only: states}
+`
+
 // TestNodeLife goes through what node says of how a node comes and goes, on one farm:
 // its first node's daemon is started anew with other keys each time.
 func TestNodeLife(t *testing.T) {
 	t.Parallel()
-	f := newHealthFarm(t, 2, "", gatewayCheck)
+	f := newHealthFarm(t, 2, "", gatewayCheck+stateHook)
 	n := f.Nodes[0]
 	whole, err := os.ReadFile(n.ConfigFile())
 	must(t, err)
@@ -41,6 +46,7 @@ func TestNodeLife(t *testing.T) {
 		{"no reset on stop", ", reset_on_stop: false", (*healthFarm).remembersOnStop},
 		{"stop by force", ", stop_drain: 1h", (*healthFarm).stopsByForce},
 		{"cordon", "", (*healthFarm).cordoned},
+		{"actions", "", (*healthFarm).toldOfActions},
 		{"all wait", "", (*healthFarm).allWait},
 	} {
 		t.Run(one.name, func(t *testing.T) {
@@ -214,6 +220,55 @@ func (f *healthFarm) cordoned(n *lab.Node) {
 	f.is(n, console.Stopped, "cordoned; thresher uncordon brings it back")
 	f.Thresher(n, "uncordon")
 	f.Converge(f.Nodes...)
+}
+
+// toldOfActions: a program has each change of the node's state, with what brought it
+// about, over a restart in place and to the daemon's end and next begin.
+func (f *healthFarm) toldOfActions(n *lab.Node) {
+	before := f.toldOf(n, "starting>up boot")
+	unreachable := filepath.Join(n.Dir, "unreachable")
+	must(f.T, os.WriteFile(unreachable, nil, 0o600))
+	f.is(n, console.Waiting, "gateway unreachable")
+	must(f.T, os.Remove(unreachable))
+	f.is(n, console.Up, "")
+	f.Thresher(n, "stop", "--force")
+	f.is(n, console.Stopped, "")
+	f.Thresher(n, "start")
+	f.is(n, console.Up, "")
+	f.Thresher(n, "restart")
+	f.Thresher(n, "cordon")
+	f.is(n, console.Stopped, "")
+	f.Thresher(n, "uncordon")
+	f.is(n, console.Up, "")
+	f.again(n)
+	want := []string{
+		"up>waiting wait", "waiting>starting wakeup", "starting>up wakeup", "up>stopped forcestop", "stopped>starting start", "starting>up start",
+		"up>stopped cordon", "stopped>starting uncordon", "starting>up uncordon", // no connection is there that could drain
+		"up>stopped shutdown", ">starting boot", "starting>up boot",
+	}
+	if told := f.toldOf(n, "starting>up boot")[len(before):]; !slices.Equal(told, want) {
+		f.T.Errorf("told %q, want %q", told, want)
+	}
+	f.Converge(f.Nodes...)
+}
+
+// toldOf waits until a change of the node's state is the last one that the program was
+// told, and returns all of them.
+func (f *healthFarm) toldOf(n *lab.Node, last string) (told []string) {
+	f.T.Helper()
+	f.Eventually(30*time.Second, "the program is told: "+last, func() bool {
+		text, err := os.ReadFile(filepath.Join(n.Dir, "told"))
+		told = slices.DeleteFunc(strings.Split(strings.TrimSpace(string(text)), "\n"), sameState)
+		return err == nil && len(told) > 0 && told[len(told)-1] == last
+	})
+	return told
+}
+
+// sameState is of a line that tells another reason for the state that there was.
+func sameState(line string) bool {
+	states, _, _ := strings.Cut(line, " ")
+	before, now, _ := strings.Cut(states, ">")
+	return before == now
 }
 
 // allWait: a node whose check fails that it waits for is out, and comes back by itself.

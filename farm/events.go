@@ -21,8 +21,7 @@ type events struct {
 	ring *console.Log
 	log  *slog.Logger
 
-	self   string            // who tells
-	before console.NodeState // last told; the loop's
+	self   string // who tells
 	notify atomic.Pointer[notify.Dispatcher]
 }
 
@@ -47,17 +46,18 @@ func slogLevel(level string) slog.Level {
 }
 
 // state is a change of this node's own state.
-func (e *events) state(s console.NodeState, reason string) {
-	message := fmt.Sprintf("this node is %s", s)
-	if reason != "" {
-		message += ": " + reason
+func (e *events) state(before console.NodeState, now *life) {
+	message := fmt.Sprintf("this node is %s", now.state)
+	if now.reason != "" {
+		message += ": " + now.reason
 	}
 	level := console.LevelInfo
-	if s == console.Waiting || s == console.Stopped && reason != reasonStop && !strings.HasPrefix(reason, reasonDrain) {
+	if now.state == console.Waiting || now.state == console.Stopped && !now.action.asked() {
 		level = console.LevelWarn
 	}
-	e.add(level, kindState, message, map[string]string{"state": string(s), "old_state": string(e.before), "reason": reason})
-	e.before = s
+	e.add(level, kindState, message, map[string]string{
+		"state": string(now.state), "old_state": string(before), "action": string(now.action), "reason": now.reason,
+	})
 }
 
 // node is a change of another node's state.

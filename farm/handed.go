@@ -58,6 +58,7 @@ type handed struct {
 type handedLife struct {
 	State     console.NodeState
 	Reason    string
+	Action    action
 	Joined    bool
 	Cut       bool
 	Held      time.Time
@@ -187,14 +188,14 @@ func (h *handed) phase() cluster.Phase {
 // life is life as it was.
 func (h handedLife) life() life {
 	return life{
-		state: h.State, reason: h.Reason, joined: h.Joined, cut: h.Cut, held: h.Held,
+		state: h.State, reason: h.Reason, action: h.Action, joined: h.Joined, cut: h.Cut, held: h.Held,
 		damper: damper{comebacks: h.Comebacks}, drainEnd: h.DrainEnd, stopping: h.Stopping,
 	}
 }
 
 func handLife(l life) handedLife {
 	return handedLife{
-		State: l.state, Reason: l.reason, Joined: l.joined, Cut: l.cut, Held: l.held,
+		State: l.state, Reason: l.reason, Action: l.action, Joined: l.joined, Cut: l.cut, Held: l.held,
 		Comebacks: l.damper.comebacks, DrainEnd: l.drainEnd, Stopping: l.stopping,
 	}
 }

@@ -85,7 +85,7 @@ func (k kept) write(path string) error {
 // operator has stopped or cordoned it.
 func (l *life) reset(k kept) {
 	if l.state == console.Stopped && k == (kept{}) {
-		l.start()
+		l.start(actionReset)
 	}
 }
 

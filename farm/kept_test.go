@@ -99,7 +99,7 @@ func TestReset(t *testing.T) {
 		{}: console.Starting, {Stopped: true}: console.Stopped, {Cordoned: true}: console.Stopped,
 	} {
 		l := newLife()
-		l.halt("nginx failed 3 times in 24 h")
+		l.halt("nginx failed 3 times in 24 h", actionMaxLoop)
 		l.reset(k)
 		if l.state != want {
 			t.Errorf("%+v: %s, want %s", k, l.state, want)

@@ -15,6 +15,7 @@ import (
 type life struct {
 	state  console.NodeState
 	reason string
+	action action // what has brought it there
 	joined bool
 
 	cut      bool      // the interface has no carrier
@@ -23,13 +24,16 @@ type life struct {
 	drainEnd time.Time // when a drain ends at the latest; zero for never
 	stopping bool      // the drain is a stop: clients that may come back are not waited for
 
-	shut  string    // why services and checks let no traffic in; "" if they do
-	waits bool      // and that it is a check that the node waits for
-	boots time.Time // until when a node that has just booted is held back
+	shut   string    // why services and checks let no traffic in; "" if they do
+	shutBy action    // what has had them let none in any more
+	waits  bool      // and that it is a check that the node waits for
+	boots  time.Time // until when a node that has just booted is held back
 }
 
 // newLife is a node that has not joined yet.
-func newLife() life { return life{state: console.Starting, reason: "joining the farm"} }
+func newLife() life {
+	return life{state: console.Starting, reason: "joining the farm", action: actionBoot}
+}
 
 // reasonConfirming is why a node that may take part does not serve yet.
 const reasonConfirming = "waiting until no earlier promise of this node can count"
@@ -40,42 +44,47 @@ const reasonCut = "the interface has no carrier"
 // join ends the attempt to find the farm.
 func (l *life) join() { l.joined = true }
 
-// start, drain and stop are an operator's wishes. A draining node lets no new
-// flow in and ends by itself when its last flow has ended.
-func (l *life) start() {
+// start, drain and stop are an operator's wishes; by says which. A draining node lets
+// no new flow in and ends by itself when its last flow has ended.
+func (l *life) start(by action) {
 	if l.state == console.Stopped || l.state == console.Draining {
 		l.state, l.reason = console.Starting, "started by an operator"
+	}
+	if l.state != console.Up {
+		l.action = by
 	}
 	l.stopping, l.boots = false, time.Time{}
 }
 
-func (l *life) drain(now time.Time, deadline time.Duration) {
+func (l *life) drain(now time.Time, deadline time.Duration, by action) {
 	if l.state == console.Stopped {
 		return
 	}
-	l.state, l.reason, l.drainEnd, l.stopping = console.Draining, reasonDrain, time.Time{}, false
+	l.state, l.reason, l.action, l.drainEnd, l.stopping = console.Draining, reasonDrain, by, time.Time{}, false
 	if deadline > 0 {
 		l.drainEnd = now.Add(deadline)
 	}
 }
 
-func (l *life) stop() { l.state, l.reason, l.stopping = console.Stopped, reasonStop, false }
+func (l *life) stop(by action) {
+	l.state, l.reason, l.action, l.stopping = console.Stopped, reasonStop, by, false
+}
 
 // windUp is a stop that lets connections end for a while, before services are
 // stopped.
 func (l *life) windUp(now time.Time, span time.Duration) {
 	if l.state == console.Stopped || span <= 0 {
-		l.stop()
+		l.stop(actionStop)
 		return
 	}
-	l.drain(now, span)
+	l.drain(now, span, actionStop)
 	l.reason, l.stopping = reasonStop, true
 }
 
-// halt stops a node that can't serve, and has tried.
-func (l *life) halt(why string) {
+// halt stops a node that can't serve and has tried, or whose daemon ends.
+func (l *life) halt(why string, by action) {
 	if l.state != console.Stopped {
-		l.state, l.reason, l.stopping = console.Stopped, why, false
+		l.state, l.reason, l.action, l.stopping = console.Stopped, why, by, false
 	}
 }
 
@@ -90,7 +99,7 @@ func (l *life) drained(why string) {
 	switch {
 	case l.state != console.Draining:
 	case l.stopping:
-		l.stop()
+		l.stop(l.action)
 	default:
 		l.state, l.reason = console.Stopped, reasonDrain+": "+why
 	}
@@ -119,12 +128,13 @@ func (l *life) advance(now time.Time, obstacle string, phase confirm.Phase) {
 		}
 	case console.Up:
 		if l.cut {
-			l.wait(reasonCut)
+			l.wait(reasonCut, actionLink)
 		} else if l.shut != "" {
+			l.action = l.shutBy
 			l.shutOut()
 		} else if phase == confirm.Starting {
 			// Its process was taken for an earlier one of its own: it begins anew.
-			l.state, l.reason = console.Starting, reasonConfirming
+			l.state, l.reason, l.action = console.Starting, reasonConfirming, actionRejoin
 		}
 	case console.Starting, console.Waiting:
 		l.approach(now, obstacle, phase)
@@ -135,32 +145,45 @@ func (l *life) advance(now time.Time, obstacle string, phase confirm.Phase) {
 func (l *life) approach(now time.Time, obstacle string, phase confirm.Phase) {
 	switch {
 	case l.cut:
-		l.wait(reasonCut)
+		l.wait(reasonCut, actionLink)
 	case now.Before(l.held):
-		l.wait("the interface's carrier comes and goes: held back until " + l.held.Format(time.TimeOnly))
+		l.wait("the interface's carrier comes and goes: held back until "+l.held.Format(time.TimeOnly), actionLink)
 	case l.bootsLater(now):
-		l.wait("held back since the boot until " + l.boots.Format(time.TimeOnly))
+		l.wait("held back since the boot until "+l.boots.Format(time.TimeOnly), l.action)
 	case l.shut != "":
 		l.shutOut()
 	case !l.joined:
 	case obstacle != "" && phase != confirm.Up:
-		l.wait(obstacle)
+		l.wait(obstacle, actionRefused)
 	case phase == confirm.Up:
+		l.wakeUp()
 		l.state, l.reason = console.Up, ""
 	default:
+		l.wakeUp()
 		l.state, l.reason = console.Starting, reasonConfirming
+	}
+}
+
+// wakeUp is that nothing speaks any more against a node that may have waited.
+func (l *life) wakeUp() {
+	if l.action.passes() {
+		l.action = actionWakeup
 	}
 }
 
 // shutOut is what services and checks that let no traffic in make of the node.
 func (l *life) shutOut() {
-	l.state, l.reason = console.Starting, l.shut
 	if l.waits {
-		l.state = console.Waiting
+		l.wait(l.shut, actionWait)
+		return
 	}
+	l.wakeUp()
+	l.state, l.reason = console.Starting, l.shut
 }
 
-func (l *life) wait(why string) { l.state, l.reason = console.Waiting, why }
+func (l *life) wait(why string, by action) {
+	l.state, l.reason, l.action = console.Waiting, why, by
+}
 
 // due is when time alone may change something; zero for never.
 func (l *life) due(now time.Time) time.Time {

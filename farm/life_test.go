@@ -154,14 +154,14 @@ func live(t *testing.T, steps []step) {
 	for i, s := range steps {
 		switch s.do {
 		case "start":
-			l.start()
+			l.start(actionStart)
 		case "stop":
-			l.stop()
+			l.stop(actionStop)
 		case "drain":
-			l.drain(now, 0)
+			l.drain(now, 0, actionDrain)
 		case "drain5s", "drain24h":
 			deadline := duration(t, strings.TrimPrefix(s.do, "drain"))
-			l.drain(now, deadline)
+			l.drain(now, deadline, actionDrain)
 			if due := l.due(now); !due.Equal(now.Add(deadline)) {
 				t.Errorf("step %d (%s): looked at again at %v", i, s.do, due)
 			}

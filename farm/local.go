@@ -109,7 +109,9 @@ func newLocal(cfg *config.Config, log *slog.Logger, self Self) *local {
 		life: newLife(), roster: newRoster(cfg.Node, cfg.RulesDigest()), alarm: alarm, loaded: cfg,
 		withdrawn: make(map[string]string), wave: make(chan cluster.Meta, 1),
 	}
-	_, l.inPlace = os.LookupEnv(handOverVariable)
+	if _, l.inPlace = os.LookupEnv(handOverVariable); l.inPlace {
+		l.life.action = actionRestart
+	}
 	var err error
 	if l.trials, err = trial.Open(self.File); err != nil {
 		log.Warn("a trial that was under way is not gone on with", "err", err)

@@ -254,5 +254,6 @@ func (l *loop) answer(v cluster.View, members []cluster.Member) {
 func (l *loop) leave() {
 	l.confirmation.leave()
 	l.confirmation.farewell()
+	l.end()
 	l.goodbye()
 }

@@ -17,7 +17,7 @@ func (c control) Start(ctx context.Context) error {
 		if err := c.loop.rememberStopped(false); err != nil {
 			return err
 		}
-		c.loop.life.start()
+		c.loop.life.start(actionStart)
 		if c.loop.life.state == console.Waiting && c.loop.app.wanted {
 			c.loop.app.supervisor.Start()
 		}
@@ -35,12 +35,12 @@ func (c control) Stop(ctx context.Context, force bool) error {
 		}
 		switch {
 		case force:
-			l.life.stop()
+			l.life.stop(actionForceStop)
 			l.front.take()
 			l.app.wanted = false
 			l.app.supervisor.Stop(true)
 		case len(l.cfg.Services) == 0:
-			l.life.stop()
+			l.life.stop(actionStop)
 		default:
 			l.life.windUp(time.Now(), l.cfg.Life.StopDrain)
 		}
@@ -58,7 +58,7 @@ func (c control) Drain(ctx context.Context, deadline time.Duration) error {
 		if err := c.loop.rememberStopped(true); err != nil {
 			return err
 		}
-		c.loop.life.drain(time.Now(), deadline)
+		c.loop.life.drain(time.Now(), deadline, actionDrain)
 		return nil
 	})
 }
@@ -70,7 +70,7 @@ func (c control) Cordon(ctx context.Context) error {
 		if err := c.loop.remember(func(k *kept) { k.Cordoned = true }); err != nil {
 			return err
 		}
-		c.loop.life.drain(time.Now(), 0)
+		c.loop.life.drain(time.Now(), 0, actionCordon)
 		return nil
 	})
 }
@@ -81,7 +81,7 @@ func (c control) Uncordon(ctx context.Context) error {
 		if err := c.loop.remember(func(k *kept) { k.Cordoned, k.Stopped = false, false }); err != nil {
 			return err
 		}
-		c.loop.life.start()
+		c.loop.life.start(actionUncordon)
 		return nil
 	})
 }

@@ -59,9 +59,18 @@ func (l *local) tell() {
 	}
 	before := l.told
 	l.told, l.toldShut = l.life.state, shut
-	l.events.state(l.life.state, l.life.reason)
+	l.events.state(before, &l.life)
 	if before != l.told {
 		l.spread()
+	}
+}
+
+// end has the node be stopped, since its daemon ends, and tells those who are notified.
+func (l *local) end() {
+	l.life.halt("the daemon ends", actionShutdown)
+	if l.life.state != l.told {
+		l.events.state(l.told, &l.life)
+		l.told = l.life.state
 	}
 }
 

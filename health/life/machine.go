@@ -18,6 +18,7 @@ type Machine struct {
 	reason string // why not ready
 	wanted bool
 	halted string // why the node has stopped by itself; "" if it has not
+	cause  Cause  // what has last had the node go out by itself; "" for nothing since Start
 	goal   Phase  // where stopping leads: Off, Held or Starting
 	manual bool   // an operator has to start it, since it has waited
 	asking bool   // in held: no check has failed, some have no verdict yet
@@ -54,6 +55,9 @@ func (m *Machine) Phase() (Phase, string) { return m.phase, m.reason }
 // Halted says why the node has stopped by itself; "" if it has not.
 func (m *Machine) Halted() string { return m.halted }
 
+// Cause is what has last had the node go out by itself; "" for nothing since Start.
+func (m *Machine) Cause() Cause { return m.cause }
+
 // Waits says whether the node is out, or goes out, until a check is up. While the
 // checks are asked for the first time, it only starts.
 func (m *Machine) Waits() bool {
@@ -65,7 +69,7 @@ func (m *Machine) Suspended() bool { return m.suspended }
 
 // Start is an operator's wish, or the boot's: it forgets why the node had stopped.
 func (m *Machine) Start(now time.Time) []Step {
-	m.wanted, m.halted, m.manual = true, "", false
+	m.wanted, m.halted, m.cause, m.manual = true, "", "", false
 	for _, c := range m.checks {
 		c.acted = nil
 	}
@@ -137,7 +141,7 @@ func (m *Machine) Check(now time.Time, name string, v check.Verdict, detail stri
 func (m *Machine) Service(now time.Time, name string, s service.State, gaveUp string) []Step {
 	m.services[name] = s
 	if gaveUp != "" {
-		m.halt(gaveUp)
+		m.halt(CauseTooOften, gaveUp)
 	}
 	return m.advance(now)
 }
@@ -172,7 +176,7 @@ func (m *Machine) act(now time.Time, c *checkState) {
 	why := failure(c)
 	switch c.Action {
 	case Wait:
-		m.close(Held, why)
+		m.close(Held, CauseWait, why)
 	case Restart:
 		for _, name := range c.Services {
 			m.do(FailService, name, why)
@@ -180,12 +184,12 @@ func (m *Machine) act(now time.Time, c *checkState) {
 	case Stopstart:
 		c.acted = slices.DeleteFunc(c.acted, func(t time.Time) bool { return now.Sub(t) >= c.Within })
 		if c.acted = append(c.acted, now); len(c.acted) >= c.MaxRestarts {
-			m.halt(fmt.Sprintf("check %s failed %d times in %s", c.Name, len(c.acted), service.Span(c.Within)))
+			m.halt(CauseTooOften, fmt.Sprintf("check %s failed %d times in %s", c.Name, len(c.acted), service.Span(c.Within)))
 			return
 		}
-		m.close(Starting, why)
+		m.close(Starting, CauseStopstart, why)
 	case Stop:
-		m.halt(why)
+		m.halt(CauseStop, why)
 	}
 }
 
@@ -197,27 +201,27 @@ func failure(c *checkState) string {
 }
 
 // halt stops the node by itself.
-func (m *Machine) halt(why string) {
+func (m *Machine) halt(cause Cause, why string) {
 	if m.halted == "" {
-		m.halted = why
+		m.halted, m.cause = why, cause
 	}
 	m.wanted = false
-	m.close(Off, m.halted)
+	m.close(Off, m.cause, m.halted)
 }
 
 // close takes traffic out, and then the services down.
-func (m *Machine) close(goal Phase, why string) {
+func (m *Machine) close(goal Phase, cause Cause, why string) {
 	switch m.phase {
 	case Off, Held:
 		return
 	case Closing, Stopping:
 		// Off is for good; what comes back does so through the stricter one.
 		if goal == Off || goal == Held && m.goal == Starting {
-			m.goal, m.reason = goal, why
+			m.goal, m.cause, m.reason = goal, cause, why
 		}
 		return
 	}
-	m.goal = goal
+	m.goal, m.cause = goal, cause
 	if goal == Held {
 		m.manual = m.params.Manual && m.phase == Ready
 	}

@@ -219,6 +219,35 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// TestCause: what has a node go out by itself is said until an operator starts it.
+func TestCause(t *testing.T) {
+	const up = "start g+ a=up x+ z+ "
+	for words, want := range map[string]Cause{
+		up:                            "",
+		up + "stop":                   "",
+		up + "g-":                     CauseWait,
+		up + "x-":                     CauseStopstart,
+		up + "x- g-":                  CauseStopstart,
+		up + "z-":                     CauseStop,
+		up + "g- z-":                  CauseWait,
+		up + "a=over":                 CauseTooOften,
+		up + "g- a=over":              CauseTooOften,
+		up + "a=over g-":              CauseTooOften,
+		up + "g- out a=stopped start": "",
+		up + strings.Repeat("x- out a=stopped a=up x+ z+ ", 2) + "x-": CauseTooOften,
+	} {
+		p := farms()["gx"]
+		p.Checks = append(p.Checks, farms()["z"].Checks...)
+		m, now := New(p), epoch
+		for _, word := range strings.Fields(words) {
+			apply(t, m, &now, word)
+		}
+		if got := m.Cause(); got != want {
+			t.Errorf("%s: %q, want %q", words, got, want)
+		}
+	}
+}
+
 // TestAdopt: what another process has left is ready, and what it had withdrawn
 // comes back when the check is up.
 func TestAdopt(t *testing.T) {

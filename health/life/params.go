@@ -18,6 +18,17 @@ const (
 	Stop
 )
 
+// Cause is what has a node go out by itself.
+type Cause string
+
+// The causes; a restart in place is none, since the node stays ready.
+const (
+	CauseWait      Cause = "wait"      // a check with action wait
+	CauseStopstart Cause = "stopstart" // a check with action stopstart
+	CauseStop      Cause = "failstop"  // a check with action stop
+	CauseTooOften  Cause = "maxloop"   // a service or a stopstart, once too often
+)
+
 // Service is a service as far as the node's life is about it.
 type Service struct {
 	Name string

@@ -15,6 +15,8 @@ type Picture struct {
 	Reason string
 	// Halted says why the node has stopped by itself; "" if it has not.
 	Halted string
+	// Cause is what has last had the node go out by itself; "" for nothing since its start.
+	Cause life.Cause
 	// Waits says that the node is out until a check is up.
 	Waits bool
 	// Suspended says that checks do not count.

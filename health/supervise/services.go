@@ -125,7 +125,7 @@ func (s *Supervisor) show(now time.Time) {
 func (s *Supervisor) publish(now time.Time) {
 	s.news, s.shown = false, now
 	p := &Picture{
-		Halted: s.life.Halted(), Waits: s.life.Waits(), Suspended: s.life.Suspended(),
+		Halted: s.life.Halted(), Cause: s.life.Cause(), Waits: s.life.Waits(), Suspended: s.life.Suspended(),
 		Withdrawn: s.life.Withdrawn(), Weights: s.weights(),
 	}
 	p.Phase, p.Reason = s.life.Phase()
