@@ -83,6 +83,7 @@ type Machine struct {
 	deadline time.Time // by when it must have ended
 	next     time.Time // when the next one begins
 	known    time.Time // by when the next failure in a row is to be known
+	forgives time.Time // until when failures before the first success do not count
 	stuck    map[Run]bool
 }
 
@@ -96,6 +97,10 @@ func (m *Machine) Verdict() (Verdict, string) { return m.verdict, m.detail }
 
 // Running says whether the check runs.
 func (m *Machine) Running() bool { return m.running }
+
+// Forgive has failures of runs that begin before a moment not count while there is no
+// verdict: what the check looks at has begun to come up, and gets that time.
+func (m *Machine) Forgive(until time.Time) { m.forgives = until }
 
 // Start begins anew: at once, and without a verdict.
 func (m *Machine) Start(now time.Time) Run {
@@ -178,8 +183,12 @@ func (m *Machine) judge(now time.Time, r Result, takes time.Duration) *Change {
 	if r.OK {
 		says, needed = Up, m.params.Rise
 	}
-	if says == Up && m.verdict == Unknown {
+	switch {
+	case m.verdict != Unknown:
+	case says == Up:
 		needed = 1 // whoever waits for the first verdict need not wait for more
+	case m.begun.Before(m.forgives):
+		return nil
 	}
 	if says == m.verdict {
 		m.streak = 0

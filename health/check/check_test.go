@@ -68,6 +68,18 @@ func (w *world) await(t *testing.T) {
 	}
 }
 
+// follow drives the machine by words, and checks the verdict after each.
+func (w *world) follow(t *testing.T, words string) {
+	t.Helper()
+	for i, word := range strings.Fields(words) {
+		w.do(t, word[0])
+		v, _ := w.m.Verdict()
+		if got := map[Verdict]byte{Unknown: '?', Up: 'u', Down: 'd'}[v]; got != word[1] {
+			t.Fatalf("word %d, %q: %c", i+1, word, got)
+		}
+	}
+}
+
 func TestSequences(t *testing.T) {
 	for _, tt := range []struct{ name, words string }{
 		{"first success is up at once", "s? +u"},
@@ -96,13 +108,7 @@ func TestSequences(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := world{m: New(usual, middle), now: epoch}
-			for i, word := range strings.Fields(tt.words) {
-				w.do(t, word[0])
-				v, _ := w.m.Verdict()
-				if got := map[Verdict]byte{Unknown: '?', Up: 'u', Down: 'd'}[v]; got != word[1] {
-					t.Fatalf("word %d, %q: %c", i+1, word, got)
-				}
-			}
+			w.follow(t, tt.words)
 		})
 	}
 }
@@ -112,13 +118,7 @@ func TestOnce(t *testing.T) {
 	p := usual
 	p.Rise, p.Fall = 1, 1
 	w := world{m: New(p, middle), now: epoch}
-	for _, word := range strings.Fields("s? -d +u -d hd ld +u hd") {
-		w.do(t, word[0])
-		v, _ := w.m.Verdict()
-		if got := map[Verdict]byte{Unknown: '?', Up: 'u', Down: 'd'}[v]; got != word[1] {
-			t.Fatalf("%q: %c", word, got)
-		}
-	}
+	w.follow(t, "s? -d +u -d hd ld +u hd")
 }
 
 // TestSchedule: the first run is at once, each next an interval after the beginning

@@ -6,5 +6,5 @@
 //
 // The first success is a verdict by itself, since a node that starts waits for it.
 // The first failures are not: a server that has just been started may need more
-// than one run.
+// than one run, and gets longer if its owner says so.
 package check

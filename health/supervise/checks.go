@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"thresher/config"
@@ -19,6 +20,30 @@ type checkRun struct {
 	weight  int                // what an agent wants, -1 if nothing
 	warning string
 	since   time.Time
+}
+
+// startCheck begins a check anew.
+func (s *Supervisor) startCheck(now time.Time, r *checkRun) {
+	r.machine.Forgive(s.patience(r.config))
+	s.begin(r, r.machine.Start(now))
+}
+
+// patience is until when a check does not act on services that it has not seen well: one
+// without ready is taken for up when its start command has ended, and may still be on its
+// way. A check that only withdraws rules needs none, since its verdict does no harm.
+func (s *Supervisor) patience(c config.Check) (until time.Time) {
+	if !slices.Contains([]config.Action{config.ActionRestart, config.ActionStopstart, config.ActionStop}, c.Action) {
+		return time.Time{}
+	}
+	for _, r := range s.services {
+		if len(r.config.Ready) > 0 || len(c.Services) > 0 && !slices.Contains(c.Services, r.config.Name) {
+			continue
+		}
+		if end := r.begun.Add(r.config.StartTimeout); end.After(until) {
+			until = end
+		}
+	}
+	return until
 }
 
 // begin begins a run on a goroutine of its own.

@@ -16,6 +16,7 @@ type serviceRun struct {
 
 	end     context.CancelFunc // of the command under way; nil if there is none
 	number  int                // of the last command: what came before counts no more
+	begun   time.Time          // when it was last begun to be started
 	unwatch context.CancelFunc // nil while its end is not watched
 	told    service.State
 	gaveUp  string
@@ -24,14 +25,14 @@ type serviceRun struct {
 // command begins a command, and passes on where the service stands by then.
 func (s *Supervisor) command(now time.Time, r *serviceRun, c service.Command) {
 	if c != service.None {
-		s.perform(r, c)
+		s.perform(now, r, c)
 	}
 	s.stand(now, r)
 }
 
 // perform has a command carried out on a goroutine of its own. The one before it is
 // ended first, if it is still under way.
-func (s *Supervisor) perform(r *serviceRun, c service.Command) {
+func (s *Supervisor) perform(now time.Time, r *serviceRun, c service.Command) {
 	s.news = true
 	if r.end != nil {
 		r.end()
@@ -42,6 +43,7 @@ func (s *Supervisor) perform(r *serviceRun, c service.Command) {
 	}[c]
 	if c == service.Start {
 		timeout = r.config.StartTimeout
+		r.begun = now
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	r.end = cancel

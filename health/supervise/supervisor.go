@@ -189,51 +189,6 @@ func (s *Supervisor) Forget() {
 	})
 }
 
-// Handed is what a process that goes on in this one's place has to know.
-type Handed struct {
-	Ready, Suspended bool
-	Failures         map[string][]time.Time
-	// Latched are the checks whose rules are withdrawn until they are up.
-	Latched []string
-}
-
-// HandOver returns what the next process has to know.
-func (s *Supervisor) HandOver() (h Handed) {
-	s.do(func(time.Time) {
-		phase, _ := s.life.Phase()
-		h = Handed{Ready: phase == life.Ready, Suspended: s.life.Suspended(), Failures: make(map[string][]time.Time), Latched: s.life.Latched()}
-		for _, r := range s.services {
-			h.Failures[r.config.Name] = r.machine.Record()
-		}
-	})
-	return h
-}
-
-// Adopt goes on from where another process was: its services run. It says whether
-// the node is ready; it is not if it was not, or if there are services that the
-// other did not have.
-func (s *Supervisor) Adopt(h Handed) bool {
-	for _, r := range s.services {
-		_, had := h.Failures[r.config.Name]
-		h.Ready = h.Ready && had
-	}
-	s.do(func(now time.Time) {
-		if h.Suspended {
-			s.carryOut(now, s.life.Suspend(now, true))
-		}
-		if !h.Ready {
-			return
-		}
-		for _, r := range s.services {
-			r.machine.Adopt(h.Failures[r.config.Name])
-			r.told = service.Up
-			s.command(now, r, r.machine.Pause(now, h.Suspended))
-		}
-		s.carryOut(now, s.life.Adopt(now, h.Latched))
-	})
-	return h.Ready
-}
-
 // do has f done on the supervisor's goroutine, and waits for it.
 func (s *Supervisor) do(f func(now time.Time)) {
 	m := message{f, make(chan struct{})}
@@ -378,8 +333,7 @@ func (s *Supervisor) carryOut(now time.Time, steps []life.Step) {
 		s.queue = s.queue[1:]
 		switch step.Do {
 		case life.RunCheck:
-			r := s.byCheck[step.Name]
-			s.begin(r, r.machine.Start(now))
+			s.startCheck(now, s.byCheck[step.Name])
 		case life.EndCheck:
 			s.endCheck(now, s.byCheck[step.Name])
 		default:

@@ -70,15 +70,18 @@ func (r *fakeRunner) AwaitEnd(ctx context.Context) (string, error) {
 // live runs a supervisor within a bubble, where time passes when all wait.
 func live(t *testing.T, o Options, test func(*Supervisor)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		s := New(o)
-		ctx, cancel := context.WithCancel(context.Background())
-		ended := make(chan struct{})
-		go func() { defer close(ended); s.Run(ctx) }()
-		test(s)
-		cancel()
-		<-ended
-	})
+	synctest.Test(t, func(*testing.T) { during(o, test) })
+}
+
+// during runs a supervisor within the bubble that there is.
+func during(o Options, test func(*Supervisor)) {
+	s := New(o)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.Run(ctx) }()
+	test(s)
+	cancel()
+	<-ended
 }
 
 func aService(name string) config.Service {
