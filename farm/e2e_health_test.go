@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -349,15 +350,19 @@ func get(c *http.Client, url string) error {
 // TestRestartKeepsServices: a daemon that goes on in another process leaves its
 // services and its share as they are.
 func TestRestartKeepsServices(t *testing.T) {
-	f := newHealthFarm(t, 2, "", strings.Replace(httpCheck, "ACTION", "restart", 1))
+	f := newHealthFarm(t, 2, "", strings.Replace(httpCheck, "ACTION", "restart", 1)+
+		`  - {name: agent, type: exec, agent: true, command: [/bin/sh, -c, "test -e DIR/silent && exit 2; echo 90%"], interval: 200ms, fall: 1000, rules: [web]}
+`)
 	n := f.Nodes[0]
 	before, err := f.pid(n)
 	must(t, err)
+	f.until(n, "the agent has its weight", func(s console.Status) bool { return s.Rules[0].Weight == 90 })
+	must(t, os.WriteFile(filepath.Join(n.Dir, "silent"), nil, 0o600)) // so that the next process can't have it of the agent
 	stop := f.visit(t)
 	f.Thresher(n, "restart")
 	s, _ := f.until(n, "the check is up again", func(s console.Status) bool { return s.Checks[0].State == "up" })
-	if s.State != console.Up || share(s) < 0.4 || s.Services[0].State != "up" {
-		t.Errorf("%s with a share of %v, service %s", s.State, share(s), s.Services[0].State)
+	if s.State != console.Up || share(s) < 0.4 || s.Services[0].State != "up" || s.Rules[0].Weight != 90 {
+		t.Errorf("%s with a share of %v and weight %d, service %s", s.State, share(s), s.Rules[0].Weight, s.Services[0].State)
 	}
 	if now, err := f.pid(n); err != nil || now != before {
 		t.Errorf("nginx is process %d, was %d: %v", now, before, err)

@@ -46,6 +46,9 @@ func (s *Supervisor) patience(c config.Check) (until time.Time) {
 	return until
 }
 
+// isAgent tells whether a check's server or program says what weight it wants.
+func (r *checkRun) isAgent() bool { return r.config.TCP.Agent || r.config.Exec.Agent }
+
 // begin begins a run on a goroutine of its own.
 func (s *Supervisor) begin(r *checkRun, run check.Run) {
 	if run == 0 {

@@ -13,6 +13,8 @@ type Handed struct {
 	Failures         map[string][]time.Time
 	// Started is when services were begun to be started, by name.
 	Started map[string]time.Time
+	// Weights are what agents want, by check.
+	Weights map[string]int
 	// Latched are the checks whose rules are withdrawn until they are up.
 	Latched []string
 }
@@ -23,10 +25,15 @@ func (s *Supervisor) HandOver() (h Handed) {
 		phase, _ := s.life.Phase()
 		h = Handed{
 			Ready: phase == life.Ready, Suspended: s.life.Suspended(), Latched: s.life.Latched(),
-			Failures: make(map[string][]time.Time), Started: make(map[string]time.Time),
+			Failures: make(map[string][]time.Time), Started: make(map[string]time.Time), Weights: make(map[string]int),
 		}
 		for _, r := range s.services {
 			h.Failures[r.config.Name], h.Started[r.config.Name] = r.machine.Record(), r.begun
+		}
+		for _, r := range s.checks {
+			if r.weight >= 0 {
+				h.Weights[r.config.Name] = r.weight
+			}
 		}
 	})
 	return h
@@ -51,6 +58,11 @@ func (s *Supervisor) Adopt(h Handed) bool {
 			r.machine.Adopt(h.Failures[r.config.Name])
 			r.told, r.begun = service.Up, h.Started[r.config.Name]
 			s.command(now, r, r.machine.Pause(now, h.Suspended))
+		}
+		for _, r := range s.checks {
+			if weight, has := h.Weights[r.config.Name]; has && r.isAgent() {
+				r.weight = weight
+			}
 		}
 		s.carryOut(now, s.life.Adopt(now, h.Latched))
 	})

@@ -274,6 +274,38 @@ func TestSilentAgent(t *testing.T) {
 	})
 }
 
+// TestAgentHandedOver: what an agent wants holds on in the next process, also while it
+// fails to answer that one; of a check that is no agent's any more, nothing does.
+func TestAgentHandedOver(t *testing.T) {
+	says := probe.Result{OK: true, Weight: 25}
+	c := aCheck("a", config.ActionNone, config.PhaseBoth)
+	c.Fall, c.Exec.Agent = 3, true
+	o := Options{Rules: []string{"web"}, Checks: []config.Check{c}, Probe: func(config.Check) probe.Func {
+		return func(context.Context) probe.Result { return says }
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		var handed Handed
+		during(o, func(s *Supervisor) {
+			s.Start()
+			synctest.Wait()
+			handed = s.HandOver()
+		})
+		says = probe.Result{Weight: -1}
+		for agent, want := range map[bool]map[string]int{true: {"web": 25}, false: {}} {
+			o.Checks[0].Exec.Agent = agent
+			during(o, func(s *Supervisor) {
+				s.Adopt(handed)
+				for range 2 { // before it has been asked, and after
+					if w := s.Picture().Weights; !maps.Equal(w, want) {
+						t.Errorf("agent %v: weights %v, want %v", agent, w, want)
+					}
+					synctest.Wait()
+				}
+			})
+		}
+	})
+}
+
 // TestEvents: what changes is told, once.
 func TestEvents(t *testing.T) {
 	var kinds []string
