@@ -290,6 +290,85 @@ func TestDNS(t *testing.T) {
 	}
 }
 
+// lossy answers the questions that come by UDP for a name: those before the first one
+// that is answered are lost, and answers come a while after their question.
+func lossy(t *testing.T, lost int32, late time.Duration) (address string, asked *atomic.Int32) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked = new(atomic.Int32)
+	server := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		if asked.Add(1) <= lost {
+			return
+		}
+		time.Sleep(late)
+		a := new(dns.Msg)
+		a.SetReply(q)
+		rr, _ := dns.NewRR("www.example.org. 60 IN A 192.0.2.80")
+		a.Answer = []dns.RR{rr}
+		_ = w.WriteMsg(a)
+	})}
+	go func() { _ = server.ActivateAndServe() }()
+	t.Cleanup(func() { _ = server.Shutdown() })
+	return conn.LocalAddr().String(), asked
+}
+
+// TestDNSLost: a lost datagram is no failure, an answer that is slower than a part of the
+// timeout is none either, and a server that never answers fails in time.
+func TestDNSLost(t *testing.T) {
+	const timeout = 1500 * time.Millisecond
+	for _, tt := range []struct {
+		name  string
+		lost  int32
+		late  time.Duration
+		ok    bool
+		asked int32
+	}{
+		{"none is lost", 0, 0, true, 1},
+		{"the first is lost", 1, 0, true, 2},
+		{"two are lost", 2, 0, true, 3},
+		{"a late answer to the first", 0, timeout / 2, true, 2},
+		{"all are lost", 100, 0, false, 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			address, asked := lossy(t, tt.lost, tt.late)
+			c := config.Check{Type: config.CheckDNS, Timeout: timeout, DNS: config.DNSCheck{Server: address, Query: "www.example.org", Record: "A"}}
+			begun := time.Now()
+			r := run(t, c)
+			if r.OK != tt.ok || asked.Load() != tt.asked {
+				t.Errorf("ok %v (%s), asked %d times; want %v, %d", r.OK, r.Detail, asked.Load(), tt.ok, tt.asked)
+			}
+			if took := time.Since(begun); !tt.ok && (r.Detail != "no answer in time" || took < timeout) {
+				t.Errorf("%q after %v, want no answer in time after %v", r.Detail, took, timeout)
+			}
+		})
+	}
+}
+
+// TestDNSEnds: a question ends with its context, and one to nobody at once.
+func TestDNSEnds(t *testing.T) {
+	address, asked := lossy(t, 100, 0)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	look := New(config.Check{Type: config.CheckDNS, DNS: config.DNSCheck{Server: address, Query: "www.example.org", Record: "A"}})
+	ended := make(chan Result)
+	go func() { ended <- look(ctx) }()
+	for asked.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	select {
+	case r := <-ended:
+		expect1(t, "cancelled", r, false, "")
+	case <-time.After(5 * time.Second):
+		t.Error("it goes on")
+	}
+	nobody := config.DNSCheck{Server: "127.0.0.1:1", Query: "www.example.org", Record: "A"}
+	expect1(t, "nobody", run(t, config.Check{Type: config.CheckDNS, DNS: nobody}), false, "connection refused")
+}
+
 func TestLinks(t *testing.T) {
 	address := func(a, ifc string) config.Check {
 		return config.Check{Type: config.CheckAddress, Address: config.AddressCheck{Address: netip.MustParseAddr(a), Interface: ifc}}
