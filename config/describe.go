@@ -95,7 +95,7 @@ func descriptions() map[string]string {
 		"checks[].host":           "Of http: the name asked for.",
 		"checks[].connect":        "Of http: ADDRESS:PORT instead of the URL's.",
 		"checks[].status":         "Of http: the right codes. Default: 200-399.",
-		"checks[].body":           "Of http: a regular expression that the page must match.",
+		"checks[].body":           "Of http: a regular expression that the page must match, in its first MiB.",
 		"checks[].headers":        "Of http: sent with the request.",
 		"checks[].ca_file":        "Of http: who signs the server's certificate.",
 		"checks[].verify":         "Whether certificates are verified. Default: true.",

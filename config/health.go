@@ -119,7 +119,7 @@ type HTTPCheck struct {
 	Connect string
 	// Status are the answers that are right.
 	Status []PortRange
-	// Body must be found in the first 64 KiB of the answer; nil takes any.
+	// Body must be found in the first MiB of the answer; nil takes any.
 	Body *regexp.Regexp
 	// Headers must be in the answer, as Name: value; without a value any will do.
 	Headers []string

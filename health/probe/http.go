@@ -17,8 +17,13 @@ import (
 	"thresher/internal/wholefile"
 )
 
-// maxBody is how much of an answer is looked through.
-const maxBody = 64 << 10
+const (
+	// maxHead is how long an answer's header may be, and how much of a body is read
+	// where nothing is looked for in it.
+	maxHead = 64 << 10
+	// maxBody is how much of a body is looked through.
+	maxBody = 1 << 20
+)
 
 // httpProbe asks a web server, on a new connection each time: a server that only
 // keeps old ones alive is not well. Redirections are answers, and not followed.
@@ -88,7 +93,7 @@ func readRoots(file string) (*x509.CertPool, error) {
 func httpTransport(c config.HTTPCheck, roots *x509.CertPool) *http.Transport {
 	return &http.Transport{
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: c.SkipVerify, ServerName: hostOnly(c.Host), RootCAs: roots},
-		DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxBody,
+		DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxHead,
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			return dial(ctx, cmp.Or(c.Connect, address))
 		},
@@ -103,7 +108,11 @@ func hostOnly(host string) string {
 }
 
 func judgeAnswer(c config.HTTPCheck, resp *http.Response) Result {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	most := maxHead
+	if c.Body != nil {
+		most = maxBody
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)))
 	fits := func(r config.PortRange) bool {
 		return resp.StatusCode >= int(r.First) && resp.StatusCode <= int(r.Last)
 	}
@@ -113,7 +122,7 @@ func judgeAnswer(c config.HTTPCheck, resp *http.Response) Result {
 	case err != nil:
 		return failed("the answer breaks off: %s", because(err))
 	case c.Body != nil && !c.Body.Match(body):
-		return failed("status %d, but %q is not in the answer", resp.StatusCode, c.Body)
+		return failed("status %d, but %q is not in %s", resp.StatusCode, c.Body, lookedThrough(body))
 	}
 	for _, header := range c.Headers {
 		if !hasHeader(resp.Header, header) {
@@ -123,6 +132,14 @@ func judgeAnswer(c config.HTTPCheck, resp *http.Response) Result {
 	r := ok("status %d", resp.StatusCode)
 	r.Warning = expiry(c, resp.TLS, time.Now())
 	return r
+}
+
+// lookedThrough says what part of an answer a body is.
+func lookedThrough(body []byte) string {
+	if len(body) < maxBody {
+		return "the answer"
+	}
+	return fmt.Sprintf("the first %d MiB of the answer, and more is not read", maxBody>>20)
 }
 
 // firstWords is what a health page says of itself, for module checks above all.

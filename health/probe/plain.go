@@ -56,7 +56,7 @@ func exchange(conn io.ReadWriter, r *bufio.Reader, text []byte, req *http.Reques
 	if _, err := conn.Write(text); err != nil {
 		return nil, err
 	}
-	in := &io.LimitedReader{R: conn, N: maxBody}
+	in := &io.LimitedReader{R: conn, N: maxHead}
 	r.Reset(in)
 	for {
 		resp, err := http.ReadResponse(r, req)

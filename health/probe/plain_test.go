@@ -16,7 +16,10 @@ import (
 
 // TestPlainAnswers: what servers may say, and what they say when they are not well.
 func TestPlainAnswers(t *testing.T) {
-	long := strings.Repeat("x", 2*maxBody)
+	long := strings.Repeat("x", 2*maxHead)
+	page := func(length int, end string) string {
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s%s", length+len(end), strings.Repeat("x", length), end)
+	}
 	for _, tt := range []struct {
 		name, answer string
 		method, body string
@@ -30,11 +33,16 @@ func TestPlainAnswers(t *testing.T) {
 		{"another protocol", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "GET", "", false, "status 101"},
 		{"a header alone", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", "HEAD", "", true, "status 200"},
 		{"a body that is cut off", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nwell", "GET", "", false, "the answer breaks off: unexpected EOF"},
-		{"more than is looked at", "HTTP/1.1 200 OK\r\nContent-Length: 131072\r\n\r\n" + long, "GET", "^x{1000}", true, "status 200"},
+		{"more than is read where nothing is looked for", page(2*maxHead, ""), "GET", "", true, "status 200"},
+		{"at the end of a long page", page(2*maxHead, "well"), "GET", "well$", true, "status 200"},
+		{"at the end of what is looked through", page(maxBody-4, "well"), "GET", "well$", true, "status 200"},
+		{"not in a long page", page(2*maxHead, ""), "GET", "well", false, `status 200, but "well" is not in the answer`},
+		{"after what is looked through", page(maxBody, "well"), "GET", "well", false,
+			`status 200, but "well" is not in the first 1 MiB of the answer, and more is not read`},
 		{"nothing", "", "GET", "", false, "EOF"},
 		{"half a header", "HTTP/1.1 200 OK\r\nContent-Le", "GET", "", false, "malformed"},
 		{"a header without end", "HTTP/1.1 200 OK\r\nX: " + long, "GET", "", false, "the answer's header is too long"},
-		{"hints without end", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", maxBody/20), "GET", "", false, "the answer's header is too long"},
+		{"hints without end", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", maxHead/20), "GET", "", false, "the answer's header is too long"},
 		{"no HTTP", "SSH-2.0-OpenSSH_9.2\r\n", "GET", "", false, "malformed HTTP"},
 	} {
 		address := serve(t, func(c net.Conn) {
