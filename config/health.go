@@ -241,6 +241,16 @@ const (
 	CheckModule
 )
 
+// CanHang tells whether what a check of the type asks may accept and not answer; the
+// others only look at what this machine's kernel knows.
+func (t CheckType) CanHang() bool {
+	switch t {
+	case CheckProcess, CheckInterface, CheckAddress:
+		return false
+	}
+	return true
+}
+
 // String returns the type as the file spells it.
 func (t CheckType) String() string { return checkTypes.name(t) }
 

@@ -16,5 +16,5 @@ func Of(cfg *config.Config) []health.Finding {
 	if len(cfg.VIPs) > 0 {
 		list = slices.Concat(Forward(cfg), rules(cfg), pin(cfg))
 	}
-	return slices.Concat(list, api(cfg), healthURL(cfg))
+	return slices.Concat(list, checks(cfg), api(cfg), healthURL(cfg))
 }
