@@ -38,10 +38,14 @@ func farmHead(f FarmStatus) []string {
 	if behind {
 		agree = behindBalancer
 	}
-	return []string{
+	head := []string{
 		clip("the farm as "+f.Node+" gathered it", textWidth),
 		joinFitting(count(len(nodes), "node", "nodes")+stateCounts(nodes), agree),
 	}
+	if nobody := nobodyServes(nodes); nobody != "" {
+		head = append(head, nobody)
+	}
+	return head
 }
 
 // farmRows has a row per node, and a column per rule, as many as fit.

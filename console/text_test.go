@@ -174,6 +174,13 @@ func TestNobodyServes(t *testing.T) {
 		if got := nobodyServes(nodes); got != tt.want {
 			t.Errorf("%v: %q, want %q", tt.states, got, tt.want)
 		}
+		var farm FarmStatus
+		for _, state := range tt.states {
+			farm.Nodes = append(farm.Nodes, FarmNode{State: state})
+		}
+		if text := FarmText(farm, 0); tt.want != "" && !strings.Contains(text, "\n"+tt.want+"\n") || tt.want == "" && strings.Contains(text, "SERVE") {
+			t.Errorf("%v: the farm's text:\n%s", tt.states, text)
+		}
 	}
 }
 

@@ -96,6 +96,7 @@ export const T = {
   warnings: {
     title: 'What needs a look', more: (n) => `and ${n} more`,
     several: (n, first) => `${n} nodes (${first}, …)`,
+    nobodyServes: (someLost) => (someLost ? 'No node that can be reached from here serves' : 'All nodes wait: nobody serves'),
     notUp: (on, state, why) => `Not up but ${state}: ${on}${why ? ': ' + why : ''}`,
     down: (kind, name, on, why) => `${kind[0].toUpperCase() + kind.slice(1)} ${name} is down on ${on}${why ? ': ' + why : ''}`,
     warned: (kind, name, on, why) => `${kind[0].toUpperCase() + kind.slice(1)} ${name} warns on ${on}${why ? ': ' + why : ''}`,

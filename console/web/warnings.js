@@ -17,6 +17,8 @@ export function warnings(state) {
     list.set(what, one);
   };
   const plain = (level, text) => add(level, '', '', text, () => text);
+  const states = nodes.map((n) => n.state);
+  if (states.includes('waiting') && states.every((s) => ['waiting', 'stopped', 'unreachable'].includes(s))) plain('error', W().nobodyServes(states.includes('unreachable')));
   for (const n of nodes) {
     if (n.state !== 'up' && nodes.length > few) add(n.state === 'unreachable' ? 'error' : 'warn', n.name, n.problem || n.status?.reason, 'node ' + n.state, (on, why) => W().notUp(on, T.states[n.state] || n.state, why));
     if (!n.status) continue;
