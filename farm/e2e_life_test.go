@@ -292,3 +292,31 @@ func (f *healthFarm) allWait(n *lab.Node) {
 	}
 	f.Converge(f.Nodes...)
 }
+
+// TestGatewayUnreachable: a node whose gateway no longer answers waits without a share,
+// and comes back by itself; the other one has all meanwhile.
+func TestGatewayUnreachable(t *testing.T) {
+	t.Parallel()
+	f := newHealthFarm(t, 2, "", "")
+	n := f.Nodes[0]
+	yaml, err := os.ReadFile(n.ConfigFile())
+	must(t, err)
+	must(t, f.Daemons[n.Name].Stop(f.Ctx))
+	f.StartWith(n, string(yaml)+fmt.Sprintf("checks:\n  - {name: gateway, type: ping, target: %s, interval: 500ms}\n", f.Client.Address))
+	f.Converge(f.Nodes...)
+	answers := func(ignored string) {
+		t.Helper()
+		out, err := f.Client.Run(f.Ctx, "sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all="+ignored)
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	answers("1")
+	f.until(n, "the node waits, and has no share", func(s console.Status) bool {
+		return s.State == console.Waiting && strings.Contains(s.Reason, "gateway") && share(s) == 0
+	})
+	f.Converge(f.Nodes[1])
+	answers("0")
+	f.Converge(f.Nodes...)
+	f.is(n, console.Up, "")
+}
