@@ -22,9 +22,11 @@
 // A ring has one producer and one consumer, one of them the kernel. The producer
 // writes entries, then publishes its index with release; the consumer reads the
 // index with acquire, then the entries, then releases its own index. Our own
-// rings (Transmitter) use sync/atomic for the indexes, which is sequentially
-// consistent and so more than enough. github.com/asavie/xdp (Receiver) uses
-// plain loads and stores; each of its ring steps is put between two atomic
-// read-modify-writes, which order them on amd64, and on arm64 with LSE atomics.
+// ring steps (ring.go) use sync/atomic for the indexes, which is sequentially
+// consistent and so more than enough. github.com/asavie/xdp uses plain loads and
+// stores, within one step too: its steps stand between barriers (barrier.go) on
+// amd64, which keeps stores in order by itself, and elsewhere the Receiver takes
+// our own steps on the socket that asavie/xdp opened (rings.go,
+// docs/decisions/0034-arm64.md).
 // Source: Linux, Documentation/networking/af_xdp.rst and net/xdp/xsk_queue.h.
 package xsk

@@ -189,7 +189,7 @@ func factsComeWithFrames(t *testing.T, s *sockets, mode config.XDPMode) {
 	for i := range 3 {
 		before := boottime(t)
 		s.send(s.segment(s.client, layers.TCP{SrcPort: layers.TCPPort(50000 + i), DstPort: 80, SYN: true}))
-		must(t, q.rx.wait(1000))
+		must(t, q.bell.sleep(q.rx.fd(), 1000))
 		descs := q.rx.receive(1)
 		if len(descs) != 1 {
 			t.Fatalf("%d frames", len(descs))

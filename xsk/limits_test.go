@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asavie/xdp"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -71,8 +72,7 @@ func TestLinkDownIsNoFailure(t *testing.T) {
 func TestFrameEndsWhereItEnds(t *testing.T) {
 	w := newWire(t, 1)
 	q := openTestQueue(t, w)
-	d := q.rx.fill[:1][0]
-	d.Addr, d.Len = 2048+Headroom, 60
+	d := xdp.Desc{Addr: 2048 + Headroom, Len: 60}
 	if f := q.rx.frame(d); len(f) != 60 || cap(f) != 60 {
 		t.Errorf("length %d, capacity %d, want 60 and 60", len(f), cap(f))
 	}
@@ -82,7 +82,7 @@ func TestIdleQueueSleeps(t *testing.T) {
 	w := newWire(t, 1)
 	q := openTestQueue(t, w)
 	start := time.Now()
-	must(t, q.rx.wait(50))
+	must(t, q.bell.sleep(q.rx.fd(), 50))
 	if took := time.Since(start); took < 40*time.Millisecond {
 		t.Errorf("waited %v, want 50 ms: an idle queue would spin", took)
 	}

@@ -228,7 +228,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 	q := readyQueue(t, w)
 	h := newParker(t, w.nicMAC())
 	h.every = 1
-	must(t, q.rx.wait(0))
+	must(t, q.bell.sleep(q.rx.fd(), 0))
 	const steps = 20
 	send := w.sender(t)
 	for range (steps + 1) * BatchSize {

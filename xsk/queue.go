@@ -57,6 +57,10 @@ type QueueOptions struct {
 	// Glance has OpenQueue not wait for a queue that another socket has. The attempt
 	// keeps its memory all the same: Probe tells when another one is worth while.
 	Glance bool
+
+	// ownRings has the receiving socket on our own ring steps, which it is on anyway
+	// where asavie/xdp's cannot be put in order.
+	ownRings bool
 }
 
 func (o QueueOptions) patience() time.Duration {
@@ -205,7 +209,7 @@ func (q *Queue) idle(h Handler) error {
 		return err
 	}
 	if q.tx.pending() > 0 || h.Waiting() {
-		return q.rx.wait(retryTimeout)
+		return q.bell.sleep(q.rx.fd(), retryTimeout)
 	}
 	timeout := forEver
 	if !q.rx.full() {

@@ -4,86 +4,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/asavie/xdp"
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
-	"golang.org/x/sys/unix"
 
 	"thresher/config"
 )
 
-// ringReceiver is the receiving side on our own ring code: what Receiver is
-// measured against (docs/decisions/0005-receive-side.md).
-type ringReceiver struct {
-	fd    int
-	area  []byte
-	free  freeList
-	fill  producerRing[uint64]
-	rx    consumerRing[unix.XDPDesc]
-	descs []unix.XDPDesc
-}
-
-func openRingReceiver(b *testing.B, ifindex, queue int, m MemoryOptions) *ringReceiver {
-	b.Helper()
-	r := &ringReceiver{free: newFreeList(m.Frames, m.FrameSize), descs: make([]unix.XDPDesc, BatchSize)}
-	var err error
-	check := func(e error) {
-		b.Helper()
-		if e != nil {
-			b.Fatal(e)
-		}
-	}
-	r.area, err = unix.Mmap(-1, 0, m.Frames*m.FrameSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
-	check(err)
-	r.fd, err = unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-	check(err)
-	check(registerMemory(r.fd, r.area, m.FrameSize))
-	check(unix.SetsockoptInt(r.fd, unix.SOL_XDP, unix.XDP_UMEM_FILL_RING, m.Frames/2))
-	check(unix.SetsockoptInt(r.fd, unix.SOL_XDP, unix.XDP_UMEM_COMPLETION_RING, 64))
-	check(unix.SetsockoptInt(r.fd, unix.SOL_XDP, unix.XDP_RX_RING, m.Frames/2))
-	var offsets unix.XDPMmapOffsets
-	check(getsockopt(r.fd, unix.XDP_MMAP_OFFSETS, &offsets))
-	r.fill.ring, err = mapRing[uint64](r.fd, unix.XDP_UMEM_PGOFF_FILL_RING, offsets.Fr, m.Frames/2)
-	check(err)
-	r.rx.ring, err = mapRing[unix.XDPDesc](r.fd, unix.XDP_PGOFF_RX_RING, offsets.Rx, m.Frames/2)
-	check(err)
-	check(unix.Bind(r.fd, &unix.SockaddrXDP{Ifindex: uint32(ifindex), QueueID: uint32(queue)}))
-	b.Cleanup(func() {
-		check(r.fill.unmap())
-		check(r.rx.unmap())
-		check(unix.Close(r.fd))
-	})
-	return r
-}
-
-func (r *ringReceiver) refill() {
-	n := min(r.fill.room(), r.free.len())
-	if n == 0 {
-		return
-	}
-	for range n {
-		r.fill.put(r.free.take())
-	}
-	r.fill.publish()
-}
-
 // drop takes a batch, looks at each frame as a handler would, and frees it.
-func (r *ringReceiver) drop() (n int, sum byte) {
-	r.refill()
-	n = r.rx.take(r.descs)
-	for _, d := range r.descs[:n] {
-		sum += r.area[d.Addr+12]
-		r.free.put(d.Addr)
-	}
-	return n, sum
-}
-
-// drop does the same as ringReceiver's.
 func (r *Receiver) drop() (n int, sum byte) {
 	r.refill()
 	descs := r.receive(BatchSize)
 	for _, d := range descs {
-		sum += r.frame(xdp.Desc(d))[12]
+		sum += r.frame(d)[12]
 		r.free.put(d.Addr)
 	}
 	return len(descs), sum
@@ -107,7 +39,7 @@ func blast(b *testing.B, w *wire, n int) {
 	}
 }
 
-// BenchmarkReceive compares the two by the time that their thread takes for a
+// BenchmarkReceive compares asavie/xdp's ring steps and our own by the time that their thread takes for a
 // packet, kernel not counted: frames are received first, and timed when they
 // wait in the ring.
 func BenchmarkReceive(b *testing.B) {
@@ -119,22 +51,13 @@ func BenchmarkReceive(b *testing.B) {
 			defer p.Close()
 			_, err = p.Attach(w.netInterface(), "veth", config.XDPNative, nil)
 			must(b, err)
-			var fd int
-			var drop func() (int, byte)
-			memory := MemoryFor(1500)
-			if kind == "asavie" {
-				r, err := openReceiver(QueueOptions{Interface: w.nic.Attrs().Index, Memory: memory})
-				must(b, err)
-				defer r.close()
-				fd, drop = r.fd(), r.drop
-			} else {
-				r := openRingReceiver(b, w.nic.Attrs().Index, 0, memory)
-				fd, drop = r.fd, r.drop
-			}
-			drop() // fills
-			must(b, p.objects.Sockets.Put(uint32(0), uint32(fd)))
+			r, err := openReceiver(QueueOptions{Interface: w.nic.Attrs().Index, Memory: MemoryFor(1500), ownRings: kind == "own"})
+			must(b, err)
+			defer r.close()
+			r.drop() // fills
+			must(b, p.objects.Sockets.Put(uint32(0), uint32(r.fd())))
 			must(b, p.Arm())
-			measureReceive(b, w, drop)
+			measureReceive(b, w, r.drop)
 		})
 	}
 }

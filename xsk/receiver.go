@@ -3,9 +3,9 @@ package xsk
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/asavie/xdp"
 	"golang.org/x/sys/unix"
@@ -22,9 +22,9 @@ type Receiver struct {
 	socket *xdp.Socket
 	area   []byte
 	free   *freeList
-	size   uint64     // of a frame, in bytes
-	fill   []xdp.Desc // scratch for refill
-	fence  atomic.Uint32
+	size   uint64 // of a frame, in bytes
+	rings  receiveRings
+	addrs  []uint64 // scratch for refill
 }
 
 // bindFlags guards asavie/xdp's package variable DefaultSocketFlags, the only
@@ -62,13 +62,18 @@ func openReceiver(o QueueOptions) (*Receiver, error) {
 	// asavie/xdp leaves it open for every program that this process starts, and
 	// for the one that it becomes; the queue would stay bound.
 	unix.CloseOnExec(socket.FD())
+	rings, err := openReceiveRings(socket, o)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", what, err), socket.Close())
+	}
 	free := newFreeList(memory.Frames, memory.FrameSize)
 	return &Receiver{
 		socket: socket,
 		area:   socket.GetFrame(xdp.Desc{Len: uint32(memory.Frames * memory.FrameSize)}),
 		free:   &free,
 		size:   uint64(memory.FrameSize),
-		fill:   make([]xdp.Desc, 0, memory.Frames/2),
+		rings:  rings,
+		addrs:  make([]uint64, 0, memory.Frames/2),
 	}, nil
 }
 
@@ -97,43 +102,25 @@ func memoryFlag(z config.ZeroCopy) uint16 {
 	return 0
 }
 
-// order keeps the loads and stores of one ring step on its side of another.
-func (r *Receiver) order() { r.fence.Add(1) }
-
 // refill gives free frames to the kernel to receive into.
 func (r *Receiver) refill() {
-	r.order()
-	n := min(r.socket.NumFreeFillSlots(), r.free.len())
+	n := min(r.rings.room(), r.free.len())
 	if n == 0 {
 		return
 	}
-	r.fill = r.fill[:0]
+	r.addrs = r.addrs[:0]
 	for range n {
-		r.fill = append(r.fill, xdp.Desc{Addr: r.free.take()})
+		r.addrs = append(r.addrs, r.free.take())
 	}
-	r.order()
-	r.socket.Fill(r.fill)
-	r.order()
+	r.rings.fill(r.addrs)
 }
 
 // full tells whether the kernel has as many frames to receive into as it can have.
-func (r *Receiver) full() bool {
-	r.order()
-	return r.socket.NumFreeFillSlots() == 0
-}
+func (r *Receiver) full() bool { return r.rings.room() == 0 }
 
 // receive returns up to n received frames. The slice is valid until the next
 // call; the frames are the caller's to pass on or to free.
-func (r *Receiver) receive(n int) []xdp.Desc {
-	r.order()
-	if r.socket.NumReceived() == 0 {
-		return nil
-	}
-	r.order()
-	descs := r.socket.Receive(n)
-	r.order()
-	return descs
-}
+func (r *Receiver) receive(n int) []xdp.Desc { return r.rings.take(n) }
 
 // frame is a received frame's bytes. Its capacity ends with its length, so that
 // an append cannot write into the next frame.
@@ -168,14 +155,6 @@ func (r *Receiver) empty(addr uint64) []byte {
 	return r.area[addr+Headroom : addr+r.size : addr+r.size]
 }
 
-// wait returns when something was received, or after timeout milliseconds.
-func (r *Receiver) wait(timeout int) error {
-	if _, _, err := r.socket.Poll(timeout); err != nil {
-		return fmt.Errorf("wait for packets: %w", err)
-	}
-	return nil
-}
-
 // fd is the socket's descriptor, for the program's socket map.
 func (r *Receiver) fd() int { return r.socket.FD() }
 
@@ -190,4 +169,4 @@ func (r *Receiver) zeroCopy() (bool, error) {
 
 // close ends reception. asavie/xdp never unmaps its rings, so that the queue
 // stays bound until this process ends.
-func (r *Receiver) close() error { return r.socket.Close() }
+func (r *Receiver) close() error { return errors.Join(r.rings.close(), r.socket.Close()) }

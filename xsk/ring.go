@@ -24,6 +24,11 @@ type producerRing[T any] struct {
 	next uint32 // the index of the next entry to be written
 }
 
+// room is how many entries can be put before the ring is full.
+func (r *producerRing[T]) room() int {
+	return len(r.entries) - int(r.next-r.consumer.Load())
+}
+
 // put writes an entry that publish will show to the kernel. The caller has made
 // sure that there is room.
 func (r *producerRing[T]) put(v T) {

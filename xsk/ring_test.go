@@ -14,11 +14,6 @@ func newTestRing(length int) ring[uint64] {
 	return r
 }
 
-// room is how many entries can be put before the ring is full.
-func (r *producerRing[T]) room() int {
-	return len(r.entries) - int(r.next-r.consumer.Load())
-}
-
 func TestProducerFillsUntilFullAcrossWrap(t *testing.T) {
 	p := producerRing[uint64]{ring: newTestRing(8), next: math.MaxUint32 - 2}
 	for i := range uint64(8) {

@@ -69,7 +69,7 @@ type slots struct {
 	next   int    // the slot to write
 	stale  int    // the slots before it that packets may still be judged by
 	value  []byte // scratch
-	fence  atomic.Uint32
+	order  barrier
 }
 
 // SetShare makes the program judge by a share, at one stroke; nil serves
@@ -190,7 +190,7 @@ func nobodyKnows() *[1 << 16]uint8 {
 // choose has the program judge by a slot, counted from 1, or by none. All that
 // was written before is there when the program sees the number.
 func (s *slots) choose(slot uint32) error {
-	s.fence.Add(1)
+	s.order.full()
 	if err := s.chosen.Set(slot); err != nil {
 		return fmt.Errorf("choose a share: %w", err)
 	}

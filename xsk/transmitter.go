@@ -72,11 +72,10 @@ func (t *transmitter) mapRings(frames int) error {
 			return fmt.Errorf("set ring size: %w", err)
 		}
 	}
-	var offsets unix.XDPMmapOffsets
-	if err := getsockopt(t.fd, unix.XDP_MMAP_OFFSETS, &offsets); err != nil {
-		return fmt.Errorf("ask for ring layout: %w", err)
+	offsets, err := ringOffsets(t.fd)
+	if err != nil {
+		return err
 	}
-	var err error
 	if t.queue.ring, err = mapRing[unix.XDPDesc](t.fd, unix.XDP_PGOFF_TX_RING, offsets.Tx, frames); err != nil {
 		return err
 	}

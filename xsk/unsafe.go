@@ -37,6 +37,14 @@ func getsockopt[T any](fd, option int, value *T) error {
 	return nil
 }
 
+// ringOffsets says where in their mappings a socket's rings have what.
+func ringOffsets(fd int) (o unix.XDPMmapOffsets, err error) {
+	if err = getsockopt(fd, unix.XDP_MMAP_OFFSETS, &o); err != nil {
+		return o, fmt.Errorf("ask for ring layout: %w", err)
+	}
+	return o, nil
+}
+
 // mapRing maps one of a socket's rings; page says which (XDP_PGOFF_…), length is
 // its size in entries.
 func mapRing[T any](fd int, page int64, offset unix.XDPRingOffset, length int) (ring[T], error) {
