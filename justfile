@@ -12,6 +12,10 @@ build:
 test:
     go test ./...
 
+# Run the tests of what needs no network on an emulated arm64 (apt-get install qemu-user-static).
+test-arm64:
+    CGO_ENABLED=0 GOARCH=arm64 go test -exec qemu-aarch64-static ./pipeline ./cluster ./cluster/confirm ./cluster/confirm/handover ./cluster/settle ./cluster/sticky ./config/...
+
 # Show a farm of three nodes and a client inside this machine.
 demo:
     go run ./cmd/thresher demo
@@ -49,9 +53,9 @@ matrix:
 test-vm kernels="6.1,6.12,6.18":
     go test ./perf/vm -count=1 -timeout 4h -v -vm.kernels {{kernels}}
 
-# Run every fuzz target for so many seconds each.
-fuzz seconds="60":
-    .ci/fuzz {{seconds}}
+# Run the fuzz targets whose package and name match, for so many seconds each.
+fuzz seconds="60" pattern="." processors="1":
+    .ci/fuzz {{seconds}} '{{pattern}}' {{processors}}
 
 # Everything, in the long form but for `just faults`: some hour and a half.
 long: lint
@@ -92,6 +96,14 @@ reproducible arch="amd64":
 test-package: package
     deploy/package/try dist/packages/thresher_*_amd64.deb
 
-# Look for known vulnerabilities in what is called; needs vuln.go.dev.
-vulnerabilities:
-    go run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
+# Build the image of one architecture, thresher:ARCH; needs buildah and no registry.
+image arch="amd64":
+    deploy/image/build {{arch}}
+
+# Run the image with the rights that it is said to need, in a network that is nobody's; needs root and podman.
+test-image: image
+    deploy/image/try thresher:amd64
+
+# Look for known vulnerabilities in what is called, in Go's database or a copy, file:///DIR.
+vulnerabilities database="https://vuln.go.dev":
+    go run golang.org/x/vuln/cmd/govulncheck@v1.8.0 -db {{database}} ./...

@@ -7,6 +7,8 @@
 //	modules.go   which modules of a kernel a machine needs, and in which order
 //	archive.go   the format of an initramfs
 //	image.go     what is in ours: guest as /init, modules, programs
+//	arch.go      what depends on the architecture: amd64, arm64
+//	root.go      the programs of a machine of another architecture
 //	disk.go      a disk with a minimal Debian, for what is about package and unit
 //	machine.go   a virtual machine in place of a node of perf/lab
 //	guest        the first process of a machine, which runs what call asks for

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // Image is the contents of an initramfs: paths in the machine without the first
@@ -19,9 +17,9 @@ type Image struct {
 	Init string
 	// Files are further files and directories, by their path in the machine.
 	Files map[string]string
-	// Programs are programs of this machine, which come under their own paths with
-	// the libraries that they need.
+	// Programs come from Root under their own paths, with the libraries that they need.
 	Programs []string
+	Root     root
 	// Disk is set if the machine has a disk for a root.
 	Disk bool
 }
@@ -69,7 +67,7 @@ func (i Image) Write(path string) (err error) {
 		return err
 	}
 	for _, p := range i.Programs {
-		if err := b.program(p); err != nil {
+		if err := b.program(i.Root, p); err != nil {
 			return err
 		}
 	}
@@ -141,24 +139,14 @@ func (b *builder) modules(k Kernel, disk bool) error {
 	return nil
 }
 
-// program puts a program with its libraries where they are on this machine.
-func (b *builder) program(name string) error {
-	path, err := exec.LookPath(name)
+// program puts a program with its libraries where they are in the root.
+func (b *builder) program(r root, name string) error {
+	files, err := r.program(name)
 	if err != nil {
-		return fmt.Errorf("vm: %w", err)
-	}
-	out, err := exec.Command("ldd", path).Output()
-	if err != nil {
-		return fmt.Errorf("vm: list the libraries of %s: %w", path, err)
-	}
-	files := []string{path}
-	for word := range strings.FieldsSeq(string(out)) {
-		if strings.HasPrefix(word, "/") {
-			files = append(files, word)
-		}
+		return err
 	}
 	for _, file := range files {
-		if err := b.copyFile(strings.TrimPrefix(file, "/"), file); err != nil {
+		if err := b.copyFile(file, filepath.Join(r.dir, file)); err != nil {
 			return fmt.Errorf("vm: put %s into the image: %w", file, err)
 		}
 	}

@@ -39,7 +39,8 @@ func suiteOf(series string) (string, error) {
 
 // Kernel is one of Debian's kernels for virtual machines, unpacked.
 type Kernel struct {
-	// Release is what uname(2) says, such as 6.1.0-50-cloud-amd64.
+	// Release is what uname(2) says, such as 6.1.0-50-cloud-amd64. Its end is the
+	// architecture.
 	Release string
 	// Image is the path of the compressed kernel.
 	Image string
@@ -53,7 +54,11 @@ func (k Kernel) series() string {
 	return strings.Join(numbers[:min(len(numbers), 2)], ".")
 }
 
-// FetchKernel returns the newest kernel of a series, such as 6.12. What was
+// architecture is as Debian and Go name it.
+func (k Kernel) architecture() string { return k.Release[strings.LastIndexByte(k.Release, '-')+1:] }
+
+// FetchKernel returns the newest kernel of a series, such as 6.12, or for another
+// architecture than amd64 6.12-arm64. What was
 // fetched once is used again without asking anybody; delete the directory (see
 // cacheVariable) to have a newer one.
 func FetchKernel(ctx context.Context, series string) (Kernel, error) {
@@ -102,12 +107,17 @@ func findKernel(dir string) (Kernel, error) {
 
 // fetchKernel unpacks the package beside the directory, and renames it when it is
 // whole.
-func fetchKernel(ctx context.Context, series, cache, dir string) error {
+func fetchKernel(ctx context.Context, name, cache, dir string) error {
+	series, architecture, _ := strings.Cut(name, "-")
+	architecture = cmp.Or(architecture, "amd64")
 	suite, err := suiteOf(series)
 	if err != nil {
 		return err
 	}
-	p, err := findPackage(ctx, suite, series)
+	if _, err := archOf(architecture); err != nil {
+		return err
+	}
+	p, err := findPackage(ctx, suite, series, architecture)
 	if err != nil {
 		return err
 	}
@@ -132,8 +142,8 @@ type debianPackage struct{ name, file, sum string }
 
 // findPackage returns the series' newest kernel of the flavour for virtual
 // machines.
-func findPackage(ctx context.Context, suite, series string) (debianPackage, error) {
-	body, err := get(ctx, "dists/"+suite+"/main/binary-amd64/Packages.xz")
+func findPackage(ctx context.Context, suite, series, architecture string) (debianPackage, error) {
+	body, err := get(ctx, "dists/"+suite+"/main/binary-"+architecture+"/Packages.xz")
 	if err != nil {
 		return debianPackage{}, err
 	}
@@ -147,7 +157,7 @@ func findPackage(ctx context.Context, suite, series string) (debianPackage, erro
 	if err := xz.Start(); err != nil {
 		return debianPackage{}, err
 	}
-	newest, err := newestKernel(index, series)
+	newest, err := newestKernel(index, series, architecture)
 	if err := errors.Join(err, xz.Wait()); err != nil {
 		return debianPackage{}, fmt.Errorf("read the index of %s: %w", suite, err)
 	}
@@ -159,7 +169,7 @@ func findPackage(ctx context.Context, suite, series string) (debianPackage, erro
 
 // newestKernel reads an index: paragraphs of "Key: value", with empty lines
 // between them.
-func newestKernel(index io.Reader, series string) (newest debianPackage, err error) {
+func newestKernel(index io.Reader, series, architecture string) (newest debianPackage, err error) {
 	var p debianPackage
 	lines := bufio.NewScanner(index)
 	lines.Buffer(nil, 1<<20)
@@ -168,7 +178,7 @@ func newestKernel(index io.Reader, series string) (newest debianPackage, err err
 		key, value, _ := strings.Cut(lines.Text(), ": ")
 		switch {
 		case !more || lines.Text() == "":
-			if strings.HasPrefix(p.name, "linux-image-"+series+".") && strings.HasSuffix(p.name, "-cloud-amd64") &&
+			if strings.HasPrefix(p.name, "linux-image-"+series+".") && strings.HasSuffix(p.name, "-cloud-"+architecture) &&
 				compareVersions(p.name, newest.name) > 0 {
 				newest = p
 			}

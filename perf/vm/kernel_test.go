@@ -33,16 +33,22 @@ Package: linux-image-6.1.0-50-cloud-amd64
 Filename: pool/50.deb
 SHA256: 50
 
+Package: linux-image-6.12.107+deb13-cloud-arm64
+Filename: pool/arm.deb
+
 Package: linux-image-6.1.0-9-cloud-amd64
 Filename: pool/9.deb
 `
 
 func TestNewestKernel(t *testing.T) {
 	for series, want := range map[string]string{"6.12": "pool/107.deb", "6.1": "pool/50.deb", "6.18": ""} {
-		got, err := newestKernel(strings.NewReader(index), series)
+		got, err := newestKernel(strings.NewReader(index), series, "amd64")
 		if err != nil || got.file != want {
 			t.Errorf("%s: got %+v, %v, want %q", series, got, err, want)
 		}
+	}
+	if got, err := newestKernel(strings.NewReader(index), "6.12", "arm64"); err != nil || got.file != "pool/arm.deb" {
+		t.Errorf("arm64: got %+v, %v", got, err)
 	}
 }
 
@@ -89,7 +95,7 @@ func TestOtherContentsAreRefused(t *testing.T) {
 
 func TestFetchSaysWhatIsMissing(t *testing.T) {
 	mirror(t, "", "")
-	for series, want := range map[string]string{"5.10": "no suite of Debian is known", "6.18": "404", "6.1": "404"} {
+	for series, want := range map[string]string{"5.10": "no suite of Debian is known", "6.12-mips": "no machine is known for architecture mips", "6.18": "404", "6.1": "404"} {
 		if _, err := FetchKernel(t.Context(), series); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", series, err, want)
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/rpc"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,9 +16,6 @@ import (
 	"thresher/perf/lab"
 	"thresher/perf/vm/call"
 )
-
-// Emulator is the program that virtual machines run in.
-const Emulator = "qemu-system-x86_64"
 
 // guestUnit is the guest's on a machine with a disk.
 const guestUnit = "guest.service"
@@ -53,11 +51,15 @@ type Machine struct {
 // dies with the lab. eth0 has the node's addresses.
 func Start(ctx context.Context, l *lab.Lab, n *lab.Node, o Options) (*Machine, error) {
 	o.CPUs, o.Memory, o.Queues = max(o.CPUs, 1), max(o.Memory, 512), max(o.Queues, 1)
+	a, err := archOf(o.Kernel.architecture())
+	if err != nil {
+		return nil, err
+	}
 	if err := l.PlugMachine(n, o.Queues); err != nil {
 		return nil, err
 	}
 	socket := filepath.Join(n.Dir, "vm.sock")
-	p, err := l.Switch.Start(Emulator, o.arguments(n, socket)...)
+	p, err := l.Switch.Start(a.emulator, o.arguments(a, n, socket)...)
 	if err != nil {
 		return nil, err
 	}
@@ -69,24 +71,22 @@ func Start(ctx context.Context, l *lab.Lab, n *lab.Node, o Options) (*Machine, e
 }
 
 // arguments are the emulator's.
-func (o Options) arguments(n *lab.Node, socket string) []string {
+func (o Options) arguments(a arch, n *lab.Node, socket string) []string {
 	tap := "tap,id=net,script=no,downscript=no,vhost=off,ifname=" + n.Port
 	if o.Queues > 1 {
 		tap += ",queues=" + strconv.Itoa(o.Queues)
 	}
-	all := []string{
-		// QEMU 7.2 now and then spoils the flags in cmpxchg16b, which the kernel's
-		// allocator uses where it is there.
-		"-accel", "tcg,thread=multi", "-cpu", "max,cx16=off", "-smp", strconv.Itoa(o.CPUs), "-m", strconv.Itoa(o.Memory),
+	all := append(slices.Clone(a.hardware),
+		"-accel", "tcg,thread=multi", "-smp", strconv.Itoa(o.CPUs), "-m", strconv.Itoa(o.Memory),
 		"-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
 		"-kernel", o.Kernel.Image, "-initrd", o.Image,
 		// Emulation costs enough without mitigations, and on a busy machine the timer
 		// comes too late for the kernel's test of it, which ends in a panic.
-		"-append", "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check systemd.wants=" + guestUnit + " systemd.getty_auto=0",
-		"-device", "virtio-serial-pci", "-chardev", "socket,id=calls,server=on,wait=off,path=" + socket,
-		"-device", "virtserialport,chardev=calls,name=" + call.Port,
+		"-append", "console="+a.console+" panic=-1 quiet mitigations=off no_timer_check systemd.wants="+guestUnit+" systemd.getty_auto=0",
+		"-device", "virtio-serial-pci", "-chardev", "socket,id=calls,server=on,wait=off,path="+socket,
+		"-device", "virtserialport,chardev=calls,name="+call.Port,
 		"-netdev", tap, "-device", o.card(n),
-	}
+	)
 	if o.Disk != "" {
 		all = append(all, "-drive", "if=none,id=disk,format=raw,snapshot=on,file="+o.Disk, "-device", "virtio-blk-pci,drive=disk")
 	}

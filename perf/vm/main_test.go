@@ -18,12 +18,13 @@ import (
 )
 
 // series are the kernels that the lane boots.
-var series = flag.String("vm.kernels", "", "run the tests on virtual machines with these series of Linux, such as 6.1,6.12,6.18")
+var series = flag.String("vm.kernels", "", "run the tests on virtual machines with these series of Linux, such as 6.1,6.12,6.18-arm64")
 
-// built is what every image is made of.
-var built struct {
-	dir   string // of what follows
-	files map[string]string
+// built is where what every image is made of is, in a directory for each architecture.
+var built struct{ dir string }
+
+func builtFor(k Kernel, name string) string {
+	return filepath.Join(built.dir, k.architecture(), name)
 }
 
 func TestMain(m *testing.M) { leftout.Exit(run(m)) }
@@ -37,7 +38,6 @@ func run(m *testing.M) int {
 	if err == nil {
 		defer os.RemoveAll(dir)
 		built.dir = dir
-		err = build()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -47,23 +47,29 @@ func run(m *testing.M) int {
 }
 
 // build compiles guest and program, static, since there is no C library in the
-// machines.
-func build() error {
-	for _, p := range append([]string{Emulator, "xz", "dpkg-deb", "ldd"}, programs()...) {
+// machines. What is there for an architecture already stays.
+func build(k Kernel) error {
+	a, err := archOf(k.architecture())
+	if err != nil {
+		return err
+	}
+	for _, p := range []string{a.emulator, "xz", "dpkg-deb"} {
 		if _, err := exec.LookPath(p); err != nil {
-			return fmt.Errorf("%w (apt-get install qemu-system-x86 xz-utils iproute2 ethtool iputils-ping arping ndisc6 nftables procps)", err)
+			return fmt.Errorf("%w (apt-get install qemu-system-x86 qemu-system-arm xz-utils dpkg)", err)
 		}
 	}
-	built.files = map[string]string{"thresher": filepath.Join(built.dir, "thresher")}
+	if _, err := os.Stat(builtFor(k, "init")); err == nil {
+		return nil
+	}
 	return errors.Join(
-		goCommand("build", "-o", filepath.Join(built.dir, "init"), "thresher/perf/vm/guest"),
-		goCommand("build", "-o", built.files["thresher"], "thresher/cmd/thresher"),
+		goCommand(k, "build", "-o", builtFor(k, "thresher"), "thresher/cmd/thresher"),
+		goCommand(k, "build", "-o", builtFor(k, "init"), "thresher/perf/vm/guest"),
 	)
 }
 
-func goCommand(args ...string) error {
+func goCommand(k Kernel, args ...string) error {
 	cmd := exec.Command("go", args...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOARCH="+k.architecture())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
@@ -90,16 +96,26 @@ func forKernels(t *testing.T, of []string, test func(t *testing.T, k Kernel, o O
 		t.Run(s, func(t *testing.T) {
 			k, err := FetchKernel(t.Context(), s)
 			must(t, err)
+			must(t, build(k))
 			o := Options{Kernel: k, Image: filepath.Join(t.TempDir(), "image")}
-			must(t, writeImage(k, o.Image, built.files))
+			must(t, writeImage(t.Context(), k, o.Image, files(k)))
 			test(t, k, o)
 		})
 	}
 }
 
+// files are what every image has.
+func files(k Kernel) map[string]string {
+	return map[string]string{"thresher": builtFor(k, "thresher")}
+}
+
 // writeImage writes an image with these files.
-func writeImage(k Kernel, path string, files map[string]string) error {
-	return Image{Kernel: k, Init: filepath.Join(built.dir, "init"), Files: files, Programs: programs()}.Write(path)
+func writeImage(ctx context.Context, k Kernel, path string, files map[string]string) error {
+	root, err := fetchRoot(ctx, k.architecture())
+	if err != nil {
+		return err
+	}
+	return Image{Kernel: k, Init: builtFor(k, "init"), Files: files, Programs: programs(), Root: root}.Write(path)
 }
 
 // newLab is a lab for virtual machines, which take their time.

@@ -78,7 +78,7 @@ func bootDebian(t *testing.T, k Kernel, o Options, deb string) *service {
 	var err error
 	o.Disk, err = FetchDisk(t.Context(), k)
 	must(t, err)
-	init := filepath.Join(built.dir, "init")
+	init := builtFor(k, "init")
 	must(t, Image{Kernel: k, Init: init, Disk: true, Files: map[string]string{
 		"carried/guest": init, "carried/thresher.deb": deb, "carried/etc/systemd/system/" + guestUnit: "guest/" + guestUnit,
 	}}.Write(o.Image))

@@ -3,7 +3,6 @@ package vm
 import (
 	"cmp"
 	"flag"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -22,13 +21,14 @@ var tests = flag.String("vm.tests", "", "run only these tests of the suites, a r
 // suites are the packages whose tests run in the machines.
 func suites() []string { return []string{"pipeline", "xsk", "arp", "farm/flows", "farm/host", "farm"} }
 
-// buildSuites compiles the tests and returns where they and their data belong.
-func buildSuites(dir string) (map[string]string, error) {
-	files := maps.Clone(built.files)
+// buildSuites compiles the tests and returns where they and their data belong. The
+// second time for an architecture takes no time: go has them in its cache.
+func buildSuites(k Kernel) (map[string]string, error) {
+	files := files(k)
 	for _, s := range suites() {
 		name := path.Join("tests", s, "test")
-		files[name] = filepath.Join(dir, strings.ReplaceAll(s, "/", "-")+".test")
-		if err := goCommand("test", "-c", "-ldflags", "-s -w", "-o", files[name], "thresher/"+s); err != nil {
+		files[name] = builtFor(k, strings.ReplaceAll(s, "/", "-")+".test")
+		if err := goCommand(k, "test", "-c", "-ldflags", "-s -w", "-o", files[name], "thresher/"+s); err != nil {
 			return nil, err
 		}
 		data := filepath.Join("..", "..", s, "testdata")
@@ -42,14 +42,10 @@ func buildSuites(dir string) (map[string]string, error) {
 // TestSuites runs the data plane's tests, as they are, on each kernel: every form of
 // the kernel programs is loaded there, and held against the pipeline.
 func TestSuites(t *testing.T) {
-	var files map[string]string
 	forKernels(t, nil, func(t *testing.T, k Kernel, o Options) {
-		var err error
-		if files == nil {
-			files, err = buildSuites(built.dir)
-			must(t, err)
-		}
-		must(t, writeImage(k, o.Image, files))
+		files, err := buildSuites(k)
+		must(t, err)
+		must(t, writeImage(t.Context(), k, o.Image, files))
 		ctx, l := newLab(t, lab.Config{Nodes: 1})
 		o.CPUs, o.Memory = 2, 2048
 		started := time.Now()
