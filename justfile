@@ -14,7 +14,7 @@ test:
 
 # Run the tests of what needs no network on an emulated arm64 (apt-get install qemu-user-static).
 test-arm64:
-    CGO_ENABLED=0 GOARCH=arm64 go test -exec qemu-aarch64-static ./pipeline ./cluster ./cluster/confirm ./cluster/confirm/handover ./cluster/settle ./cluster/sticky ./config/...
+    CGO_ENABLED=0 GOARCH=arm64 go test -exec qemu-aarch64-static -timeout 1h ./pipeline ./cluster ./cluster/confirm ./cluster/confirm/handover ./cluster/settle ./config/... ./health/check ./health/life ./health/service
 
 # Show a farm of three nodes and a client inside this machine.
 demo:
