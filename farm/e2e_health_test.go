@@ -17,6 +17,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/internal/farmtest"
 	"thresher/internal/leftout"
 	"thresher/perf/lab"
 )
@@ -174,27 +175,6 @@ func (f *healthFarm) onlyAtDeaths(failures []failure, killed []time.Time) {
 	}
 }
 
-// lateness is how late, at the most, this machine wakes somebody up until what it returns
-// is called.
-func lateness() func() time.Duration {
-	done, worst := make(chan struct{}), make(chan time.Duration)
-	go func() {
-		const nap = 5 * time.Millisecond
-		var late time.Duration
-		for {
-			begun := time.Now()
-			select {
-			case <-done:
-				worst <- late
-				return
-			case <-time.After(nap):
-				late = max(late, time.Since(begun)-nap)
-			}
-		}
-	}()
-	return func() time.Duration { close(done); return <-worst }
-}
-
 // TestZombie: a server that accepts but does not answer loses its rule within interval
 // times fall and 100 ms of the moment when it hangs, and has it back within interval
 // times rise, or as soon as it may come back.
@@ -204,14 +184,15 @@ func TestZombie(t *testing.T) {
   - {name: http, type: http, target: "http://127.0.0.1/", interval: %v, rise: %d, fall: %d, action: none, rules: [web]}
 `, interval, rise, fall)) // the timeout is what it is by itself
 	n := f.Nodes[0]
+	late := farmtest.WatchLateness(t)
 	for i := range 4 {
 		f.Pass(time.Duration(i) * interval / 4) // it hangs at any moment between two runs
-		late := lateness()
+		hung := time.Now()
 		must(t, f.signal(n, syscall.SIGSTOP))
 		s, took := f.until(n, "the rule is withdrawn", func(s console.Status) bool { return share(s) == 0 })
 		// What wakes up on the way are the run's end, the machine of checks, the farm's, and
 		// who asks here.
-		slack := 4 * late()
+		slack := 4 * late.Worst(hung)
 		t.Logf("withdrawn after %v, on a machine with wake-ups up to %v late: %v", took, slack/4, s.Rules[0].Withdrawn)
 		if limit := fall*interval + 100*time.Millisecond; took > limit+slack {
 			t.Errorf("withdrawn after %v, want at most %v, and %v for the machine", took, limit, slack)
@@ -219,10 +200,10 @@ func TestZombie(t *testing.T) {
 		if s.State != console.Up || !strings.Contains(strings.Join(s.Rules[0].Withdrawn, " "), "check http") || s.Checks[0].State != "down" {
 			t.Errorf("state %s, rule withdrawn for %v, check %s", s.State, s.Rules[0].Withdrawn, s.Checks[0].State)
 		}
-		late = lateness()
+		resumed := time.Now()
 		must(t, f.signal(n, syscall.SIGCONT))
 		_, took = f.until(n, "the check is up", func(s console.Status) bool { return s.Checks[0].State == "up" })
-		slack = 4 * late()
+		slack = 4 * late.Worst(resumed)
 		if limit := rise*interval + 100*time.Millisecond; took > limit+slack {
 			t.Errorf("up %v after it goes on, want at most %v, and %v for the machine", took, limit, slack)
 		}

@@ -64,7 +64,7 @@ func TestChaos(t *testing.T) {
 	f.StartEcho(f.Nodes...)
 	f.StartAll()
 	f.Settle(f.Nodes...)
-	c := &chaos{Farm: f, random: rand.New(rand.NewPCG(seed, 0)), length: length, busy: make(map[string]bool)}
+	c := &chaos{Farm: f, random: rand.New(rand.NewPCG(seed, 0)), length: length, busy: make(map[string]bool), late: farmtest.WatchLateness(t)}
 	if *chaosSoak > 0 {
 		c.soak = newSoak(f)
 		defer c.soak.check(t)
@@ -81,6 +81,7 @@ type chaos struct {
 	soak    *soak           // nil but for a soak
 	busy    map[string]bool // nodes with a fault that is not mended
 	pending []mending
+	late    *farmtest.Lateness
 	excused []span               // in which two nodes may not have heard each other yet
 	reached map[string]time.Time // when a node was last reconnected
 	silent  time.Time            // when a node last fell silent with its kernel going on
@@ -296,7 +297,7 @@ func (c *chaos) judge(watch *lab.Handshakes) (excused int) {
 	c.Must(watch.Check())
 	shown := 0
 	for _, h := range watch.DoubleAnswers() {
-		if slices.ContainsFunc(c.excused, func(s span) bool { return h.Sent.After(s.from) && h.Sent.Before(s.to) }) {
+		if slices.ContainsFunc(c.excused, func(s span) bool { return h.Sent.After(s.from) && h.Sent.Before(c.late.PutOff(s.from, s.to)) }) {
 			excused++
 			continue
 		}
