@@ -110,8 +110,8 @@ type Partition uint8
 const (
 	// Serve lets each side of a split serve its side.
 	Serve Partition = iota + 1
-	// Majority lets only a side with more than half of the configured nodes let
-	// new flows in.
+	// Majority lets only a side with more than half of all nodes let new flows in:
+	// of those that are configured, or were met at once if these are more.
 	Majority
 )
 

@@ -39,6 +39,7 @@ type handed struct {
 	Taken   confirm.Time // when that was, just after the last heartbeat
 	// ByMessages says that some peer was heard by gossip's messages alone.
 	ByMessages bool
+	Met        confirm.Met // zero of a release that did not count
 	XDP        config.XDPMode
 
 	VIPs        []config.VIP // as they were
@@ -164,6 +165,9 @@ func (h *handed) hooks() (*xsk.Hooks, error) {
 
 // restore makes the protocol's node: one that goes on, if it can, else a new one.
 func (h *handed) restore(c confirm.Config, log *slog.Logger) (*confirm.Node, confirm.Actions, error) {
+	if h != nil {
+		c.Met = h.Met
+	}
 	if h != nil && h.Confirm != nil {
 		c.ByMembership = h.ByMessages
 		node, actions, err := confirm.Restore(c, bootTime(), h.Confirm)

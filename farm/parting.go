@@ -19,11 +19,14 @@ type snapshot struct {
 	bytes      []byte
 	at         confirm.Time
 	byMessages bool
+	met        confirm.Met
 	err        error
 }
 
 // take adds the protocol's part to what is handed on.
-func (h *handed) take(s snapshot) { h.Confirm, h.Taken, h.ByMessages = s.bytes, s.at, s.byMessages }
+func (h *handed) take(s snapshot) {
+	h.Confirm, h.Taken, h.ByMessages, h.Met = s.bytes, s.at, s.byMessages, s.met
+}
 
 // depart ends the node's life in this process. That is done just after a
 // heartbeat, so that the silence is as short as it can be.
@@ -53,7 +56,7 @@ func (c *confirmation) part() {
 		now := bootTime()
 		byMessages := c.byMessages(now)
 		bytes, err := c.node.Snapshot(now)
-		p.taken <- snapshot{bytes, now, byMessages, err}
+		p.taken <- snapshot{bytes, now, byMessages, c.node.Met(), err}
 	default:
 	}
 }
@@ -74,6 +77,7 @@ func (c *confirmation) stay(s snapshot) error {
 	c.do(func(now confirm.Time) confirm.Actions {
 		config := c.config
 		config.ByMembership = c.node.Status().Joining // gossip is as it was
+		config.Met = s.met
 		node, actions, failed := confirm.Restore(config, now, s.bytes)
 		if failed != nil {
 			err = failed

@@ -22,6 +22,7 @@ type countedPeer struct {
 // letIn is rule 1: it finds out into which of the held buckets new flows may
 // enter, and until when, and tells the data path what has changed.
 func (n *Node) letIn() {
+	n.meet()
 	next := n.lease
 	next.Moved, next.Shrunk, next.Released = false, false, Buckets{}
 	if n.recount() {
@@ -216,15 +217,15 @@ func (n *Node) ownDeadline() Time {
 }
 
 // quorum says whether the partition policy lets flows in: under Majority more
-// than half of the configured nodes must be in the target and state a view, this
-// one among them. Who states none confirms nothing, and may be counted by both
-// sides of a split.
+// than half of the nodes (ofAll) must be in the target and state a view, this one
+// among them. Who states none confirms nothing, and may be counted by both sides
+// of a split.
 func (n *Node) quorum() bool {
 	if n.params.Partition != Majority {
 		return true
 	}
 	if n.params.broken(mutStrangers) {
-		return 2*len(n.target.Members) > n.params.Nodes
+		return 2*len(n.target.Members) > n.ofAll()
 	}
 	stating := 1
 	for _, p := range n.peers {
@@ -232,5 +233,5 @@ func (n *Node) quorum() bool {
 			stating++
 		}
 	}
-	return 2*stating > n.params.Nodes
+	return 2*stating > n.ofAll()
 }

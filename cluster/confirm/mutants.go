@@ -28,4 +28,5 @@ const (
 	mutOwnLease  = mutation.OwnLease
 	mutLinger    = mutation.SilentIsGone
 	mutJoining   = mutation.JoiningIsSilence
+	mutListed    = mutation.ListedAreAll
 )

@@ -22,6 +22,9 @@ type Config struct {
 	// some peer at least, so that a process that goes on from a snapshot need not
 	// hear it before it has joined anew. Only Restore heeds it.
 	ByMembership bool
+	// Met is what a process before this one has met; the zero value is nobody. It is
+	// no part of a snapshot, which the releases beside this one read to the byte.
+	Met Met
 }
 
 // validate checks what New was given.
@@ -54,6 +57,7 @@ type Node struct {
 	phase  Phase
 	wanted bool // the operator wants the node up
 	peers  []*peer
+	met    int // the most that stated a view at once
 
 	now     Time
 	ran     time.Duration // how long this node has been running and listening
@@ -99,7 +103,7 @@ func New(c Config, now Time) (*Node, Actions, error) {
 	}
 	n := &Node{
 		name: c.Name, id: IDOf(c.Name), params: c.Params, meta: c.Meta,
-		views: newHistory(c.Assign), boot: max(1, c.Boot), now: now,
+		views: newHistory(c.Assign), boot: max(1, c.Boot), now: now, met: c.Met.carried(c.Params.Nodes),
 	}
 	n.start()
 	n.fence()

@@ -15,8 +15,8 @@ type Partition uint8
 const (
 	// Serve lets each side of a split serve its side.
 	Serve Partition = iota
-	// Majority lets only a side with more than half of the configured nodes
-	// let new flows in.
+	// Majority lets only a side with more than half of the nodes let new flows in:
+	// of those that are configured, or were met at once if these are more.
 	Majority
 )
 
@@ -49,7 +49,8 @@ type Params struct {
 	RoundTrip time.Duration
 	// Partition is the policy for splits.
 	Partition Partition
-	// Nodes is how many nodes are configured; Majority needs it.
+	// Nodes is how many nodes are configured; Majority needs it, and counts more if
+	// more are met.
 	Nodes int
 
 	mutation mutation.Set

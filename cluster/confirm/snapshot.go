@@ -152,7 +152,10 @@ func Restore(c Config, now Time, snapshot []byte) (*Node, Actions, error) {
 	if v := r.u8(); r.err == nil && v != snapshotVersion {
 		return nil, Actions{}, fmt.Errorf("snapshot of version %d: this release reads version %d", v, snapshotVersion)
 	}
-	n := &Node{name: c.Name, id: IDOf(c.Name), params: c.Params, meta: c.Meta, views: newHistory(c.Assign), joining: c.ByMembership}
+	n := &Node{
+		name: c.Name, id: IDOf(c.Name), params: c.Params, meta: c.Meta, views: newHistory(c.Assign),
+		joining: c.ByMembership, met: c.Met.carried(c.Params.Nodes),
+	}
 	if err := n.readSelf(&r, now); err != nil {
 		return nil, Actions{}, fmt.Errorf("snapshot: %w", err)
 	}

@@ -47,7 +47,16 @@ func campaigns() []campaign {
 		}},
 		{"by the membership", 100, func(o *Options) { byMembership(o); o.Faults = AllFaults }},
 		{"majority", 100, func(o *Options) { o.Params.Partition, o.Params.Nodes = confirm.Majority, o.Nodes }},
+		{"majority of those met", 100, majorityOfMet},
 	}
+}
+
+// majorityOfMet has nodes whose lists are incomplete want a majority of whom they have met.
+// No process begins anew, which would have met nobody; and there is one storm, since who
+// is in the middle of a planned restart when it ends begins anew too.
+func majorityOfMet(o *Options) {
+	o.Params.Partition, o.Params.Nodes, o.Met = confirm.Majority, o.Nodes, true
+	o.Faults, o.Rounds, o.Storm = AllFaults&^(Crash|Restart), 1, 9*time.Second
 }
 
 // byMembership has heartbeats go by the membership, which a process must join before

@@ -23,6 +23,7 @@ type machine struct {
 	hung    bool
 	apart   bool         // the process has not joined the membership yet (Options.Joining)
 	handed  confirm.Time // when its state was, if it goes on from another one's
+	met     confirm.Met  // handed on with it
 	waiting []*message   // for a hung process to read
 	heard   uint64       // who was heard, and heard it, just before it hung
 	wakeAt  int64        // when the process wants to run, true time
@@ -137,6 +138,7 @@ func (m *machine) handOver(pause time.Duration) {
 		m.w.violate(Failed, "%s: snapshot: %v", m.name, err)
 		return
 	}
+	m.met = m.node.Met()
 	m.node, m.hung, m.waiting, m.heard, m.apart = nil, true, nil, 0, m.w.o.Joining > 0
 	boots := m.boots
 	m.handed = m.clock()
@@ -152,7 +154,7 @@ func (m *machine) handOver(pause time.Duration) {
 func (m *machine) takeOver(state []byte) {
 	n, a, err := confirm.Restore(confirm.Config{
 		Name: m.name, Boot: uint64(m.w.now), Params: m.params,
-		Meta: m.meta(), Assign: m.w.shares.For(m.name), ByMembership: m.w.o.Joining > 0,
+		Meta: m.meta(), Assign: m.w.shares.For(m.name), ByMembership: m.w.o.Joining > 0, Met: m.met,
 	}, m.clock(), state)
 	if err != nil {
 		m.w.violate(Failed, "%s: restore: %v", m.name, err)

@@ -57,6 +57,7 @@ func TestMutationsAreCaught(t *testing.T) {
 		{"the silent are gone", mutation.SilentIsGone, only(Crash | Hang), []Kind{Ignored}},
 		{"who joins blames the others", mutation.JoiningIsSilence, byMembership, []Kind{Deaf}},
 		{"strangers make a majority", mutation.StrangersCount, majority, []Kind{Split}},
+		{"lists make a majority", mutation.ListedAreAll, majorityOfMet, []Kind{Split}},
 	}
 	// Runs that are known not to show what shows rarely.
 	rare := map[string]uint64{"boots unordered": 295, "a stalled node does not listen": 510}

@@ -32,6 +32,9 @@ type Options struct {
 	// heard, since heartbeats go by a membership that it must join first; 0 is at
 	// once.
 	Joining time.Duration
+	// Met has each configuration name some of the nodes only, and all nodes meet before
+	// the first storm.
+	Met bool
 	// Single has one node serve all buckets, instead of each a part of them.
 	Single bool
 	// Faults are the kinds of faults that happen.
@@ -135,6 +138,9 @@ type world struct {
 // Run simulates one farm.
 func Run(seed uint64, o Options) Report {
 	w := newWorld(seed, o)
+	if o.Met {
+		w.runFor(o.Quiet)
+	}
 	for range o.Rounds {
 		w.round()
 		if w.report.Violation != nil {
@@ -159,6 +165,9 @@ func newWorld(seed uint64, o Options) *world {
 			m.params = confirm.Mutated(confirm.LANParams(), o.Mutation)
 		} else if o.Mixed {
 			m.params.Longest = confirm.LANParams().Lease
+		}
+		if o.Met {
+			m.params.Nodes = 1 + w.rng.IntN(o.Nodes)
 		}
 		m.offset = w.rng.Int64N(int64(time.Hour))
 		if o.Drift > 0 {

@@ -55,6 +55,8 @@ const (
 	// JoiningIsSilence blames the peers for the time before a process that was restarted
 	// in place has joined their membership again.
 	JoiningIsSilence
+	// ListedAreAll counts a majority of the configured nodes, whoever was met.
+	ListedAreAll
 )
 
 // Has says whether every mutation of m is in s.
