@@ -70,7 +70,7 @@ func pictureOf(own Status, ask func(Node, *FarmNode)) FarmStatus {
 		case n.Name == own.Node:
 			at.Status = &own
 		case n.State == Unreachable:
-			at.Problem = "the other nodes do not hear it"
+			at.Problem = errUnheard.Error()
 		default:
 			ask(n, at)
 		}

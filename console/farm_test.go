@@ -146,6 +146,10 @@ func (f *fakeFarm) Admit(ctx context.Context, in Newcomer) (Admission, error) {
 	return Admission{Node: f.status.Node, Config: []byte("node: {}"), Keys: []byte("secret")}, f.change(ctx, "admit "+in.Node)
 }
 
+func (f *fakeFarm) AddPeer(ctx context.Context, in Newcomer) error {
+	return f.change(ctx, "add peer "+in.Node+" "+config.Peer(in.Binds()).String())
+}
+
 func (f *fakeFarm) Keys(context.Context) (NodeKeys, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -30,6 +30,8 @@ type Invitation struct {
 	Token string `json:"token"`
 	// Expires is until when it is good.
 	Expires time.Time `json:"expires"`
+	// Unreachable are the nodes that could not be told of a newcomer now.
+	Unreachable []string `json:"unreachable,omitempty"`
 }
 
 // Newcomer is a machine that wants to be a node.
@@ -56,6 +58,9 @@ type Admission struct {
 	Config []byte `json:"config"`
 	Keys   []byte `json:"keys"`
 	Users  []byte `json:"users,omitempty"`
+	// Untold says whose cluster.join the newcomer could not be written into, why, and
+	// what to do.
+	Untold []string `json:"untold,omitempty"`
 }
 
 // invite answers POST /v1/invitations.
@@ -73,7 +78,7 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return &Error{Code: CodeTooMany, Message: err.Error(), Cure: "wait until some have been used or have expired"}
 	}
-	s.reply(w, r, http.StatusCreated, Invitation{Token: token.String(), Expires: expires})
+	s.reply(w, r, http.StatusCreated, Invitation{Token: token.String(), Expires: expires, Unreachable: s.farm.Status().unreachable()})
 	return nil
 }
 
@@ -98,11 +103,11 @@ func (s *Server) welcomeAt() (at netip.AddrPort, err error) {
 func (s *Server) byNodesAndNewcomers(nodes http.Handler) http.Handler {
 	join := s.handler([]route{{method: http.MethodPost, body: true, do: s.join}})
 	missing := s.handler([]route{{do: noSuchPath}})
-	between := s.peers.let(s.betweenNodes())
+	between := s.betweenNodes()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case s.peers.identity.Peer(r.TLS) != "" && r.URL.Path == nodeKeysPath:
-			between.ServeHTTP(w, r)
+		switch alone := between[r.URL.Path]; {
+		case s.peers.identity.Peer(r.TLS) != "" && alone != nil:
+			alone.ServeHTTP(w, r)
 		case s.peers.identity.Peer(r.TLS) != "":
 			nodes.ServeHTTP(w, r)
 		case r.URL.Path == joinPath:
@@ -152,7 +157,13 @@ func (s *Server) admit(ctx context.Context, in Newcomer) (Admission, error) {
 	if err := s.changingKeys(ctx); err != nil {
 		return Admission{}, err
 	}
-	return s.farm.Admit(ctx, in)
+	a, err := s.farm.Admit(ctx, in)
+	if err != nil {
+		return a, err
+	}
+	a.Untold = append(a.Untold, s.tellAll(ctx, in)...)
+	s.warnUntold(ctx, in, a.Untold)
+	return a, nil
 }
 
 func readNewcomer(w http.ResponseWriter, r *http.Request) (in Newcomer, err error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -92,14 +91,6 @@ type keyRequest struct {
 type keyTurn struct {
 	sync.Mutex
 	rotation.Turn
-}
-
-// betweenNodes answers what concerns nodes alone.
-func (s *Server) betweenNodes() http.Handler {
-	return s.handler([]route{
-		{method: http.MethodGet, do: s.showNodeKeys},
-		{method: http.MethodPost, body: true, do: s.nodeKeys},
-	})
 }
 
 // showNodeKeys answers GET /v1/node/keys.
@@ -317,7 +308,7 @@ func (s *Server) keysOf(ctx context.Context, n Node) (keys NodeKeys, err error) 
 		return s.farm.Keys(ctx)
 	}
 	if n.State == Unreachable {
-		return keys, errors.New("the other nodes do not hear it")
+		return keys, errUnheard
 	}
 	c, err := s.peers.client(n, "")
 	if err != nil {
@@ -326,16 +317,7 @@ func (s *Server) keysOf(ctx context.Context, n Node) (keys NodeKeys, err error) 
 	ctx, cancel := context.WithTimeout(ctx, farmTimeout)
 	defer cancel()
 	err = c.ask(ctx, nodeKeysPath, nil, &keys)
-	return keys, missingIsOld(err)
-}
-
-// missingIsOld says what it means that a node does not know the path.
-func missingIsOld(err error) error {
-	var e *Error
-	if errors.As(err, &e) && e.Code == CodeNotFound {
-		return &Error{Code: CodeConflict, Message: "it runs a release that can't change its key", Cure: "upgrade it first"}
-	}
-	return err
+	return keys, missingIsOld(err, "change its key")
 }
 
 // KeyReport asks what keys the nodes have.
@@ -353,15 +335,7 @@ func (c *Client) ChangeKeys(ctx context.Context, abort, leaveBehind bool) (k Key
 
 // doKeys has another node do what a request says.
 func (c *Client) doKeys(ctx context.Context, in keyRequest) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	resp, err := c.request(ctx, http.MethodPost, nodeKeysPath, nil, body, "")
-	if err != nil {
-		return missingIsOld(err)
-	}
-	return resp.Body.Close()
+	return missingIsOld(c.tellNode(ctx, nodeKeysPath, in), "change its key")
 }

@@ -85,6 +85,8 @@ type Farm interface {
 	EndTrial(ctx context.Context, t Trial) error
 	// Admit gives a newcomer what it needs, and remembers where it will be.
 	Admit(ctx context.Context, in Newcomer) (Admission, error)
+	// AddPeer remembers where a newcomer will be that another node has let in.
+	AddPeer(ctx context.Context, in Newcomer) error
 	// Keys are the ids of the node's gossip keys.
 	Keys(ctx context.Context) (NodeKeys, error)
 	// KeyOf is one of them, by its id.

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -212,4 +214,20 @@ type Cluster struct {
 	// NetworksCut names the nodes that are not heard on one heartbeat network though
 	// they are on another, each with the address and port there.
 	NetworksCut []string `json:"networks_cut,omitempty"`
+	// JoinList is cluster.join of the reporting node where that names too few nodes; nil
+	// if it names all that are known.
+	JoinList *JoinList `json:"join_list,omitempty"`
+}
+
+// JoinList is a list of peers that names too few nodes.
+type JoinList struct {
+	// Named is how many nodes it names, the reporting one included.
+	Named int `json:"named"`
+	// Missing are the known nodes that it does not name, each as it would.
+	Missing []string `json:"missing"`
+}
+
+// String says so, and what to do.
+func (j *JoinList) String() string {
+	return fmt.Sprintf("cluster.join names %d of %d nodes: add %s, and thresher reload", j.Named, j.Named+len(j.Missing), strings.Join(j.Missing, ", "))
 }

@@ -63,6 +63,9 @@ func headline(s Status) []string {
 		for _, node := range c.NetworksCut {
 			lines = append(lines, wrapped("a heartbeat network is cut: "+node+"; look after the network there")...)
 		}
+		if c.JoinList != nil {
+			lines = append(lines, wrapped(c.JoinList.String())...)
+		}
 		words := []string{fmt.Sprintf("health score %d", c.HealthScore), grouped(c.RefusedMessages) + " messages refused"}
 		if c.DetectionMS > 0 { // 0 where there is nobody to lose
 			words = append([]string{fmt.Sprintf("a crash is made up for within %d ms", c.DetectionMS)}, words...)

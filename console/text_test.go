@@ -138,6 +138,17 @@ func TestStatusTextNamesCutNetworks(t *testing.T) {
 	}
 }
 
+// A list of peers that names too few is told with what to add to it.
+func TestStatusTextNamesWhatJoinLacks(t *testing.T) {
+	s := Status{Node: "web1", State: Up, Cluster: &Cluster{JoinList: &JoinList{Named: 3, Missing: []string{"192.0.2.14:7946", "192.0.2.15:7946"}}}}
+	text := StatusText(s, 0)
+	for _, want := range []string{"cluster.join names 3 of 5 nodes: add 192.0.2.14:7946, 192.0.2.15:7946", "thresher reload"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing:\n%s", want, text)
+		}
+	}
+}
+
 // The headline's share is of what the nodes share: rules that one node serves alone,
 // or nobody, are no part of it.
 func TestShareIsOfSharedRules(t *testing.T) {

@@ -3,6 +3,7 @@ package farm
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"thresher/config"
 	"thresher/console"
@@ -21,26 +22,66 @@ func (c control) Admit(ctx context.Context, in console.Newcomer) (a console.Admi
 	if err := l.trials.MustBeOver(); err != nil {
 		return a, err
 	}
-	if err := l.do(ctx, func() { a.Keys = config.FormatKeys(l.loaded.Cluster.Keys) }); err != nil {
+	var known []config.Peer
+	err = l.do(ctx, func() {
+		a.Keys, known = config.FormatKeys(l.loaded.Cluster.Keys), l.unlisted(time.Now(), 0)
+	})
+	if err != nil {
 		return a, err
 	}
-	if a.Config, err = l.self.text(); err != nil {
+	text, err := l.self.text()
+	if err != nil {
 		return a, err
+	}
+	a.Config = text
+	for _, peer := range known { // so that it finds the farm, and counts it, without this node
+		if a.Config, err = config.WithPeer(a.Config, peer); err != nil {
+			return a, err
+		}
 	}
 	if l.cfg.API.Users != "" {
 		if a.Users, err = wholefile.Read(l.cfg.API.Users, 1<<20); err != nil {
 			return a, fmt.Errorf("read who may log in: %w", err)
 		}
 	}
-	next, err := config.WithPeer(a.Config, in.Binds())
+	if err := l.writePeer(ctx, text, in.Binds()); err != nil { // it joins all the same: it knows this node
+		a.Untold = append(a.Untold, in.Untold(l.cfg.Node, err))
+	}
+	return a, nil
+}
+
+// AddPeer writes into this node's configuration where a newcomer will be that another
+// node has let in, under the conditions of Admit.
+func (c control) AddPeer(ctx context.Context, in console.Newcomer) error {
+	l := c.loop
+	l.trials.Changing.Lock()
+	defer l.trials.Changing.Unlock()
+	if err := l.trials.MustBeOver(); err != nil {
+		return err
+	}
+	text, err := l.self.text()
+	if err != nil {
+		return err
+	}
+	return l.writePeer(ctx, text, in.Binds())
+}
+
+// writePeer writes a peer into the configuration that has that text. It is read when the
+// daemon next reads the file: until then gossip tells of the peer.
+func (l *local) writePeer(ctx context.Context, text []byte, peer config.Peer) error {
+	next, err := config.WithPeer(text, peer)
 	if err == nil {
 		_, err = l.self.Parse(next)
 	}
-	if err == nil && string(next) != string(a.Config) {
+	if err == nil && string(next) != string(text) {
 		err = wholefile.Replace(l.self.File, next, 0o600)
 	}
-	if err != nil { // it joins all the same: it knows this node
-		l.log.Warn("the newcomer is not written into this node's configuration", "node", in.Node, "err", err)
+	if err != nil {
+		return err
 	}
-	return a, nil
+	return l.do(ctx, func() {
+		if !names(l.listed(), peer) {
+			l.written = append(l.written, peer)
+		}
+	})
 }

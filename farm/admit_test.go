@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"thresher/cluster"
 	"thresher/config"
 	"thresher/console"
 	"thresher/farm/trial"
@@ -83,6 +84,42 @@ func TestNewcomersAtOnceAreAllWrittenDown(t *testing.T) {
 	all.Wait()
 	if n := strings.Count(text(), "192.0.2.1"); n != newcomers+2 {
 		t.Errorf("%d addresses in the file, want %d:\n%s", n, newcomers+2, text())
+	}
+}
+
+// A newcomer is given all nodes that its host knows, not only those that the host's file
+// names; what is written into that file is the newcomer.
+func TestNewcomersKnowAllNodes(t *testing.T) {
+	l, text := admitting(t)
+	l.roster = newRoster("web1", 0)
+	l.roster.update(time.Now(), []cluster.Member{memberAt("web9", "192.0.2.9:7946", cluster.Up, true)}, nil, quietEvents())
+	a, err := (control{l}).Admit(t.Context(), newcomer(0))
+	if err != nil || !strings.Contains(string(a.Config), "192.0.2.9:7946") || strings.Contains(text(), "192.0.2.9:7946") {
+		t.Errorf("%v: given\n%s\nhere it is\n%s", err, a.Config, text())
+	}
+}
+
+// Whom another node has let in is written down as if this one had, and not missed in
+// the list from then on.
+func TestANewcomerOfAnotherNodeIsWrittenDown(t *testing.T) {
+	l, text := admitting(t)
+	in := newcomer(0)
+	l.roster = newRoster("web1", 0)
+	l.roster.update(time.Unix(1000, 0), []cluster.Member{memberAt(in.Node, in.Bind.String(), cluster.Up, true)}, nil, quietEvents())
+	for range 2 {
+		if err := (control{l}).AddPeer(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(text(), in.Bind.String()); n != 1 || len(l.written) != 1 || l.joinList(time.Unix(2000, 0)) != nil {
+		t.Errorf("%d times in\n%s\nmissed: %v", n, text(), l.joinList(time.Unix(2000, 0)))
+	}
+	record := trial.Record{Trial: console.Trial{ID: "x", State: console.TrialRunning, Deadline: time.Now().Add(time.Minute)}, Old: text()}
+	if err := l.trials.Adopt(record); err != nil {
+		t.Fatal(err)
+	}
+	if err := (control{l}).AddPeer(t.Context(), newcomer(1)); err == nil || strings.Contains(text(), newcomer(1).Bind.String()) {
+		t.Errorf("written down during a trial: %v\n%s", err, text())
 	}
 }
 

@@ -142,6 +142,7 @@ func (b *backend) settle() {
 		b.roster.update(time.Now(), members, nil, b.events)
 	}
 	b.networks.update(b.cluster.Cuts(), members, b.events)
+	b.watchJoin(now)
 	b.endDrain(now)
 	b.consult(now)
 	b.advance(now, obstacle(cluster.Refused(b.cfg.Node, members, b.digest)))

@@ -3,8 +3,6 @@ package farm
 import (
 	"context"
 	"fmt"
-	"net/netip"
-	"slices"
 
 	"thresher/cluster/confirm"
 	"thresher/config"
@@ -106,15 +104,12 @@ func (l *loop) setKeys(keys [][32]byte) (err error) {
 
 // unmet are the peers of the configuration that this process has not met.
 func (l *local) unmet() (list []string) {
-	met := make(map[netip.AddrPort]bool)
+	var met []config.Peer
 	for _, e := range l.roster.nodes {
-		met[e.address] = true
-		for _, a := range e.further {
-			met[a] = true
-		}
+		met = append(met, e.peer())
 	}
 	for _, peer := range l.cfg.Cluster.Others() {
-		if !slices.ContainsFunc(peer, func(a netip.AddrPort) bool { return met[a] }) {
+		if !names(met, peer) {
 			list = append(list, peer.String())
 		}
 	}

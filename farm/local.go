@@ -49,6 +49,8 @@ type local struct {
 	life     life
 	roster   roster
 	networks networks
+	written  []config.Peer // into cluster.join of the file, since it was read
+	missing  bool          // nodes that are known are not in it, as last told
 
 	rejoining bool // gossip has not found the others again since a restart
 

@@ -137,6 +137,7 @@ func (l *loop) settle() {
 		l.roster.update(time.Now(), members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
 	}
 	l.networks.update(l.cluster.Cuts(), members, l.events)
+	l.watchJoin(now)
 	l.consult(now)
 	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
 	l.take()

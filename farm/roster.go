@@ -46,8 +46,11 @@ type rosterEntry struct {
 	// digest is of what all nodes must have alike in their configurations; 0 of a node
 	// that does not say.
 	digest uint64
-	// seen is when it was last alive by gossip, or heard.
-	seen time.Time
+	// seen is when it was last alive by gossip, or heard; since is when this process
+	// has met it.
+	seen, since time.Time
+	// left says that it has said goodbye, and that its daemon is gone.
+	left bool
 }
 
 func newRoster(self string, digest uint64) roster {
@@ -89,6 +92,7 @@ func (r *roster) update(now time.Time, members []cluster.Member, peers map[strin
 		p := peers[m.Name]
 		entry := rosterEntry{
 			address: m.Address, state: stateOf(m, p), seen: r.seen(now, m.Name, m.Alive || p.heard),
+			left: m.Meta.Phase == cluster.Leaving && !m.Alive && !p.heard,
 		}
 		entry.silent, entry.blocked = r.silence(now, m.Name, !m.Alive && p.heard && p.phase == confirm.Up, m.Relayed)
 		if m.Alive && m.Err == nil {
@@ -143,6 +147,9 @@ func (r *roster) seen(now time.Time, name string, here bool) time.Time {
 // note keeps an entry and reports what is new about it.
 func (r *roster) note(name string, entry rosterEntry, events *events) {
 	old, known := r.nodes[name]
+	if entry.since = old.since; entry.since.IsZero() {
+		entry.since = r.looked
+	}
 	r.nodes[name] = entry
 	if name == r.self {
 		return

@@ -74,6 +74,7 @@ func (l *local) clusterStatus() *console.Cluster {
 		GossipBlocked:   l.roster.blocked(),
 		KeyChange:       len(l.loaded.Cluster.Keys.Accepted()) > 1,
 		NetworksCut:     l.networks.texts(),
+		JoinList:        l.joinList(time.Now()),
 	}
 }
 

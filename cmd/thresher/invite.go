@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,9 @@ func newInvite(api *string) *cobra.Command {
 				}
 				if wantsJSON(cmd) {
 					return show(cmd, in, "")
+				}
+				if len(in.Unreachable) > 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s can't be told of the new machine now: invite it when they are there, or add it to cluster.join there\n", strings.Join(in.Unreachable, ", "))
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "Good once, until %s. On the new machine:\n", in.Expires.Local().Format(time.TimeOnly))
 				return said(cmd, nil, "thresher join %s", in.Token)
@@ -86,6 +90,9 @@ func (p *place) join(cmd *cobra.Command, token invite.Token) error {
 	}
 	if warning := p.fewerNetworks(a.Config, len(binds)); warning != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), warning)
+	}
+	for _, text := range a.Untold {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+text)
 	}
 	return p.finish(cmd)
 }

@@ -51,6 +51,7 @@ func (f *fakeFarm) EndTrial(context.Context, console.Trial) error { return nil }
 func (f *fakeFarm) Admit(context.Context, console.Newcomer) (console.Admission, error) {
 	return console.Admission{}, nil
 }
+func (f *fakeFarm) AddPeer(context.Context, console.Newcomer) error { return nil }
 
 func (f *fakeFarm) Keys(context.Context) (console.NodeKeys, error)        { return console.NodeKeys{}, nil }
 func (f *fakeFarm) KeyOf(context.Context, string) (key [32]byte, ok bool) { return key, false }
