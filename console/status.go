@@ -2,7 +2,9 @@ package console
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -214,9 +216,24 @@ type Cluster struct {
 	// NetworksCut names the nodes that are not heard on one heartbeat network though
 	// they are on another, each with the address and port there.
 	NetworksCut []string `json:"networks_cut,omitempty"`
+	// LeasesMS are the leases of the nodes that are heard and of the reporting one, by name,
+	// in milliseconds; empty where all have the same.
+	LeasesMS map[string]int64 `json:"leases_ms,omitempty"`
 	// JoinList is cluster.join of the reporting node where that names too few nodes; nil
 	// if it names all that are known.
 	JoinList *JoinList `json:"join_list,omitempty"`
+}
+
+// leases says who has which lease where they differ, and what to do; "" where they do not.
+func (c *Cluster) leases() string {
+	if len(c.LeasesMS) == 0 {
+		return ""
+	}
+	var each []string
+	for _, name := range slices.Sorted(maps.Keys(c.LeasesMS)) {
+		each = append(each, fmt.Sprintf("%s %d ms", name, c.LeasesMS[name]))
+	}
+	return "leases differ: " + strings.Join(each, ", ") + "; the longest is how long a lost node is waited for: give all nodes one cluster.profile"
 }
 
 // JoinList is a list of peers that names too few nodes.

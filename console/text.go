@@ -63,6 +63,9 @@ func headline(s Status) []string {
 		for _, node := range c.NetworksCut {
 			lines = append(lines, wrapped("a heartbeat network is cut: "+node+"; look after the network there")...)
 		}
+		if text := c.leases(); text != "" {
+			lines = append(lines, wrapped(text)...)
+		}
 		if c.JoinList != nil {
 			lines = append(lines, wrapped(c.JoinList.String())...)
 		}

@@ -149,6 +149,14 @@ func TestStatusTextNamesWhatJoinLacks(t *testing.T) {
 	}
 }
 
+// Different timings are told with who has which.
+func TestStatusTextNamesWhoHasWhichLease(t *testing.T) {
+	s := Status{Node: "web3", State: Up, Cluster: &Cluster{LeasesMS: map[string]int64{"web1": 3000, "web3": 600, "web2": 1200}}}
+	if text := StatusText(s, 0); !strings.Contains(text, "leases differ: web1 3000 ms, web2 1200 ms, web3 600 ms") || !strings.Contains(text, "cluster.profile") {
+		t.Errorf("\n%s", text)
+	}
+}
+
 // The headline's share is of what the nodes share: rules that one node serves alone,
 // or nobody, are no part of it.
 func TestShareIsOfSharedRules(t *testing.T) {

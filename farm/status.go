@@ -58,7 +58,9 @@ func (l *loop) status() console.Status {
 		Neighbours: l.responder.counts(),
 		Cluster:    l.clusterStatus(),
 	}
-	s.Cluster.DetectionMS = l.detection(len(l.division.view.Nodes)).Milliseconds()
+	leases := leasesOf(shown.status, l.confirmation.params.Lease)
+	s.Cluster.DetectionMS = l.detection(leases, len(l.division.view.Nodes)).Milliseconds()
+	s.Cluster.LeasesMS = differing(leases)
 	s.Lease, s.Fingerprint = l.leaseStatus(shown), l.api.fingerprint()
 	l.addNodes(&s, shown)
 	l.addVIPs(&s)
@@ -199,13 +201,4 @@ func (l *loop) datapathStatus() console.Datapath {
 		TxRingEmptyDescs:     s.TxRingEmptyDescs,
 	}
 	return d
-}
-
-// detection is how long the clients of one of n nodes may wait after its loss.
-func (p *parts) detection(n int) time.Duration {
-	if n < 2 {
-		return 0
-	}
-	_, worst := confirmParams(p.cfg, n).Takeover()
-	return worst
 }

@@ -36,6 +36,8 @@ type PeerStatus struct {
 	Stated, Target ViewID
 	Release        uint64
 	Meta           string
+	// Lease is the one that it runs, by the same heartbeat.
+	Lease time.Duration
 	// Member says that the peer is in this node's target, Required that it must
 	// confirm what this node lets in, and Until how long it has.
 	Member, Required bool
@@ -63,6 +65,7 @@ func (n *Node) peerStatus(p *peer) PeerStatus {
 	}
 	s.Heard, s.Phase, s.Boot = n.now.Sub(p.heard.at), p.last.Phase, p.last.Boot
 	s.Stated, s.Target, s.Release, s.Meta = p.last.Stated, p.last.Target, p.last.Release, p.last.Meta
+	s.Lease = p.last.Lease
 	s.Member, s.Required = n.target.Has(p.name), n.required(p)
 	if p.echo > 0 {
 		s.Until = p.echoAt.Add(n.params.Lease)

@@ -103,6 +103,7 @@ export const T = {
     conflict: (vip, mac, when) => `Another machine, ${mac}, claims the VIP ${vip} (last ${when})`,
     gossip: (node, what) => `${node} hears on the wire but not by gossip: ${what}`,
     network: (node, what) => `${node} does not hear on one heartbeat network: ${what}`,
+    leases: (each) => `Leases differ: ${each}; the longest is how long a lost node is waited for (cluster.profile)`,
     joinList: (node, named, all, missing) => `cluster.join of ${node} names ${named} of ${all} nodes: add ${missing}, and reload`,
     suspended: (on) => `Checks do not count on ${on}, for maintenance (thresher resume)`,
     keys: 'The gossip key is being changed: two keys are believed (thresher key rotate --status)',

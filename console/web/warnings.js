@@ -32,6 +32,7 @@ export function warnings(state) {
     for (const text of n.status.wire || []) plain('error', text);
     for (const text of n.status.cluster?.gossip_blocked || []) plain('error', W().gossip(n.name, text));
     for (const text of n.status.cluster?.networks_cut || []) plain('warn', W().network(n.name, text));
+    if (n.status.cluster?.leases_ms) plain('warn', W().leases(Object.entries(n.status.cluster.leases_ms).sort().map(([node, ms]) => `${node} ${ms} ms`).join(', ')));
     if (n.status.cluster?.join_list) { const j = n.status.cluster.join_list; plain('warn', W().joinList(n.name, j.named, j.named + j.missing.length, j.missing.join(', '))); }
     if (n.status.checks_suspended) add('warn', n.name, '', 'suspended', (on) => W().suspended(on));
     if (n.status.cluster?.key_change) plain('warn', W().keys);
