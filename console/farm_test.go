@@ -154,7 +154,11 @@ func (f *fakeFarm) Keys(context.Context) (NodeKeys, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := f.keys
-	return NodeKeys{Name: f.status.Node, Using: config.KeyID(k.Gossip), Next: config.KeyID(k.Next), Before: config.KeyID(k.Before), Unmet: f.unmet}, nil
+	n := NodeKeys{Name: f.status.Node, Using: config.KeyID(k.Gossip), Next: config.KeyID(k.Next), Before: config.KeyID(k.Before), Unmet: f.unmet}
+	for _, known := range f.status.Nodes {
+		n.Knows = append(n.Knows, known.Name)
+	}
+	return n, nil
 }
 
 func (f *fakeFarm) KeyOf(_ context.Context, id string) ([32]byte, bool) {

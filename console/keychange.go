@@ -72,6 +72,10 @@ func (c *keyChange) gather(ctx context.Context, all []Node) (KeyReport, error) {
 		c.left = append(c.left, unmet...)
 		silent = append(silent, "nobody has been met at "+strings.Join(unmet, ", ")+", which the configuration names")
 	}
+	for _, u := range report.Unknown {
+		c.left = append(c.left, u.Name)
+		silent = append(silent, "node "+u.Name+" "+u.why())
+	}
 	report.LeftBehind = c.left
 	if len(silent) == 0 || c.leaveBehind {
 		return report, nil
@@ -145,6 +149,11 @@ func (c *keyChange) plan(report KeyReport, id string) (s rotation.Step, err erro
 	for _, n := range report.Nodes {
 		if n.Problem != "" {
 			return s, unfinished(n.Name, n.Problem)
+		}
+	}
+	for _, u := range report.Unknown {
+		if !slices.Contains(c.left, u.Name) {
+			return s, unfinished(u.Name, "it "+u.why())
 		}
 	}
 	if c.abort {

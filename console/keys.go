@@ -42,6 +42,9 @@ type NodeKeys struct {
 	Standing rotation.Standing `json:"standing,omitempty"`
 	// Unmet are the peers of its configuration that it has not met.
 	Unmet []string `json:"unmet,omitempty"`
+	// Knows are the nodes that it knows, itself among them; none of a release that does
+	// not say.
+	Knows []string `json:"knows,omitempty"`
 	// Problem is why nothing is known of the node.
 	Problem string `json:"problem,omitempty"`
 }
@@ -59,6 +62,8 @@ type KeyReport struct {
 	// Unmet are the peers that some node's configuration names, and that are no members
 	// though that node has not met them.
 	Unmet []UnmetPeer `json:"unmet,omitempty"`
+	// Unknown are the nodes that some node knows, and the one that has asked does not.
+	Unknown []UnknownNode `json:"unknown,omitempty"`
 	// LeftBehind are the nodes and addresses that a change went on without.
 	LeftBehind []string `json:"left_behind,omitempty"`
 }
@@ -74,6 +79,14 @@ type UnmetPeer struct {
 	// Peer is its addresses, as the configuration has them.
 	Peer string `json:"peer"`
 	// By are the nodes that say so.
+	By []string `json:"by"`
+}
+
+// UnknownNode is a node that others know, and the one that has asked them does not: that
+// one was started while the other was away.
+type UnknownNode struct {
+	Name string `json:"name"`
+	// By are the nodes that know it.
 	By []string `json:"by"`
 }
 
@@ -176,6 +189,23 @@ func (k KeyReport) unmetPeers() (list []string) {
 	return list
 }
 
+// unknown are the nodes that any node knows and that are no members here.
+func (k KeyReport) unknown(members []Node) (list []UnknownNode) {
+	for _, n := range k.Nodes {
+		for _, name := range n.Knows {
+			if slices.ContainsFunc(members, func(m Node) bool { return m.Name == name }) {
+				continue
+			}
+			i := slices.IndexFunc(list, func(u UnknownNode) bool { return u.Name == name })
+			if i < 0 {
+				i, list = len(list), append(list, UnknownNode{Name: name})
+			}
+			list[i].By = append(list[i].By, n.Name)
+		}
+	}
+	return list
+}
+
 // judge fills in what follows from what the nodes have said.
 func (k *KeyReport) judge(members []Node) {
 	known := k.known()
@@ -189,7 +219,7 @@ func (k *KeyReport) judge(members []Node) {
 		step := rotation.Forward(known, k.UnderWay[0])
 		k.Next = &KeyStep{step.Do, step.Nodes}
 	}
-	k.Unmet = k.unmet(members)
+	k.Unmet, k.Unknown = k.unmet(members), k.unknown(members)
 }
 
 // rotation is the node as package rotation has it.

@@ -195,6 +195,41 @@ func TestPeersThatAnotherNodeNames(t *testing.T) {
 	}
 }
 
+// Whom the asked node does not know, since it has just started, others may know: without
+// such a one nothing begins, on no node.
+func TestTheKeyIsNotChangedWithoutWhomOthersKnow(t *testing.T) {
+	farm := startFarm(t, 4, 3)
+	all := farm[0].farm.Status().Nodes
+	lost := slices.Clone(all)
+	lost[3].State = Unreachable
+	farm[0].farm.setNodes(all[:3])
+	farm[1].farm.setNodes(lost)
+	farm[2].farm.setNodes(lost)
+	report, err := farm[0].client.KeyReport(t.Context())
+	must(t, err)
+	if diff := cmp.Diff([]UnknownNode{{Name: "web4", By: []string{"web2", "web3"}}}, report.Unknown); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if text := KeyText(report); !strings.Contains(text, "web4 is not known here, but to web2, web3") {
+		t.Errorf("\n%s", text)
+	}
+	_, err = farm[0].client.ChangeKeys(t.Context(), false, false)
+	wantConflict(t, err, "node web4 is not known here, but to web2, web3")
+	_, err = farm[1].client.ChangeKeys(t.Context(), false, false)
+	wantConflict(t, err, "node web4 does not take part")
+	for i, f := range farm {
+		if calls := f.farm.called(); calls != nil {
+			t.Errorf("%s was told %v", nodeName(i), calls)
+		}
+	}
+	report, err = farm[0].client.ChangeKeys(t.Context(), false, true)
+	must(t, err)
+	if !slices.Equal(report.LeftBehind, []string{"web4"}) {
+		t.Errorf("%+v", report)
+	}
+	accepts(t, farm[:3], 1)
+}
+
 // A node that comes in the middle of a change is not cut off: the change stops before
 // the next phase. It takes it in the next time, as long as the old key is in use.
 func TestANodeThatComesMeanwhileIsNotCutOff(t *testing.T) {
@@ -202,6 +237,7 @@ func TestANodeThatComesMeanwhileIsNotCutOff(t *testing.T) {
 		farm := startFarm(t, 3)
 		three := farm[0].farm.status.Nodes
 		farm[0].farm.setNodes(three[:2])
+		farm[1].farm.setNodes(three[:2])
 		farm[1].farm.stepKeys = func(s config.KeyStep) error {
 			if s == at {
 				farm[0].farm.setNodes(three)
@@ -218,6 +254,23 @@ func TestANodeThatComesMeanwhileIsNotCutOff(t *testing.T) {
 			accepts(t, farm, 1)
 		}
 	}
+}
+
+// One that another node alone hears of is not cut off either.
+func TestANodeThatAnotherNodeMeetsIsNotCutOff(t *testing.T) {
+	farm := startFarm(t, 3)
+	three := farm[0].farm.status.Nodes
+	farm[0].farm.setNodes(three[:2])
+	farm[1].farm.setNodes(three[:2])
+	farm[0].farm.stepKeys = func(s config.KeyStep) error {
+		if s == config.KeyUse {
+			farm[1].farm.setNodes(three)
+		}
+		return nil
+	}
+	_, err := farm[0].client.ChangeKeys(t.Context(), false, false)
+	wantConflict(t, err, "web3: it is not known here, but to web2")
+	accepts(t, farm[:2], 2)
 }
 
 // Two that change the key at once don't get into one another's way: one at least is

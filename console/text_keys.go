@@ -66,6 +66,9 @@ func (n NodeKeys) standing() string {
 	return "unknown"
 }
 
+// why says who knows the node, behind its name.
+func (u UnknownNode) why() string { return "is not known here, but to " + strings.Join(u.By, ", ") }
+
 // problems are what is in the way of a change.
 func (k KeyReport) problems() (lines []string) {
 	for _, n := range k.Nodes {
@@ -75,6 +78,9 @@ func (k KeyReport) problems() (lines []string) {
 	}
 	for _, u := range k.Unmet {
 		lines = append(lines, clip("nobody has been met at "+u.Peer+", says "+strings.Join(u.By, ", "), textWidth))
+	}
+	for _, u := range k.Unknown {
+		lines = append(lines, clip(u.Name+" "+u.why(), textWidth))
 	}
 	if len(k.LeftBehind) > 0 {
 		lines = append(lines, clip("left behind, copy the key file to them: "+strings.Join(k.LeftBehind, ", "), textWidth))

@@ -20,6 +20,7 @@ func (c control) Keys(ctx context.Context) (n console.NodeKeys, err error) {
 		k := l.loaded.Cluster.Keys
 		n = console.NodeKeys{
 			Name: l.cfg.Node, Using: config.KeyID(k.Gossip), Next: config.KeyID(k.Next), Before: config.KeyID(k.Before), Unmet: l.unmet(),
+			Knows: l.roster.names(),
 		}
 	})
 	return n, err
