@@ -47,10 +47,14 @@ func TestFarmByThreeCommands(t *testing.T) {
 			t.Errorf("the key file on %s: %v, %v", one.Name, info, err)
 		}
 	}
-	text, err := os.ReadFile(n[0].ConfigFile())
-	f.Must(err)
-	if !strings.Contains(string(text), n[1].Address.String()) {
-		t.Errorf("%s's configuration does not know who it has let in:\n%s", n[0].Name, text)
+	for _, one := range n {
+		text, err := os.ReadFile(one.ConfigFile())
+		f.Must(err)
+		for _, other := range n {
+			if !strings.Contains(string(text), other.Address.String()) {
+				t.Errorf("%s's configuration does not name %s:\n%s", one.Name, other.Name, text)
+			}
+		}
 	}
 	other := filepath.Join(n[2].Dir, "again", "thresher.yaml")
 	out, err := n[2].Run(f.Ctx, binary, "join", first, "--config", other, "--node", "node9", "--bind", "192.0.2.99", "--interface", lab.Interface)

@@ -257,26 +257,40 @@ func TestR06TwoNodes(t *testing.T) {
 		splitServes(f)
 	})
 	t.Run("majority", func(t *testing.T) {
-		f := newFarm(t, lab.Config{Nodes: 2}, lab.FarmOptions{Partition: "majority"})
-		l := f.StartLoad(farmtest.LoadOptions{})
-		fault, err := f.Cut(f.Ctx, lab.Between(farmtest.Hosts(f.Nodes[0]), farmtest.Hosts(f.Nodes[1]), lab.Everything)...)
-		f.Must(err)
-		cut := time.Now()
-		f.Pass(2500 * time.Millisecond)
-		healed := time.Now()
-		f.Must(fault.Heal())
-		f.Converge(f.Nodes...)
-		f.Pass(time.Second)
-		l.Stop()
-		l.CheckOneAnswer()
-		for _, n := range f.Nodes {
-			if c := l.AnsweredBy(n, cut.Add(leaseLimit), healed.Add(-300*time.Millisecond)); c > 0 {
-				t.Errorf("%s alone answered %d SYNs", n.Name, c)
-			}
-		}
-		l.CheckGaps(healed.Sub(cut) + takeoverLimit)
-		l.CheckKept()
+		halvesWait(newFarm(t, lab.Config{Nodes: 2}, lab.FarmOptions{Partition: "majority"}))
 	})
+}
+
+// TestMajorityOfThoseMet splits a farm of four, of whom each names itself and the first one
+// in its list alone: neither half is a majority of those who have met.
+func TestMajorityOfThoseMet(t *testing.T) {
+	twoAtATime(t)
+	halvesWait(newFarm(t, lab.Config{Nodes: 4}, lab.FarmOptions{Partition: "majority", JoinFirst: true}))
+}
+
+// halvesWait splits a farm into halves, of which none lets anything in, and all keep
+// their connections.
+func halvesWait(f *farmtest.Farm) {
+	f.T.Helper()
+	l := f.StartLoad(farmtest.LoadOptions{})
+	half := len(f.Nodes) / 2
+	fault, err := f.Cut(f.Ctx, lab.Between(farmtest.Hosts(f.Nodes[:half]...), farmtest.Hosts(f.Nodes[half:]...), lab.Everything)...)
+	f.Must(err)
+	cut := time.Now()
+	f.Pass(2500 * time.Millisecond)
+	healed := time.Now()
+	f.Must(fault.Heal())
+	f.Converge(f.Nodes...)
+	f.Pass(time.Second)
+	l.Stop()
+	l.CheckOneAnswer()
+	for _, n := range f.Nodes {
+		if c := l.AnsweredBy(n, cut.Add(leaseLimit), healed.Add(-300*time.Millisecond)); c > 0 {
+			f.T.Errorf("%s answered %d SYNs in its half", n.Name, c)
+		}
+	}
+	l.CheckGaps(healed.Sub(cut) + takeoverLimit)
+	l.CheckKept()
 }
 
 // TestR07OneWayOfTwo: of two nodes one does not hear the other. It takes the other

@@ -38,6 +38,9 @@ type FarmOptions struct {
 	// Partition is what the sides of a split do, serve or majority; empty leaves it
 	// to the daemon.
 	Partition string
+	// JoinFirst has each node name itself and the first one alone as peers, instead of
+	// all.
+	JoinFirst bool
 	// Offload and XDP of the datapath; empty leaves them to the daemon.
 	Offload, XDP string
 	// StopDrain is how long connections get to end before services are stopped; empty
@@ -107,9 +110,11 @@ func (n *Node) NodeConfig(o FarmOptions) (string, error) {
 	if len(o.VIPs) == 0 {
 		o.VIPs = []netip.Addr{VIP()}
 	}
-	peers := make([]string, len(n.lab.Nodes))
+	var peers []string
 	for i, peer := range n.lab.Nodes {
-		peers[i] = strings.Join(peer.binds(), " ")
+		if i == 0 || peer == n || !o.JoinFirst {
+			peers = append(peers, strings.Join(peer.binds(), " "))
+		}
 	}
 	bind := n.binds()[0]
 	if n.Back.IsValid() {
