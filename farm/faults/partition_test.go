@@ -257,27 +257,33 @@ func TestR06TwoNodes(t *testing.T) {
 		splitServes(f)
 	})
 	t.Run("majority", func(t *testing.T) {
-		halvesWait(newFarm(t, lab.Config{Nodes: 2}, lab.FarmOptions{Partition: "majority"}))
+		halvesWait(newFarm(t, lab.Config{Nodes: 2}, lab.FarmOptions{Partition: "majority"}), nil)
 	})
 }
 
 // TestMajorityOfThoseMet splits a farm of four, of whom each names itself and the first one
-// in its list alone: neither half is a majority of those who have met.
+// in its list alone: neither half is a majority of those who have met, and a daemon that
+// is restarted in place has met them all.
 func TestMajorityOfThoseMet(t *testing.T) {
 	twoAtATime(t)
-	halvesWait(newFarm(t, lab.Config{Nodes: 4}, lab.FarmOptions{Partition: "majority", JoinFirst: true}))
+	f := newFarm(t, lab.Config{Nodes: 4}, lab.FarmOptions{Partition: "majority", JoinFirst: true})
+	halvesWait(f, func() { f.Thresher(f.Nodes[0], "restart") })
 }
 
 // halvesWait splits a farm into halves, of which none lets anything in, and all keep
-// their connections.
-func halvesWait(f *farmtest.Farm) {
+// their connections. during, if it is not nil, is what happens meanwhile.
+func halvesWait(f *farmtest.Farm, during func()) {
 	f.T.Helper()
 	l := f.StartLoad(farmtest.LoadOptions{})
 	half := len(f.Nodes) / 2
 	fault, err := f.Cut(f.Ctx, lab.Between(farmtest.Hosts(f.Nodes[:half]...), farmtest.Hosts(f.Nodes[half:]...), lab.Everything)...)
 	f.Must(err)
 	cut := time.Now()
-	f.Pass(2500 * time.Millisecond)
+	f.Pass(1250 * time.Millisecond)
+	if during != nil {
+		during()
+	}
+	f.Pass(1250 * time.Millisecond)
 	healed := time.Now()
 	f.Must(fault.Heal())
 	f.Converge(f.Nodes...)
