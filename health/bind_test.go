@@ -63,3 +63,18 @@ func TestFindInterface(t *testing.T) {
 		return nil
 	})
 }
+
+// A machine that has one of its heartbeat networks left is still in the farm.
+func TestLostAddresses(t *testing.T) {
+	here, gone := netip.MustParseAddrPort("127.0.0.1:7946"), netip.MustParseAddrPort("192.0.2.12:7946")
+	ns := netnstest.New(t)
+	ns.Do(t, func() error {
+		if lost := LostAddresses([]netip.AddrPort{gone, here}); len(lost) != 0 {
+			t.Errorf("with one of two: %v", lost)
+		}
+		if lost := LostAddresses([]netip.AddrPort{gone}); len(lost) != 1 || !strings.Contains(lost[0].What, "192.0.2.12 of cluster.bind") {
+			t.Errorf("with none: %v", lost)
+		}
+		return nil
+	})
+}

@@ -40,6 +40,13 @@ const (
 	SaltOffset = 1
 )
 
+// LongestFor is the length of the longest sealed heartbeat in a farm of so many nodes:
+// what Append writes, with the longest name and meta.
+func LongestFor(nodes int) int {
+	const fixed, echo = 1 + 1 + 4 + 5*8 + 1 + MaxName + 2 + MaxMeta + 1, 3*8 + 4
+	return sealOverhead + fixed + echo*min(MaxEchoes, max(0, nodes-1))
+}
+
 // ErrSeal says that bytes were not sealed with the farm's key, or not as they
 // are now.
 var ErrSeal = errors.New("not sealed with this farm's key")

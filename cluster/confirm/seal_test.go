@@ -30,6 +30,9 @@ func TestSealAndOpen(t *testing.T) {
 	if len(b) > MaxSealed {
 		t.Errorf("the longest heartbeat sealed has %d bytes, an Ethernet frame %d", len(b), MaxSealed)
 	}
+	if want := LongestFor(MaxEchoes + 1); len(b) != want {
+		t.Errorf("the longest heartbeat sealed has %d bytes, want %d", len(b), want)
+	}
 	o := NewOpener(otherKey, farmKey)
 	for range 2 { // the second time with the cipher kept
 		got, err := o.Open(b)
