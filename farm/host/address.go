@@ -83,17 +83,11 @@ func forever() uint32 { return math.MaxUint32 }
 
 // mustBeFree makes sure that no interface has the address.
 func mustBeFree(addr netip.Addr) error {
-	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
-	if err != nil {
-		return fmt.Errorf("list addresses: %w", err)
+	found, err := Strays([]netip.Addr{addr}, nil)
+	if err != nil || len(found) == 0 {
+		return err
 	}
-	for _, a := range addrs {
-		if have, ok := netip.AddrFromSlice(a.IP); ok && have.Unmap() == addr {
-			on := linkName(a.LinkIndex)
-			return fmt.Errorf("address %v is already on %s, and was not put there by this daemon: remove it (ip address del %v dev %s) and from the network configuration; the daemon adds it itself", addr, on, a.IPNet, on)
-		}
-	}
-	return nil
+	return errors.New(found[0].What() + ": " + found[0].Cure())
 }
 
 func linkName(index int) string {

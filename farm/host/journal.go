@@ -38,7 +38,10 @@ func (j *Journal) again(e Entry) {
 	}
 }
 
-// Open opens the journal at path (RunDir/NODE/restore.json), or begins an empty
+// JournalFile is a journal's name in the node's directory, RunDir/NODE.
+const JournalFile = "restore.json"
+
+// Open opens the journal at path (RunDir/NODE/JournalFile), or begins an empty
 // one, and makes its directory with mode 0700. It may hold changes of an earlier
 // run that did not end cleanly: Undo these before making new ones. The error is
 // ErrDamaged when there is a file that cannot be understood.
