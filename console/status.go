@@ -61,6 +61,9 @@ type Status struct {
 	VIPs []VIP `json:"vips"`
 	// Wire says which nodes do not get the frames of which VIPs, and what to do.
 	Wire []string `json:"wire,omitempty"`
+	// Machine says what of this machine's network keeps the node from serving, and what
+	// to do.
+	Machine []string `json:"machine,omitempty"`
 	// Datapath is what the packet path is and has done.
 	Datapath Datapath `json:"datapath"`
 	// Checks are the health checks, in the configuration's order.

@@ -37,6 +37,9 @@ func headline(s Status) []string {
 	if nobody := nobodyServes(s.Nodes); nobody != "" {
 		lines = append(lines, nobody)
 	}
+	for _, problem := range s.Machine {
+		lines = append(lines, wrapped("machine: "+problem)...)
+	}
 	for _, problem := range s.Wire {
 		lines = append(lines, wrapped("wire: "+problem)...)
 	}

@@ -178,8 +178,9 @@ func (p *parts) inspect() (health.Facts, error) {
 	if err != nil {
 		return facts, err
 	}
-	errs := []error{sameClock()}
-	found := slices.Concat(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddresses(p.cfg.Cluster.Binds()), facts.Addresses(p.cfg.VIPs), findings.Forward(p.cfg))
+	network, err := findings.NetworkBefore(p.cfg, facts)
+	errs := []error{sameClock(), err}
+	found := slices.Concat(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddresses(p.cfg.Cluster.Binds()), network, findings.Forward(p.cfg))
 	for _, f := range found {
 		switch f.Level {
 		case health.LevelError:

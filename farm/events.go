@@ -12,6 +12,7 @@ import (
 	"thresher/config"
 	"thresher/console"
 	"thresher/farm/host"
+	"thresher/health"
 	"thresher/health/notify"
 )
 
@@ -187,6 +188,16 @@ func (e *events) restored(c host.Entry) {
 func (e *events) changed(ifname, what string) {
 	e.add(console.LevelWarn, "interface_changed",
 		fmt.Sprintf("interface %s has changed: %s: the daemon restarts in place", ifname, what), map[string]string{"interface": ifname})
+}
+
+// unfit is something about this machine's network without which the node can't serve.
+func (e *events) unfit(f health.Finding) {
+	e.add(console.LevelError, "machine_unfit", f.What+"; "+f.Cure, nil)
+}
+
+// fit is the machine's network as the node needs it again.
+func (e *events) fit() {
+	e.add(console.LevelInfo, "machine_fit", "this machine's network is as the node needs it again", nil)
 }
 
 // queues is more receive queues on the interface.

@@ -24,6 +24,7 @@ type life struct {
 	drainEnd time.Time // when a drain ends at the latest; zero for never
 	stopping bool      // the drain is a stop: clients that may come back are not waited for
 
+	unfit  string    // what is wrong with the machine's network; "" if it is fit
 	shut   string    // why services and checks let no traffic in; "" if they do
 	shutBy action    // what has had them let none in any more
 	waits  bool      // and that it is a check that the node waits for
@@ -129,6 +130,8 @@ func (l *life) advance(now time.Time, obstacle string, phase confirm.Phase) {
 	case console.Up:
 		if l.cut {
 			l.wait(reasonCut, actionLink)
+		} else if l.unfit != "" {
+			l.wait(l.unfit, actionLink)
 		} else if l.shut != "" {
 			l.action = l.shutBy
 			l.shutOut()
@@ -146,6 +149,8 @@ func (l *life) approach(now time.Time, obstacle string, phase confirm.Phase) {
 	switch {
 	case l.cut:
 		l.wait(reasonCut, actionLink)
+	case l.unfit != "":
+		l.wait(l.unfit, actionLink)
 	case now.Before(l.held):
 		l.wait("the interface's carrier comes and goes: held back until "+l.held.Format(time.TimeOnly), actionLink)
 	case l.bootsLater(now):

@@ -23,6 +23,7 @@ type step struct {
 }
 
 const (
+	noAddress   = "eth0 has no IPv4 address"
 	farmDiffers = "web2: farm config differs"
 	joining     = "joining the farm"
 	byOperator  = "stopped by an operator"
@@ -53,6 +54,16 @@ func TestLife(t *testing.T) {
 			{"join", cold, starting, cluster.Starting, true, joining},
 			{"block", cold, waiting, cluster.Waiting, false, farmDiffers},
 			{"block", gone, waiting, cluster.Waiting, false, farmDiffers},
+			{"clear", gone, starting, cluster.Starting, true, reasonConfirming},
+			{"clear", warm, up, cluster.Up, true, ""},
+		}},
+		{"a node whose machine is unfit waits, and is back at once", []step{
+			{"join", cold, starting, cluster.Starting, true, joining},
+			{"clear", warm, up, cluster.Up, true, ""},
+			{"unfit", warm, up, cluster.Up, true, ""},
+			{"clear", warm, waiting, cluster.Waiting, false, noAddress},
+			{"clear", gone, waiting, cluster.Waiting, false, noAddress},
+			{"fit", gone, waiting, cluster.Waiting, false, noAddress},
 			{"clear", gone, starting, cluster.Starting, true, reasonConfirming},
 			{"clear", warm, up, cluster.Up, true, ""},
 		}},
@@ -171,6 +182,10 @@ func live(t *testing.T, steps []step) {
 			l.join()
 		case "cut", "link":
 			l.link(now, s.do == "link")
+		case "unfit":
+			l.unfit = noAddress
+		case "fit":
+			l.unfit = ""
 		case "clear":
 			l.advance(now, "", s.at)
 		case "block":

@@ -2,11 +2,9 @@ package farm
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"thresher/health"
 )
@@ -46,22 +44,20 @@ func (l *loop) look() {
 	if err != nil {
 		return // the interface is gone: the responder says so
 	}
-	if what := changed(l.nic.Attrs(), nic.Attrs()); what != "" && what != l.tried {
+	l.examine(nic)
+	// The next process would refuse what keeps this one waiting.
+	if what := changed(l.nic.Attrs(), nic.Attrs()); what != "" && what != l.tried && len(l.unfit) == 0 {
 		l.tried = what
 		l.events.changed(l.cfg.Interface, what)
 		_ = l.restart(nil) // it returns if that fails, and has told of it
 	}
-	if err := l.machine.prepare(l.everyWay(), l.nic); err != nil {
-		l.log.Warn("this machine may not be as the node needs it", "err", err)
-	}
-	if has := l.hasLinkLocal(nic); has != l.linkLocal {
-		l.linkLocal = has
-		if has {
-			l.reannounce() // IPv6 was off, and the groups forgotten
+	if nic.Attrs().Name == l.cfg.Interface { // all that is to be made goes by its name
+		if err := l.machine.prepare(l.everyWay(), l.nic); err != nil {
+			l.log.Warn("this machine may not be as the node needs it", "err", err)
 		}
-	}
-	if err := l.checkQueues(); err != nil {
-		l.log.Warn("packets of new receive queues may be lost", "err", err)
+		if err := l.checkQueues(); err != nil {
+			l.log.Warn("packets of new receive queues may be lost", "err", err)
+		}
 	}
 }
 
@@ -75,15 +71,6 @@ func changed(was, is *netlink.LinkAttrs) string {
 		return fmt.Sprintf("its MTU is %d instead of %d", is.MTU, was.MTU)
 	}
 	return ""
-}
-
-// hasLinkLocal tells whether the interface has a link-local IPv6 address.
-func (l *loop) hasLinkLocal(nic netlink.Link) bool {
-	addrs, err := netlink.AddrList(nic, unix.AF_INET6)
-	if err != nil {
-		return l.linkLocal
-	}
-	return slices.ContainsFunc(addrs, func(a netlink.Addr) bool { return a.IP.IsLinkLocalUnicast() })
 }
 
 // checkQueues opens the queues that the interface has got since the start. A

@@ -13,6 +13,7 @@ import (
 	"thresher/cluster/settle"
 	"thresher/console"
 	"thresher/farm/wire"
+	"thresher/health"
 )
 
 // loop owns the state of a node whose clients come by VIPs. Its methods run on its one
@@ -22,12 +23,12 @@ type loop struct {
 	division division // of the view by which clients are served
 	bindings bindings
 
-	linkLocal    bool            // whether the interface had a link-local address when last looked at
-	tried        string          // the change of the interface that a restart was last tried for
-	members      []settle.Member // that the confirmation was last told
-	dropsClients bool            // whether the node was told to keep no clients
-	weighed      []uint8         // the weights that the others were last told
-	handedOn     transmitted     // when last looked at
+	unfit        []health.Finding // what was wrong with the machine's network when last looked at
+	tried        string           // the change of the interface that a restart was last tried for
+	members      []settle.Member  // that the confirmation was last told
+	dropsClients bool             // whether the node was told to keep no clients
+	weighed      []uint8          // the weights that the others were last told
+	handedOn     transmitted      // when last looked at
 }
 
 var _ front = (*loop)(nil)
@@ -38,9 +39,8 @@ const peerCheck = wire.Interval
 
 func newLoop(p *parts) *loop {
 	l := &loop{
-		parts:     p,
-		linkLocal: true,
-		weighed:   p.weights.wire(),
+		parts:   p,
+		weighed: p.weights.wire(),
 		// Whoever asks before the first settling sees what there is so far.
 		division: *p.confirmation.shown().observed,
 	}
@@ -60,6 +60,7 @@ func (l *loop) run(ctx context.Context) error {
 	}
 	if nic, err := netlink.LinkByIndex(l.nic.Attrs().Index); err == nil {
 		l.linked(hasCarrier(nic.Attrs())) // what was told before anybody listened
+		l.examine(nic)
 	}
 	lookTicker := time.NewTicker(lookAround)
 	defer lookTicker.Stop()

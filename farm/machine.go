@@ -36,7 +36,7 @@ func takeOver(runDir, node string, lock *host.Lock) (m *machine, err error) {
 			return nil, err
 		}
 	}
-	if m.journal, err = host.Open(filepath.Join(dir, "restore.json")); err != nil {
+	if m.journal, err = host.Open(filepath.Join(dir, host.JournalFile)); err != nil {
 		return nil, errors.Join(err, m.lock.Release())
 	}
 	return m, nil

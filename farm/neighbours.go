@@ -70,6 +70,14 @@ func (n *neighbours) Reannounce() error {
 	return errors.Join(errs...)
 }
 
+// Announce tells the segment once who has a VIP, whoever it is.
+func (n *neighbours) Announce(b arp.Binding) error {
+	if b.Address.Is6() {
+		return n.six.Announce(b)
+	}
+	return n.four.Announce(b)
+}
+
 // Serve answers until ctx is done, or one family fails.
 func (n *neighbours) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)

@@ -50,6 +50,7 @@ func (l *loop) status() console.Status {
 		Settled:  shown.settled.Settled && shown.sticky.Empty(),
 		Datapath: l.datapathStatus(),
 		Wire:     l.watchdog.texts(),
+		Machine:  unfitTexts(l.unfit),
 		Checks:   []console.Check{},
 
 		ConfigDigest: digestText(l.digest),

@@ -55,7 +55,11 @@ func inspect(cfg *config.Config) (facts health.Facts, list []health.Finding, err
 		if facts, err = health.Inspect(cfg.Interface); err != nil {
 			return facts, nil, err
 		}
-		list = slices.Concat(facts.Findings(cfg.Datapath.XDP), list, facts.Addresses(cfg.VIPs))
+		network, err := findings.NetworkBefore(cfg, facts)
+		if err != nil {
+			return facts, nil, err
+		}
+		list = slices.Concat(facts.Findings(cfg.Datapath.XDP), list, network)
 	}
 	return facts, slices.Concat(list, findings.Of(cfg)), nil
 }

@@ -29,6 +29,7 @@ export function warnings(state) {
       }
     }
     for (const v of n.status.vips || []) if (v.conflict) plain('error', W().conflict(v.address, v.conflict.mac, clock(v.conflict.seen)));
+    for (const text of n.status.machine || []) plain('error', `${n.name}: ${text}`);
     for (const text of n.status.wire || []) plain('error', text);
     for (const text of n.status.cluster?.gossip_blocked || []) plain('error', W().gossip(n.name, text));
     for (const text of n.status.cluster?.networks_cut || []) plain('warn', W().network(n.name, text));

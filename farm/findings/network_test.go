@@ -1,0 +1,60 @@
+package findings
+
+import (
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"thresher/config"
+	"thresher/farm/host"
+	"thresher/health"
+	"thresher/internal/netnstest"
+)
+
+// What check says beforehand of the VIPs: the daemon's own on lo are as they should be,
+// all others are not, wherever they are.
+func TestNetwork(t *testing.T) {
+	ns := netnstest.New(t)
+	ns.Veth(t, "eth0", ns, "peer0", 1)
+	ns.Addr(t, "eth0", "192.0.2.11/24")
+	vip := netip.MustParsePrefix("192.0.2.100/32")
+	cfg := &config.Config{
+		Node: "web1", RunDir: t.TempDir(), Interface: "eth0", VIPs: []config.VIP{{Address: vip.Addr()}},
+		Cluster: config.Cluster{Join: []config.Peer{{netip.MustParseAddrPort("192.0.2.12:7946")}}},
+	}
+	bad := func(mtu int) (texts []string) {
+		ns.Do(t, func() error {
+			list, err := NetworkBefore(cfg, health.Facts{Interface: "eth0", IPv4: true, MTU: mtu})
+			for _, f := range list {
+				if f.Level == health.LevelError {
+					texts = append(texts, f.String())
+				}
+			}
+			return err
+		})
+		return texts
+	}
+	expect := func(when string, got []string, want ...string) {
+		t.Helper()
+		if !slices.EqualFunc(got, want, strings.Contains) {
+			t.Errorf("%s: %q, want %q", when, got, want)
+		}
+	}
+	expect("without a VIP", bad(1500))
+	expect("with a short MTU", bad(400), "MTU 400 of eth0 has no room for heartbeats, which need 503; ip link set eth0 mtu 1500")
+	ns.Addr(t, "eth0", "192.0.2.100/24")
+	expect("with the VIP on the interface", bad(1500), "ip address del 192.0.2.100/24 dev eth0")
+	ns.Do(t, func() error {
+		j, err := host.Open(filepath.Join(cfg.RunDir, cfg.Node, host.JournalFile))
+		if err != nil {
+			return err
+		}
+		return j.AddAddress("peer0", netip.MustParsePrefix("192.0.2.101/32"))
+	})
+	ns.Addr(t, "peer0", "192.0.2.100/32")
+	expect("with two of them", bad(1500), "dev peer0", "dev eth0")
+	cfg.VIPs[0].Address = netip.MustParseAddr("192.0.2.101")
+	expect("with the daemon's own", bad(1500))
+}
