@@ -33,6 +33,7 @@ type Responder struct {
 	// limit and conflicts belong to Serve's goroutine.
 	limit     *tokenBucket
 	conflicts conflicts
+	claimed   func(vip netip.Addr, source config.MAC) // nil for nobody
 
 	counts counters
 	// closed is set before the socket is closed: the packet socket's own error
@@ -48,6 +49,7 @@ func newResponder(w wire, nic config.MAC, o Options) *Responder {
 		gone:      func() bool { return false },
 		limit:     newTokenBucket(answersPerSecond, answersBurst),
 		conflicts: conflicts{report: o.Conflict},
+		claimed:   o.Claimed,
 	}
 	r.announcer = NewAnnouncer(r.Announce)
 	r.table.Store(&table{})
@@ -106,6 +108,10 @@ func (r *Responder) handle(m message, now time.Time) Reason {
 		reason = Announcement
 	}
 	switch reason {
+	case Announcement:
+		if r.claimed != nil && m.senderMAC == t.watch[m.sender] && !t.directed[m.sender] {
+			r.claimed(m.sender, m.source)
+		}
 	case Conflict:
 		if r.conflicts.seen(m.sender, m.senderMAC, now) {
 			r.defend(t, m)
@@ -135,4 +141,8 @@ type Options struct {
 	// address that is not its VMAC: at most once per VIP in 10 s, from Serve's
 	// goroutine, so it must not block.
 	Conflict func(vip netip.Addr, claimant config.MAC)
+	// Claimed, if set, is called when a frame that another machine has sent says that a
+	// VIP is at its VMAC: a node of the farm, or of another one that has the same VIP.
+	// It is called from Serve's goroutine, for every such frame.
+	Claimed func(vip netip.Addr, source config.MAC)
 }

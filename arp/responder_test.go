@@ -3,6 +3,7 @@ package arp
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -266,6 +267,32 @@ func TestGroupVMAC(t *testing.T) {
 		if source, claimed := config.MAC(b[6:12]), config.MAC(b[22:28]); source != nicMAC || claimed != groupVMAC {
 			t.Errorf("a reply from %v claims %v", source, claimed)
 		}
+	}
+}
+
+// Who sends a claim with the right VMAC is told: it may be another farm's node. In mode
+// directed the claim names the node itself.
+func TestWhoClaimsWithTheVMACIsTold(t *testing.T) {
+	type told struct {
+		vip    netip.Addr
+		source config.MAC
+	}
+	var got []told
+	r := responderOn(t, newFakeConn(), Options{Claimed: func(vip netip.Addr, source config.MAC) { got = append(got, told{vip, source}) }})
+	watch := []Binding{{Address: vip, MAC: vmac}, {Address: otherVIP, MAC: otherVMAC, Directed: true}}
+	if err := r.SetBindings(nil, watch); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []frame{
+		request(vmac, vip, vip).with(func(f *frame) { f.eth.SrcMAC = foreignMAC.HardwareAddr() }),
+		request(foreignMAC, vip, vip),
+		request(otherVMAC, otherVIP, otherVIP).with(fromClient),
+		request(clientMAC, clientIP, vip),
+	} {
+		step(t, r, arpFrame(f), time.Unix(1, 0))
+	}
+	if want := []told{{vip, foreignMAC}}; !slices.Equal(got, want) {
+		t.Errorf("told %v, want %v", got, want)
 	}
 }
 
