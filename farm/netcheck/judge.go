@@ -162,7 +162,7 @@ func (s *survey) judgeClaims(r *Result, vip int) {
 		right := 0
 		for one := range answers {
 			switch {
-			case !s.mayHave(v, one.mac):
+			case s.foreign(v, one):
 				one.reply = true // It need not be told twice.
 				foreign[one] = true
 			case one.reply:
@@ -172,8 +172,8 @@ func (s *survey) judgeClaims(r *Result, vip int) {
 		most = max(most, right)
 	}
 	for _, one := range slices.SortedFunc(maps.Keys(foreign), func(a, b claim) int { return slices.Compare(a.mac[:], b.mac[:]) }) {
-		r.add(health.LevelError, "find that machine and give it another address, or give the farm another VIP",
-			"%v says that the VIP %v is its own (frames come from %v)", one.mac, v.Address, one.source)
+		what, cure := one.text(v)
+		r.add(health.LevelError, cure, "%s", what)
 	}
 	switch {
 	case most > 1:
@@ -186,6 +186,16 @@ func (s *survey) judgeClaims(r *Result, vip int) {
 	case len(foreign) == 0:
 		r.add(health.LevelOK, "", "nobody else has the VIP %v", v.Address)
 	}
+}
+
+// text says what a foreign claim is, and what to do.
+func (one claim) text(v config.VIP) (what, cure string) {
+	if one.mac == v.MAC && v.Mode != config.Directed {
+		return fmt.Sprintf("%v answers for the VIP %v with its shared address %v, and is no node of this farm: it is another farm's, or has another key", one.source, v.Address, one.mac),
+			"find that machine by the switch's table, and have it join this farm (thresher join), or give one of the farms another VIP"
+	}
+	return fmt.Sprintf("%v says that the VIP %v is its own (frames come from %v)", one.mac, v.Address, one.source),
+		"find that machine and give it another address, or give the farm another VIP"
 }
 
 // judgeQuestions finds out whether who asks for an IPv6 VIP reaches this node. Such

@@ -61,6 +61,10 @@ func TestJudge(t *testing.T) {
 	stops := func(seq uint32) bool { return seq < 5 }
 	half := func(seq uint32) bool { return seq%2 == 0 }
 	vmac := testConfig().VIPs[0].MAC
+	third := config.MAC{2, 0, 0, 0, 0, 3}
+	join := func(s *survey) {
+		s.peers[3] = &peer{name: "web3", address: netip.MustParseAddr("192.0.2.12"), mac: third, digest: s.digest + 1}
+	}
 	for name, tc := range map[string]struct {
 		there, back func(uint32) bool
 		change      func(*survey)
@@ -75,12 +79,20 @@ func TestJudge(t *testing.T) {
 		"answered": {all, all, func(s *survey) { s.claims[0].answered(claim{vmac, peerMAC, true}) },
 			[]string{well, "ok: " + frames + " reach every node, and keep doing so", "ok: one node answers for the VIP 192.0.2.100, with 01:00:5e:7f:02:64"}},
 		"announced": {all, all, func(s *survey) {
+			join(s)
 			s.claims[0].answered(claim{vmac, peerMAC, true})
-			s.claims[0].answered(claim{vmac, config.MAC{2, 0, 0, 0, 0, 3}, false})
+			s.claims[0].answered(claim{vmac, third, false})
 		}, []string{well, "ok: " + frames + " reach every node, and keep doing so", "ok: one node answers for the VIP 192.0.2.100, with 01:00:5e:7f:02:64"}},
-		"answered twice": {all, all, func(s *survey) {
+		"another farm": {all, all, func(s *survey) {
+			s.claims[0].answered(claim{vmac, third, true})
 			s.claims[0].answered(claim{vmac, peerMAC, true})
-			s.claims[0].answered(claim{vmac, config.MAC{2, 0, 0, 0, 0, 3}, true})
+		}, []string{well, "ok: " + frames + " reach every node, and keep doing so",
+			"error: 02:00:00:00:00:03 answers for the VIP 192.0.2.100 with its shared address 01:00:5e:7f:02:64, and is no node of this farm: it is another farm's, or has another key",
+			"ok: one node answers for the VIP 192.0.2.100, with 01:00:5e:7f:02:64"}},
+		"answered twice": {all, all, func(s *survey) {
+			join(s)
+			s.claims[0].answered(claim{vmac, peerMAC, true})
+			s.claims[0].answered(claim{vmac, third, true})
 		}, []string{well, "ok: " + frames + " reach every node, and keep doing so", "error: 2 nodes answer for the VIP 192.0.2.100 at once"}},
 		"claimed": {all, all, func(s *survey) {
 			s.claims[0].answered(claim{config.MAC{2, 9}, config.MAC{2, 9}, true})

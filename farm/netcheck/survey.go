@@ -117,6 +117,18 @@ type claim struct {
 	reply  bool       // to this machine alone, and not told to everybody
 }
 
+// foreign tells whether an answer for a VIP is none of the farm's: with an address that
+// it may not have, or by a machine that takes no part. Who runs a farm of its own with the
+// same VIP gives the same address.
+func (s *survey) foreign(v config.VIP, one claim) bool {
+	for _, p := range s.peers {
+		if p.mac == one.source {
+			return !s.mayHave(v, one.mac)
+		}
+	}
+	return true
+}
+
 // claims are those of one VIP, by the request that they answer.
 type claims []map[claim]bool
 
