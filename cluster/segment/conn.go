@@ -55,6 +55,7 @@ type Conn struct {
 	buffer  []byte // scratch for Receive
 
 	counters Counters
+	stranger [6]byte
 }
 
 // Counters count frames of the EtherType since Open.
@@ -182,6 +183,7 @@ func (c *Conn) open(frame []byte) *confirm.Heartbeat {
 	switch {
 	case errors.Is(err, confirm.ErrSeal):
 		c.counters.Foreign++
+		c.stranger = [6]byte(frame[6:12])
 	case err != nil:
 		c.counters.Malformed++
 	default:
@@ -194,6 +196,10 @@ func (c *Conn) open(frame []byte) *confirm.Heartbeat {
 
 // Counters returns what was counted so far. It belongs to Receive's goroutine.
 func (c *Conn) Counters() Counters { return c.counters }
+
+// Stranger is the Ethernet source of the last frame that was tried and that no key of
+// the farm's opens; zero if there was none. It belongs to Receive's goroutine.
+func (c *Conn) Stranger() [6]byte { return c.stranger }
 
 // Close ends both directions, and a Wait with an error.
 func (c *Conn) Close() error {

@@ -305,6 +305,9 @@ func TestStrangersAreCountedAndIgnored(t *testing.T) {
 	if want := (Counters{Received: 1, Foreign: 2}); b.Counters() != want {
 		t.Errorf("counted %+v, want %+v", b.Counters(), want)
 	}
+	if got := b.Stranger(); got != [6]byte(stranger.header[6:12]) {
+		t.Errorf("the stranger is %x, want %x", got, stranger.header[6:12])
+	}
 }
 
 // While a farm changes its key, heartbeats are opened under either; a cipher that
