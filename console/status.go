@@ -166,10 +166,13 @@ type VIP struct {
 	Conflict *Conflict `json:"conflict,omitempty"`
 }
 
-// Conflict is a claim of a VIP by a machine that is not of the farm (RFC 5227).
+// Conflict is a claim of a VIP by a machine that must not have it (RFC 5227).
 type Conflict struct {
-	// MAC is the Ethernet address that claims it.
+	// MAC is the Ethernet address that claims it, or where a claim with the VIP's own
+	// came from.
 	MAC string `json:"mac"`
+	// Text says what it is, and what to do.
+	Text string `json:"text,omitempty"`
 	// Seen is when it did so last.
 	Seen time.Time `json:"seen"`
 }
@@ -219,6 +222,9 @@ type Cluster struct {
 	// NetworksCut names the nodes that are not heard on one heartbeat network though
 	// they are on another, each with the address and port there.
 	NetworksCut []string `json:"networks_cut,omitempty"`
+	// ForeignHeartbeats are the Ethernet addresses of machines on the VIPs' segment whose
+	// heartbeats no key of this farm's opens.
+	ForeignHeartbeats []string `json:"foreign_heartbeats,omitempty"`
 	// LeasesMS are the leases of the nodes that are heard and of the reporting one, by name,
 	// in milliseconds; empty where all have the same.
 	LeasesMS map[string]int64 `json:"leases_ms,omitempty"`

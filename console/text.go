@@ -53,7 +53,7 @@ func headline(s Status) []string {
 	}
 	for _, v := range s.VIPs {
 		if v.Conflict != nil {
-			lines = append(lines, clip(fmt.Sprintf("conflict: %s claims %s; find that machine", v.Conflict.MAC, v.Address), textWidth))
+			lines = append(lines, wrapped("conflict: "+v.Conflict.Text)...)
 		}
 	}
 	if c := s.Cluster; c != nil {
@@ -71,6 +71,9 @@ func headline(s Status) []string {
 		}
 		if c.JoinList != nil {
 			lines = append(lines, wrapped(c.JoinList.String())...)
+		}
+		if len(c.ForeignHeartbeats) > 0 {
+			lines = append(lines, wrapped("heartbeats of another farm, or with another key, from "+strings.Join(c.ForeignHeartbeats, ", "))...)
 		}
 		words := []string{fmt.Sprintf("health score %d", c.HealthScore), grouped(c.RefusedMessages) + " messages refused"}
 		if c.DetectionMS > 0 { // 0 where there is nobody to lose

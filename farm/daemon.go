@@ -193,7 +193,7 @@ func (p *parts) inspect() (health.Facts, error) {
 }
 
 func (p *parts) openResponder() (*neighbours, error) {
-	return openNeighbours(p.ifi(), p.cfg.VIPs, arp.Options{Conflict: p.claimed})
+	return openNeighbours(p.ifi(), p.cfg.VIPs, arp.Options{Conflict: p.claimed, Claimed: p.sighted})
 }
 
 // ifi is the interface as package net has it.

@@ -57,7 +57,7 @@ func (f *testFarm) rogueClaims() {
 			s, err := f.Status(n)
 			return err == nil && s.VIPs[0].Conflict != nil && s.VIPs[0].Conflict.MAC == rogue.MAC.String() && s.Neighbours["arp"]["conflict"] > 0
 		})
-		if out := f.Thresher(n, "status"); !strings.Contains(out, "conflict: "+rogue.MAC.String()+" claims "+vip) {
+		if out := f.Thresher(n, "status"); !strings.Contains(out, "conflict: "+rogue.MAC.String()+" claims the VIP "+vip) {
 			f.T.Errorf("status of %s:\n%s", n.Name, out)
 		}
 		if out := f.Thresher(n, "events"); !strings.Contains(out, rogue.MAC.String()+" claims the VIP") {

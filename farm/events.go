@@ -148,11 +148,16 @@ func protocolOf(a netip.Addr) string {
 	return "ARP"
 }
 
-// conflict is another machine that claims a VIP.
-func (e *events) conflict(vip netip.Addr, mac config.MAC) {
-	e.add(console.LevelError, "vip_conflict",
-		fmt.Sprintf("%s claims the VIP %s: find that machine and give it another address", mac, vip),
-		map[string]string{"vip": vip.String(), "mac": mac.String()})
+// conflict is a claim of a VIP by a machine that must not have it.
+func (e *events) conflict(vip netip.Addr, c claim) {
+	e.add(console.LevelError, "vip_conflict", c.text(vip), map[string]string{"vip": vip.String(), "mac": c.mac.String()})
+}
+
+// stranger is a machine whose heartbeats no key of this farm's opens.
+func (e *events) stranger(mac config.MAC) {
+	e.add(console.LevelWarn, "foreign_heartbeats",
+		fmt.Sprintf("%v sends heartbeats that this farm's key does not open: another farm's node, or a node of this farm with another key; compare the checksums of the key files", mac),
+		map[string]string{"mac": mac.String()})
 }
 
 // link is the interface's carrier lost or found.

@@ -12,6 +12,7 @@ import (
 	"thresher/cluster"
 	"thresher/cluster/settle"
 	"thresher/console"
+	"thresher/farm/netcheck"
 	"thresher/farm/wire"
 	"thresher/health"
 )
@@ -28,7 +29,8 @@ type loop struct {
 	members      []settle.Member  // that the confirmation was last told
 	dropsClients bool             // whether the node was told to keep no clients
 	weighed      []uint8          // the weights that the others were last told
-	handedOn     transmitted      // when last looked at
+	strangers    strangers
+	handedOn     transmitted // when last looked at
 }
 
 var _ front = (*loop)(nil)
@@ -90,6 +92,8 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.app.supervisor.Changed():
 		case now := <-peerTicker.C:
 			l.watchWire(now)
+			l.watchClaims(now)
+			l.watchStrangers(now)
 			l.watchHandOn()
 		case up := <-machine.carrier:
 			l.linked(up)
@@ -119,6 +123,12 @@ func ignoreCancelled(ctx context.Context, err error) error {
 func (l *loop) attend(ctx context.Context) (wait func()) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); l.report(l.responder.Serve(ctx)) }()
+	if l.handed == nil {
+		// Who has a VIP already answers before this node serves (RFC 5227, 2.1).
+		if err := netcheck.Ask(l.ifi(), l.cfg.VIPs); err != nil {
+			l.log.Warn("whether somebody else has a VIP was not asked", "err", err)
+		}
+	}
 	return func() { <-ended }
 }
 

@@ -6,6 +6,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/cluster/segment"
 	"thresher/cluster/settle"
+	"thresher/config"
 )
 
 // picture is what the rest of the daemon sees of the confirmation. It is never
@@ -17,6 +18,7 @@ type picture struct {
 	target, observed *division
 	lease            confirm.Lease
 	wire             segment.Counters
+	stranger         config.MAC      // who has sent the last heartbeat that no key of the farm's opens
 	settled          settle.Status   // where settling stands
 	unsettled        confirm.Buckets // that it is about
 	sticky           confirm.Buckets // in which others than the owner may keep clients
@@ -52,7 +54,7 @@ func (c *confirmation) paint() {
 	c.halfOpen.members(boots)
 	c.picture.Store(&picture{
 		status: c.node.Status(), target: c.division(c.node.Target()), observed: c.division(c.node.Observed()),
-		lease: c.gate.lease, wire: c.wire.Counters(),
+		lease: c.gate.lease, wire: c.wire.Counters(), stranger: c.wire.Stranger(),
 		settled: c.settling.node.Status(), unsettled: c.gate.unsettled, sticky: c.gate.sticky,
 	})
 }

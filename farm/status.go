@@ -63,6 +63,7 @@ func (l *loop) status() console.Status {
 	s.Cluster.DetectionMS = l.detection(leases, len(l.division.view.Nodes)).Milliseconds()
 	s.Cluster.LeasesMS = differing(leases)
 	s.Lease, s.Fingerprint = l.leaseStatus(shown), l.api.fingerprint()
+	s.Cluster.ForeignHeartbeats = l.strangers.texts()
 	l.addNodes(&s, shown)
 	l.addVIPs(&s)
 	l.healthStatus(&s)

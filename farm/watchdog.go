@@ -2,6 +2,7 @@ package farm
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -19,7 +20,14 @@ type watchdog struct {
 	vips     []config.VIP
 	numbers  map[netip.Addr]uint8
 	askers   map[config.MAC]time.Time // who wants reports of its own, and when it said so
+	nodes    map[config.MAC]reporter  // who reports, by the addresses that its frames come from
 	problems []wire.Problem
+}
+
+// reporter is a node of the farm that has sent a report.
+type reporter struct {
+	name string
+	at   time.Time
 }
 
 // askerPatience is how long after its last report somebody gets reports of its own.
@@ -35,7 +43,7 @@ func openWatchdog(p *parts) (*watchdog, error) {
 	}
 	w := &watchdog{
 		conn: conn, watch: wire.NewWatch(self, len(p.cfg.VIPs)), vips: p.cfg.VIPs,
-		numbers: make(map[netip.Addr]uint8), askers: make(map[config.MAC]time.Time),
+		numbers: make(map[netip.Addr]uint8), askers: make(map[config.MAC]time.Time), nodes: make(map[config.MAC]reporter),
 	}
 	for i, v := range p.cfg.VIPs {
 		w.numbers[v.Address] = uint8(i)
@@ -51,6 +59,7 @@ func (w *watchdog) look(now time.Time, sends []uint8) ([]wire.Problem, error) {
 		}
 	}, func(r wire.Report, from config.MAC) {
 		w.watch.Heard(now, r)
+		w.reported(now, r.Name, from)
 		if r.Asks {
 			w.asked(now, from)
 		}
@@ -63,6 +72,14 @@ func (w *watchdog) look(now time.Time, sends []uint8) ([]wire.Problem, error) {
 	}
 	errs = append(errs, w.conn.Report(report, w.asking(now)...))
 	return w.watch.Problems(), errors.Join(errs...)
+}
+
+// reported takes note of where a node's frames come from.
+func (w *watchdog) reported(now time.Time, name string, from config.MAC) {
+	maps.DeleteFunc(w.nodes, func(_ config.MAC, r reporter) bool { return now.Sub(r.at) > strangerGrace })
+	if len(w.nodes) < maxAskers {
+		w.nodes[from] = reporter{name, now}
+	}
 }
 
 // maxAskers bounds who gets reports of its own: all nodes of the largest farm.

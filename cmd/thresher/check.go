@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,6 +13,8 @@ import (
 	"thresher/config"
 	"thresher/farm"
 	"thresher/farm/findings"
+	"thresher/farm/host"
+	"thresher/farm/netcheck"
 	"thresher/health"
 )
 
@@ -28,6 +32,9 @@ func newCheck() *cobra.Command {
 				return errors.Join(err, showRefused(cmd, file.path, err))
 			}
 			facts, list, err := inspect(cfg)
+			if err == nil {
+				list, err = withHolders(cmd.Context(), cfg, facts, list)
+			}
 			if err != nil {
 				return errors.Join(err, showRefused(cmd, file.path, err))
 			}
@@ -62,6 +69,22 @@ func inspect(cfg *config.Config) (facts health.Facts, list []health.Finding, err
 		list = slices.Concat(facts.Findings(cfg.Datapath.XDP), list, network)
 	}
 	return facts, slices.Concat(list, findings.Of(cfg)), nil
+}
+
+// withHolders adds to the findings who has the VIPs already, if this machine could tell
+// and they let it start. A daemon that runs looks for itself, and its restart is not to
+// wait for this.
+func withHolders(ctx context.Context, cfg *config.Config, facts health.Facts, list []health.Finding) ([]health.Finding, error) {
+	refused := slices.ContainsFunc(list, func(f health.Finding) bool { return f.Level == health.LevelError })
+	if refused || len(cfg.VIPs) == 0 || !facts.Up {
+		return list, nil
+	}
+	left, known, err := host.Recorded(filepath.Join(cfg.RunDir, cfg.Node, host.JournalFile))
+	if err != nil || !known || len(left) > 0 {
+		return list, err
+	}
+	holders, err := netcheck.Holders(ctx, cfg)
+	return append(list, holders...), err
 }
 
 // checked is what check has found, for programs.

@@ -136,7 +136,29 @@ func (i *initial) tell(cmd *cobra.Command, c config.Initial) error {
 	text := fmt.Sprintf("Wrote %s and %s: node %s on %s, heartbeats from %v.\n", i.config, i.key, c.Node, c.Interface, c.Bind) +
 		"When it runs, have each other machine join:  thresher invite\n"
 	err := show(cmd, i.written(append([]netip.AddrPort{c.Bind}, c.Further...)), text)
+	i.warn(cmd)
 	return errors.Join(err, i.finish(cmd))
+}
+
+// warn says who has the shared addresses already, if this machine can tell: a farm that
+// is there is to be joined. Running the node says it in any case.
+func (i *initial) warn(cmd *cobra.Command) {
+	file := configFlags{path: i.config}
+	cfg, err := file.load()
+	if err != nil {
+		return
+	}
+	facts, list, err := inspect(cfg)
+	if err != nil {
+		return
+	}
+	before := len(list)
+	if list, err = withHolders(cmd.Context(), cfg, facts, list); err != nil {
+		return
+	}
+	for _, f := range list[before:] {
+		fmt.Fprintln(cmd.ErrOrStderr(), f)
+	}
 }
 
 // plan is the configuration by the answers, with what this machine has for the rest.

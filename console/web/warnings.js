@@ -28,7 +28,7 @@ export function warnings(state) {
         if (c.warning) add('warn', n.name, c.warning, `${kind} ${c.name} warns`, (on, why) => W().warned(kind, c.name, on, why));
       }
     }
-    for (const v of n.status.vips || []) if (v.conflict) plain('error', W().conflict(v.address, v.conflict.mac, clock(v.conflict.seen)));
+    for (const v of n.status.vips || []) if (v.conflict) plain('error', v.conflict.text || W().conflict(v.address, v.conflict.mac, clock(v.conflict.seen)));
     for (const text of n.status.machine || []) plain('error', `${n.name}: ${text}`);
     for (const text of n.status.wire || []) plain('error', text);
     for (const text of n.status.cluster?.gossip_blocked || []) plain('error', W().gossip(n.name, text));
