@@ -5,10 +5,10 @@ import (
 	"thresher/farm/wire"
 )
 
-// cure says what the network needs in a mode, and where on this kind of machine it
+// cure says what the network needs for a VIP, and where on this kind of machine it
 // is set: a virtual machine's driver tells its hypervisor.
-func cure(mode config.VIPMode, driver string) string {
-	text := wire.Cure(mode)
+func cure(vip config.VIP, driver string) string {
+	text := wire.Cure(vip)
 	switch driver {
 	case "vmxnet3":
 		text += "; on VMware, the port group's security policy must accept promiscuous mode"

@@ -93,11 +93,11 @@ func (s *survey) judgeDelivery(r *Result, vip uint8, driver string) {
 	case well == len(all):
 		r.add(health.LevelOK, "", "frames for %v (VIP %v, mode %v) reach every node, and keep doing so", v.MAC, v.Address, v.Mode)
 	case none == len(all):
-		r.add(health.LevelError, cure(v.Mode, driver), "no node gets frames for %v (VIP %v, mode %v)", v.MAC, v.Address, v.Mode)
+		r.add(health.LevelError, cure(v, driver), "no node gets frames for %v (VIP %v, mode %v)", v.MAC, v.Address, v.Mode)
 	default:
 		for _, d := range all {
 			if d.Seen+onTheWay < d.Sent {
-				r.add(health.LevelError, cure(v.Mode, driver), "%s", d.text(v))
+				r.add(health.LevelError, cure(v, driver), "%s", d.text(v))
 			}
 		}
 	}

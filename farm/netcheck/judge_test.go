@@ -133,11 +133,11 @@ func TestJudge(t *testing.T) {
 }
 
 func TestCures(t *testing.T) {
-	if got := cure(config.IGMP, ""); !strings.Contains(got, "mcast_router 2") || !strings.Contains(got, "mcast_snooping 0") {
+	if got := cure(config.VIP{Mode: config.IGMP}, ""); !strings.Contains(got, "mcast_router 2") || !strings.Contains(got, "mcast_snooping 0") {
 		t.Error(got)
 	}
 	for driver, word := range map[string]string{"vmxnet3": "VMware", "hv_netvsc": "Hyper-V", "virtio_net": "Proxmox"} {
-		if got := cure(config.Flood, driver); !strings.Contains(got, word) {
+		if got := cure(config.VIP{Mode: config.Flood}, driver); !strings.Contains(got, word) {
 			t.Errorf("%s: %s", driver, got)
 		}
 	}
@@ -197,5 +197,16 @@ func TestNeighbourClaims(t *testing.T) {
 	want := claims{{claim{mac: rogue, source: rogue, reply: true}: true}}
 	if diff := cmp.Diff(want, s.claims[0], cmp.AllowUnexported(claim{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A switch that has learnt a VMAC keeps its frames from everybody else: the cure says where
+// to look for the entry.
+func TestTheCureNamesTheEntry(t *testing.T) {
+	v := config.VIP{Mode: config.Flood, MAC: config.MAC{0x5a, 0xfe, 192, 0, 2, 100}}
+	for _, command := range []string{"bridge fdb show | grep 5a:fe:c0:00:02:64", "show mac address-table address 5a:fe:c0:00:02:64"} {
+		if got := cure(v, ""); !strings.Contains(got, command) {
+			t.Errorf("%q does not say %q", got, command)
+		}
 	}
 }
