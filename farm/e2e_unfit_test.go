@@ -64,6 +64,25 @@ func TestUnfitMachinesWait(t *testing.T) {
 	}
 }
 
+// TestNoLinkLocalAddress: without one a node answers none of its IPv6 clients.
+func TestNoLinkLocalAddress(t *testing.T) {
+	t.Parallel()
+	f := bothFamilies(t, lab.Config{Nodes: 2}, lab.FarmOptions{})
+	f.StartAll()
+	victim := f.Nodes[1]
+	ipv6 := func(off string) {
+		f.run(victim.Host, "sysctl", "-q", "-w", "net.ipv6.conf.eth0.disable_ipv6="+off)
+	}
+	ipv6("1")
+	f.Eventually(3*time.Second, victim.Name+" waits", func() bool {
+		s, err := f.Status(victim)
+		return err == nil && s.State == console.Waiting && strings.Contains(s.Reason, "no link-local IPv6 address")
+	})
+	f.Converge(f.Nodes[0])
+	ipv6("0")
+	f.Converge(f.Nodes...)
+}
+
 // ownAddress is the one on a node's interface, with its length.
 func (f *testFarm) ownAddress(n *lab.Node) string {
 	f.T.Helper()
