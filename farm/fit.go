@@ -22,9 +22,6 @@ func (l *loop) examine(nic netlink.Link) {
 		l.log.Warn("whether this machine's network is as the node needs it is not known", "err", err)
 		return
 	}
-	if len(unfit) > 0 || len(l.unfit) > 0 {
-		l.correct()
-	}
 	if slices.Equal(unfit, l.unfit) {
 		return
 	}
@@ -35,6 +32,7 @@ func (l *loop) examine(nic netlink.Link) {
 	}
 	if len(unfit) == 0 {
 		l.events.fit()
+		l.announceAll()
 		l.reannounce() // IPv6 may have been off, and the groups forgotten
 	}
 	l.unfit, l.life.unfit = unfit, strings.Join(unfitTexts(unfit), "; ")
@@ -75,10 +73,16 @@ func unfitTexts(found []health.Finding) (texts []string) {
 	return texts
 }
 
-// correct tells everybody where the VIPs are: this machine's kernel may have given its
-// own address for one that somebody else has put here, and gives it again until that is
-// removed.
+// correct brings clients back each second while the machine is unfit: its kernel may
+// give its own address for a VIP that somebody else has put here.
 func (l *loop) correct() {
+	if len(l.unfit) > 0 {
+		l.announceAll()
+	}
+}
+
+// announceAll tells everybody where the VIPs are, whoever answers for them.
+func (l *loop) announceAll() {
 	for _, b := range l.bindings.all {
 		if err := l.responder.Announce(b); err != nil {
 			l.log.Warn("clients may have a VIP at this machine alone", "err", err)

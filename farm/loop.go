@@ -92,6 +92,7 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.app.supervisor.Changed():
 		case now := <-peerTicker.C:
 			l.watchWire(now)
+			l.correct()
 			l.watchClaims(now)
 			l.watchStrangers(now)
 			l.watchHandOn()
