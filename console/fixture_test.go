@@ -36,6 +36,16 @@ func farmOfThree() Status {
 	}
 }
 
+// minorityOfOne is a farm of three, as the one that is cut off sees it under majority.
+func minorityOfOne() Status {
+	s := farmOfThree()
+	s.Fenced = "1 of 3 nodes is here, a majority is 2"
+	s.Nodes[0].Shares = map[string]float64{"web": 0, "dns": 0}
+	s.Nodes[1].State, s.Nodes[1].Shares = Unreachable, map[string]float64{"web": 0, "dns": 0}
+	s.Rules[0].Mine, s.Rules[1].Mine = 0, 0
+	return s
+}
+
 // behindABalancer is a farm without VIPs, whose answering node serves nobody.
 func behindABalancer() Status {
 	return Status{

@@ -41,6 +41,8 @@ type Status struct {
 	State NodeState `json:"state"`
 	// Reason says in one sentence why State is not Up.
 	Reason string `json:"reason,omitempty"`
+	// Fenced says why the node lets nothing new in though it is Up.
+	Fenced string `json:"fenced,omitempty"`
 	// ConfigDigest is of what all nodes must have alike: VIPs, rules, default and the
 	// hash key. It tells nothing of the key.
 	ConfigDigest string `json:"config_digest,omitempty"`

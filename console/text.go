@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -28,6 +29,7 @@ func headline(s Status) []string {
 		stateLine(s),
 		joinFitting(append([]string{count(len(s.Nodes), "node", "nodes") + stateCounts(s.Nodes)}, standing(s)...)...),
 	}
+	lines = slices.Insert(lines, 1, fencedLines(s)...)
 	if len(s.Withdrawn) > 0 {
 		lines = append(lines, clip("THIS NODE SERVES NOBODY: "+strings.Join(s.Withdrawn, ", "), textWidth))
 	}
@@ -128,16 +130,24 @@ const suspendedLine = "checks are suspended: thresher resume has them count agai
 
 // StateText says what the node's state is, and why if it is not up.
 func StateText(s Status) string {
-	text := stateLine(s) + "\n"
+	text := strings.Join(append([]string{stateLine(s)}, fencedLines(s)...), "\n") + "\n"
 	if s.ChecksSuspended {
 		text += suspendedLine + "\n"
 	}
 	return text
 }
 
+// fencedLines say that nothing new is let in, and why.
+func fencedLines(s Status) []string {
+	if s.Fenced == "" {
+		return nil
+	}
+	return wrapped("LETS NOTHING NEW IN: " + s.Fenced)
+}
+
 func stateLine(s Status) string {
 	line := s.Node + " is " + string(s.State)
-	if share, ok := ownShare(s); ok && s.State == Up {
+	if share, ok := ownShare(s); ok && s.State == Up && s.Fenced == "" {
 		line += fmt.Sprintf(" %.0f %%", 100*share)
 	}
 	if s.Reason != "" {

@@ -17,6 +17,9 @@ func FarmText(f FarmStatus, rows int) string {
 		if n.Problem != "" {
 			sections = append(sections, section{head: []string{clip(n.Name+" does not answer: "+n.Problem, textWidth)}})
 		}
+		if n.Status != nil && n.Status.Fenced != "" {
+			sections = append(sections, section{head: wrapped(n.Name + " lets nothing new in: " + n.Status.Fenced)})
+		}
 	}
 	return layout(sections, rows)
 }

@@ -28,6 +28,7 @@ func TestStatusText(t *testing.T) {
 		{"farm-of-32", farmOf32(), 0},
 		{"farm-of-32-in-24-rows", farmOf32(), 24},
 		{"stopped", stoppedAlone(), 24},
+		{"minority", minorityOfOne(), 24},
 		{"behind-balancer", behindABalancer(), 24},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

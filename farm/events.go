@@ -111,18 +111,31 @@ func (e *events) network(c cluster.Cut, cut bool) {
 		fmt.Sprintf("node %s is heard on another heartbeat network, but not at %v: look after the network there, and let UDP and TCP through", c.Node, c.Address), fields)
 }
 
-// view is a new set of nodes that share the buckets.
-func (e *events) view(v cluster.View) {
+// fenced is that this node lets nothing new in though it is up, and why; or that it does
+// again.
+func (e *events) fenced(why string) {
+	if why == "" {
+		e.add(console.LevelInfo, "unfenced", "this node lets new connections in again", nil)
+		return
+	}
+	e.add(console.LevelWarn, "fenced", "this node lets nothing new in: "+why, map[string]string{"reason": why})
+}
+
+// view is a new set of nodes that share the buckets; minority is why these let nothing
+// in, if they do not.
+func (e *events) view(v cluster.View, minority string) {
 	names := make([]string, len(v.Nodes))
 	for i, n := range v.Nodes {
 		names[i] = n.Name
 	}
 	nodes := strings.Join(names, " ")
 	message := fmt.Sprintf("%d nodes share the farm: %s", len(names), nodes)
-	switch len(names) {
-	case 0:
+	switch {
+	case len(names) == 0:
 		message = "no node is up to share the farm"
-	case 1:
+	case minority != "":
+		message = minority + ": " + nodes
+	case len(names) == 1:
 		message = nodes + " has the farm alone"
 	}
 	e.add(console.LevelInfo, "view", message,

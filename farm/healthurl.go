@@ -23,6 +23,7 @@ type healthView struct {
 	reason    string
 	withdrawn map[string]string // by rule
 	idle      string            // why nothing is served, of a node without rules
+	fenced    string            // why nothing new is let in
 	rules     map[string]bool
 }
 
@@ -54,6 +55,8 @@ func (v *healthView) about(rule string, one bool) (int, string) {
 		return http.StatusServiceUnavailable, string(v.state) + ": " + v.reason
 	case v.state != console.Up:
 		return http.StatusServiceUnavailable, string(v.state)
+	case v.fenced != "":
+		return http.StatusServiceUnavailable, "lets nothing new in: " + v.fenced
 	case one && v.withdrawn[rule] != "":
 		return http.StatusServiceUnavailable, "withdrawn: " + v.withdrawn[rule]
 	case v.idle != "":
@@ -95,7 +98,7 @@ func (l *local) serveHealth() (end func()) {
 
 // showHealth publishes how the node stands.
 func (l *local) showHealth() {
-	v := &healthView{state: l.life.state, reason: l.life.reason, withdrawn: make(map[string]string), rules: make(map[string]bool)}
+	v := &healthView{state: l.life.state, reason: l.life.reason, fenced: l.fence.why, withdrawn: make(map[string]string), rules: make(map[string]bool)}
 	if len(l.cfg.Rules) == 0 {
 		v.idle = strings.Join(l.weights.withdrawnAll(), ", ")
 	}

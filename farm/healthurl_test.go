@@ -14,6 +14,7 @@ func TestHealthPage(t *testing.T) {
 	none := &healthView{state: console.Up, rules: all, withdrawn: map[string]string{"web": "check http: no answer", "dns": "check dns"}}
 	waits := &healthView{state: console.Waiting, reason: "gateway unreachable", rules: all}
 	alone, idle := &healthView{state: console.Up}, &healthView{state: console.Up, idle: "check http: no answer"}
+	fenced := &healthView{state: console.Up, rules: all, fenced: "1 of 3 nodes is here, a majority is 2"}
 	for _, tt := range []struct {
 		view         *healthView
 		method, path string
@@ -34,6 +35,8 @@ func TestHealthPage(t *testing.T) {
 		{alone, "GET", "/health/web", 404, "404 page not found\n"},
 		{idle, "GET", "/health", 503, "withdrawn: check http: no answer\n"},
 		{waits, "GET", "/health", 503, "waiting: gateway unreachable\n"},
+		{fenced, "GET", "/health", 503, "lets nothing new in: 1 of 3 nodes is here, a majority is 2\n"},
+		{fenced, "GET", "/health/web", 503, "lets nothing new in: 1 of 3 nodes is here, a majority is 2\n"},
 		{waits, "GET", "/health/web", 503, "waiting: gateway unreachable\n"},
 	} {
 		h := &healthPage{}

@@ -64,6 +64,7 @@ type local struct {
 	kept      kept              // over a boot
 	withdrawn map[string]string // why this node does not serve rules, by rule
 	wave      chan cluster.Meta // what this node is to tell the others of itself
+	fence     fence             // of a node with VIPs
 }
 
 // front is how clients come to a node. Its methods run on the loop's goroutine.

@@ -158,9 +158,10 @@ func (l *loop) settle() {
 	l.weigh()
 	l.keepClients()
 	if shown.observed.view.ID != l.division.view.ID {
-		l.events.view(shown.observed.view)
+		l.events.view(shown.observed.view, minority(&l.cfg.Cluster, shown.observed.view))
 	}
 	l.division = *shown.observed
+	l.fenceIn(now, shown)
 	l.answer(answerers(shown, l.cfg.Node), members)
 	l.tell()
 	l.showHealth()

@@ -94,6 +94,7 @@ type standing struct {
 	node      string
 	state     console.NodeState
 	reason    string
+	fenced    string
 	up, nodes int // of the farm's nodes
 }
 
@@ -103,12 +104,15 @@ func statusLine(s standing) string {
 	if s.reason != "" {
 		line += ": " + s.reason
 	}
+	if s.fenced != "" {
+		line += ": lets nothing new in: " + s.fenced
+	}
 	return line
 }
 
 // standing is asked for on the loop's goroutine.
 func (l *local) standing() standing {
-	s := standing{node: l.cfg.Node, state: l.life.state, reason: l.life.reason, nodes: len(l.roster.nodes)}
+	s := standing{node: l.cfg.Node, state: l.life.state, reason: l.life.reason, fenced: l.fence.why, nodes: len(l.roster.nodes)}
 	for _, e := range l.roster.nodes {
 		if e.state == console.Up {
 			s.up++

@@ -3,6 +3,7 @@ package farm
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -46,6 +47,7 @@ func (l *loop) status() console.Status {
 		Node:     l.cfg.Node,
 		State:    l.life.state,
 		Reason:   l.life.reason,
+		Fenced:   l.fence.why,
 		View:     console.ViewID(l.division.view.ID),
 		Settled:  shown.settled.Settled && shown.sticky.Empty(),
 		Datapath: l.datapathStatus(),
@@ -89,7 +91,7 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 	if err != nil {
 		l.log.Warn("this machine's connections cannot be counted", "err", err)
 	}
-	shares := l.division.shares(l.cfg.Rules)
+	shares := l.servedShares()
 	for i, rule := range l.cfg.Rules {
 		r := console.Rule{Name: rule.Name, Buckets: pipeline.Buckets, Protocol: rule.Protocol.String(), Affinity: rule.Affinity.String()}
 		for _, ports := range rule.Ports {
@@ -139,6 +141,13 @@ func (d division) shares(rules []config.Rule) map[string]map[string]float64 {
 		}
 	}
 	return all
+}
+
+// servedShares is what part of each rule each node of the view lets new flows into.
+func (l *loop) servedShares() map[string]map[string]float64 {
+	shares := l.division.shares(l.cfg.Rules)
+	maps.DeleteFunc(shares, func(node string, _ map[string]float64) bool { return !l.lets(node) })
+	return shares
 }
 
 // withZeros says 0 for the rules that a node has no part of; one outside the view has

@@ -44,7 +44,7 @@ func (l *loop) buckets(rule string, cells int) (console.Buckets, error) {
 	for cell := range cells {
 		bucket := cell * b.Step
 		b.Owners[cell] = -1
-		if n, ok := known[l.division.owner(i, uint16(bucket))]; ok {
+		if n, ok := known[l.server(i, uint16(bucket))]; ok {
 			b.Owners[cell] = n
 		}
 		if unsettled != nil && unsettled.Has(bucket) {

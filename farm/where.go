@@ -47,7 +47,7 @@ func (l *loop) whereByEach(client netip.Addr, port uint16) []console.Where {
 func (l *loop) whereBy(i int, client netip.Addr, port uint16) console.Where {
 	place := l.datapath.rules.Place(netip.AddrPortFrom(client, port), i)
 	w := console.Where{
-		Node:   l.division.owner(i, place.Bucket),
+		Node:   l.server(i, place.Bucket),
 		Rule:   l.cfg.Rules[i].Name,
 		Bucket: int(place.Bucket),
 	}

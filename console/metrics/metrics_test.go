@@ -51,6 +51,20 @@ func scrape(t *testing.T) string {
 	return scrapeOf(t, source{})
 }
 
+// A node that is up without a lease has one of no time, so that an alert can tell.
+func TestLeaseThatIsOver(t *testing.T) {
+	for state, want := range map[console.NodeState]bool{console.Up: true, console.Waiting: false} {
+		text := scrapeOf(t, sourceOf{console.Status{Node: "web1", State: state}})
+		if got := strings.Contains(text, "\nthresher_lease_remaining_seconds 0\n"); got != want {
+			t.Errorf("%s: a lease of 0 is shown: %v", state, got)
+		}
+	}
+}
+
+type sourceOf struct{ status console.Status }
+
+func (s sourceOf) Status() console.Status { return s.status }
+
 // behind is a node behind a balancer, which serves nobody.
 type behind struct{}
 

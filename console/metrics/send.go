@@ -52,7 +52,10 @@ func (s sender) node(st console.Status) {
 	}
 	s.truth(settled, st.Settled)
 	s.gauge(viewInfo, 1, st.View.String())
-	if l := st.Lease; l != nil {
+	switch l := st.Lease; {
+	case l == nil && st.State == console.Up: // the lease is over, and nothing new is let in
+		s.gauge(leaseLeft, 0)
+	case l != nil:
 		s.gauge(leaseLeft, float64(l.RemainingMS)/1000)
 		s.gauge(confirmed, float64(l.ConfirmedMS)/1000)
 	}

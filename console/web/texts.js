@@ -43,7 +43,7 @@ export const T = {
     sameView: 'settled', notSettled: 'unsettled', serving: 'this page',
     problem: 'No status', packets: 'packets/s in the last minute and a half',
     allNodes: 'All nodes',
-    behind: 'no VIP: a balancer in front picks the node', nobody: 'Serves nobody',
+    behind: 'no VIP: a balancer in front picks the node', nobody: 'Serves nobody', fenced: 'Lets nothing new in',
   },
 
   actions: { start: 'Start', drain: 'Drain', stop: 'Stop', restart: 'Restart' },
@@ -105,6 +105,7 @@ export const T = {
     network: (node, what) => `${node} does not hear on one heartbeat network: ${what}`,
     leases: (each) => `Leases differ: ${each}; the longest is how long a lost node is waited for (cluster.profile)`,
     joinList: (node, named, all, missing) => `cluster.join of ${node} names ${named} of ${all} nodes: add ${missing}, and reload`,
+    fenced: (on, why) => `Nothing new is let in on ${on}: ${why}`,
     suspended: (on) => `Checks do not count on ${on}, for maintenance (thresher resume)`,
     keys: 'The gossip key is being changed: two keys are believed (thresher key rotate --status)',
   },

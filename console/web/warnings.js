@@ -35,6 +35,7 @@ export function warnings(state) {
     for (const text of n.status.cluster?.networks_cut || []) plain('warn', W().network(n.name, text));
     if (n.status.cluster?.leases_ms) plain('warn', W().leases(Object.entries(n.status.cluster.leases_ms).sort().map(([node, ms]) => `${node} ${ms} ms`).join(', ')));
     if (n.status.cluster?.join_list) { const j = n.status.cluster.join_list; plain('warn', W().joinList(n.name, j.named, j.named + j.missing.length, j.missing.join(', '))); }
+    if (n.status.fenced) add('error', n.name, '', 'fenced ' + n.status.fenced, (on) => W().fenced(on, n.status.fenced));
     if (n.status.checks_suspended) add('warn', n.name, '', 'suspended', (on) => W().suspended(on));
     if (n.status.cluster?.key_change) plain('warn', W().keys);
   }
