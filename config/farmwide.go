@@ -2,21 +2,26 @@ package config
 
 import (
 	"bytes"
+	"reflect"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// farmWide are the file's sections that all nodes of a farm have alike, or that
-// are usually alike: what an operator changes on one node and means for all.
+// farmWide are the file's sections that an operator changes on one node and means for
+// all: those that all nodes must have alike (RulesDigest), and usuallyAlike.
 var farmWide = []string{"vips", "rules", "default", "services", "checks"}
 
+// usuallyAlike are those of farmWide that a node may have as its own.
+var usuallyAlike = map[string]bool{"services": true, "checks": true}
+
 // ownInRule are the keys of a rule that are each node's own.
-var ownInRule = []string{"weight", "priority"}
+var ownInRule = []string{"weight", "priority", "nodes"}
 
 // ForAll makes of another node's text what it is to be when a text of this node,
-// old, has become next for the whole farm: the sections that next has changed, and
-// nothing else. A rule's weight and priority stay that node's own unless they are
-// what was changed.
+// old, has become next for the whole farm: what all nodes must have alike is as next
+// has it, also where only that node had something else; of the rest of farmWide, what
+// next has changed; and nothing else. What of a rule is each node's own stays so, unless
+// it is what was changed.
 func ForAll(old, next, theirs []byte) ([]byte, error) {
 	was, err := ReadDocument(old)
 	if err != nil {
@@ -32,17 +37,17 @@ func ForAll(old, next, theirs []byte) ([]byte, error) {
 	}
 	changed := false
 	for _, key := range farmWide {
-		a, b := valueOf(was.doc.Content[0], key), valueOf(is.doc.Content[0], key)
-		if same(a, b) {
+		a, b, c := valueOf(was.doc.Content[0], key), valueOf(is.doc.Content[0], key), valueOf(other.doc.Content[0], key)
+		if key == "rules" && b != nil {
+			b = keepOwn(a, b, c)
+		}
+		if same(a, b) && usuallyAlike[key] || means(b, c) {
 			continue
 		}
 		changed = true
 		if b == nil {
 			other.Delete(key)
 			continue
-		}
-		if key == "rules" {
-			b = keepOwn(a, b, valueOf(other.doc.Content[0], key))
 		}
 		put(other.doc.Content[0], key, b)
 	}
@@ -60,6 +65,16 @@ func same(a, b *yaml.Node) bool {
 	x, err1 := yaml.Marshal(a)
 	y, err2 := yaml.Marshal(b)
 	return err1 == nil && err2 == nil && bytes.Equal(x, y)
+}
+
+// means tells whether two values say the same, whatever is remarked on them and however
+// they are laid out.
+func means(a, b *yaml.Node) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	var x, y any
+	return a.Decode(&x) == nil && b.Decode(&y) == nil && reflect.DeepEqual(x, y)
 }
 
 // keepOwn is the list of rules with what theirs has for itself in the rules whose

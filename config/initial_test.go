@@ -134,7 +134,7 @@ node: {name: web2} # own
 default: deny
 rules:
   - {name: web, protocol: tcp, ports: [80], weight: 30}
-  - {name: dns, protocol: udp, ports: [53], priority: 7}
+  - {name: dns, protocol: udp, ports: [53], priority: 7, nodes: [web2]}
 `
 	for _, tt := range []struct {
 		name, old, new string
@@ -146,6 +146,7 @@ rules:
 		{"weight", "weight: 100", "weight: 50", []string{"weight: 50", "priority: 7"}, []string{"weight: 30"}},
 		{"own", "web1", "web9", []string{"web2"}, []string{"web9"}},
 		{"gone", "default: deny\n", "", []string{"web2"}, []string{"default"}},
+		{"nodes", "[53]", "[54]", []string{"ports: [54]", "nodes: [web2]"}, nil},
 	} {
 		got, err := ForAll([]byte(mine), []byte(strings.Replace(mine, tt.old, tt.new, 1)), []byte(theirs))
 		if err != nil {
@@ -160,6 +161,49 @@ rules:
 			if strings.Contains(string(got), one) {
 				t.Errorf("%s: %q in\n%s", tt.name, one, got)
 			}
+		}
+	}
+}
+
+// A node that alone has something else where all must be alike gets that too, but not
+// the checks and services that are its own. One that is alike keeps its text.
+func TestForAllMakesAlike(t *testing.T) {
+	const mine = `node: {name: web1}
+vips: [192.0.2.100]
+rules: [{name: web, protocol: tcp, ports: [80]}]
+checks: [{name: http, type: tcp}]
+`
+	for _, tt := range []struct{ name, theirs, want string }{
+		{"other ports", `node: {name: web2}
+vips: [192.0.2.100]
+rules: [{name: web, protocol: tcp, ports: [80, 8080], weight: 30}]
+default: pass
+checks: [{name: own, type: tcp}]
+`, `node: {name: web2}
+vips: [192.0.2.100]
+rules: [{name: web, protocol: tcp, ports: [80], weight: 30}]
+checks: [{name: own, type: tcp}]
+`},
+		{"alike in other words", `node: {name: web3}
+vips:
+  - 192.0.2.100   # the farm's
+rules:
+  - name: web
+    ports: [80]   # plain
+    protocol: tcp
+    weight: 30
+`, ""},
+	} {
+		got, err := ForAll([]byte(mine), []byte(mine), []byte(tt.theirs))
+		if err != nil {
+			t.Fatal(tt.name, err)
+		}
+		want, name := tt.want, tt.name
+		if want == "" {
+			want = tt.theirs
+		}
+		if string(got) != want {
+			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
 		}
 	}
 }

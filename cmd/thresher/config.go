@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,7 +70,7 @@ type newText struct {
 func (n *newText) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&n.node, "node", "", "the file is that node's (default: the daemon's own)")
-	f.BoolVar(&n.all, "all", false, "make the change of vips, rules, default, services and checks on every node")
+	f.BoolVar(&n.all, "all", false, "every node gets the file's vips, rules and default, and what was changed of services and checks")
 	f.StringVar(&n.match, "if-match", "", "refuse it unless the text in force has this `etag` (thresher config get --json)")
 	f.BoolVar(&n.asJSON, "json", false, "print one JSON object")
 }
@@ -188,12 +189,35 @@ func (n *newText) await(cmd *cobra.Command, c *console.Client, id string, within
 			if n.asJSON {
 				return err
 			}
-			return said(cmd, err, "kept: the farm is well with it")
+			if err := said(cmd, err, "kept: the farm is well with it"); err != nil || !n.all {
+				return err
+			}
+			return alike(ctx, c, tick.C)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return fmt.Errorf("what came of it is not known: %w; see thresher config trial", ctx.Err())
+		}
+	}
+}
+
+// alike waits until all nodes have VIPs, rules and default alike, which they tell one
+// another a moment later; if they never do, the rest of what must be alike is not in
+// the file.
+func alike(ctx context.Context, c *console.Client, again <-chan time.Time) error {
+	for {
+		s, err := c.Status(ctx)
+		if err == nil && len(s.Differing()) == 0 {
+			return nil
+		}
+		select {
+		case <-again:
+		case <-ctx.Done():
+			if err != nil {
+				return fmt.Errorf("whether all nodes are alike now is not known: %w", err)
+			}
+			return fmt.Errorf("%s still differs from %s: compare the key files of both, and what --set and the environment say there", strings.Join(s.Differing(), ", "), s.Node)
 		}
 	}
 }

@@ -119,7 +119,7 @@ export const T = {
   config: {
     of: 'File of', all: 'Change every node', check: 'Validate', apply: 'Apply', again: 'Read again', undo: 'Go back now',
     text: 'Text', file: (node, file) => `${file} on ${node}`,
-    allHelp: 'Every node gets what you change in vips, rules, default, services and checks; a rule\u2019s weight and priority only if they are what you change. The rest of the text is this node\u2019s own.',
+    allHelp: 'Every node gets vips, rules and default as they are here, and what you change in services and checks; a rule\u2019s weight, priority and nodes only if they are what you change. The rest of the text is this node\u2019s own.',
     oneHelp: 'Only this node\u2019s file changes. VIPs and rules must be alike on all nodes, but for weights and priorities.',
     outcome: 'What comes of it', nothing: 'Validate has every node say what it would do. Apply has them try it: unless the farm is well in time, each node goes back by itself.',
     refused: 'Not every node can take this. Nothing has changed.',
