@@ -21,7 +21,11 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	if follow {
 		return s.stream(w, r, s.own.send)
 	}
-	s.reply(w, r, http.StatusOK, s.farm.Status())
+	now := s.farm.Status()
+	if err := now.answered(); err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, now)
 	return nil
 }
 

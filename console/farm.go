@@ -47,12 +47,12 @@ type FarmNode struct {
 	Time time.Time `json:"time"`
 }
 
-// gather asks every node at once.
-func (s *Server) gather(ctx context.Context) FarmStatus {
+// gather asks every node that this one knows of at once.
+func (s *Server) gather(ctx context.Context, own Status) FarmStatus {
 	ctx, cancel := context.WithTimeout(ctx, farmTimeout)
 	defer cancel()
 	var asking sync.WaitGroup
-	out := pictureOf(s.farm.Status(), func(n Node, into *FarmNode) {
+	out := pictureOf(own, func(n Node, into *FarmNode) {
 		asking.Go(func() { s.askPeer(ctx, n, into) })
 	})
 	asking.Wait()
@@ -116,7 +116,11 @@ func (s *Server) farmStatus(w http.ResponseWriter, r *http.Request) error {
 	if follow {
 		return s.stream(w, r, s.whole.send)
 	}
-	s.reply(w, r, http.StatusOK, s.gather(r.Context()))
+	own := s.farm.Status()
+	if err := own.answered(); err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, s.gather(r.Context(), own))
 	return nil
 }
 
@@ -180,6 +184,9 @@ func (s *Server) chosen(q query) ([]Node, error) {
 		return nil, badRequest(cure, "the request names no node, or one and all of them")
 	}
 	status := s.farm.Status()
+	if err := status.answered(); err != nil {
+		return nil, err
+	}
 	var nodes []Node
 	for _, n := range status.Nodes {
 		if all || n.Name == name {
@@ -299,6 +306,9 @@ func (s *Server) at(e endpoint) endpoint {
 		name := q.Get("node")
 		q.Del("node")
 		status := s.farm.Status()
+		if err := status.answered(); err != nil {
+			return err
+		}
 		if name == status.Node {
 			r = r.Clone(r.Context())
 			r.URL.RawQuery = q.Encode()

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -275,4 +276,20 @@ func (f *fakeFarm) Capture(ctx context.Context, o CaptureOptions, each func(Capt
 		}
 	}
 	return err
+}
+
+// Of a node whose daemon is busy nothing is made up: who asks hears that it does not
+// answer.
+func TestBusyNodeDoesNotAnswer(t *testing.T) {
+	c, _ := startServer(t, &fakeFarm{status: Status{Node: "web1", State: Busy}}, NewLog(0))
+	var e *Error
+	if _, err := c.Status(t.Context()); !errors.As(err, &e) || e.Code != CodeUnavailable || e.Message != "web1 does not answer: its daemon is there, but busy or stuck" {
+		t.Errorf("status: %v", err)
+	}
+	if _, err := c.Farm(t.Context()); !errors.As(err, &e) || e.Code != CodeUnavailable {
+		t.Errorf("farm: %v", err)
+	}
+	if _, err := c.StatusOf(t.Context(), "web2"); !errors.As(err, &e) || e.Code != CodeUnavailable {
+		t.Errorf("another node's status: %v", err)
+	}
 }

@@ -41,7 +41,7 @@ type voice struct {
 // listen is the beginning of watching the farm.
 func (s *Server) listen(ctx context.Context) (look func() any, rings <-chan struct{}) {
 	h := &heard{server: s, ctx: ctx, rings: make(chan struct{}, 1), voices: make(map[peer]*voice)}
-	for _, n := range s.gather(ctx).Nodes { // so that the first picture is whole
+	for _, n := range s.gather(ctx, s.farm.Status()).Nodes { // so that the first picture is whole
 		if n.Status != nil || n.Problem != "" {
 			h.voices[peer{n.Name, n.Address}] = &voice{status: n.Status, at: n.Time, problem: n.Problem}
 		}

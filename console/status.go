@@ -27,10 +27,29 @@ const (
 	// Unreachable is another node that no longer answers. A node never says it
 	// of itself.
 	Unreachable NodeState = "unreachable"
+	// Busy is a node whose daemon does not come to saying how it is; nothing else of
+	// its Status is known but the name.
+	Busy NodeState = "busy"
 )
 
 // OwnStates are those that a node can have in its own eyes.
 func OwnStates() []NodeState { return []NodeState{Stopped, Starting, Waiting, Up, Draining} }
+
+// DoesNotAnswer is why there is no word of a node whose daemon is Busy.
+func DoesNotAnswer(node string) error {
+	return &Error{
+		Code: CodeUnavailable, Message: node + " does not answer: its daemon is there, but busy or stuck",
+		Cure: "look at the machine's load and at the daemon's log; clients are served as they were",
+	}
+}
+
+// answered is DoesNotAnswer of a node that is Busy.
+func (s Status) answered() error {
+	if s.State == Busy {
+		return DoesNotAnswer(s.Node)
+	}
+	return nil
+}
 
 // Status is what one node knows about itself and its farm at one moment. Its
 // JSON form is a contract (DESIGN §9): fields are added, never renamed.

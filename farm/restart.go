@@ -37,6 +37,9 @@ type Self struct {
 	// HandOver leaves everything in place at the end of Run, for the next process
 	// to go on with.
 	HandOver bool
+	// Flush writes out what of the log has not been written yet, before another
+	// program takes this process's place. Nil where nothing is kept back.
+	Flush func()
 }
 
 // checkPatience is how long the new program may take to check its configuration and to
@@ -181,6 +184,9 @@ func (l *local) become(h *handed) error {
 	// ignored stays so over execve). It reads the file in any case.
 	signal.Ignore(syscall.SIGHUP)
 	defer l.listenToHangup()
+	if l.self.Flush != nil {
+		l.self.Flush()
+	}
 	env := append(os.Environ(), handOverVariable+"="+strconv.Itoa(memory))
 	err = syscall.Exec(l.self.Program, l.self.Args, env)
 	return errors.Join(fmt.Errorf("run %s: %w", l.self.Program, err), h.Descriptors.inheritable(false))

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -21,22 +22,32 @@ type control struct{ loop *local }
 
 var _ console.Farm = control{}
 
-// Status reports the node and its farm as they stand.
-func (c control) Status() (s console.Status) {
+// look has f look at the loop's state, on its goroutine, if that comes to it.
+func (c control) look(f func()) error {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
 	defer cancel()
-	if err := c.loop.do(ctx, func() { s = c.loop.front.status() }); err != nil {
+	err := c.loop.do(ctx, f)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return console.DoesNotAnswer(c.loop.cfg.Node)
+	}
+	return err
+}
+
+// Status reports the node and its farm as they stand.
+func (c control) Status() (s console.Status) {
+	switch err := c.look(func() { s = c.loop.front.status() }); {
+	case errors.Is(err, errEnded):
 		return console.Status{Node: c.loop.cfg.Node, State: console.Stopped, Reason: err.Error()}
+	case err != nil:
+		return console.Status{Node: c.loop.cfg.Node, State: console.Busy, Reason: err.Error()}
 	}
 	return s
 }
 
 // Where tells which nodes serve a client.
 func (c control) Where(client netip.Addr, port uint16, rule string) (w []console.Where, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
-	defer cancel()
-	if ended := c.loop.do(ctx, func() { w, err = c.loop.front.where(client, port, rule) }); ended != nil {
-		return w, ended
+	if unasked := c.look(func() { w, err = c.loop.front.where(client, port, rule) }); unasked != nil {
+		return w, unasked
 	}
 	return w, err
 }

@@ -1,7 +1,6 @@
 package farm
 
 import (
-	"context"
 	"time"
 
 	"thresher/console"
@@ -10,18 +9,14 @@ import (
 
 // Datapath reports the packet path alone, which costs little.
 func (c control) Datapath() (d console.Datapath) {
-	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
-	defer cancel()
-	_ = c.loop.do(ctx, func() { d = c.loop.front.datapathStatus() }) // nothing, of a daemon that ends
+	_ = c.look(func() { d = c.loop.front.datapathStatus() }) // nothing, of a daemon that ends
 	return d
 }
 
 // Buckets tells whose the buckets of a rule are.
 func (c control) Buckets(rule string, cells int) (b console.Buckets, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
-	defer cancel()
-	if ended := c.loop.do(ctx, func() { b, err = c.loop.front.buckets(rule, cells) }); ended != nil {
-		return b, ended
+	if unasked := c.look(func() { b, err = c.loop.front.buckets(rule, cells) }); unasked != nil {
+		return b, unasked
 	}
 	return b, err
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,14 @@ import (
 	"thresher/farm"
 	"thresher/farm/trial"
 	"thresher/health"
+	"thresher/internal/logqueue"
+)
+
+// How long a log that nobody reads holds up the end of the daemon, and its restart, for
+// which the other nodes wait.
+const (
+	logPatience     = time.Second
+	restartPatience = 50 * time.Millisecond
 )
 
 func newRun() *cobra.Command {
@@ -41,8 +50,11 @@ func (f *configFlags) run(cmd *cobra.Command, args []string, handOver bool) erro
 	// A crash ends by SIGABRT and not with Go's exit code 2, which is that of a wrong
 	// configuration: then a service manager does not start the daemon again.
 	debug.SetTraceback("crash")
-	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-	err := f.runOnce(cmd, log, args, handOver)
+	queue := logqueue.New(cmd.ErrOrStderr())
+	defer queue.Close(logPatience)
+	log := slog.New(slog.NewTextHandler(queue, nil))
+	once := func() error { return f.runOnce(cmd, log, args, handOver, queue) }
+	err := once()
 	if err == nil || cmd.Context().Err() != nil {
 		return err
 	}
@@ -51,10 +63,10 @@ func (f *configFlags) run(cmd *cobra.Command, args []string, handOver bool) erro
 		return errors.Join(err, failure)
 	}
 	log.Error("this node goes back to the configuration before", "why", err)
-	return f.runOnce(cmd, log, args, handOver)
+	return once()
 }
 
-func (f *configFlags) runOnce(cmd *cobra.Command, log *slog.Logger, args []string, handOver bool) error {
+func (f *configFlags) runOnce(cmd *cobra.Command, log *slog.Logger, args []string, handOver bool, queue *logqueue.Queue) error {
 	cfg, err := f.loadForStart(cmd.Context(), log)
 	if err != nil {
 		return err
@@ -63,7 +75,7 @@ func (f *configFlags) runOnce(cmd *cobra.Command, log *slog.Logger, args []strin
 	if err != nil {
 		return err
 	}
-	self.HandOver = handOver
+	self.HandOver, self.Flush = handOver, func() { queue.Flush(restartPatience) }
 	err = farm.Run(cmd.Context(), cfg, log, self)
 	if errors.Is(err, health.ErrNoInterface) {
 		return &machineError{err}

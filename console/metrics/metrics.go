@@ -62,6 +62,10 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 // Collect asks the node.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	s := c.source.Status()
+	if s.State == console.Busy { // the scrape fails: whatever was said else would be made up
+		out <- prometheus.NewInvalidMetric(nodeState, console.DoesNotAnswer(s.Node))
+		return
+	}
 	send := sender{out}
 	send.gauge(build, 1, c.version)
 	send.node(s)

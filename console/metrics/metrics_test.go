@@ -173,3 +173,12 @@ func TestDashboardAndRulesAskForWhatThereIs(t *testing.T) {
 		}
 	}
 }
+
+// A scrape of a node whose daemon is busy fails, so that it counts as down.
+func TestBusyNodeIsDown(t *testing.T) {
+	h := Handler(sourceOf{console.Status{Node: "web1", State: console.Busy}}, console.NewLog(0))
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil)); w.Code != 500 || !strings.Contains(w.Body.String(), "web1 does not answer") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}

@@ -30,7 +30,7 @@ export const T = {
   },
 
   states: {
-    stopped: 'stopped', starting: 'starting', waiting: 'waiting', up: 'up', draining: 'draining', unreachable: 'unreachable',
+    stopped: 'stopped', starting: 'starting', waiting: 'waiting', up: 'up', draining: 'draining', unreachable: 'unreachable', busy: 'does not answer',
   },
 
   farm: {

@@ -1,0 +1,88 @@
+package logqueue
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"thresher/internal/leftout"
+)
+
+func TestMain(m *testing.M) { leftout.Exit(m.Run()) }
+
+// gate is a writer that takes nothing until it is opened.
+type gate struct {
+	open chan struct{}
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	<-g.open
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.text.Write(p)
+}
+
+// While somebody reads, every line comes out, whole and in order, whoever writes them.
+func TestNothingIsLostWhileSomebodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		var got []byte
+		read := make(chan struct{})
+		go func() { defer close(read); got, _ = io.ReadAll(r) }()
+		q := New(w)
+		var want strings.Builder
+		for i := range 5000 {
+			line := fmt.Sprintf("line %d\n", i)
+			want.WriteString(line)
+			if n, err := io.WriteString(q, line); n != len(line) || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		q.Close(time.Second)
+		_ = w.Close()
+		<-read
+		if string(got) != want.String() {
+			t.Errorf("%d bytes have come, not %d", len(got), want.Len())
+		}
+	})
+}
+
+// Where nobody reads, the writer goes on, and so does the end; what came out of it is
+// said when somebody reads again.
+func TestNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{open: make(chan struct{})}
+		q := New(g)
+		line := []byte(strings.Repeat("x", 1023) + "\n")
+		const lines = 5000
+		for range lines {
+			_, _ = q.Write(line)
+		}
+		begin := time.Now()
+		q.Flush(time.Second)
+		if took := time.Since(begin); took != time.Second {
+			t.Errorf("a flush that gets nowhere takes %v", took)
+		}
+		close(g.open)
+		q.Flush(time.Second)
+		_, _ = q.Write([]byte("at last\n"))
+		q.Close(time.Second)
+		synctest.Wait()
+		text := g.text.String()
+		whole := strings.Count(text, string(line))
+		if whole < maxBytes/len(line) || whole > 3*maxBytes/len(line) {
+			t.Errorf("%d lines have come", whole)
+		}
+		note := fmt.Sprintf(`msg="lines of this log are lost: nobody has read it for a while" lines=%d`, lines-whole)
+		if at, last := strings.Index(text, note), strings.Index(text, "at last"); at < 0 || last < at {
+			t.Errorf("no note of %d lost lines before the next one: …%q", lines-whole, text[len(text)-300:])
+		}
+	})
+}
