@@ -60,6 +60,8 @@ type Status struct {
 	State NodeState `json:"state"`
 	// Reason says in one sentence why State is not Up.
 	Reason string `json:"reason,omitempty"`
+	// Failed says that the node is Stopped, and no operator has done that.
+	Failed bool `json:"failed,omitempty"`
 	// Fenced says why the node lets nothing new in though it is Up.
 	Fenced string `json:"fenced,omitempty"`
 	// ConfigDigest is of what all nodes must have alike: VIPs, rules, default and the

@@ -158,6 +158,7 @@ func (l *local) slowStart(now time.Time) {
 func (l *local) healthStatus(s *console.Status) {
 	p := l.app.supervisor.Picture()
 	s.ChecksSuspended = p.Suspended
+	s.Failed = l.life.state == console.Stopped && p.Halted != "" && l.life.reason == p.Halted
 	for _, c := range p.Checks {
 		s.Checks = append(s.Checks, console.Check{Name: c.Name, State: c.Verdict.String(), Detail: c.Detail, Warning: c.Warning})
 	}

@@ -129,8 +129,8 @@ func TestServiceKilled(t *testing.T) {
 	killed = append(killed, time.Now())
 	must(t, f.signal(n, syscall.SIGKILL))
 	s, _ := f.until(n, "the node stops", func(s console.Status) bool { return s.State == console.Stopped })
-	if want := "nginx failed 3 times in 24 h"; s.Reason != want {
-		t.Errorf("stopped for %q, want %q", s.Reason, want)
+	if want := "nginx failed 3 times in 24 h"; s.Reason != want || !s.Failed {
+		t.Errorf("stopped for %q, want %q; failed: %v", s.Reason, want, s.Failed)
 	}
 	f.Converge(f.Nodes[1])
 	if out := f.Thresher(n, "status"); !strings.HasPrefix(out, n.Name+" is stopped (nginx failed 3 times in 24 h)\n") {

@@ -9,7 +9,9 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Everything that is shown.
 var (
 	build     = desc("build_info", "The running program.", "version")
+	farmInfo  = desc("farm_info", "The farm that this node is of, named by its first VIP; without a name if it has none.", "farm")
 	nodeState = desc("node_state", "1 for the state that this node is in.", "state")
+	failed    = desc("node_failed", "1 if this node has stopped by itself, since something failed too often.")
 	settled   = desc("node_settled", "1 if no bucket of any rule is unsettled.")
 	withdrawn = desc("node_withdrawn", "1 if this node, behind another balancer, serves nobody though it may be up.")
 	viewInfo  = desc("view_info", "The membership that this node acts on.", "view")
@@ -59,7 +61,7 @@ var (
 
 func all() []*prometheus.Desc {
 	return []*prometheus.Desc{
-		build, nodeState, settled, withdrawn, viewInfo, farmNodes, differing, share, leaseLeft, confirmed, takeover,
+		build, farmInfo, nodeState, failed, settled, withdrawn, viewInfo, farmNodes, differing, share, leaseLeft, confirmed, takeover,
 		buckets, bucketsMine, unsettled, sticky, connections, responder, conflict, wireBlind,
 		pathInfo, queues, packets, accepted, rejected, asked, opened, handOnLost,
 		rxDropped, rxInvalid, txInvalid, rxRingFull, rxFillEmpty, txRingEmpty,

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,6 +46,8 @@ func (s sender) node(st console.Status) {
 			s.truth(nodeState, st.State == state, string(state))
 		}
 	}
+	s.gauge(farmInfo, 1, farmName(st))
+	s.truth(failed, st.Failed)
 	s.gauge(differing, float64(len(st.Differing())))
 	if st.BehindBalancer {
 		s.truth(withdrawn, len(st.Withdrawn) > 0)
@@ -59,6 +62,16 @@ func (s sender) node(st console.Status) {
 		s.gauge(leaseLeft, float64(l.RemainingMS)/1000)
 		s.gauge(confirmed, float64(l.ConfirmedMS)/1000)
 	}
+}
+
+// farmName tells farms apart that one Prometheus asks. It is an address that an operator
+// knows, and the same on all nodes of a farm, which must have their VIPs alike.
+func farmName(st console.Status) string {
+	if len(st.VIPs) == 0 {
+		return ""
+	}
+	first := slices.MinFunc(st.VIPs, func(a, b console.VIP) int { return a.Address.Compare(b.Address) })
+	return first.Address.String()
 }
 
 func (s sender) rules(st console.Status) {
