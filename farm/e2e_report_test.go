@@ -39,6 +39,11 @@ func (f *testFarm) checkReport(n *lab.Node) {
 				f.T.Errorf("the report has %v", names)
 			}
 		}
+		for _, part := range []string{"addresses.txt", "routes.txt", "neighbours.txt", "sysctls.txt"} {
+			if !slices.Contains(names, "thresher-report/"+part) {
+				f.T.Errorf("the report has no %s: %v", part, names)
+			}
+		}
 		if !strings.Contains(text, "Linux version") || !strings.Contains(text, "\"view\"") {
 			f.T.Error("the report lacks the kernel, or what the nodes say")
 		}

@@ -26,7 +26,8 @@ func newReport(api *string) *cobra.Command {
 		Short: "Write what somebody who helps wants to know into one archive",
 		Long: "Write one archive of what somebody who helps wants to know: the configurations\n" +
 			"without secrets, what every node says of itself, its events and its traffic, and\n" +
-			"this machine's kernel and driver. No key, no password and no token is in it.",
+			"this machine's kernel, driver, addresses, routes, neighbours, settings of its network\n" +
+			"and the last of its daemon's log. No key, no password and no token is in it.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
@@ -101,6 +102,7 @@ func (r *support) gather(ctx context.Context, c *console.Client) {
 		}
 		r.files = append(r.files, bundle.File{Name: strings.ReplaceAll(name[1:], "/", "-"), Text: text})
 	}
+	r.ofMachine(ctx)
 	r.files = append(r.files, bundle.File{Name: "problems.txt", Text: []byte(strings.Join(r.problems, "\n") + "\n")})
 }
 
