@@ -13,8 +13,11 @@ import (
 func xdpNote(wanted, got config.XDPMode, facts health.Facts) string {
 	var notes []string
 	if wanted == config.XDPAuto && got == config.XDPGeneric {
-		notes = append(notes, fmt.Sprintf(
-			"the driver takes no native XDP (MTU %d): generic costs more per packet; `thresher check` says what would help", facts.MTU))
+		note := "the driver takes no native XDP: generic costs more per packet"
+		if facts.NativeHindered() {
+			note += "; `thresher check` says what would help"
+		}
+		notes = append(notes, note)
 	}
 	pieces := got == config.XDPNative && facts.InPieces(got)
 	if pieces {

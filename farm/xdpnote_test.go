@@ -9,7 +9,8 @@ import (
 
 func TestXDPNote(t *testing.T) {
 	const (
-		generic = "the driver takes no native XDP (MTU 9000): generic costs more per packet; `thresher check` says what would help"
+		generic = "the driver takes no native XDP: generic costs more per packet"
+		helps   = "; `thresher check` says what would help"
 		pieces  = "the driver hands over packets of more than 3498 bytes in pieces (MTU 9000)"
 		long    = "parts of datagrams that are too long for a socket are dropped (about 3,500 bytes)"
 	)
@@ -20,7 +21,8 @@ func TestXDPNote(t *testing.T) {
 	}{
 		{config.XDPAuto, config.XDPNative, 1500, ""},
 		{config.XDPGeneric, config.XDPGeneric, health.MaxSocketMTU, ""},
-		{config.XDPAuto, config.XDPGeneric, 9000, generic + "; " + long},
+		{config.XDPAuto, config.XDPGeneric, 9000, generic + helps + "; " + long},
+		{config.XDPAuto, config.XDPGeneric, 1500, generic}, // a macvlan, a bridge
 		{config.XDPGeneric, config.XDPGeneric, 9000, long},
 		{config.XDPAuto, config.XDPNative, 9000, pieces + "; " + long},
 		{config.XDPNative, config.XDPNative, 3498, ""},

@@ -65,6 +65,12 @@ func (f Facts) mtuAttach(xdp config.XDPMode) Finding {
 	return Finding{LevelWarn, what + "generic mode is used, which is slower", "for native mode: " + lower}
 }
 
+// NativeHindered tells whether something that Findings has a cure for may have kept a
+// driver from native XDP.
+func (f Facts) NativeHindered() bool {
+	return f.mtuAttach(config.XDPAuto).Level != LevelOK || f.LRO
+}
+
 func (f Facts) mtuSocket() Finding {
 	if f.MTU <= MaxSocketMTU {
 		return ok("every packet of %s fits into an AF_XDP frame", f.Interface)
