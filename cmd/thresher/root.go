@@ -154,15 +154,18 @@ func usageCodes() []string {
 // errorText renders an error for a person: one line for each thing that is wrong,
 // and what the daemon says of a cure on a line of its own.
 func errorText(err error) string {
+	text, cure := err.Error(), ""
 	var refused *console.Error
 	if errors.As(err, &refused) && refused.Cure != "" {
-		return fmt.Sprintf("thresher: %s\n  %s\n", refused.Message, refused.Cure)
+		if what, last := strings.CutSuffix(text, "; "+refused.Cure); last {
+			text, cure = what, "  "+refused.Cure+"\n"
+		}
 	}
 	var b strings.Builder
-	for line := range strings.Lines(err.Error() + "\n") {
+	for line := range strings.Lines(text + "\n") {
 		b.WriteString("thresher: " + line)
 	}
-	return b.String()
+	return b.String() + cure
 }
 
 // withClient runs act with a client of the daemon at api.

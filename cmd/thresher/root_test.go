@@ -189,6 +189,15 @@ func TestWrongUsageExits2(t *testing.T) {
 	}
 }
 
+// What surrounds the daemon's own words is said, too: what was waited for, and how long.
+func TestWaitSaysWhatDidNotCome(t *testing.T) {
+	api := "unix://" + filepath.Join(t.TempDir(), "no.sock")
+	_, stderr, code := thresher(t.Context(), "wait", "--timeout", "250ms", "--api", api)
+	if code != exitFailed || !strings.HasPrefix(stderr, "thresher: not up within 250ms: no daemon at "+api) || !strings.Contains(stderr, "\n  ") {
+		t.Errorf("exit %d, %q", code, stderr)
+	}
+}
+
 func TestWithoutDaemonExits1WithACure(t *testing.T) {
 	api := "unix://" + filepath.Join(t.TempDir(), "no.sock")
 	for _, line := range []string{"status", "status --watch", "start", "stop", "drain", "where 192.0.2.7", "events", "events -f", "traffic"} {

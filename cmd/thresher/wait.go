@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func waitFor(ctx context.Context, c *console.Client, wanted console.NodeState, t
 	defer cancel()
 	tick := time.NewTicker(waitLook)
 	defer tick.Stop()
-	var last error
+	last := errors.New("no daemon has answered")
 	for {
 		s, err := c.Status(ctx)
 		switch {
