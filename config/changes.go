@@ -104,12 +104,20 @@ func changes(old, next reflect.Value, path string, effect func(string) Effect) (
 		case !reflect.DeepEqual(a.Interface(), b.Interface()):
 			one := Change{Key: cmp.Or(keyOf[at], at), Effect: effect(at)}
 			if at != "cluster.keys" {
-				one.Old, one.New = fmt.Sprint(a.Interface()), fmt.Sprint(b.Interface())
+				one.Old, one.New = valueText(a.Interface()), valueText(b.Interface())
 			}
 			list = append(list, one)
 		}
 	}
 	return list
+}
+
+// valueText is a value for people; empty for one that is not set.
+func valueText(v any) string {
+	if a, ok := v.(interface{ IsValid() bool }); ok && !a.IsValid() {
+		return ""
+	}
+	return fmt.Sprint(v)
 }
 
 // snake is a Go name as the file spells it: JoinTimeout as join_timeout.

@@ -32,6 +32,7 @@ func TestChanges(t *testing.T) {
 		{"rule new", func(c *Config) { c.Rules = append(c.Rules, Rule{Name: "mail", Protocol: TCP}) }, "rules.mail is new: there", EffectRules},
 		{"rules turned round", func(c *Config) { slices.Reverse(c.Rules) }, "rules: dns, web, was web, dns", EffectRules},
 		{"name", func(c *Config) { c.Node = "web9" }, "node.name: web9, was web1", EffectAnew},
+		{"health URL", func(c *Config) { c.HealthListen = port("0.0.0.0:9010") }, "health_listen is new: 0.0.0.0:9010", EffectRestart},
 		{"keys", func(c *Config) { c.Cluster.Keys.Gossip[0]++ }, "cluster.key_file changed", EffectAnew},
 		{"bind", func(c *Config) { c.Cluster.Bind = port("192.0.2.13:7946") }, "cluster.bind: 192.0.2.13:7946, was 192.0.2.11:7946", EffectAnew},
 		{"another network", func(c *Config) { c.Cluster.Further = []netip.AddrPort{port("198.51.100.11:7946")} },
