@@ -33,8 +33,11 @@ type life struct {
 
 // newLife is a node that has not joined yet.
 func newLife() life {
-	return life{state: console.Starting, reason: "joining the farm", action: actionBoot}
+	return life{state: console.Starting, reason: reasonJoining, action: actionBoot}
 }
+
+// reasonJoining is why a node that has not found the others yet does not serve.
+const reasonJoining = "joining the farm"
 
 // reasonConfirming is why a node that may take part does not serve yet.
 const reasonConfirming = "waiting until no earlier promise of this node can count"
@@ -158,6 +161,8 @@ func (l *life) approach(now time.Time, obstacle string, phase confirm.Phase) {
 	case l.shut != "":
 		l.shutOut()
 	case !l.joined:
+		l.wakeUp()
+		l.state, l.reason = console.Starting, reasonJoining
 	case obstacle != "" && phase != confirm.Up:
 		l.wait(obstacle, actionRefused)
 	case phase == confirm.Up:

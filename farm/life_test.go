@@ -13,6 +13,7 @@ import (
 // step is one thing that the loop does to a life, and what it is asked next.
 type step struct {
 	// start, stop, drain (with a deadline of 5 s: drain5s), drained, join, cut, link;
+	// shut and open are what a check says;
 	// clear and block are what the farm allows; a duration passes
 	do     string
 	at     confirm.Phase
@@ -26,6 +27,7 @@ const (
 	noAddress   = "eth0 has no IPv4 address"
 	farmDiffers = "web2: farm config differs"
 	joining     = "joining the farm"
+	asking      = "asking check answers"
 	byOperator  = "stopped by an operator"
 	drains      = "drained by an operator"
 	started     = "started by an operator"
@@ -144,6 +146,14 @@ func TestLife(t *testing.T) {
 			{"join", cold, stopped, cluster.Stopped, false, byOperator},
 			{"clear", cold, stopped, cluster.Stopped, false, byOperator},
 		}},
+		{"what it waited for before it looked for the farm is forgotten", []step{
+			{"shut", cold, starting, cluster.Starting, false, joining},
+			{"clear", cold, starting, cluster.Starting, false, asking},
+			{"open", cold, starting, cluster.Starting, false, asking},
+			{"clear", cold, starting, cluster.Starting, false, joining},
+			{"join", cold, starting, cluster.Starting, true, joining},
+			{"clear", warm, up, cluster.Up, true, ""},
+		}},
 		{"a process taken for its predecessor begins anew", []step{
 			{"join", cold, starting, cluster.Starting, true, joining},
 			{"clear", warm, up, cluster.Up, true, ""},
@@ -180,6 +190,10 @@ func live(t *testing.T, steps []step) {
 			l.drained("no flow is left")
 		case "join":
 			l.join()
+		case "shut":
+			l.shut = asking
+		case "open":
+			l.shut = ""
 		case "cut", "link":
 			l.link(now, s.do == "link")
 		case "unfit":
