@@ -65,7 +65,7 @@ func (c *Cluster) Join(ctx context.Context) error {
 	if err := verdict(outcomes); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.answer == joined }) {
+	if len(c.peers) > 0 && !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.answer == joined }) {
 		c.log.log.Warn("no configured peer answers, this node serves alone until one does",
 			"peers", c.peers, "waited", c.tuning.joinTimeout)
 	}
