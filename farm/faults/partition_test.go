@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -235,9 +236,13 @@ func majority(f *farmtest.Farm) {
 	f.Must(err)
 	cut := time.Now()
 	f.Pass(3 * time.Second)
+	saysMinority(f, lone)
 	healed := time.Now()
 	f.Must(fault.Heal())
 	f.Converge(f.Nodes...)
+	if s, err := f.Status(lone); err != nil || s.Fenced != "" {
+		f.T.Errorf("after the split %s lets nothing new in: %q, %v", lone.Name, s.Fenced, err)
+	}
 	l.Stop()
 	l.CheckOneAnswer()
 	if n := l.AnsweredBy(lone, cut.Add(leaseLimit), healed); n > 0 {
@@ -246,6 +251,30 @@ func majority(f *farmtest.Farm) {
 	l.CheckGaps(takeoverLimit)
 	l.CheckKept()
 	l.CheckVisits(0)
+}
+
+// saysMinority wants that one node of three to say that it serves nobody, and why.
+func saysMinority(f *farmtest.Farm, lone *lab.Node) {
+	const why = "1 of 3 nodes is here, a majority is 2"
+	s, err := f.Status(lone)
+	f.Must(err)
+	if s.Fenced != why || s.Lease != nil {
+		f.T.Errorf("%s lets nothing new in for %q, lease %+v", lone.Name, s.Fenced, s.Lease)
+	}
+	for _, n := range s.Nodes {
+		if n.Shares["web"] != 0 {
+			f.T.Errorf("%s is said to have %.2f", n.Name, n.Shares["web"])
+		}
+	}
+	if out := f.Thresher(lone, "where", "192.0.2.7:40000"); !strings.HasPrefix(out, "no node, ") {
+		f.T.Errorf("where: %s", out)
+	}
+	if out := f.Thresher(lone, "status"); !strings.HasPrefix(out, lone.Name+" is up\nLETS NOTHING NEW IN: "+why+"\n") {
+		f.T.Errorf("status:\n%s", out)
+	}
+	if out := f.Thresher(lone, "events"); !strings.Contains(out, "warn   fenced  this node lets nothing new in: "+why) {
+		f.T.Errorf("events:\n%s", out)
+	}
 }
 
 // TestR06TwoNodes splits a farm of two. serve: each serves its client; majority:
