@@ -18,7 +18,7 @@ var (
 	farmNodes = desc("farm_nodes", "Members of the farm in the eyes of this node, by their state.", "state")
 	differing = desc("farm_config_differing_nodes", "Members of the farm whose VIPs, rules or default are others than this node's.")
 	share     = desc("node_share_ratio", "A node's part of a rule's buckets, 0 to 1.", "node", "rule")
-	leaseLeft = desc("lease_remaining_seconds", "How long new flows may be let in still if nothing is confirmed any more.")
+	leaseLeft = desc("lease_remaining_seconds", "How long new flows may be let in still if nothing is confirmed any more; 0 of a node that is up and lets nothing new in.")
 	confirmed = desc("confirmation_age_seconds", "How old the oldest confirmation is that this node's lease hangs by.")
 	takeover  = desc("takeover_seconds", "How long a crashed node's clients wait at worst, by the timings in use.")
 
