@@ -192,7 +192,7 @@ func (n *newText) await(cmd *cobra.Command, c *console.Client, id string, within
 			if err := said(cmd, err, "kept: the farm is well with it"); err != nil || !n.all {
 				return err
 			}
-			return alike(ctx, c, tick.C)
+			return alike(ctx, c.Status, tick.C)
 		}
 		select {
 		case <-tick.C:
@@ -205,9 +205,9 @@ func (n *newText) await(cmd *cobra.Command, c *console.Client, id string, within
 // alike waits until all nodes have VIPs, rules and default alike, which they tell one
 // another a moment later; if they never do, the rest of what must be alike is not in
 // the file.
-func alike(ctx context.Context, c *console.Client, again <-chan time.Time) error {
+func alike(ctx context.Context, status func(context.Context) (console.Status, error), again <-chan time.Time) error {
 	for {
-		s, err := c.Status(ctx)
+		s, err := status(ctx)
 		if err == nil && len(s.Differing()) == 0 {
 			return nil
 		}
