@@ -49,11 +49,11 @@ func (f *fence) look(now time.Time, up, leased bool, minority string, events *ev
 // reasonUnconfirmed is why a node without a lease lets nothing in.
 const reasonUnconfirmed = "its lease is over; the others do not confirm it, or it has no time to hear them"
 
-// minority is why nobody in a view lets anything in by the partition policy; "" if it
-// allows it.
-func minority(c *config.Cluster, v cluster.View) string {
-	here, all := len(v.Nodes), c.Nodes()
-	if c.Partition != config.Majority || here == 0 || 2*here > all {
+// minority is why nobody in a view lets anything in by the partition policy, where all
+// are so many nodes; "" if it allows it.
+func minority(policy config.Partition, v cluster.View, all int) string {
+	here := len(v.Nodes)
+	if policy != config.Majority || here == 0 || 2*here > all {
 		return ""
 	}
 	are := "are"
@@ -65,7 +65,7 @@ func minority(c *config.Cluster, v cluster.View) string {
 
 // fenceIn looks whether this node lets new flows in.
 func (l *loop) fenceIn(now time.Time, shown *picture) {
-	l.fence.look(now, l.life.state == console.Up, l.leaseStatus(shown) != nil, minority(&l.cfg.Cluster, l.division.view), l.events)
+	l.fence.look(now, l.life.state == console.Up, l.leaseStatus(shown) != nil, minority(l.cfg.Cluster.Partition, l.division.view, shown.status.All), l.events)
 }
 
 // lets says whether a node of the view lets new flows in, as far as this one knows.

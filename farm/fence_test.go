@@ -1,7 +1,6 @@
 package farm
 
 import (
-	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -66,20 +65,10 @@ func TestMinority(t *testing.T) {
 		{config.Majority, 2, 4, "2 of 4 nodes are here, a majority is 3"},
 		{config.Majority, 1, 1, ""},
 	} {
-		c := membershipOf(tt.policy, tt.all)
-		if got := minority(&c, cluster.View{Nodes: make([]cluster.Node, tt.here)}); got != tt.want {
+		if got := minority(tt.policy, cluster.View{Nodes: make([]cluster.Node, tt.here)}, tt.all); got != tt.want {
 			t.Errorf("%d of %d: %q, want %q", tt.here, tt.all, got, tt.want)
 		}
 	}
-}
-
-// membershipOf is the membership of a farm of so many nodes.
-func membershipOf(policy config.Partition, nodes int) config.Cluster {
-	c := config.Cluster{Partition: policy, Bind: netip.MustParseAddrPort("192.0.2.1:7946")}
-	for i := range nodes {
-		c.Join = append(c.Join, config.Peer{netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + i)}), 7946)})
-	}
-	return c
 }
 
 // Nobody is said to serve the clients of a side that lets nothing in, or those of a
@@ -100,8 +89,7 @@ func TestWhoIsFencedServesNobody(t *testing.T) {
 		{"without a lease", two, config.Serve, reasonUnconfirmed, []string{"web1"}},
 	} {
 		l := answering(t, tt.view, dnsRule)
-		c := membershipOf(tt.policy, 3)
-		l.fence = fence{why: tt.why, minority: minority(&c, tt.view)}
+		l.fence = fence{why: tt.why, minority: minority(tt.policy, tt.view, 3)}
 		shares := l.servedShares()
 		for _, node := range tt.view.Names() {
 			if none := shares[node] == nil; none != slices.Contains(tt.nobody, node) {

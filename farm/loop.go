@@ -158,7 +158,7 @@ func (l *loop) settle() {
 	l.weigh()
 	l.keepClients()
 	if shown.observed.view.ID != l.division.view.ID {
-		l.events.view(shown.observed.view, minority(&l.cfg.Cluster, shown.observed.view))
+		l.events.view(shown.observed.view, minority(l.cfg.Cluster.Partition, shown.observed.view, shown.status.All))
 	}
 	l.division = *shown.observed
 	l.fenceIn(now, shown)

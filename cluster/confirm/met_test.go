@@ -126,3 +126,15 @@ func TestWhoDrainsMeetsTheOthers(t *testing.T) {
 	c.among(1, 1500*ms)
 	c.want("two of five", false)
 }
+
+// What is shown of a majority is what it is counted of.
+func TestStatusSaysOfHowManyAMajorityIs(t *testing.T) {
+	c := newCrowd(t, 2)
+	if all := c.n.Status().All; all != 2 {
+		t.Errorf("of %d, want those that are configured", all)
+	}
+	c.among(4, 2*time.Second)
+	if all := c.n.Status().All; all != 5 {
+		t.Errorf("of %d, want those that were met", all)
+	}
+}

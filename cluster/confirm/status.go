@@ -19,8 +19,10 @@ type Status struct {
 	// Confirmed, Held and Wanted count buckets: into which flows may enter,
 	// which are held, which the target gives.
 	Confirmed, Held, Wanted int
-	Peers                   []PeerStatus
-	Counters                Counters
+	// All is of how many nodes Majority wants more than half.
+	All      int
+	Peers    []PeerStatus
+	Counters Counters
 }
 
 // PeerStatus is what a node knows of another one.
@@ -49,7 +51,7 @@ func (n *Node) Status() Status {
 	s := Status{
 		Name: n.name, Boot: n.boot, Phase: n.phase, Target: n.target.ID, Stated: n.stated.ID,
 		Deadline: n.lease.Deadline, Joining: n.joining, Confirmed: n.lease.Confirmed.Len(), Held: n.held.all.Len(),
-		Wanted: n.views.own(n.target.ID).Len(), Counters: n.counters,
+		Wanted: n.views.own(n.target.ID).Len(), All: n.ofAll(), Counters: n.counters,
 	}
 	for _, p := range n.peers {
 		s.Peers = append(s.Peers, n.peerStatus(p))
