@@ -16,6 +16,7 @@ let keys = [];
 let find = '';
 let about = []; // the keys where the cursor is
 let busy = false;
+let reading = false; // the text
 let problem = '';
 let outcome = null; // of the last check or apply
 let trial = null;
@@ -33,12 +34,20 @@ export function leave() { clearInterval(timer); timer = null; }
 function load(app) {
   base = text = outcome = null;
   problem = '';
-  get('/v1/config', { node }).then((c) => { base = c; text = c.text; }).catch((e) => { problem = e.message; })
-    .finally(() => { const area = document.getElementById('text'); if (area && text !== null) area.value = text; app.render(); });
+  read(app);
+}
+
+/** Reads the node's text. It may be restarting: look tries again. */
+function read(app) {
+  const of = node;
+  reading = true;
+  get('/v1/config', { node: of }).then((c) => { if (of === node) { base = c; text = c.text; problem = ''; } }, (e) => { if (of === node) problem = e.message; })
+    .finally(() => { reading = false; const area = document.getElementById('text'); if (area && text !== null) area.value = text; app.render(); });
 }
 
 /** How the last trial goes. The node that is asked may be restarting. */
 function look(app) {
+  if (!base && !reading) read(app);
   get('/v1/trial', { node: all ? '' : node }).then((t) => {
     const decided = trial && trial.id === t.id && trial.state !== t.state && (t.state === 'kept' || t.state === 'undone');
     trial = t;
