@@ -102,7 +102,8 @@ func TestIPv6Reaches(t *testing.T) {
 	if _, err := client.SendSYNs(t.Context(), syns); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Settle(within(t, 5*time.Second), 50*time.Millisecond); err != nil {
+	// The node asks for the clients first, and may be late on a busy machine.
+	if err := w.Settle(within(t, 5*time.Second), 500*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	for i := range syns.From {
