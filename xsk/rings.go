@@ -2,6 +2,7 @@ package xsk
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 
 	"github.com/asavie/xdp"
@@ -86,6 +87,9 @@ func openOwnRings(fd, length int) (r *ownRings, err error) {
 		return r, err
 	}
 	if r.filled.ring, err = mapRing[uint64](fd, unix.XDP_UMEM_PGOFF_FILL_RING, offsets.Fr, length); err != nil {
+		if errors.Is(err, unix.EBUSY) {
+			err = fmt.Errorf("this kernel does not let a bound AF_XDP socket's rings be mapped again, which all processors but amd64's need: use a newer one (Linux 6.1 does not, 6.12 does): %w", err)
+		}
 		return r, err
 	}
 	r.received.ring, err = mapRing[xdp.Desc](fd, unix.XDP_PGOFF_RX_RING, offsets.Rx, length)
