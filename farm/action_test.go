@@ -120,9 +120,9 @@ func TestActionsAreHandedOn(t *testing.T) {
 	}
 }
 
-// TestProgramIsToldOfActions: a real program has each change with what it was, what it is
+// TestHookIsToldOfActions: a real program has each change with what it was, what it is
 // and what has brought it there; what is worth a warning says so.
-func TestProgramIsToldOfActions(t *testing.T) {
+func TestHookIsToldOfActions(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "told")
 	script := `echo "$THRESHER_OLD_STATE>$THRESHER_STATE $THRESHER_ACTION $THRESHER_LEVEL" >> ` + file
 	cfg := &config.Config{Node: "web1", Notify: []config.Notify{{Command: []string{"/bin/sh", "-c", script}, States: true}}}
