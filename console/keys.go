@@ -166,19 +166,31 @@ func (s *Server) doKeys(r *http.Request, in keyRequest) (err error) {
 // unmet are the peers that any node's configuration names and that node has not met,
 // but for those that are members.
 func (k KeyReport) unmet(members []Node) (list []UnmetPeer) {
-	for _, n := range k.Nodes {
-		for _, peer := range n.Unmet {
-			if slices.ContainsFunc(members, func(m Node) bool { return m.at(peer) }) {
-				continue
-			}
-			i := slices.IndexFunc(list, func(u UnmetPeer) bool { return u.Peer == peer })
-			if i < 0 {
-				i, list = len(list), append(list, UnmetPeer{Peer: peer})
-			}
-			list[i].By = append(list[i].By, n.Name)
-		}
+	peers, by := k.named(func(n NodeKeys) []string { return n.Unmet }, func(peer string) bool {
+		return slices.ContainsFunc(members, func(m Node) bool { return m.at(peer) })
+	})
+	for _, peer := range peers {
+		list = append(list, UnmetPeer{Peer: peer, By: by[peer]})
 	}
 	return list
+}
+
+// named are the names that the nodes give, but for members', in the order in which they
+// come, and which nodes give each.
+func (k KeyReport) named(names func(NodeKeys) []string, member func(string) bool) (list []string, by map[string][]string) {
+	by = make(map[string][]string)
+	for _, n := range k.Nodes {
+		for _, name := range names(n) {
+			if member(name) {
+				continue
+			}
+			if by[name] == nil {
+				list = append(list, name)
+			}
+			by[name] = append(by[name], n.Name)
+		}
+	}
+	return list, by
 }
 
 // unmetPeers are the addresses of those.
@@ -191,17 +203,11 @@ func (k KeyReport) unmetPeers() (list []string) {
 
 // unknown are the nodes that any node knows and that are no members here.
 func (k KeyReport) unknown(members []Node) (list []UnknownNode) {
-	for _, n := range k.Nodes {
-		for _, name := range n.Knows {
-			if slices.ContainsFunc(members, func(m Node) bool { return m.Name == name }) {
-				continue
-			}
-			i := slices.IndexFunc(list, func(u UnknownNode) bool { return u.Name == name })
-			if i < 0 {
-				i, list = len(list), append(list, UnknownNode{Name: name})
-			}
-			list[i].By = append(list[i].By, n.Name)
-		}
+	nodes, by := k.named(func(n NodeKeys) []string { return n.Knows }, func(name string) bool {
+		return slices.ContainsFunc(members, func(m Node) bool { return m.Name == name })
+	})
+	for _, name := range nodes {
+		list = append(list, UnknownNode{Name: name, By: by[name]})
 	}
 	return list
 }

@@ -32,7 +32,7 @@ const (
 	actionFailStop  = action(health.CauseStop)
 	actionMaxLoop   = action(health.CauseTooOften)
 
-	actionLink    action = "link"    // the interface has no carrier, or too often none
+	actionLink    action = "link"    // the interface has no carrier, or too often none, or the machine's network does not fit
 	actionRefused action = "refused" // the farm has another configuration
 	actionRejoin  action = "rejoin"  // the other nodes took it for a process of its own before this one
 	actionWakeup  action = "wakeup"  // what a node has waited for is there
