@@ -14,9 +14,13 @@ const (
 	warmTimeout = 10 * time.Second
 	// warmFrames are sent at a time while warming up: a share of 1/32 shows.
 	warmFrames = 512
+	// warmOthers are packets of the farm's own that may be judged meanwhile. More than
+	// these are traffic of a try before, which a reader in user space came to late.
+	warmOthers = 16
 	// settleTimeout is how long frames may be under way after the last one was
-	// made, and settleStep how long none may come for all to be there.
-	settleTimeout, settleStep = time.Second, 5 * time.Millisecond
+	// made. All are there when none came in settleSteps of settleStep each: a busy
+	// machine may have a reader in user space wait for one.
+	settleTimeout, settleStep, settleSteps = time.Second, 5 * time.Millisecond, 4
 )
 
 // Send makes n frames.
@@ -77,7 +81,7 @@ func (b *Testbed) try(ctx context.Context, g *generator.Generator) (Counts, erro
 // warm judges one try. What is let in may be more than traffic by a few packets
 // of the farm's own.
 func (b *Testbed) warm(c Counts) bool {
-	if c.Judged < warmFrames || c.NotServing > 0 || c.Copied > 0 {
+	if c.Judged < warmFrames || c.Judged > warmFrames+warmOthers || c.NotServing > 0 || c.Copied > 0 {
 		return false
 	}
 	if b.sunk != nil && b.setup.Share.Mine < b.setup.Share.Of && c.SentOn == 0 {
@@ -90,11 +94,13 @@ func (b *Testbed) warm(c Counts) bool {
 func (b *Testbed) Settle(ctx context.Context) (Counts, error) {
 	deadline := time.Now().Add(settleTimeout)
 	last, err := b.Counts(ctx)
-	for err == nil && time.Now().Before(deadline) {
+	for quiet := 0; err == nil && quiet < settleSteps && time.Now().Before(deadline); {
 		time.Sleep(settleStep)
 		var c Counts
-		if c, err = b.Counts(ctx); c.Judged == last.Judged && c.Delivered == last.Delivered && c.SentOn == last.SentOn {
-			return c, err
+		c, err = b.Counts(ctx)
+		quiet++
+		if c.Judged != last.Judged || c.Delivered != last.Delivered || c.SentOn != last.SentOn {
+			quiet = 0
 		}
 		last = c
 	}
