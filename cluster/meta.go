@@ -159,13 +159,18 @@ func appendAddrPort(b []byte, a netip.AddrPort) []byte {
 	return binary.BigEndian.AppendUint16(append(b, address[:]...), a.Port())
 }
 
-// readAddrPort reads what appendAddrPort wrote; the unspecified address is none.
+// readAddrPort reads what appendAddrPort wrote; all 0 is none.
 func readAddrPort(b []byte) netip.AddrPort {
-	address := netip.AddrFrom16([16]byte(b[:16])).Unmap()
-	if address.IsUnspecified() {
+	address, port := [16]byte(b[:16]), binary.BigEndian.Uint16(b[16:])
+	if address == [16]byte{} && port == 0 {
 		return netip.AddrPort{}
 	}
-	return netip.AddrPortFrom(address, binary.BigEndian.Uint16(b[16:]))
+	return netip.AddrPortFrom(netip.AddrFrom16(address).Unmap(), port)
+}
+
+// reachable tells whether an address is one that a node can gossip at.
+func reachable(a netip.AddrPort) bool {
+	return a.IsValid() && !a.Addr().IsUnspecified() && a.Port() != 0
 }
 
 // check refuses what no version allows.
@@ -176,8 +181,11 @@ func (m Meta) check() error {
 	if len(m.Networks) >= config.MaxNetworks {
 		return fmt.Errorf("%w: %d networks, want at most %d", ErrMeta, 1+len(m.Networks), config.MaxNetworks)
 	}
+	if m.Gossip.IsValid() && !reachable(m.Gossip) {
+		return fmt.Errorf("%w: gossip at %v, which is no node's", ErrMeta, m.Gossip)
+	}
 	for _, a := range m.Networks {
-		if !a.IsValid() || a.Port() == 0 {
+		if !reachable(a) {
 			return fmt.Errorf("%w: a network without address or port", ErrMeta)
 		}
 	}
