@@ -270,6 +270,9 @@ func (s *Server) changeOne(r *http.Request, n Node, action string, deadline time
 			return s.farm.Restart(ctx, ready)
 		}
 	}
+	if n.State == Unreachable {
+		return &Error{Code: CodeUnreachable, Message: fmt.Sprintf("%s is not asked: %v", n.Name, errUnheard), Cure: "ask again once it is there"}
+	}
 	c, err := s.peers.client(n, who)
 	if err != nil {
 		return err

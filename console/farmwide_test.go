@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"thresher/console/trust"
 )
@@ -117,6 +120,44 @@ func TestChangesOfOtherNodes(t *testing.T) {
 	if _, err := farm[0].client.Change(t.Context(), Change{Action: actionStop, Node: "web3"}); !errors.As(err, &e) || e.Code != CodeConflict {
 		t.Errorf("one that fails: %v", err)
 	}
+}
+
+// A node that nobody hears is not asked, so that a change of all comes to the others.
+func TestChangesLeaveOutWhoIsNotHeard(t *testing.T) {
+	farm := startFarm(t, 3)
+	nodes := slices.Clone(farm[0].farm.Status().Nodes)
+	nodes[1].State = Unreachable
+	farm[0].farm.setNodes(nodes)
+	out, err := farm[0].client.Change(t.Context(), Change{Action: actionStop})
+	if err != nil || out.Failed() != 1 || farm[1].farm.called() != nil || len(farm[2].farm.called()) != 1 || len(farm[0].farm.called()) != 1 {
+		t.Errorf("%+v, %v; web2 was told %v, web3 %v, web1 %v", out, err, farm[1].farm.called(), farm[2].farm.called(), farm[0].farm.called())
+	}
+	var e *Error
+	if _, err := farm[0].client.Change(t.Context(), Change{Action: actionDrain, Node: "web2"}); !errors.As(err, &e) || e.Code != CodeUnreachable || !strings.Contains(e.Message, "web2") {
+		t.Errorf("web2 alone: %v", err)
+	}
+}
+
+// The kernel gives up a node that is silent, whatever was asked of it.
+func TestConnectionsToSilentNodesEnd(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	identity, err := trust.New("web1", [32]byte{1})
+	must(t, err)
+	way := newPeers("web1", identity, 1).transport(peer{"web2", loopback(1)}).Transport.(*http.Transport)
+	c, err := way.DialContext(t.Context(), "tcp", l.Addr().String())
+	must(t, err)
+	defer c.Close()
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	must(t, err)
+	must(t, raw.Control(func(fd uintptr) {
+		for name, want := range map[int]int{unix.TCP_USER_TIMEOUT: 10_000, unix.TCP_KEEPIDLE: 2, unix.TCP_KEEPINTVL: 2} {
+			if got, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, name); err != nil || got < want || got > want+1 {
+				t.Errorf("option %d is %d, want %d or so: %v", name, got, want, err)
+			}
+		}
+	}))
 }
 
 // However long a name is, and in whatever script, the other nodes write it down.

@@ -8,7 +8,10 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"thresher/console/trust"
 )
@@ -16,8 +19,11 @@ import (
 // The limits of talking to another node.
 const (
 	peerDialTimeout = time.Second
-	peerIdle        = 30 * time.Second
-	maxPeerIdle     = 4
+	// peerSilence is how long another node's kernel may be silent before its connection
+	// is given up: one that has lost its power says no more than that.
+	peerSilence = 10 * time.Second
+	peerIdle    = 30 * time.Second
+	maxPeerIdle = 4
 )
 
 // peers are the ways to the other nodes. A nil one has none.
@@ -74,12 +80,31 @@ func (p *peers) transport(to peer) *http.Client {
 		}
 	}
 	c := &http.Client{Transport: &http.Transport{
-		DialContext:     (&net.Dialer{Timeout: peerDialTimeout}).DialContext,
+		DialContext:     peerDialer().DialContext,
 		TLSClientConfig: p.identity.Client(to.name), TLSHandshakeTimeout: peerDialTimeout,
 		IdleConnTimeout: peerIdle, MaxIdleConnsPerHost: maxPeerIdle,
 	}}
 	p.known[to] = c
 	return c
+}
+
+// peerDialer makes connections that end by themselves when nobody is at their other end
+// any more, whether a request is on its way or its answer, which may rightly take long.
+func peerDialer() *net.Dialer {
+	return &net.Dialer{
+		Timeout:         peerDialTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: peerSilence / 4, Interval: peerSilence / 4},
+		Control: func(_, _ string, c syscall.RawConn) error {
+			var err error
+			// The kernel counts it from the last that it has heard, keep-alives included.
+			if cerr := c.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(peerSilence.Milliseconds()))
+			}); cerr != nil {
+				return cerr
+			}
+			return err
+		},
+	}
 }
 
 // forget has the next client be made under the keys of then, and ends what others
