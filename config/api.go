@@ -141,12 +141,7 @@ func (p *problems) socket(at, socket string) string {
 // may go to any node.
 func (p *problems) listenAddress(at, text, rest string, vips []VIP) netip.AddrPort {
 	const cure = "write an address of this machine, such as https://192.0.2.11:9453"
-	rest = strings.TrimSuffix(rest, "/")
-	if _, _, err := net.SplitHostPort(rest); err != nil {
-		rest = net.JoinHostPort(trimBrackets(rest), strconv.Itoa(DefaultAPIPort))
-	}
-	address, err := netip.ParseAddrPort(rest)
-	address = netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
+	address, err := apiAddress(rest)
 	switch addr := address.Addr(); {
 	case err != nil || addr.Zone() != "" || addr.IsMulticast():
 		p.add(at, fmt.Sprintf("%q has no IP address to listen on", text), cure)
@@ -158,6 +153,16 @@ func (p *problems) listenAddress(at, text, rest string, vips []VIP) netip.AddrPo
 		return address
 	}
 	return netip.AddrPort{}
+}
+
+// apiAddress reads what stands behind the scheme in api.listen.
+func apiAddress(rest string) (netip.AddrPort, error) {
+	rest = strings.TrimSuffix(rest, "/")
+	if _, _, err := net.SplitHostPort(rest); err != nil {
+		rest = net.JoinHostPort(trimBrackets(rest), strconv.Itoa(DefaultAPIPort))
+	}
+	address, err := netip.ParseAddrPort(rest)
+	return netip.AddrPortFrom(address.Addr().Unmap(), address.Port()), err
 }
 
 // certificate reads api.tls: both files or none.
