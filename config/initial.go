@@ -87,12 +87,12 @@ func quotedPorts(ports []PortRange) string {
 }
 
 // Networks is how many heartbeat networks the text names; one if it does not say.
-func (d *Document) Networks() int { return max(1, len(d.binds())) }
+func (d *Document) Networks() int { return max(1, len(d.texts("cluster", "bind"))) }
 
-// binds is cluster.bind, as it is written.
-func (d *Document) binds() (list []string) {
+// texts is one text or a list of them, as it is written.
+func (d *Document) texts(path ...string) (list []string) {
 	var one string
-	if !d.Get(&list, "cluster", "bind") && d.Get(&one, "cluster", "bind") {
+	if !d.Get(&list, path...) && d.Get(&one, path...) {
 		list = []string{one}
 	}
 	return list
@@ -101,7 +101,7 @@ func (d *Document) binds() (list []string) {
 // memberAt is the node whose text it is, by all its addresses: by the one that it
 // gossips at if the text has another one, which something has overridden.
 func (d *Document) memberAt(at netip.AddrPort) (p Peer) {
-	for _, text := range d.binds() {
+	for _, text := range d.texts("cluster", "bind") {
 		one, err := netip.ParseAddrPort(withPort(text))
 		if err != nil {
 			return Peer{at}

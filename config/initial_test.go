@@ -35,12 +35,12 @@ func TestInitialAndNewcomer(t *testing.T) {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	next := Newcomer{Node: "web2", Interface: "eth1", Bind: netip.MustParseAddrPort("192.0.2.12:7946"), KeyFile: key, Users: "/etc/users2"}
-	other, err := next.Adopt(text, first.Bind)
-	if err != nil {
-		t.Fatal(err)
+	other, lost, err := next.Adopt(text, first.Bind)
+	if err != nil || lost != nil {
+		t.Fatal(lost, err)
 	}
 	several := strings.Replace(string(text), `bind: "192.0.2.11:7946"`, `bind: ["192.0.2.11:7946", 198.51.100.11]`, 1)
-	if adopted, err := next.Adopt([]byte(several), first.Bind); err != nil || strings.ReplaceAll(string(adopted), `"`, "") != strings.ReplaceAll(string(other), `"`, "") {
+	if adopted, _, err := next.Adopt([]byte(several), first.Bind); err != nil || strings.ReplaceAll(string(adopted), `"`, "") != strings.ReplaceAll(string(other), `"`, "") {
 		t.Errorf("of a member on two networks: %v\n%s\nwant\n%s", err, adopted, other)
 	}
 	d, err := Parse("thresher.yaml", other, Options{Env: []string{}})
@@ -91,7 +91,7 @@ func TestInitialAndNewcomerOnTwoNetworks(t *testing.T) {
 	// A member that its own list of peers does not have is added with all its addresses.
 	alone := []byte(strings.Replace(string(text), `join: ["192.0.2.11:7946 10.9.0.11:7946"]`, "join: []", 1))
 	for what, member := range map[string][]byte{"as written": text, "without itself": alone} {
-		other, err := next.Adopt(member, first.Bind)
+		other, _, err := next.Adopt(member, first.Bind)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,6 +215,6 @@ func FuzzForAll(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, old, next, theirs []byte) {
 		_, _ = ForAll(old, next, theirs)
 		_, _ = WithPeer(old, Peer{netip.MustParseAddrPort("192.0.2.1:1")})
-		_, _ = Newcomer{Node: "a", RunDir: "/x", Users: "u"}.Adopt(next, netip.AddrPort{})
+		_, _, _ = Newcomer{Node: "a", RunDir: "/x", Users: "u"}.Adopt(next, netip.AddrPort{})
 	})
 }

@@ -17,17 +17,18 @@ type Newcomer struct {
 
 // Adopt makes the configuration of a newcomer out of a member's: what is the
 // farm's stays, what is the member's own becomes the newcomer's. member is where
-// the member gossips.
-func (n Newcomer) Adopt(text []byte, member netip.AddrPort) ([]byte, error) {
+// the member gossips. lost is what is left out, each with its key: the member has it at
+// an address for which the newcomer has none.
+func (n Newcomer) Adopt(text []byte, member netip.AddrPort) (adopted []byte, lost []string, err error) {
 	d, err := ReadDocument(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var vips []any
-	var join, listen []string
+	var join []string
 	d.Get(&join, "cluster", "join")
-	d.Get(&listen, "api", "listen")
-	join = withPeers(join, d.memberAt(member), append(Peer{n.Bind}, n.Further...))
+	from, to := d.memberAt(member), append(Peer{n.Bind}, n.Further...)
+	join = withPeers(join, from, to)
 	set := func(value any, path ...string) {
 		if err == nil {
 			err = d.Set(value, path...)
@@ -42,10 +43,8 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) ([]byte, error) {
 	set(n.KeyFile, "cluster", "key_file")
 	d.Delete("api", "tls")
 	d.Delete("api", "oidc") // its secret and its redirect are the member's
-	if own := n.listen(listen, member.Addr()); len(own) > 0 {
-		set(own, "api", "listen")
-	} else {
-		d.Delete("api", "listen")
+	if err == nil {
+		lost, err = n.listenAt(d, move{from, to})
 	}
 	if n.Users != "" {
 		set(n.Users, "api", "users")
@@ -59,9 +58,10 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) ([]byte, error) {
 		set(n.StateDir, "state_dir")
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return d.Text()
+	adopted, err = d.Text()
+	return adopted, lost, err
 }
 
 // bind is cluster.bind: an address, or one for each network.
@@ -76,18 +76,70 @@ func (n Newcomer) bind() any {
 	return list
 }
 
-// listen is where the newcomer's API is: at its own address where the member's is
-// at the member's. A socket goes with the run directory.
-func (n Newcomer) listen(member []string, address netip.Addr) (own []string) {
+// listenAt has the newcomer listen where the member does, at its own address, and
+// leaves out what it has no address for.
+func (n Newcomer) listenAt(d *Document, m move) (lost []string, err error) {
+	listen, lost := n.listen(d.texts("api", "listen"), m)
+	if len(listen) > 0 {
+		err = d.Set(listen, "api", "listen")
+	} else {
+		d.Delete("api", "listen")
+	}
+	var health string
+	if err != nil || !d.Get(&health, "health_listen") {
+		return lost, err
+	}
+	if own, ok := m.health(health); ok {
+		return lost, d.Set(own, "health_listen")
+	}
+	d.Delete("health_listen")
+	return append(lost, "health_listen "+health), nil
+}
+
+// listen is where the newcomer's API is, of what the member has in api.listen. A socket
+// goes with the run directory.
+func (n Newcomer) listen(member []string, m move) (own, lost []string) {
 	for _, one := range member {
+		rest, isHTTPS := strings.CutPrefix(one, "https://")
 		switch {
 		case strings.HasPrefix(one, "unix://") && n.RunDir != "":
 			own = append(own, "unix://"+defaultSocket(n.RunDir))
-		case strings.HasPrefix(one, "https://") && n.Users != "":
-			own = append(own, strings.Replace(one, address.String(), n.Bind.Addr().String(), 1))
+		case isHTTPS && n.Users != "":
+			at, err := apiAddress(rest)
+			if to, ok := m.address(at.Addr()); err == nil && ok {
+				own = append(own, "https://"+netip.AddrPortFrom(to, at.Port()).String())
+			} else {
+				lost = append(lost, "api.listen "+one)
+			}
 		case strings.HasPrefix(one, "unix://"), strings.HasPrefix(one, "http://"):
 			own = append(own, one)
 		}
 	}
-	return own
+	return own, lost
+}
+
+// move is from a member's addresses to a newcomer's, one for each heartbeat network.
+type move struct{ from, to Peer }
+
+// address is the newcomer's where the member has addr; not ok if it has none.
+func (m move) address(addr netip.Addr) (own netip.Addr, ok bool) {
+	if addr.IsLoopback() || addr.IsUnspecified() { // every machine has it
+		return addr, true
+	}
+	for i, at := range m.from[:min(len(m.from), len(m.to))] {
+		if at.Addr().Unmap() == addr {
+			return m.to[i].Addr(), true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// health is health_listen of the newcomer; not ok if it has no such address.
+func (m move) health(member string) (own string, ok bool) {
+	at, err := netip.ParseAddrPort(member)
+	if err != nil {
+		return "", false
+	}
+	to, ok := m.address(at.Addr().Unmap())
+	return netip.AddrPortFrom(to, at.Port()).String(), ok
 }

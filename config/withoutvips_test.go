@@ -58,7 +58,7 @@ func TestWithoutVIPsRefuses(t *testing.T) {
 // A newcomer needs no interface either, whichever it has.
 func TestNewcomerWithoutVIPs(t *testing.T) {
 	next := Newcomer{Node: "web2", Interface: "eth1", Bind: netip.MustParseAddrPort("192.0.2.12:7946")}
-	text, err := next.Adopt([]byte(behindBalancer), netip.MustParseAddrPort("192.0.2.11:7946"))
+	text, _, err := next.Adopt([]byte(behindBalancer), netip.MustParseAddrPort("192.0.2.11:7946"))
 	if err != nil {
 		t.Fatal(err)
 	}

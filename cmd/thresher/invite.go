@@ -77,7 +77,7 @@ func (p *place) join(cmd *cobra.Command, token invite.Token) error {
 	if a.Users != nil {
 		own.Users = p.users
 	}
-	text, err := own.Adopt(a.Config, a.Bind)
+	text, lost, err := own.Adopt(a.Config, a.Bind)
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,9 @@ func (p *place) join(cmd *cobra.Command, token invite.Token) error {
 	}
 	if warning := p.fewerNetworks(a.Config, len(binds)); warning != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), warning)
+	}
+	for _, what := range lost {
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s is %s's own and was left out: write this machine's into %s if it is to have one\n", what, a.Node, p.config)
 	}
 	for _, text := range a.Untold {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+text)
