@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"thresher/config"
 	"thresher/console"
 )
 
@@ -19,19 +20,23 @@ type healthPage struct{ shown atomic.Pointer[healthView] }
 
 // healthView is what the page says. It is never changed after it was published.
 type healthView struct {
-	state     console.NodeState
-	reason    string
-	withdrawn map[string]string // by rule
-	idle      string            // why nothing is served, of a node without rules
-	fenced    string            // why nothing new is let in
-	rules     map[string]bool
+	state  console.NodeState
+	reason string
+	rules  map[string]string // why each is not served here; empty if it is
+	none   bool              // no rule is served here, of those that any node serves
+	idle   string            // why nothing is served, of a node without rules
+	fenced string            // why nothing new is let in
 }
 
 func (h *healthPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := h.shown.Load()
 	rule, about := strings.CutPrefix(r.URL.Path, "/health/")
+	known := true
+	if about && v != nil {
+		_, known = v.rules[rule]
+	}
 	switch {
-	case !about && r.URL.Path != "/health", about && v != nil && !v.rules[rule]:
+	case !about && r.URL.Path != "/health", !known:
 		http.NotFound(w, r)
 		return
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
@@ -57,12 +62,12 @@ func (v *healthView) about(rule string, one bool) (int, string) {
 		return http.StatusServiceUnavailable, string(v.state)
 	case v.fenced != "":
 		return http.StatusServiceUnavailable, "lets nothing new in: " + v.fenced
-	case one && v.withdrawn[rule] != "":
-		return http.StatusServiceUnavailable, "withdrawn: " + v.withdrawn[rule]
+	case one && v.rules[rule] != "":
+		return http.StatusServiceUnavailable, v.rules[rule]
 	case v.idle != "":
 		return http.StatusServiceUnavailable, "withdrawn: " + v.idle
-	case !one && len(v.rules) > 0 && len(v.withdrawn) == len(v.rules):
-		return http.StatusServiceUnavailable, "all rules are withdrawn"
+	case !one && v.none:
+		return http.StatusServiceUnavailable, "no rule is served here"
 	}
 	return http.StatusOK, "up"
 }
@@ -98,15 +103,16 @@ func (l *local) serveHealth() (end func()) {
 
 // showHealth publishes how the node stands.
 func (l *local) showHealth() {
-	v := &healthView{state: l.life.state, reason: l.life.reason, fenced: l.fence.why, withdrawn: make(map[string]string), rules: make(map[string]bool)}
+	v := &healthView{state: l.life.state, reason: l.life.reason, fenced: l.fence.why, rules: make(map[string]string)}
 	if len(l.cfg.Rules) == 0 {
 		v.idle = strings.Join(l.weights.withdrawnAll(), ", ")
 	}
-	for _, r := range l.cfg.Rules {
-		v.rules[r.Name] = true
-		if why := l.withdrawn[r.Name]; why != "" {
-			v.withdrawn[r.Name] = why
-		}
+	some, served := false, false
+	for i, r := range l.cfg.Rules {
+		why := l.weights.unserved(i)
+		v.rules[r.Name] = why
+		some, served = some || r.Mode != config.ModeBlock, served || why == ""
 	}
+	v.none = some && !served
 	l.health.shown.Store(v)
 }

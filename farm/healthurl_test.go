@@ -4,14 +4,15 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"thresher/config"
 	"thresher/console"
 )
 
 func TestHealthPage(t *testing.T) {
-	all := map[string]bool{"web": true, "dns": true}
+	all := map[string]string{"web": "", "dns": ""}
 	up := &healthView{state: console.Up, rules: all}
-	part := &healthView{state: console.Up, rules: all, withdrawn: map[string]string{"web": "check http: no answer"}}
-	none := &healthView{state: console.Up, rules: all, withdrawn: map[string]string{"web": "check http: no answer", "dns": "check dns"}}
+	part := &healthView{state: console.Up, rules: map[string]string{"web": "withdrawn: check http: no answer", "dns": ""}}
+	none := &healthView{state: console.Up, rules: map[string]string{"web": "withdrawn: check http: no answer", "dns": "its weight is 0 here"}, none: true}
 	waits := &healthView{state: console.Waiting, reason: "gateway unreachable", rules: all}
 	alone, idle := &healthView{state: console.Up}, &healthView{state: console.Up, idle: "check http: no answer"}
 	fenced := &healthView{state: console.Up, rules: all, fenced: "1 of 3 nodes is here, a majority is 2"}
@@ -30,7 +31,8 @@ func TestHealthPage(t *testing.T) {
 		{part, "GET", "/health", 200, "up\n"},
 		{part, "GET", "/health/web", 503, "withdrawn: check http: no answer\n"},
 		{part, "GET", "/health/dns", 200, "up\n"},
-		{none, "GET", "/health", 503, "all rules are withdrawn\n"},
+		{none, "GET", "/health", 503, "no rule is served here\n"},
+		{none, "GET", "/health/dns", 503, "its weight is 0 here\n"},
 		{alone, "GET", "/health", 200, "up\n"},
 		{alone, "GET", "/health/web", 404, "404 page not found\n"},
 		{idle, "GET", "/health", 503, "withdrawn: check http: no answer\n"},
@@ -45,6 +47,40 @@ func TestHealthPage(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, nil))
 		if w.Code != tt.status || w.Body.String() != tt.body {
 			t.Errorf("%s %s: %d %q, want %d %q", tt.method, tt.path, w.Code, w.Body, tt.status, tt.body)
+		}
+	}
+}
+
+// The page says of a rule what becomes of its traffic here, whatever the cause.
+func TestHealthOfRules(t *testing.T) {
+	web := func(r config.Rule) config.Rule { r.Name = "web"; return r }
+	agent := func(w *weights) { w.scale(reasonAgent, "web", 0) }
+	half := func(w *weights) { w.scale(reasonAgent, "web", 50) }
+	zero := func(w *weights) { w.put("web", 0) }
+	for _, tt := range []struct {
+		name  string
+		rules []config.Rule
+		said  func(*weights)
+		want  string // of rule web
+		none  bool
+	}{
+		{"served", []config.Rule{web(config.Rule{Weight: 100})}, nil, "", false},
+		{"served by one", []config.Rule{web(config.Rule{Weight: 100, Mode: config.ModeSingle})}, nil, "", false},
+		{"half", []config.Rule{web(config.Rule{Weight: 100})}, half, "", false},
+		{"others'", []config.Rule{web(config.Rule{Weight: 100, Nodes: []string{"web2", "web3"}})}, nil, "it is for nodes web2, web3", true},
+		{"nobody's", []config.Rule{web(config.Rule{Mode: config.ModeBlock})}, nil, "mode block: no node serves it", false},
+		{"nobody's beside others", []config.Rule{web(config.Rule{Mode: config.ModeBlock}), {Name: "dns"}}, nil, "mode block: no node serves it", true},
+		{"an operator", []config.Rule{web(config.Rule{Weight: 100})}, zero, "its weight is 0 here", true},
+		{"the file", []config.Rule{web(config.Rule{}), {Name: "dns", Weight: 1}}, nil, "its weight is 0 here", false},
+		{"its agent", []config.Rule{web(config.Rule{Weight: 100})}, agent, "withdrawn: agent", true},
+	} {
+		l := &local{cfg: &config.Config{Rules: tt.rules}, weights: newWeights("web1", tt.rules)}
+		if tt.said != nil {
+			tt.said(l.weights)
+		}
+		l.showHealth()
+		if v := l.health.shown.Load(); v.rules["web"] != tt.want || v.none != tt.none {
+			t.Errorf("%s: %q, none %v", tt.name, v.rules["web"], v.none)
 		}
 	}
 }

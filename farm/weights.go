@@ -3,6 +3,7 @@ package farm
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"thresher/cluster"
 	"thresher/config"
@@ -102,6 +103,22 @@ func (w *weights) withdrawnUnder(names ...string) []string {
 	}
 	slices.Sort(reasons)
 	return reasons
+}
+
+// unserved is why this node serves nobody by a rule; empty if it may.
+func (w *weights) unserved(rule int) string {
+	r, reasons := w.rules[rule], w.withdrawn(rule)
+	switch {
+	case w.of(rule) > 0:
+		return ""
+	case r.Mode == config.ModeBlock:
+		return "mode block: no node serves it"
+	case !r.ServedBy(w.node):
+		return "it is for nodes " + strings.Join(r.Nodes, ", ")
+	case len(reasons) > 0:
+		return "withdrawn: " + strings.Join(reasons, ", ")
+	}
+	return "its weight is 0 here"
 }
 
 // wire is what the others are told, by rule: the weight, or the place in the line
