@@ -189,6 +189,19 @@ func TestProgram(t *testing.T) {
 	}
 }
 
+// What a server has said with zero bytes in it comes to programs without them.
+func TestProgramHearsOfBinaryMessages(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "out")
+	p := program{[]string{"/bin/sh", "-c", `echo "$THRESHER_MESSAGE/$THRESHER_NAME" > ` + file}}
+	m := Message{Kind: "check_down", Message: "status 500: a\x00b", Fields: map[string]string{"name": "c\x00d"}}
+	if err := p.Send(t.Context(), []Message{m}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "status 500: ab/cd\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 // fakeSender keeps what it is told, and fails as often as it should.
 type fakeSender struct {
 	mu    sync.Mutex

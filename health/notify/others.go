@@ -74,6 +74,9 @@ func (p program) Send(ctx context.Context, messages []Message) error {
 		for name, value := range m.Fields {
 			env = append(env, "THRESHER_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"="+value)
 		}
+		for i := range env { // no environment can have a zero byte, which a server's error page may
+			env[i] = strings.ReplaceAll(env[i], "\x00", "")
+		}
 		if r := command.Run(ctx, command.Command{Argv: p.argv, Env: env}); r.Err != nil {
 			return errors.New(r.Reason())
 		}
