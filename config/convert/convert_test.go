@@ -55,6 +55,7 @@ func TestConverters(t *testing.T) {
 		{"keepalived/nat.conf", Keepalived, with("web1", "192.0.2.11")},
 		{"keepalived/group.conf", Keepalived, with("", "198.51.100.11")},
 		{"keepalived/v6.conf", Keepalived, with("", "2001:db8::12")},
+		{"keepalived/apart.conf", Keepalived, with("", "192.0.2.13")},
 		{"keepalived/v6.conf", Keepalived, with("other", "2001:db8::99")},
 	} {
 		t.Run(tt.file+tt.options.Node, func(t *testing.T) {

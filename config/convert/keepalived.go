@@ -35,6 +35,9 @@ func Keepalived(in Input, o Options) (Result, error) {
 		return Result{}, in.refuse(0, "has no virtual_server", "only virtual servers have a counterpart; an address that VRRP moves needs no farm")
 	}
 	k.instances()
+	if err := k.collect(servers); err != nil {
+		return Result{}, err
+	}
 	for _, v := range servers {
 		if err := k.virtualServer(v, o); err != nil {
 			return Result{}, err
@@ -228,26 +231,35 @@ func (k *keepalived) granularity(line int, text string, r *rule) error {
 	return k.in.refuse(line, fmt.Sprintf("persistence_granularity %q is no netmask", text), "write it as in 255.255.255.0, for IPv6 as in 64")
 }
 
-// realServers reads the nodes, and returns the block that is this node's; the first
-// where none is.
+// collect reads the nodes: the real servers of all virtual servers.
+func (k *keepalived) collect(servers []*block) error {
+	for _, v := range servers {
+		for _, s := range v.all("real_server") {
+			addr, err := netip.ParseAddr(s.word(1))
+			if err != nil {
+				return k.in.refuse(s.line, fmt.Sprintf("real_server: %q is no IP address", s.word(1)), "write the address itself")
+			}
+			if !slices.Contains(k.reals, addr) {
+				k.reals = append(k.reals, addr)
+			}
+		}
+	}
+	return nil
+}
+
+// realServers reads this node's weight, and returns the block that is this node's; the
+// first where the file does not tell which is; none where it is other virtual servers'.
 func (k *keepalived) realServers(v *block, r *rule, o Options) (*block, error) {
 	var own *block
 	most := 1
 	list := v.all("real_server")
 	for _, s := range list {
-		addr, err := netip.ParseAddr(s.word(1))
-		if err != nil {
-			return nil, k.in.refuse(s.line, fmt.Sprintf("real_server: %q is no IP address", s.word(1)), "write the address itself")
-		}
-		if !slices.Contains(k.reals, addr) {
-			k.reals = append(k.reals, addr)
-		}
 		w, err := k.weight(s)
 		if err != nil {
 			return nil, err
 		}
 		most = max(most, w)
-		if addr == o.Bind {
+		if addr, _ := netip.ParseAddr(s.word(1)); addr == o.Bind { // collect has read it
 			own = s
 		}
 		if p := s.word(2); p != "" && p != "0" && v.word(1) != "group" && p != v.word(2) {
@@ -260,10 +272,26 @@ func (k *keepalived) realServers(v *block, r *rule, o Options) (*block, error) {
 		}
 		return own, nil
 	}
-	if len(list) > 0 {
-		own = list[0]
+	return k.notThisNodes(v, r, list, o), nil
+}
+
+// notThisNodes says what this node has of a virtual server none of whose real servers has
+// its address, and returns the block whose checks are to be its own, if any.
+func (k *keepalived) notThisNodes(v *block, r *rule, list []*block, o Options) *block {
+	if len(list) == 0 {
+		return nil
 	}
-	return own, nil
+	if !slices.Contains(k.reals, o.Bind) {
+		return list[0]
+	}
+	what := "virtual_server " + strings.Join(v.words[1:], " ")
+	if slices.ContainsFunc(list, func(s *block) bool { addr, _ := netip.ParseAddr(s.word(1)); return addr.Is4() == o.Bind.Is4() }) {
+		r.Weight = number(0)
+		k.note(v.line, what, "does not have "+o.Bind.String()+" among its real servers: this node has weight 0, and no checks for it")
+		return nil
+	}
+	k.note(v.line, what, "has real servers of the other IP family: which one this node is can't be told, so the weight is the default, and the checks are the first's")
+	return list[0]
 }
 
 func (k *keepalived) weight(s *block) (int, error) {
