@@ -38,7 +38,7 @@ func (b *Book) Enter(t Token, now time.Time) (expires time.Time, err error) {
 	b.sweep(now)
 	open := 0
 	for _, e := range b.known {
-		if !e.used {
+		if !e.used && now.Before(e.expires) {
 			open++
 		}
 	}

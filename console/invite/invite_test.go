@@ -56,6 +56,9 @@ func TestAnInvitationIsGoodOnceAndNotForLong(t *testing.T) {
 	if _, err := b.Enter(New(at, [32]byte{}), now); !errors.Is(err, ErrFull) {
 		t.Errorf("one too many: %v", err)
 	}
+	if _, err := b.Enter(New(at, [32]byte{}), now.Add(Life)); err != nil {
+		t.Errorf("those that have expired are open still: %v", err)
+	}
 	if _, err := b.Enter(New(at, [32]byte{}), now.Add(2*time.Hour)); err != nil || len(b.known) != 1 {
 		t.Errorf("old ones are kept: %v, %d", err, len(b.known))
 	}
