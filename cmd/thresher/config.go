@@ -75,15 +75,12 @@ func (n *newText) add(cmd *cobra.Command) {
 	f.BoolVar(&n.asJSON, "json", false, "print one JSON object")
 }
 
-// ask has the nodes check or try the file, and shows what they say.
+// ask has the nodes check or try the file.
 func (n *newText) ask(cmd *cobra.Command, c *console.Client, file string, change console.ConfigChange) (out console.ConfigOutcomes, err error) {
 	if change, err = n.change(cmd.Context(), c, cmd.InOrStdin(), file, change); err != nil {
 		return out, err
 	}
-	if out, err = c.ChangeConfig(cmd.Context(), change); err != nil {
-		return out, err
-	}
-	return out, n.show(cmd, out, change.Check)
+	return c.ChangeConfig(cmd.Context(), change)
 }
 
 // change reads the file, and says what it is to become of.
@@ -129,8 +126,11 @@ func newConfigCheck(api *string) *cobra.Command {
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withClient(*api, func(c *console.Client) error {
-				_, err := n.ask(cmd, c, args[0], console.ConfigChange{Check: true})
-				return err
+				out, err := n.ask(cmd, c, args[0], console.ConfigChange{Check: true})
+				if err != nil {
+					return err
+				}
+				return n.show(cmd, out, true)
 			})
 		},
 	}
@@ -154,7 +154,7 @@ func newConfigApply(api *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return n.await(cmd, c, out.ID, within)
+				return n.follow(cmd, c, out, within)
 			})
 		},
 	}
@@ -163,41 +163,56 @@ func newConfigApply(api *string) *cobra.Command {
 	return cmd
 }
 
-// await waits until a trial is decided. A daemon that does not answer may be
-// restarting.
-func (n *newText) await(cmd *cobra.Command, c *console.Client, id string, within time.Duration) error {
+// applied is what config apply prints for programs.
+type applied struct {
+	console.ConfigOutcomes
+	// Trial is how the trial has ended; nil if that is not known, or none has begun.
+	Trial *console.Trial `json:"trial,omitempty"`
+}
+
+// follow shows what the nodes say of the file, and what comes of the trial.
+func (n *newText) follow(cmd *cobra.Command, c *console.Client, out console.ConfigOutcomes, within time.Duration) error {
+	if !n.asJSON || out.Failed() {
+		if err := n.show(cmd, out, false); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), within+trialSlack)
 	defer cancel()
 	tick := time.NewTicker(trialPoll)
 	defer tick.Stop()
+	t, err := n.await(ctx, c, out.ID, tick.C)
+	if n.asJSON {
+		return errors.Join(json.NewEncoder(cmd.OutOrStdout()).Encode(applied{out, t}), err)
+	}
+	if err := said(cmd, err, "kept: the farm is well with it"); err != nil || !n.all {
+		return err
+	}
+	return alike(ctx, c.Status, tick.C)
+}
+
+// await waits until a trial is decided; that it was undone is an error. A daemon that
+// does not answer may be restarting.
+func (n *newText) await(ctx context.Context, c *console.Client, id string, again <-chan time.Time) (*console.Trial, error) {
 	node := n.node
 	if n.all {
 		node = "" // takes part, too
 	}
 	for {
 		t, err := c.Trial(ctx, node)
-		if err == nil && t.ID != id {
-			return errors.New("another configuration is on trial by now")
-		}
-		if err == nil && t.Decided() {
-			if n.asJSON {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(t)
-			}
-			if t.State == console.TrialUndone {
-				return errors.Join(err, fmt.Errorf("the configuration before is in force again: %s", t.Reason))
-			}
-			if n.asJSON {
-				return err
-			}
-			if err := said(cmd, err, "kept: the farm is well with it"); err != nil || !n.all {
-				return err
-			}
-			return alike(ctx, c.Status, tick.C)
+		switch {
+		case err != nil:
+		case t.ID != id:
+			return nil, errors.New("another configuration is on trial by now")
+		case t.State == console.TrialUndone:
+			return &t, fmt.Errorf("the configuration before is in force again: %s", t.Reason)
+		case t.Decided():
+			return &t, nil
 		}
 		select {
-		case <-tick.C:
+		case <-again:
 		case <-ctx.Done():
-			return fmt.Errorf("what came of it is not known: %w; see thresher config trial", ctx.Err())
+			return nil, fmt.Errorf("what came of it is not known: %w; see thresher config trial", ctx.Err())
 		}
 	}
 }
