@@ -3,6 +3,7 @@ package convert
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -43,10 +44,16 @@ func ClusterIP(in Input, o Options) (Result, error) {
 	return c.finish(o)
 }
 
+// counters begin each line of iptables-save -c.
+var counters = regexp.MustCompile(`^\[\d+:\d+\]$`)
+
 // tables reads lines of iptables-save.
 func (c *clusterIP) tables(text string) error {
 	for i, line := range strings.Split(text, "\n") {
 		args := fields(line)
+		if len(args) > 0 && counters.MatchString(args[0]) {
+			args = args[1:]
+		}
 		if len(args) < 2 || args[0] != "-A" && args[0] != "-I" {
 			continue
 		}
@@ -104,6 +111,61 @@ func option(args []string, names ...string) string {
 	return ""
 }
 
+// condition is one of those under which a line of iptables-save holds.
+type condition struct {
+	option, value string
+	not           bool // the opposite
+}
+
+// conditions splits a line into its options.
+func conditions(args []string) (list []condition) {
+	not := false
+	for _, a := range args {
+		last := len(list) - 1
+		switch {
+		case a == "!":
+			not = true
+			continue
+		case strings.HasPrefix(a, "-") && (last < 0 || list[last].option != "--comment" || list[last].value != ""):
+			list = append(list, condition{option: a, not: not})
+		case last >= 0:
+			list[last].value = strings.TrimSpace(list[last].value + " " + a)
+			list[last].not = list[last].not || not // "--dport ! 80", as it used to be written
+		}
+		not = false
+	}
+	return list
+}
+
+// checkConditions takes the interface, notes what a rule of Thresher's does not ask for, and
+// refuses what would become its opposite.
+func (c *clusterIP) checkConditions(line int, args []string) error {
+	for _, one := range conditions(args) {
+		text := one.option + " " + one.value
+		if one.not {
+			text = "! " + text
+		}
+		switch one.option {
+		case "-d", "--destination", "--dst", "-p", "--protocol", "--dport", "--dports", "--destination-port", "--destination-ports":
+			if one.not {
+				return c.in.refuse(line, fmt.Sprintf("%q says what is not served", text), "write a line for each thing that is")
+			}
+		case "-i", "--in-interface":
+			if one.not {
+				c.note(line, text, "left out: VIPs are on one interface, which --interface names")
+			} else {
+				c.iface = first(c.iface, one.value)
+			}
+		case "--ports":
+			c.note(line, text, "a client's port does not count, the service's does")
+		case "-A", "-I", "-m", "--match", "-j", "--jump", "--comment", "--new", "--hashmode", "--clustermac", "--total-nodes", "--local-node", "--hash-init":
+		default:
+			c.note(line, text, "left out: a rule holds for every client and packet; leave that to the firewall")
+		}
+	}
+	return nil
+}
+
 // target reads one rule of target CLUSTERIP.
 func (c *clusterIP) target(line int, args []string) error {
 	addr := option(args, "-d", "--destination", "--dst")
@@ -115,7 +177,9 @@ func (c *clusterIP) target(line int, args []string) error {
 	if err != nil {
 		return c.in.refuse(line, fmt.Sprintf("-d %q is no single address", addr), "a CLUSTERIP rule has one: is the line whole?")
 	}
-	c.iface = first(c.iface, option(args, "-i", "--in-interface"))
+	if err := c.checkConditions(line, args); err != nil {
+		return err
+	}
 	mode := ""
 	if mac := option(args, "--clustermac"); mac != "" {
 		mode = "multicast"
@@ -171,7 +235,7 @@ func (c *clusterIP) protocols(line int, args []string, r rule) error {
 		c.note(line, "-p "+p, "left out: rules are for tcp and udp")
 		return nil
 	}
-	text := option(args, "--dport", "--dports", "--destination-port", "--destination-ports")
+	text := option(args, "--dport", "--dports", "--destination-port", "--destination-ports", "--ports")
 	if text == "" {
 		r.Ports, r.rest = allPorts, true
 	} else if err := c.portList(line, text, &r); err != nil {
