@@ -118,31 +118,54 @@ func readBind(text string) (netip.AddrPort, error) {
 	return at, nil
 }
 
-// find takes the interface, and the address on it, whose network has near in it; of
-// an interface that was given, its first address will do.
+// link is an interface of this machine, with its addresses that others can send to.
+type link struct {
+	name     string
+	prefixes []netip.Prefix
+}
+
+// find takes the interface and the address that were not given, of this machine's.
 func (p *place) find(near netip.Addr) error {
 	all, err := net.Interfaces()
 	if err != nil {
 		return fmt.Errorf("list the interfaces: %w", err)
 	}
-	first, _, _ := strings.Cut(p.bind, ",")
+	var links []link
 	for _, one := range all {
-		if p.iface != "" && one.Name != p.iface {
+		links = append(links, link{one.Name, prefixes(one)})
+	}
+	return p.pick(links, near)
+}
+
+// pick takes the interface, and the address on it, whose network has near in it; of
+// an interface that was given, its first address will do; of addresses that were given,
+// the first one's interface.
+func (p *place) pick(links []link, near netip.Addr) error {
+	var given netip.Addr
+	if p.bind != "" {
+		list, err := p.addresses()
+		if err != nil {
+			return err
+		}
+		given = list[0].Addr()
+	}
+	for _, one := range links {
+		if p.iface != "" && one.name != p.iface {
 			continue
 		}
-		for _, prefix := range prefixes(one) {
-			if first != "" && prefix.Addr().String() != first && !strings.HasPrefix(first, prefix.Addr().String()+":") {
+		for _, prefix := range one.prefixes {
+			if given.IsValid() && prefix.Addr() != given || !given.IsValid() && p.iface == "" && !prefix.Contains(near) {
 				continue
 			}
-			if p.bind == "" && p.iface == "" && !prefix.Contains(near) {
-				continue
-			}
-			p.iface, p.bind = one.Name, cmp.Or(p.bind, prefix.Addr().String())
+			p.iface, p.bind = one.name, cmp.Or(p.bind, prefix.Addr().String())
 			return nil
 		}
 	}
-	if p.iface != "" {
+	switch {
+	case p.iface != "":
 		return &usageError{fmt.Errorf("interface %s has no address for heartbeats: give one by --bind", p.iface)}
+	case given.IsValid():
+		return &usageError{fmt.Errorf("--bind %s: no interface of this machine has %v: name the VIPs' by --interface", p.bind, given)}
 	}
 	return &usageError{fmt.Errorf("no interface is in the network of %v: name one by --interface, and this machine's address by --bind", near)}
 }

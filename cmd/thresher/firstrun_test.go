@@ -32,6 +32,45 @@ func TestInitAsks(t *testing.T) {
 	}
 }
 
+// What of interface and address was not given is found by what was, in whatever form.
+func TestInterfaceIsFound(t *testing.T) {
+	links := []link{
+		{"lo", nil},
+		{"eth0", []netip.Prefix{netip.MustParsePrefix("198.51.100.11/24")}},
+		{"eth1", []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24"), netip.MustParsePrefix("2001:db8::11/64")}},
+	}
+	near := netip.MustParseAddr("198.51.100.100")
+	for _, tt := range []struct {
+		iface, bind, isIface, isBind string // isIface is empty for an error that says isBind
+	}{
+		{"", "", "eth0", "198.51.100.11"},
+		{"eth1", "", "eth1", "192.0.2.11"},
+		{"", "192.0.2.11", "eth1", "192.0.2.11"},
+		{"", "192.0.2.11:7000", "eth1", "192.0.2.11:7000"},
+		{"", "192.0.2.11:7000, 198.51.100.11", "eth1", "192.0.2.11:7000, 198.51.100.11"},
+		{"", "2001:db8::11", "eth1", "2001:db8::11"},
+		{"", "[2001:db8::11]:7946", "eth1", "[2001:db8::11]:7946"},
+		{"", "[2001:db8:0::11]", "eth1", "[2001:db8:0::11]"},
+		{"", "2001:db8::1", "", "no interface of this machine has 2001:db8::1"},
+		{"", "192.0.2.1:0", "", "give an address of this machine"},
+		{"lo", "", "", "interface lo has no address for heartbeats"},
+	} {
+		p := place{iface: tt.iface, bind: tt.bind}
+		err := p.pick(links, near)
+		if tt.isIface == "" {
+			if err == nil || !strings.Contains(err.Error(), tt.isBind) {
+				t.Errorf("%+v: %v", tt, err)
+			}
+		} else if err != nil || p.iface != tt.isIface || p.bind != tt.isBind {
+			t.Errorf("%+v: %q, %q, %v", tt, p.iface, p.bind, err)
+		}
+	}
+	p := place{}
+	if err := p.pick(links, netip.MustParseAddr("203.0.113.1")); err == nil || !strings.Contains(err.Error(), "no interface is in the network of 203.0.113.1") {
+		t.Error(err)
+	}
+}
+
 // Who joins a farm with more networks than it has got is told.
 func TestJoinWithFewerNetworks(t *testing.T) {
 	p := place{config: "/etc/thresher/thresher.yaml"}
