@@ -44,6 +44,7 @@ func TestConverters(t *testing.T) {
 		{"safekit/two.xml", SafeKit, with("", "")},
 		{"safekit/three.xml", SafeKit, with("node2", "")},
 		{"safekit/minimal.xml", SafeKit, with("", "")},
+		{"safekit/networks.xml", SafeKit, with("web1", "")},
 		{"nlb/params.txt", NLB, with("", "")},
 		{"nlb/list.txt", NLB, with("app2", "")},
 		{"nlb/table.txt", NLB, with("", "")},

@@ -231,11 +231,12 @@ func (s *safekit) duration(e *element, attribute string, unit time.Duration) (ti
 
 // addresses reads the VIPs, and how the network gets them to every node.
 func (s *safekit) addresses(root *element) error {
-	for _, i := range root.all("interface") {
-		if name := i.get("name"); name != "" && s.iface == "" {
+	for n, i := range root.all("interface") {
+		name := i.get("name")
+		if n == 0 {
 			s.iface = name
-		} else if name != "" && name != s.iface {
-			s.note(i.line, "interface "+name, "the VIPs of a node are on one interface, here "+s.iface)
+		} else if name == "" || name != s.iface {
+			s.otherInterface(i)
 		}
 		if i.get("arpreroute") == "on" {
 			s.note(i.line, "arpreroute", "the VIP is announced at every change of who answers for it, and now and then")
@@ -256,6 +257,19 @@ func (s *safekit) addresses(root *element) error {
 		s.note(v.line, "scriptcontrol=on", "is always so: traffic comes in when services are ready, and goes out before they stop")
 	}
 	return nil
+}
+
+// otherInterface notes what becomes of the VIPs of a further interface; without a name,
+// SafeKit takes the one that is in their network.
+func (s *safekit) otherInterface(i *element) {
+	var vips []string
+	for _, va := range i.all("virtual_addr") {
+		vips = append(vips, va.get("addr"))
+	}
+	if len(vips) > 0 {
+		s.note(i.line, strings.TrimSpace("interface "+i.get("name"))+" of "+strings.Join(vips, ", "),
+			"the VIPs of a node are all on one interface, the first: for another network, run a second farm on this machine")
+	}
 }
 
 func (s *safekit) virtualAddresses(root *element) error {
