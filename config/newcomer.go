@@ -1,8 +1,11 @@
 package config
 
 import (
+	"net"
 	"net/netip"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Newcomer is what is another node's own in a configuration that it gets from a
@@ -26,6 +29,8 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) (adopted []byte, los
 	}
 	var vips []any
 	var join []string
+	var iface string
+	d.Get(&iface, "interface")
 	d.Get(&join, "cluster", "join")
 	from, to := d.memberAt(member), append(Peer{n.Bind}, n.Further...)
 	join = withPeers(join, from, to)
@@ -43,6 +48,7 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) (adopted []byte, los
 	set(n.KeyFile, "cluster", "key_file")
 	d.Delete("api", "tls")
 	d.Delete("api", "oidc") // its secret and its redirect are the member's
+	n.look(d, iface, move{from, to})
 	if err == nil {
 		lost, err = n.listenAt(d, move{from, to})
 	}
@@ -74,6 +80,27 @@ func (n Newcomer) bind() any {
 		list = append(list, at.String())
 	}
 	return list
+}
+
+// look has the newcomer's checks look at the newcomer where the member's look at the
+// member: else it would serve for as long as the member's server answers. iface is the
+// member's interface.
+func (n Newcomer) look(d *Document, iface string, m move) {
+	list := valueOf(d.doc.Content[0], "checks")
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return
+	}
+	for _, check := range list.Content {
+		if check.Kind != yaml.MappingNode {
+			continue
+		}
+		if at := valueOf(check, "target"); at != nil && at.Kind == yaml.ScalarNode {
+			at.Value = m.target(at.Value)
+		}
+		if at := valueOf(check, "interface"); at != nil && at.Kind == yaml.ScalarNode && at.Value == iface && n.Interface != "" {
+			at.Value = n.Interface
+		}
+	}
 }
 
 // listenAt has the newcomer listen where the member does, at its own address, and
@@ -142,4 +169,36 @@ func (m move) health(member string) (own string, ok bool) {
 	}
 	to, ok := m.address(at.Addr().Unmap())
 	return netip.AddrPortFrom(to, at.Port()).String(), ok
+}
+
+// target is a check's target of the newcomer: an address, one with a port, or a URL.
+func (m move) target(member string) string {
+	scheme, rest, isURL := strings.Cut(member, "://")
+	if !isURL {
+		scheme, rest = "", member
+	}
+	place, path, hasPath := strings.Cut(rest, "/")
+	host, port, err := net.SplitHostPort(place)
+	if err != nil {
+		host, port = trimBrackets(place), ""
+	}
+	addr, err := netip.ParseAddr(host)
+	to, ok := m.address(addr.Unmap())
+	if err != nil || !ok || to == addr {
+		return member
+	}
+	own := to.String()
+	switch {
+	case port != "":
+		own = net.JoinHostPort(own, port)
+	case to.Is6() && isURL:
+		own = "[" + own + "]"
+	}
+	if isURL {
+		own = scheme + "://" + own
+	}
+	if hasPath {
+		own += "/" + path
+	}
+	return own
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -61,5 +62,48 @@ func TestNewcomerListensAtItsOwn(t *testing.T) {
 		if !slices.Equal(listens, tt.listens) || !slices.Equal(lost, tt.lost) || health != tt.is {
 			t.Errorf("%s: listens at %q, health at %q, lost %q\n%s", tt.name, listens, health, lost, adopted)
 		}
+	}
+}
+
+// A newcomer's checks look at itself where the member's look at the member, and at others
+// where those do.
+func TestNewcomerChecksItself(t *testing.T) {
+	const text = `node: {name: web1}
+interface: eth0
+cluster: {bind: [192.0.2.11, "[2001:db8::11]:7946"], join: []}
+checks:
+  - {name: a, type: tcp, target: "192.0.2.11:25"} # the mail server
+  - {name: b, type: http, target: "https://[2001:db8::11]/health?of=192.0.2.11"}
+  - {name: c, type: http, target: "http://192.0.2.11:80"}
+  - {name: d, type: address, target: "2001:db8::11"}
+  - {name: e, type: ping, target: 192.0.2.1}
+  - {name: f, type: http, target: "http://127.0.0.1/192.0.2.11"}
+  - {name: g, type: tcp, target: "192.0.2.111:25"}
+  - {name: h, type: tcp, target: "www.example.org:25"}
+  - {name: i, type: interface, interface: eth0}
+  - {name: j, type: interface, interface: eth7}
+`
+	next := Newcomer{
+		Node: "web2", Interface: "eth1", Bind: netip.MustParseAddrPort("192.0.2.12:7946"), Further: []netip.AddrPort{netip.MustParseAddrPort("[2001:db8::12]:7946")},
+		KeyFile: "/key",
+	}
+	adopted, _, err := next.Adopt([]byte(text), netip.MustParseAddrPort("192.0.2.11:7946"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(string(adopted), "checks:\n")
+	const want = `  - {name: a, type: tcp, target: "192.0.2.12:25"} # the mail server
+  - {name: b, type: http, target: "https://[2001:db8::12]/health?of=192.0.2.11"}
+  - {name: c, type: http, target: "http://192.0.2.12:80"}
+  - {name: d, type: address, target: "2001:db8::12"}
+  - {name: e, type: ping, target: 192.0.2.1}
+  - {name: f, type: http, target: "http://127.0.0.1/192.0.2.11"}
+  - {name: g, type: tcp, target: "192.0.2.111:25"}
+  - {name: h, type: tcp, target: "www.example.org:25"}
+  - {name: i, type: interface, interface: eth1}
+  - {name: j, type: interface, interface: eth7}
+`
+	if got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
