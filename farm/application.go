@@ -25,7 +25,6 @@ type application struct {
 // The reasons by which rules have less than their weight.
 const (
 	reasonAgent = "agent"
-	reasonSlow  = "slow start"
 	// reasonComeback is shown when nothing else speaks against the rule any more.
 	reasonComeback = "held back for a moment"
 )
@@ -127,30 +126,6 @@ func (l *local) withdraw(now time.Time, rule, why string) {
 	}
 	if before == "" || why == "" {
 		l.events.withdrawn(rule, why)
-	}
-}
-
-// slowSteps is in how many steps a weight grows: each moves buckets.
-const slowSteps = 10
-
-// slowStart lets the weight grow since the node came up.
-func (l *local) slowStart(now time.Time) {
-	span := l.cfg.Life.SlowStart
-	if span == 0 {
-		return
-	}
-	if l.life.state != console.Up && l.life.state != console.Starting {
-		l.app.rising = time.Time{}
-	} else if l.life.state == console.Starting || l.app.rising.IsZero() {
-		l.app.rising = now // grows from when it is up
-	}
-	percent := 100
-	if !l.app.rising.IsZero() {
-		step := int(now.Sub(l.app.rising) * slowSteps / span)
-		percent = min(100, (step+1)*100/slowSteps)
-	}
-	for _, r := range l.cfg.Rules {
-		l.weights.scale(reasonSlow, r.Name, uint8(percent))
 	}
 }
 
