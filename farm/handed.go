@@ -73,6 +73,7 @@ type handedApplication struct {
 	Supervisor supervise.Handed
 	Wanted     bool
 	Withdrawn  map[string]string
+	Rising     time.Time // zero if the weight did not grow, and of a release that did not say
 	// Services are those that ran, for the ones that the next process has not got.
 	Services []config.Service
 }

@@ -37,6 +37,7 @@ func (l *local) supervise() (end func()) {
 		ready := l.app.supervisor.Adopt(h.Application.Supervisor)
 		l.app.wanted = h.Application.Wanted && ready
 		maps.Copy(l.withdrawn, h.Application.Withdrawn)
+		l.resumeRise(time.Now(), h.Application.Rising)
 	}
 	stopped := l.stopDropped()
 	return func() { <-stopped; cancel(); <-ended }
@@ -105,7 +106,9 @@ func stopPatience(services []config.Service) time.Duration {
 
 // handApplication is what the next process has to know of services and checks.
 func (l *local) handApplication() *handedApplication {
-	return &handedApplication{Supervisor: l.app.supervisor.HandOver(), Wanted: l.app.wanted, Withdrawn: l.withdrawn, Services: l.cfg.Services}
+	return &handedApplication{
+		Supervisor: l.app.supervisor.HandOver(), Wanted: l.app.wanted, Withdrawn: l.withdrawn, Rising: l.app.rising, Services: l.cfg.Services,
+	}
 }
 
 // quit has a node leave the farm and stop its services that was to be handed over, and
