@@ -3,7 +3,6 @@ package cluster
 import (
 	"bytes"
 	"errors"
-	"log"
 	"math/bits"
 	"net"
 	"net/netip"
@@ -24,54 +23,28 @@ import (
 // more makes it blame itself a little less for a probe that fails (probeNode). The
 // project's own packets, heartbeats and questions for clients, are numbered.
 type networks struct {
-	each    []*network
+	each    []*outgoing
 	paths   *paths
-	log     *log.Logger
 	packets chan *memberlist.Packet
 	streams chan net.Conn
 
 	closing sync.Once
-	leaving chan struct{} // closed when nothing more is sent
+	leaving chan struct{} // closed when nothing that comes is passed on any more
 	closed  chan struct{} // closed when the sockets are
-	senders sync.WaitGroup
 	readers sync.WaitGroup
 	err     error
 }
 
 var _ memberlist.NodeAwareTransport = (*networks)(nil)
 
-// network is one of them. What is sent waits in a queue of its own: where neighbours
-// do not answer, the kernel keeps packets for seconds, and their socket blocks.
-type network struct {
-	memberlist.NodeAwareTransport
-	queue chan letter
-}
-
-// letter is a packet that waits to be sent. Its bytes are shared.
-type letter struct {
-	packet []byte
-	to     memberlist.Address
-}
-
-// queueLen is room for a round of heartbeats to 31 nodes, relays and gossip; what
-// finds it full is dropped. lingering is how long closing waits for what is in it:
-// memberlist's goodbye is its last packet.
-const (
-	queueLen  = 256
-	lingering = 100 * time.Millisecond
-)
-
 // newNetworks takes over two transports or more. Its Shutdown closes them.
-func newNetworks(each []memberlist.NodeAwareTransport, p *paths, log *log.Logger) *networks {
+func newNetworks(each []*outgoing, p *paths) *networks {
 	n := &networks{
-		paths: p, log: log,
+		each: each, paths: p,
 		packets: make(chan *memberlist.Packet), streams: make(chan net.Conn),
 		leaving: make(chan struct{}), closed: make(chan struct{}),
 	}
-	for _, t := range each {
-		one := &network{t, make(chan letter, queueLen)}
-		n.each = append(n.each, one)
-		n.senders.Go(func() { n.send(one) })
+	for _, one := range each {
 		n.readers.Go(func() { n.read(one) })
 	}
 	return n
@@ -98,10 +71,7 @@ func (n *networks) WriteToAddress(b []byte, a memberlist.Address) (time.Time, er
 	l := letter{packet: bytes.Clone(b)}
 	for _, t := range targets {
 		l.to = memberlist.Address{Addr: t.address, Name: a.Name}
-		select {
-		case n.each[t.network].queue <- l:
-		default:
-		}
+		n.each[t.network].put(l)
 	}
 	return time.Now(), nil
 }
@@ -166,34 +136,9 @@ func (n *networks) DialAddressTimeout(a memberlist.Address, timeout time.Duratio
 func (n *networks) PacketCh() <-chan *memberlist.Packet { return n.packets }
 func (n *networks) StreamCh() <-chan net.Conn           { return n.streams }
 
-// send sends what waits for one network, to the end also what is left.
-func (n *networks) send(one *network) {
-	for {
-		select {
-		case l := <-one.queue:
-			n.post(one, l)
-		case <-n.leaving:
-			for {
-				select {
-				case l := <-one.queue:
-					n.post(one, l)
-				default:
-					return
-				}
-			}
-		}
-	}
-}
-
-func (n *networks) post(one *network, l letter) {
-	if _, err := one.WriteToAddress(l.packet, l.to); err != nil {
-		n.log.Printf("[DEBUG] memberlist: a heartbeat network fails: %v", err)
-	}
-}
-
 // read passes on what comes from one network, until it is closed. A NetTransport
 // closes its sockets only when what it has read is taken off it.
-func (n *networks) read(one *network) {
+func (n *networks) read(one *outgoing) {
 	for {
 		select {
 		case p := <-one.PacketCh():
@@ -221,19 +166,12 @@ func (n *networks) read(one *network) {
 func (n *networks) Shutdown() error {
 	n.closing.Do(func() {
 		close(n.leaving)
-		sent := make(chan struct{})
-		go func() { n.senders.Wait(); close(sent) }()
-		linger := time.NewTimer(lingering)
-		defer linger.Stop()
-		select {
-		case <-sent:
-		case <-linger.C:
+		errs := make([]error, len(n.each))
+		var closing sync.WaitGroup
+		for i, one := range n.each {
+			closing.Go(func() { errs[i] = one.Shutdown() })
 		}
-		var errs []error
-		for _, one := range n.each {
-			errs = append(errs, one.Shutdown())
-		}
-		<-sent
+		closing.Wait()
 		close(n.closed)
 		n.readers.Wait()
 		n.err = errors.Join(errs...)

@@ -66,8 +66,8 @@ func twoNetworks() (n *networks, first, second *fakeNetwork) {
 	first, second = newFakeNetwork("192.0.2.11"), newFakeNetwork("2001:db8::11")
 	p := newPaths(2)
 	p.learn(web2(true), time.Now())
-	each := []memberlist.NodeAwareTransport{first, second}
-	return newNetworks(each, p, log.New(io.Discard, "", 0)), first, second
+	quiet := log.New(io.Discard, "", 0)
+	return newNetworks([]*outgoing{newOutgoing(first, quiet), newOutgoing(second, quiet)}, p), first, second
 }
 
 var toWeb2 = memberlist.Address{Addr: webFirst.String(), Name: "web2"}

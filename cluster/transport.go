@@ -67,7 +67,11 @@ func openTransport(c *memberlist.Config, further []netip.AddrPort, p *paths, wra
 	}
 	c.Transport = messageTransport{each[0]}
 	if len(each) > 1 {
-		c.Transport = messageTransport{newNetworks(each, p, c.Logger)}
+		queued := make([]*outgoing, len(each))
+		for i, t := range each {
+			queued[i] = newOutgoing(t, c.Logger)
+		}
+		c.Transport = messageTransport{newNetworks(queued, p)}
 	}
 	return own, nil
 }
