@@ -87,7 +87,7 @@ func (o *outgoing) send() {
 
 func (o *outgoing) post(l letter) {
 	if _, err := o.NodeAwareTransport.WriteToAddress(l.packet, l.to); err != nil {
-		o.log.Printf("[DEBUG] memberlist: a heartbeat network fails: %v", err)
+		o.log.Printf("[WARN] memberlist: a packet was not sent: %v", err)
 	}
 }
 

@@ -52,7 +52,7 @@ func openTransport(c *memberlist.Config, further []netip.AddrPort, p *paths, wra
 	}
 	// What memberlist does with a transport of its own making.
 	c.BindPort, c.AdvertisePort = first.GetAutoBindPort(), first.GetAutoBindPort()
-	each := []memberlist.NodeAwareTransport{wrap.network(0, first)}
+	each := []*outgoing{newOutgoing(wrap.network(0, first), c.Logger)}
 	var own []netip.AddrPort
 	for i, at := range further {
 		nt, err := openNetwork(at.Addr().Unmap().String(), int(at.Port()), c.Logger)
@@ -63,15 +63,11 @@ func openTransport(c *memberlist.Config, further []netip.AddrPort, p *paths, wra
 			return nil, err
 		}
 		own = append(own, netip.AddrPortFrom(at.Addr().Unmap(), uint16(nt.GetAutoBindPort())))
-		each = append(each, wrap.network(i+1, nt))
+		each = append(each, newOutgoing(wrap.network(i+1, nt), c.Logger))
 	}
 	c.Transport = messageTransport{each[0]}
 	if len(each) > 1 {
-		queued := make([]*outgoing, len(each))
-		for i, t := range each {
-			queued[i] = newOutgoing(t, c.Logger)
-		}
-		c.Transport = messageTransport{newNetworks(queued, p)}
+		c.Transport = messageTransport{newNetworks(each, p)}
 	}
 	return own, nil
 }
