@@ -2,6 +2,7 @@ package farm
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,6 +86,8 @@ type handedNode struct {
 	State   console.NodeState
 	Blocked bool
 	Digest  uint64
+	Left    bool
+	Since   time.Time // zero of a release that did not say
 }
 
 // descriptors are open files that this process had before it ran its program
@@ -202,5 +205,25 @@ func handLife(l life) handedLife {
 	return handedLife{
 		State: l.state, Reason: l.reason, Action: l.action, Joined: l.joined, Cut: l.cut, Held: l.held,
 		Comebacks: l.damper.comebacks, DrainEnd: l.drainEnd, Stopping: l.stopping,
+	}
+}
+
+func (r *roster) hand() map[string]handedNode {
+	nodes := make(map[string]handedNode)
+	for name, e := range r.nodes {
+		nodes[name] = handedNode{
+			Address: e.address, Further: e.further, State: e.state, Blocked: e.blocked, Digest: e.digest, Left: e.left, Since: e.since,
+		}
+	}
+	return nodes
+}
+
+// resume goes on with the nodes that were handed on. Those of which it was not said since
+// when they are known, this process has just met.
+func (r *roster) resume(now time.Time, nodes map[string]handedNode) {
+	for name, n := range nodes {
+		r.nodes[name] = rosterEntry{
+			address: n.Address, further: n.Further, state: n.State, blocked: n.Blocked, digest: n.Digest, left: n.Left, since: cmp.Or(n.Since, now),
+		}
 	}
 }

@@ -187,9 +187,7 @@ func (l *loop) resume(h *handed) {
 func (l *local) resume(h *handed) {
 	l.life = h.Life.life()
 	l.told, l.takes = l.life.state, l.life.takesPart()
-	for name, n := range h.Roster {
-		l.roster.nodes[name] = rosterEntry{address: n.Address, further: n.Further, state: n.State, blocked: n.Blocked, digest: n.Digest}
-	}
+	l.roster.resume(time.Now(), h.Roster)
 	// Gossip knows nobody yet, which says nothing about the others.
 	l.rejoining = true
 }

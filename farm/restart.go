@@ -118,17 +118,13 @@ func (l *loop) handOver() *handed {
 
 // handOver is what every node hands on.
 func (l *local) handOver() *handed {
-	h := &handed{
+	return &handed{
 		Version: handedVersion,
 		Node:    l.cfg.Node, Interface: l.cfg.Interface, RunDir: l.cfg.RunDir, Socket: l.cfg.API.Socket,
 		Digest: l.digest, Life: handLife(l.life),
-		Roster: make(map[string]handedNode), Weights: l.weights.hand(),
+		Roster: l.roster.hand(), Weights: l.weights.hand(),
 		Application: l.handApplication(),
 	}
-	for name, e := range l.roster.nodes {
-		h.Roster[name] = handedNode{Address: e.address, Further: e.further, State: e.state, Blocked: e.blocked, Digest: e.digest}
-	}
-	return h
 }
 
 // descriptors are the open files that the new program goes on with.

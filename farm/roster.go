@@ -46,8 +46,7 @@ type rosterEntry struct {
 	// digest is of what all nodes must have alike in their configurations; 0 of a node
 	// that does not say.
 	digest uint64
-	// seen is when it was last alive by gossip, or heard; since is when this process
-	// has met it.
+	// seen is when it was last alive by gossip, or heard; since is since when it is known.
 	seen, since time.Time
 	// left says that it has said goodbye, and that its daemon is gone.
 	left bool
@@ -105,6 +104,9 @@ func (r *roster) update(now time.Time, members []cluster.Member, peers map[strin
 			continue
 		}
 		entry := rosterEntry{address: p.gossip, state: stateOf(cluster.Member{}, p), seen: r.seen(now, name, p.heard)}
+		if old := r.nodes[name]; !p.heard && old.state == console.Stopped { // as gossip knew before this node was restarted
+			entry.state, entry.left = old.state, old.left
+		}
 		entry.silent, entry.blocked = r.silence(now, name, p.heard && p.phase == confirm.Up, false)
 		r.note(name, entry, events)
 	}

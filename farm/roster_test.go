@@ -211,6 +211,57 @@ func TestBlockedGossipOutlivesARestart(t *testing.T) {
 	}
 }
 
+// TestWhoHasLeftHasDoneSoOverARestart: gossip does not learn again of a node that said
+// goodbye, heartbeats do. It is not lost, not missed in cluster.join, and no newcomer is
+// told of it; since when the others are known is known still.
+func TestWhoHasLeftHasDoneSoOverARestart(t *testing.T) {
+	now := time.Unix(1000, 0)
+	old := listing()
+	old.roster.update(now, []cluster.Member{
+		memberAt("web2", "192.0.2.2:7946", cluster.Up, true), memberAt("web3", "192.0.2.3:7946", cluster.Leaving, false),
+		memberAt("web4", "192.0.2.4:7946", cluster.Up, true), memberAt("web5", "192.0.2.5:7946", cluster.Up, false),
+	}, nil, quietEvents())
+	for _, tt := range []struct {
+		release string
+		change  func(*handedNode)
+		missing []string // in cluster.join, at once
+	}{
+		{"this one", func(*handedNode) {}, []string{"192.0.2.4:7946", "192.0.2.5:7946"}},
+		{"one that did not say since when", func(n *handedNode) { n.Since = time.Time{} }, nil},
+	} {
+		handed := old.roster.hand()
+		for name, n := range handed {
+			tt.change(&n)
+			handed[name] = n
+		}
+		next, later := listing(), now.Add(joinPatience)
+		next.roster.resume(later, handed)
+		next.watchJoin(later) // gossip has found nobody yet
+		gone := func(phase confirm.Phase, at string) peer {
+			return peer{ever: true, phase: phase, gossip: netip.MustParseAddrPort(at)}
+		}
+		next.roster.update(later, []cluster.Member{memberAt("web2", "192.0.2.2:7946", cluster.Up, true)}, map[string]peer{
+			"web3": gone(confirm.Leaving, "192.0.2.3:7946"), "web5": gone(confirm.Up, "192.0.2.5:7946"),
+		}, next.events)
+		if got := messages(next.events, 0); len(got) != min(1, len(tt.missing)) {
+			t.Errorf("handed by %s: told %q", tt.release, got)
+		}
+		if got := next.roster.nodes["web3"]; got.state != console.Stopped || !got.left {
+			t.Errorf("handed by %s: who has left is %+v", tt.release, got)
+		}
+		var missing []string
+		for _, peer := range next.unlisted(later, joinPatience) {
+			missing = append(missing, peer.String())
+		}
+		if diff := cmp.Diff(tt.missing, missing); diff != "" {
+			t.Errorf("handed by %s: missing (-want +got):\n%s", tt.release, diff)
+		}
+		if got := next.unlisted(later, 0); len(got) != 2 {
+			t.Errorf("handed by %s: a newcomer is told of %v", tt.release, got)
+		}
+	}
+}
+
 // A node whose configuration is another one is told of once, and when it is not any
 // more; of one that is gone nothing is known.
 func TestRosterTellsWhoseConfigDiffers(t *testing.T) {
