@@ -120,6 +120,20 @@ func TestActionsAreHandedOn(t *testing.T) {
 	}
 }
 
+// TestBootDelayIsHandedOn: a restart in place does not end it.
+func TestBootDelayIsHandedOn(t *testing.T) {
+	l, now := newLife(), time.Now()
+	happens(t, &l, &now, "boots")
+	next := handLife(l).life()
+	happens(t, &next, &now, "join")
+	if next.state != console.Waiting || next.action != actionBoot {
+		t.Errorf("%s by %s: %s", next.state, next.action, next.reason)
+	}
+	if happens(t, &next, &now, "1m"); next.state != console.Up {
+		t.Errorf("a minute later %s: %s", next.state, next.reason)
+	}
+}
+
 // TestHookIsToldOfActions: a real program has each change with what it was, what it is
 // and what has brought it there; what is worth a warning says so.
 func TestHookIsToldOfActions(t *testing.T) {

@@ -67,6 +67,7 @@ type handedLife struct {
 	Comebacks []time.Time
 	DrainEnd  time.Time
 	Stopping  bool
+	Boots     time.Time
 }
 
 // handedApplication is application, as it is handed on.
@@ -198,6 +199,7 @@ func (h handedLife) life() life {
 	return life{
 		state: h.State, reason: h.Reason, action: h.Action, joined: h.Joined, cut: h.Cut, held: h.Held,
 		damper: damper{comebacks: h.Comebacks}, drainEnd: h.DrainEnd, stopping: h.Stopping,
+		boots: h.Boots,
 	}
 }
 
@@ -205,6 +207,7 @@ func handLife(l life) handedLife {
 	return handedLife{
 		State: l.state, Reason: l.reason, Action: l.action, Joined: l.joined, Cut: l.cut, Held: l.held,
 		Comebacks: l.damper.comebacks, DrainEnd: l.drainEnd, Stopping: l.stopping,
+		Boots: l.boots,
 	}
 }
 
