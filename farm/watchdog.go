@@ -77,7 +77,7 @@ func (w *watchdog) look(now time.Time, sends []uint8) ([]wire.Problem, error) {
 // reported takes note of where a node's frames come from.
 func (w *watchdog) reported(now time.Time, name string, from config.MAC) {
 	maps.DeleteFunc(w.nodes, func(_ config.MAC, r reporter) bool { return now.Sub(r.at) > strangerGrace })
-	if len(w.nodes) < maxAskers {
+	if _, known := w.nodes[from]; known || len(w.nodes) < maxAskers {
 		w.nodes[from] = reporter{name, now}
 	}
 }

@@ -20,3 +20,24 @@ func TestAskersAreBounded(t *testing.T) {
 		t.Errorf("%d get reports of their own, want %d", n, maxAskers)
 	}
 }
+
+// Of nodes that report it stays known where their frames come from, also when there are as
+// many as there is room for.
+func TestReportersStayKnown(t *testing.T) {
+	w := &watchdog{nodes: make(map[config.MAC]reporter)}
+	start := time.Now()
+	for round := range 3 {
+		for i := range maxAskers {
+			w.reported(start.Add(time.Duration(round)*strangerGrace), "web1", config.MAC{2, byte(i)})
+		}
+		w.reported(start, "web2", config.MAC{4})
+	}
+	for mac, r := range w.nodes {
+		if since := r.at.Sub(start); since != 2*strangerGrace || r.name != "web1" {
+			t.Errorf("%v was last heard after %v, as %s", mac, since, r.name)
+		}
+	}
+	if len(w.nodes) != maxAskers {
+		t.Errorf("%d are known, want %d", len(w.nodes), maxAskers)
+	}
+}
