@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"time"
 
 	"thresher/config"
 )
@@ -42,6 +43,10 @@ func (c *maskedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, from, err
 }
 
+// sendPatience is how long a frame may wait for room in the socket, which a device that
+// takes no more frames does not make: who announces has more to do.
+const sendPatience = 2 * time.Millisecond
+
 // WriteTo sends a copy of the frame with the card's address as its source.
 func (c *maskedConn) WriteTo(frame []byte, to net.Addr) (int, error) {
 	if len(frame) < etherHeaderLen {
@@ -49,6 +54,9 @@ func (c *maskedConn) WriteTo(frame []byte, to net.Addr) (int, error) {
 	}
 	masked := slices.Clone(frame)
 	copy(masked[sourceOffset:typeOffset], c.source[:])
+	if err := c.SetWriteDeadline(time.Now().Add(sendPatience)); err != nil {
+		return 0, &socketError{err}
+	}
 	n, err := c.PacketConn.WriteTo(masked, to)
 	if err != nil {
 		err = &socketError{err}

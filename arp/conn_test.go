@@ -3,7 +3,11 @@ package arp
 import (
 	"bytes"
 	"errors"
+	"net"
+	"os"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,4 +54,31 @@ func TestMaskedConnMarksErrorsOfTheSocket(t *testing.T) {
 	if !errors.As(err, &own) || !errors.Is(err, unix.ENETDOWN) {
 		t.Errorf("error = %v, want a socketError around ENETDOWN", err)
 	}
+}
+
+// stuckConn is the socket of a card that takes no more frames: a write waits for its
+// deadline.
+type stuckConn struct {
+	net.PacketConn
+	deadline time.Time
+}
+
+func (c *stuckConn) SetWriteDeadline(t time.Time) error { c.deadline = t; return nil }
+
+func (c *stuckConn) WriteTo([]byte, net.Addr) (int, error) {
+	time.Sleep(time.Until(c.deadline))
+	return 0, os.ErrDeadlineExceeded
+}
+
+func TestMaskedConnDoesNotWaitForAStuckCard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &maskedConn{PacketConn: &stuckConn{deadline: time.Now().Add(time.Hour)}, source: nicMAC}
+		for range 2 {
+			began := time.Now()
+			_, err := c.WriteTo(arpFrame(request(clientMAC, clientIP, vip)), nil)
+			if waited := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || waited != sendPatience {
+				t.Errorf("%v after %v, want a deadline passed after %v", err, waited, sendPatience)
+			}
+		}
+	})
 }
