@@ -68,7 +68,8 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
-	at, err := s.welcomeAt()
+	own := s.farm.Status()
+	at, err := s.welcomeAt(own)
 	if err != nil {
 		return err
 	}
@@ -78,18 +79,20 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return &Error{Code: CodeTooMany, Message: err.Error(), Cure: "wait until some have been used or have expired"}
 	}
-	s.reply(w, r, http.StatusCreated, Invitation{Token: token.String(), Expires: expires, Unreachable: s.farm.Status().unreachable()})
+	s.reply(w, r, http.StatusCreated, Invitation{Token: token.String(), Expires: expires, Unreachable: own.unreachable()})
 	return nil
 }
 
 // welcomeAt is where newcomers are let in: where the other nodes ask.
-func (s *Server) welcomeAt() (at netip.AddrPort, err error) {
+func (s *Server) welcomeAt(own Status) (at netip.AddrPort, err error) {
 	cannot := &Error{Code: CodeConflict, Message: "this node can't invite another one"}
 	if s.peers == nil || s.peers.port == 0 {
 		cannot.Cure = "give the farm a key by cluster.key_file, and set api.peer_port"
 		return at, cannot
 	}
-	own := s.farm.Status()
+	if err := own.answered(); err != nil {
+		return at, err
+	}
 	for _, n := range own.Nodes {
 		if n.Name == own.Node && n.Address.IsValid() {
 			return netip.AddrPortFrom(n.Address, s.peers.port), nil
@@ -145,6 +148,9 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 // admit refuses a newcomer that the farm can't have.
 func (s *Server) admit(ctx context.Context, in Newcomer) (Admission, error) {
 	own := s.farm.Status()
+	if err := own.answered(); err != nil { // whose names and addresses are taken is not known
+		return Admission{}, err
+	}
 	if slices.ContainsFunc(own.Nodes, func(n Node) bool { return n.Name == in.Node }) {
 		return Admission{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("there is a node %q already", in.Node), Cure: "give this machine another name by --node"}
 	}

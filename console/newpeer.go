@@ -42,6 +42,9 @@ func (s *Server) tellAll(ctx context.Context, in Newcomer) (untold []string) {
 	defer cancel()
 	in.Secret = nil
 	own := s.farm.Status()
+	if err := own.answered(); err != nil { // who the others are is not known
+		return []string{in.Untold("the other nodes", err)}
+	}
 	said := make([]string, len(own.Nodes))
 	var telling sync.WaitGroup
 	for i, n := range own.Nodes {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -48,4 +49,43 @@ func TestANewcomerIsToldOfToAll(t *testing.T) {
 			t.Errorf("%q, want %q", events[i], text)
 		}
 	}
+}
+
+// A node whose daemon is busy does not know who the others are: it invites nobody and lets
+// nobody in, who keeps his invitation, and where it becomes so meanwhile, it says that
+// nobody was told.
+func TestABusyNodeLetsNobodyIn(t *testing.T) {
+	farm := startFarm(t, 2)
+	in, err := farm[0].client.Invite(t.Context())
+	must(t, err)
+	token, err := invite.Parse(in.Token)
+	must(t, err)
+	newcomer := Newcomer{Node: "web5", Bind: netip.MustParseAddrPort("127.0.0.9:7946")}
+	farm[0].farm.mu.Lock()
+	well := farm[0].farm.status
+	farm[0].farm.status = Status{Node: "web1", State: Busy}
+	farm[0].farm.mu.Unlock()
+	busy := func(what string, err error) {
+		t.Helper()
+		var e *Error
+		if !errors.As(err, &e) || !strings.Contains(e.Message, "web1 does not answer") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, err = farm[0].client.Invite(t.Context())
+	busy("an invitation", err)
+	_, err = Join(t.Context(), token, newcomer)
+	busy("a newcomer", err)
+	const want = "node web5 is not in the configuration of the other nodes (web1 does not answer"
+	if untold := farm[0].server.tellAll(t.Context(), newcomer); len(untold) != 1 || !strings.HasPrefix(untold[0], want) {
+		t.Errorf("untold %q, want %q", untold, want)
+	}
+	if got := farm[0].farm.called(); len(got) > 0 {
+		t.Errorf("the farm was told %v", got)
+	}
+	farm[0].farm.mu.Lock()
+	farm[0].farm.status = well
+	farm[0].farm.mu.Unlock()
+	_, err = Join(t.Context(), token, newcomer)
+	must(t, err)
 }
