@@ -52,19 +52,19 @@ func (c *confirmation) receive(messages <-chan cluster.Message) {
 		case <-c.ended:
 			return
 		case m := <-messages:
-			c.inTurn(func(now confirm.Time) { c.take(now, m) })
+			c.do(func(now confirm.Time) confirm.Actions { return c.take(now, m) })
 		}
 	}
 }
 
-// hear takes in a heartbeat that came by gossip's network.
-func (c *confirmation) hear(now confirm.Time, payload []byte) error {
+// hear takes in a heartbeat that came by gossip's network, and returns what comes of it.
+func (c *confirmation) hear(now confirm.Time, payload []byte) (confirm.Actions, error) {
 	hb, err := confirm.Decode(payload)
 	if err != nil {
-		return err
+		return c.node.Tick(now), err
 	}
 	c.heard(now, hb)
-	return c.carryOut(c.node.Receive(now, hb))
+	return c.node.Receive(now, hb), nil
 }
 
 // spread sends a heartbeat as a message of gossip's too, over all its networks: to
@@ -114,27 +114,37 @@ func apart(nic netlink.Link, binds []netip.AddrPort) (bool, error) {
 	}), nil
 }
 
-// take takes in one message. What cannot be understood is another release's, or
-// damaged; either way it is not there.
-func (c *confirmation) take(now confirm.Time, m cluster.Message) {
+// take takes in one message, and returns what comes of it for the protocol. What cannot
+// be understood is another release's, or damaged; either way it is not there.
+func (c *confirmation) take(now confirm.Time, m cluster.Message) (a confirm.Actions) {
 	var err error
-	switch m.Kind {
-	case messageReport:
-		err = c.settling.receive(now, m.Payload)
-	case messageHalfOpen:
-		err = c.halfOpen.receive(now, m.Payload)
-	case messageEcho:
-		err = c.halfOpen.echoed(m.Payload)
-	case messageBeat:
-		err = c.hear(now, m.Payload)
-	case messageSticky:
-		err = c.ifSticky(func(s *stickiness) error { return s.receive(now, m.Payload) })
-	case messageRemembered:
-		err = c.ifSticky(func(s *stickiness) error { return s.receiveReport(now, m.Payload) })
+	if m.Kind == messageBeat {
+		a, err = c.hear(now, m.Payload)
+	} else {
+		err = c.takeIn(now, m)
+		a = c.node.Tick(now)
 	}
 	if err != nil {
 		c.log.Debug("a message of another node is of no use", "kind", m.Kind, "err", err)
 	}
+	return a
+}
+
+// takeIn takes in a message that tells of flows, handshakes or clients.
+func (c *confirmation) takeIn(now confirm.Time, m cluster.Message) error {
+	switch m.Kind {
+	case messageReport:
+		return c.settling.receive(now, m.Payload)
+	case messageHalfOpen:
+		return c.halfOpen.receive(now, m.Payload)
+	case messageEcho:
+		return c.halfOpen.echoed(m.Payload)
+	case messageSticky:
+		return c.ifSticky(func(s *stickiness) error { return s.receive(now, m.Payload) })
+	case messageRemembered:
+		return c.ifSticky(func(s *stickiness) error { return s.receiveReport(now, m.Payload) })
+	}
+	return nil
 }
 
 // ifSticky does something where some rule keeps clients with their nodes.
