@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -35,7 +36,8 @@ func (l *loop) examine(nic netlink.Link) {
 		l.announceAll()
 		l.reannounce() // IPv6 may have been off, and the groups forgotten
 	}
-	l.unfit, l.life.unfit = unfit, strings.Join(unfitTexts(unfit), "; ")
+	l.unfit = unfit
+	l.life.fit(time.Now(), strings.Join(unfitTexts(unfit), "; "))
 }
 
 // unfitness is what is wrong with the network of the machine that an interface of that

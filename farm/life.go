@@ -115,10 +115,28 @@ func (l *life) bootsLater(now time.Time) bool { return now.Before(l.boots) }
 // link tells whether the interface has a carrier. A node that sees no packet must
 // not be asked to serve, nor say that it would.
 func (l *life) link(now time.Time, carrier bool) {
-	if l.cut && carrier {
+	before := l.offNetwork()
+	l.cut = !carrier
+	l.comeBack(now, before)
+}
+
+// fit tells what is wrong with the machine's network; "" if nothing is.
+func (l *life) fit(now time.Time, unfit string) {
+	before := l.offNetwork()
+	l.unfit = unfit
+	l.comeBack(now, before)
+}
+
+// offNetwork tells whether the node cannot serve as its machine's network is.
+func (l *life) offNetwork() bool { return l.cut || l.unfit != "" }
+
+// comeBack holds the node back if the network is there again that was not before, for
+// longer if it comes and goes. An interface that is taken down and up again, and its
+// address with it, has come back once.
+func (l *life) comeBack(now time.Time, before bool) {
+	if before && !l.offNetwork() {
 		l.held = now.Add(l.damper.comeBack(now))
 	}
-	l.cut = !carrier
 }
 
 // advance moves on as far as the farm allows. obstacle says why this node must
@@ -155,7 +173,7 @@ func (l *life) approach(now time.Time, obstacle string, phase confirm.Phase) {
 	case l.unfit != "":
 		l.wait(l.unfit, actionLink)
 	case now.Before(l.held):
-		l.wait("the interface's carrier comes and goes: held back until "+l.held.Format(time.TimeOnly), actionLink)
+		l.wait("this machine's network comes and goes: held back until "+l.held.Format(time.TimeOnly), actionLink)
 	case l.bootsLater(now):
 		l.wait("held back since the boot until "+l.boots.Format(time.TimeOnly), l.action)
 	case l.shut != "":

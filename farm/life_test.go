@@ -25,6 +25,7 @@ type step struct {
 
 const (
 	noAddress   = "eth0 has no IPv4 address"
+	netFlaps    = "this machine's network comes and goes: held back until 12:00:01"
 	farmDiffers = "web2: farm config differs"
 	joining     = "joining the farm"
 	asking      = "asking check answers"
@@ -67,6 +68,22 @@ func TestLife(t *testing.T) {
 			{"clear", gone, waiting, cluster.Waiting, false, noAddress},
 			{"fit", gone, waiting, cluster.Waiting, false, noAddress},
 			{"clear", gone, starting, cluster.Starting, true, reasonConfirming},
+			{"clear", warm, up, cluster.Up, true, ""},
+		}},
+		{"an address that comes and goes holds the node back; going with the carrier, it does so once", []step{
+			{"join", cold, starting, cluster.Starting, true, joining},
+			{"clear", warm, up, cluster.Up, true, ""},
+			{"cut", warm, up, cluster.Up, true, ""},
+			{"unfit", warm, up, cluster.Up, true, ""},
+			{"clear", warm, waiting, cluster.Waiting, false, reasonCut},
+			{"link", gone, waiting, cluster.Waiting, false, reasonCut},
+			{"fit", gone, waiting, cluster.Waiting, false, reasonCut},
+			{"clear", warm, up, cluster.Up, true, ""},
+			{"unfit", warm, up, cluster.Up, true, ""},
+			{"clear", warm, waiting, cluster.Waiting, false, noAddress},
+			{"fit", gone, waiting, cluster.Waiting, false, noAddress},
+			{"clear", gone, waiting, cluster.Waiting, false, netFlaps},
+			{"1s", gone, waiting, cluster.Waiting, false, netFlaps},
 			{"clear", warm, up, cluster.Up, true, ""},
 		}},
 		{"who is up stays up: the newcomer yields", []step{
@@ -137,8 +154,8 @@ func TestLife(t *testing.T) {
 			{"cut", warm, up, cluster.Up, true, ""},
 			{"clear", warm, waiting, cluster.Waiting, false, reasonCut},
 			{"link", gone, waiting, cluster.Waiting, false, reasonCut},
-			{"clear", gone, waiting, cluster.Waiting, false, "the interface's carrier comes and goes: held back until 12:00:01"},
-			{"1s", gone, waiting, cluster.Waiting, false, "the interface's carrier comes and goes: held back until 12:00:01"},
+			{"clear", gone, waiting, cluster.Waiting, false, netFlaps},
+			{"1s", gone, waiting, cluster.Waiting, false, netFlaps},
 			{"clear", gone, starting, cluster.Starting, true, reasonConfirming},
 		}},
 		{"stopped before it has joined stays stopped", []step{
@@ -197,9 +214,9 @@ func live(t *testing.T, steps []step) {
 		case "cut", "link":
 			l.link(now, s.do == "link")
 		case "unfit":
-			l.unfit = noAddress
+			l.fit(now, noAddress)
 		case "fit":
-			l.unfit = ""
+			l.fit(now, "")
 		case "clear":
 			l.advance(now, "", s.at)
 		case "block":
