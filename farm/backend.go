@@ -198,6 +198,7 @@ func (b *backend) restart(prepared *xsk.Prepared) error {
 }
 
 func (b *backend) runAnew() (err error) {
+	b.self.flush(logPatience)
 	h := b.handOver()
 	h.Taken, h.Descriptors.Lock = bootTime(), b.machine.lock.Descriptor()
 	if h.Descriptors.API, err = b.listening(); err != nil {

@@ -38,8 +38,23 @@ type Self struct {
 	// to go on with.
 	HandOver bool
 	// Flush writes out what of the log has not been written yet, before another
-	// program takes this process's place. Nil where nothing is kept back.
-	Flush func()
+	// program takes this process's place, as far as it can be in so long. Nil where
+	// nothing is kept back.
+	Flush func(limit time.Duration)
+}
+
+// How long the log may take to be written out: while this node goes on meanwhile, and of
+// what has come since, when the others wait for it.
+const (
+	logPatience     = time.Second
+	lastLogPatience = 50 * time.Millisecond
+)
+
+// flush writes the log out.
+func (s Self) flush(limit time.Duration) {
+	if s.Flush != nil {
+		s.Flush(limit)
+	}
 }
 
 // checkPatience is how long the new program may take to check its configuration and to
@@ -90,6 +105,7 @@ func (l *local) restartFailed(err error) error {
 }
 
 func (l *loop) runAnew(prepared *xsk.Prepared) error {
+	l.self.flush(logPatience)
 	h := l.handOver()
 	var err error
 	if h.Descriptors, err = l.descriptors(); err != nil {
@@ -180,9 +196,7 @@ func (l *local) become(h *handed) error {
 	// ignored stays so over execve). It reads the file in any case.
 	signal.Ignore(syscall.SIGHUP)
 	defer l.listenToHangup()
-	if l.self.Flush != nil {
-		l.self.Flush()
-	}
+	l.self.flush(lastLogPatience)
 	env := append(os.Environ(), handOverVariable+"="+strconv.Itoa(memory))
 	err = syscall.Exec(l.self.Program, l.self.Args, env)
 	return errors.Join(fmt.Errorf("run %s: %w", l.self.Program, err), h.Descriptors.inheritable(false))

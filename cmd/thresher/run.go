@@ -18,12 +18,8 @@ import (
 	"thresher/internal/logqueue"
 )
 
-// How long a log that nobody reads holds up the end of the daemon, and its restart, for
-// which the other nodes wait.
-const (
-	logPatience     = time.Second
-	restartPatience = 50 * time.Millisecond
-)
+// logPatience is how long a log that nobody reads holds up the end of the daemon.
+const logPatience = time.Second
 
 func newRun() *cobra.Command {
 	var file configFlags
@@ -75,7 +71,7 @@ func (f *configFlags) runOnce(cmd *cobra.Command, log *slog.Logger, args []strin
 	if err != nil {
 		return err
 	}
-	self.HandOver, self.Flush = handOver, func() { queue.Flush(restartPatience) }
+	self.HandOver, self.Flush = handOver, queue.Flush
 	err = farm.Run(cmd.Context(), cfg, log, self)
 	if errors.Is(err, health.ErrNoInterface) {
 		return &machineError{err}

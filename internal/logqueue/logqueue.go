@@ -49,22 +49,29 @@ func (q *Queue) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Flush returns when all that was written before has gone out, or when not one line has
-// gone out for as long as patience. One goroutine at a time may call it.
-func (q *Queue) Flush(patience time.Duration) {
+// Flush returns when all that was written before has gone out, or when limit has passed.
+// One goroutine at a time may call it.
+func (q *Queue) Flush(limit time.Duration) {
+	over := time.After(limit)
+	q.flush(func() <-chan time.Time { return over })
+}
+
+// Close returns when all that was written before has gone out, or when not one line has
+// gone out for as long as patience. What is written later is lost.
+func (q *Queue) Close(patience time.Duration) {
+	q.flush(func() <-chan time.Time { return time.After(patience) })
+	close(q.closed)
+}
+
+// flush waits until nothing waits any more, or for what over gives it before each line.
+func (q *Queue) flush(over func() <-chan time.Time) {
 	for q.waiting() {
 		select {
 		case <-q.moved:
-		case <-time.After(patience):
+		case <-over():
 			return
 		}
 	}
-}
-
-// Close flushes as Flush does. What is written later is lost.
-func (q *Queue) Close(patience time.Duration) {
-	q.Flush(patience)
-	close(q.closed)
 }
 
 func (q *Queue) waiting() bool {

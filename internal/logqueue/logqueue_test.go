@@ -86,3 +86,37 @@ func TestNobodyReads(t *testing.T) {
 		}
 	})
 }
+
+// slow is a writer that takes a line in that time.
+type slow struct {
+	gate
+	each time.Duration
+}
+
+func (s *slow) Write(p []byte) (int, error) {
+	time.Sleep(s.each)
+	return s.gate.Write(p)
+}
+
+// Who reads slowly has all of it at the end, and holds nobody up for longer than may be
+// before.
+func TestSlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{gate{open: make(chan struct{})}, 40 * time.Millisecond}
+		close(s.open)
+		q := New(s)
+		const lines = 100
+		for range lines {
+			_, _ = io.WriteString(q, "line\n")
+		}
+		begin := time.Now()
+		q.Flush(50 * time.Millisecond)
+		if took := time.Since(begin); took != 50*time.Millisecond {
+			t.Errorf("a flush takes %v", took)
+		}
+		q.Close(50 * time.Millisecond)
+		if got := strings.Count(s.text.String(), "line"); got != lines {
+			t.Errorf("%d of %d lines have come", got, lines)
+		}
+	})
+}
