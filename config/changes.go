@@ -61,9 +61,21 @@ var anew = map[string]bool{
 
 // keyOf are the file's keys for what Config has under another name.
 var keyOf = map[string]string{
-	"node": "node.name", "cluster.keys": "cluster.key_file", "cluster.further": "cluster.bind",
+	"node": "node.name", "node.no_vipchecks": "node.vip_checks", "cluster.keys": "cluster.key_file", "cluster.further": "cluster.bind",
 	"api.socket": "api.listen", "api.listeners": "api.listen", "api.cert": "api.tls.cert", "api.key": "api.tls.key",
+	"api.oidc.secret_file": "api.oidc.client_secret_file", "api.oidc.claim": "api.oidc.roles.claim",
+	"api.oidc.admin": "api.oidc.roles.admin", "api.oidc.control": "api.oidc.roles.control", "api.oidc.monitor": "api.oidc.roles.monitor",
 }
+
+// sections are the fields of Config whose fields are compared one by one, with the
+// file's keys for them.
+var sections = map[string]string{
+	"life": "node", "cluster": "cluster", "datapath": "datapath", "api": "api", "api.oidc": "api.oidc",
+}
+
+// unsaid are what changes without its values: keys are secret, and no_vipchecks is the
+// contrary of what the file has.
+var unsaid = map[string]bool{"cluster.keys": true, "node.no_vipchecks": true}
 
 // Changes lists how next differs from c, in the order of the schema.
 func (c *Config) Changes(next *Config) []Change {
@@ -97,19 +109,30 @@ func changes(old, next reflect.Value, path string, effect func(string) Effect) (
 	for i := range old.NumField() {
 		at := child(path, snake(old.Type().Field(i).Name))
 		a, b := old.Field(i), next.Field(i)
-		switch {
+		switch section := sections[at]; {
 		case at == "rules":
-		case a.Kind() == reflect.Struct && (at == "cluster" || at == "datapath" || at == "api"):
-			list = append(list, changes(a, b, at, effect)...)
+		case section != "":
+			list = append(list, changes(a, b, section, effect)...)
 		case !reflect.DeepEqual(a.Interface(), b.Interface()):
 			one := Change{Key: cmp.Or(keyOf[at], at), Effect: effect(at)}
-			if at != "cluster.keys" {
+			if !unsaid[at] && sayable(a.Type()) {
 				one.Old, one.New = valueText(a.Interface()), valueText(b.Interface())
 			}
 			list = append(list, one)
 		}
 	}
 	return list
+}
+
+// sayable tells whether everybody may see values of a type. A change is told to who may
+// not read the configuration, and services, checks and notifications have secrets in
+// their arguments, headers, environments and URLs: structs are left out that do not say
+// by String what of them is to be seen.
+func sayable(t reflect.Type) bool {
+	if t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t.Kind() != reflect.Struct || t.Implements(reflect.TypeFor[fmt.Stringer]())
 }
 
 // valueText is a value for people; empty for one that is not set.

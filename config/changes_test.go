@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestChanges(t *testing.T) {
@@ -22,7 +23,7 @@ func TestChanges(t *testing.T) {
 		{"join", func(c *Config) { c.Cluster.JoinTimeout++ }, "cluster.join_timeout: 3.000000001s, was 3s", EffectRestart},
 		{"weight and offload", func(c *Config) { c.Rules[0].Weight, c.Datapath.Pin = 7, false },
 			"datapath.pin: false, was true\nrules.web.weight: 7, was 100", EffectRestart},
-		{"VIPs turned round", func(c *Config) { slices.Reverse(c.VIPs) }, "vips: *", EffectRestart},
+		{"VIPs turned round", func(c *Config) { slices.Reverse(c.VIPs) }, "vips: [192.0.2.99 flood *", EffectRestart},
 		{"all VIPs by name", func(c *Config) { c.Rules[0].VIPs = append(c.Rules[0].VIPs, c.VIPs[0].Address, c.VIPs[1].Address) },
 			"rules.web changed", EffectRestart},
 		{"VIP", func(c *Config) { c.VIPs = c.VIPs[:1] }, "vips: *", EffectRules},
@@ -37,6 +38,11 @@ func TestChanges(t *testing.T) {
 		{"bind", func(c *Config) { c.Cluster.Bind = port("192.0.2.13:7946") }, "cluster.bind: 192.0.2.13:7946, was 192.0.2.11:7946", EffectAnew},
 		{"another network", func(c *Config) { c.Cluster.Further = []netip.AddrPort{port("198.51.100.11:7946")} },
 			"cluster.bind: [198.51.100.11:7946], was []", EffectRestart},
+		{"boot", func(c *Config) { c.Life.SlowStart = time.Minute }, "node.slow_start: 1m0s, was 0s", EffectRestart},
+		{"VIP checks", func(c *Config) { c.Life.NoVIPChecks = true }, "node.vip_checks changed", EffectRestart},
+		{"issuer", func(c *Config) { c.API.OIDC.Admin = []string{"ops"} }, "api.oidc.roles.admin: [ops], was []", EffectRestart},
+		{"listen", func(c *Config) { c.API.Listeners = []APIListener{{Address: port("192.0.2.11:9453")}} },
+			"api.listen: [https://192.0.2.11:9453], was []", EffectRestart},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			next := digestConfig()
@@ -55,6 +61,26 @@ func TestChanges(t *testing.T) {
 				t.Errorf("effect %d, want %d", effect, tt.effect)
 			}
 		})
+	}
+}
+
+// What services, checks and notifications have may be secret, whatever has changed of it:
+// who may not read the configuration reads of the change.
+func TestChangesAreWithoutSecrets(t *testing.T) {
+	const secret = "s3cret"
+	next := digestConfig()
+	next.Notify = []Notify{{Webhook: "https://hooks.example.com/" + secret}, {Command: []string{"tell", secret}}, {Email: &Email{User: secret}}}
+	next.Services = []Service{{Name: "web", Start: []string{"start", secret}, Environment: []string{"PASSWORD=" + secret}}}
+	next.Checks = []Check{{Name: "web", HTTP: HTTPCheck{URL: "http://127.0.0.1/?token=" + secret}, TCP: TCPCheck{Send: secret}}}
+	var keys []string
+	for _, one := range digestConfig().Changes(next) {
+		if text := one.String(); strings.Contains(text, secret) || strings.Contains(text, "0x") || text != one.Key+" changed" {
+			t.Errorf("%s", text)
+		}
+		keys = append(keys, one.Key)
+	}
+	if want := []string{"services", "checks", "notify"}; !slices.Equal(keys, want) {
+		t.Errorf("changed are %v, want %v", keys, want)
 	}
 }
 

@@ -6,6 +6,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -70,6 +71,9 @@ type VIP struct {
 	// MAC is the shared Ethernet address (VMAC) that answers for Address.
 	MAC MAC
 }
+
+// String is the VIP for people.
+func (v VIP) String() string { return fmt.Sprintf("%v %v %v", v.Address, v.Mode, v.MAC) }
 
 // Rule says what is served on which VIPs, and how its clients are spread.
 type Rule struct {
