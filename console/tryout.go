@@ -8,14 +8,20 @@ import (
 	"time"
 )
 
-// trialLook is how often a node looks how a trial goes.
-const trialLook = 250 * time.Millisecond
+const (
+	// trialLook is how often a node looks how a trial goes.
+	trialLook = 250 * time.Millisecond
+	// trialAgain is how long after the end of a trial has failed it is tried again: what
+	// it fails for, such as a full disk, does not go by itself.
+	trialAgain = 10 * time.Second
+)
 
 // tryOut watches the trials of this node for as long as the server lives.
 func (s *Server) tryOut(ctx context.Context) {
 	tick := time.NewTicker(trialLook)
 	defer tick.Stop()
 	var w trialWatch
+	var again time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -33,10 +39,12 @@ func (s *Server) tryOut(ctx context.Context) {
 		own := s.farm.Status()
 		next := w.look(time.Now(), own, s.hearTrial(ctx, own, t))
 		s.trial.Store(&next)
-		if next.Decided() && ctx.Err() == nil {
-			if err := s.farm.EndTrial(ctx, next); err != nil {
-				s.logger.Error("the trial of a configuration can't be ended", "state", next.State, "error", err)
-			}
+		if !next.Decided() || ctx.Err() != nil || time.Now().Before(again) {
+			continue
+		}
+		if err := s.farm.EndTrial(ctx, next); err != nil {
+			s.logger.Error("the trial of a configuration can't be ended", "state", next.State, "error", err)
+			again = time.Now().Add(trialAgain)
 		}
 	}
 }

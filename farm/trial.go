@@ -121,13 +121,16 @@ func (c control) EndTrial(ctx context.Context, t console.Trial) error {
 		return nil // somebody was faster
 	}
 	if t.State == console.TrialKept {
+		if err := l.trials.Adopt(trial.Record{Trial: t}); err != nil {
+			return err
+		}
 		l.events.add(console.LevelInfo, "config_kept", "the new configuration is kept: the farm is well with it", nil)
-		return l.trials.Adopt(trial.Record{Trial: t})
+		return nil
 	}
-	l.events.add(console.LevelWarn, "config_undone", "the configuration before is in force again: "+t.Reason, nil)
 	if err := l.trials.Back(record, t.Reason); err != nil {
 		return err
 	}
+	l.events.add(console.LevelWarn, "config_undone", "the configuration before is in force again: "+t.Reason, nil)
 	ctx = context.WithoutCancel(ctx) // the file is the old one: it takes effect whoever leaves
 	next, plan, err := c.plan(ctx, []byte(record.Old))
 	if err == nil {

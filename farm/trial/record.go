@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"thresher/config"
 	"thresher/console"
 	"thresher/internal/wholefile"
 )
@@ -94,10 +95,13 @@ func (s *Store) Adopt(r Record) error {
 	return nil
 }
 
-// Back puts the text before in its place again.
+// Back puts the text before in its place again, unless it is there still: the other one
+// may never have been written, for a reason that would keep this one from it, too.
 func (s *Store) Back(r Record, why string) error {
-	if err := wholefile.Replace(s.file, []byte(r.Old), 0o600); err != nil {
-		return fmt.Errorf("put the configuration before in its place: %w", err)
+	if there, err := wholefile.Read(s.file, config.MaxFileSize); err != nil || string(there) != r.Old {
+		if err := wholefile.Replace(s.file, []byte(r.Old), 0o600); err != nil {
+			return fmt.Errorf("put the configuration before in its place: %w", err)
+		}
 	}
 	r.Trial.State, r.Trial.Reason, r.Old = console.TrialUndone, why, ""
 	return s.Adopt(r)

@@ -67,3 +67,30 @@ func TestFallBack(t *testing.T) {
 		t.Errorf("the record is %+v, %v", s.Last(), err)
 	}
 }
+
+// A file that has the text before still is left alone: it need not be possible to
+// replace it for the trial to end.
+func TestBackLeavesTheTextBefore(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "thresher.yaml")
+	s, err := Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := Record{Trial: console.Trial{ID: "x", State: console.TrialRunning, Deadline: time.Now().Add(time.Hour)}, Old: "before"}
+	for text, same := range map[string]bool{"before": true, "on trial": false} {
+		if err := errors.Join(os.WriteFile(file, []byte(text), 0o600), s.Adopt(running)); err != nil {
+			t.Fatal(err)
+		}
+		was, err := os.Stat(file)
+		if err == nil {
+			err = s.Back(running, "for a test")
+		}
+		is, gone := os.Stat(file)
+		if err := errors.Join(err, gone); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := os.ReadFile(file); string(got) != "before" || os.SameFile(was, is) != same || s.MustBeOver() != nil {
+			t.Errorf("over %q: %q, the same file: %v, %v", text, got, os.SameFile(was, is), s.MustBeOver())
+		}
+	}
+}

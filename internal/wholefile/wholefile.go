@@ -7,6 +7,7 @@ package wholefile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -63,7 +64,12 @@ func liken(f *os.File, old fs.FileInfo, mode fs.FileMode) error {
 		return f.Chmod(mode)
 	}
 	if stat, ok := old.Sys().(*syscall.Stat_t); ok {
-		if err := f.Chown(int(stat.Uid), int(stat.Gid)); err != nil {
+		err := f.Chown(int(stat.Uid), int(stat.Gid))
+		if errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("the new file can't belong to user %d and group %d as the one before: %w; `chown %d:%d` that one, or run with CAP_CHOWN",
+				stat.Uid, stat.Gid, err, os.Geteuid(), os.Getegid())
+		}
+		if err != nil {
 			return err
 		}
 	}

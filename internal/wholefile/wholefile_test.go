@@ -5,8 +5,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"thresher/internal/leftout"
 )
@@ -68,6 +72,42 @@ func TestReplaceKeepsTheOwner(t *testing.T) {
 	if err := syscall.Stat(path, &stat); err != nil || stat.Uid != 1 || stat.Gid != 2 {
 		t.Errorf("it is %d's and %d's, %v", stat.Uid, stat.Gid, err)
 	}
+}
+
+// TestReplaceWithoutTheRight: who may not give files away keeps the file as it was, and
+// is told what would help.
+func TestReplaceWithoutTheRight(t *testing.T) {
+	if os.Geteuid() != 0 {
+		leftout.Skip(t, "only root can make a file of somebody else's")
+	}
+	path := filepath.Join(t.TempDir(), "f")
+	if err := errors.Join(os.WriteFile(path, []byte("old"), 0o640), os.Chown(path, 0, 4)); err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with its rights
+		if err := dropChown(); err != nil {
+			failed <- err
+			return
+		}
+		failed <- Replace(path, []byte("new"), 0o600)
+	}()
+	if err := <-failed; !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "`chown 0:0`") {
+		t.Error(err)
+	}
+	holds(t, path, "old", 0o640)
+}
+
+// dropChown takes CAP_CHOWN from this thread (capabilities(7)).
+func dropChown() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return err
+	}
+	data[0].Effective &^= 1 << unix.CAP_CHOWN
+	return unix.Capset(&header, &data[0])
 }
 
 // TestReplaceFails: what can't be replaced leaves nothing behind.
