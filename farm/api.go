@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -31,7 +32,7 @@ type api struct {
 	issuer      *signon.Issuer
 	certificate *console.Certificate
 	peers       *trust.Identity
-	listeners   []net.Listener // in the order of the configuration
+	listeners   []net.Listener // in the order of the configuration; nil where it must be tried again
 }
 
 // openAPI listens for people and tools, and makes what the other nodes know this
@@ -59,15 +60,32 @@ func openAPI(l *local) (a *api, err error) {
 	if a.certificate, err = a.openCertificate(dir); err != nil {
 		return a, err
 	}
-	for _, at := range l.cfg.API.Listeners {
+	return a, a.listen()
+}
+
+// listen listens for people and tools. Where it can't, the node serves its clients all
+// the same and tries again; but a configuration on trial has failed then, and the node is
+// to go back from it.
+func (a *api) listen() error {
+	for _, at := range a.cfg.API.Listeners {
 		one, err := net.Listen("tcp", at.Address.String())
+		if err != nil && a.trials.MustBeOver() != nil {
+			return fmt.Errorf("listen on %s: %w; %s", at, bareNetError(err), listenCure(err))
+		}
 		if err != nil {
-			return a, fmt.Errorf("listen on %s: %w; give an address of this machine that nothing else uses in api.listen", at, bareNetError(err))
+			one = nil
 		}
 		a.listeners = append(a.listeners, one)
-		l.log.Info("the console is there", "address", at, "fingerprint", a.fingerprint())
 	}
-	return a, nil
+	return nil
+}
+
+// listenCure is what can be done where nobody can listen for people.
+func listenCure(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "give a port of 1024 or more in api.listen, or the daemon CAP_NET_BIND_SERVICE"
+	}
+	return "give an address of this machine and a port that nothing else uses in api.listen"
 }
 
 // bareNetError leaves out what the message around it says already.
@@ -128,13 +146,28 @@ func (a *api) server(f console.Farm) *console.Server {
 // serve answers until the server is shut down.
 func (a *api) serve(ctx context.Context, s *console.Server) {
 	for i, l := range a.listeners {
-		c := a.certificate
-		if a.cfg.API.Listeners[i].Plain {
-			c = nil
-		}
-		go func() { a.report(s.ServePeople(l, c, a.names())) }()
+		go func() { a.report(a.servePeople(ctx, s, l, a.cfg.API.Listeners[i])) }()
 	}
 	go func() { a.report(a.servePeers(ctx, s)) }()
+}
+
+// servePeople answers people and tools by l; nil is one that has yet to be had.
+func (a *api) servePeople(ctx context.Context, s *console.Server, l net.Listener, at config.APIListener) error {
+	if l == nil {
+		l = listenAgain(ctx, at.Address.String(), func(err error) {
+			a.events.add(console.LevelWarn, "console_blocked",
+				fmt.Sprintf("the console can't be reached: listen on %s: %v; %s", at, bareNetError(err), listenCure(err)), nil)
+		})
+	}
+	if l == nil {
+		return nil
+	}
+	a.log.Info("the console is there", "address", at, "fingerprint", a.fingerprint())
+	c := a.certificate
+	if at.Plain {
+		c = nil
+	}
+	return s.ServePeople(l, c, a.names())
 }
 
 // servePeers answers the other nodes. A node that can't listen for them serves its
@@ -180,6 +213,8 @@ func (a *api) close() {
 		return
 	}
 	for _, l := range a.listeners {
-		_ = l.Close()
+		if l != nil {
+			_ = l.Close()
+		}
 	}
 }

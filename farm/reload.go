@@ -3,6 +3,7 @@ package farm
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -49,6 +50,9 @@ func (l *local) reload(next *config.Config, check bool) (console.Reload, error) 
 	if err != nil {
 		return plan, err
 	}
+	if err := l.canListen(next); err != nil {
+		return plan, err
+	}
 	plan.Warnings = l.roster.strangers(next.Rules)
 	if plan.Action == console.ReloadWeights && !check {
 		l.loaded = next
@@ -56,6 +60,24 @@ func (l *local) reload(next *config.Config, check bool) (console.Reload, error) 
 		l.events.add(console.LevelInfo, "reloaded", "the configuration was reloaded: "+strings.Join(plan.Changes, "; "), nil)
 	}
 	return plan, nil
+}
+
+// canListen refuses a configuration whose api.listen has a port that is somebody else's,
+// or beyond this daemon's rights. The ports that the daemon has now are taken as its own.
+func (l *local) canListen(next *config.Config) error {
+	for _, at := range next.API.Listeners {
+		if slices.ContainsFunc(l.cfg.API.Listeners, func(o config.APIListener) bool { return o.Address.Port() == at.Address.Port() }) {
+			continue
+		}
+		one, err := net.Listen("tcp", at.Address.String())
+		if err != nil {
+			return &console.Error{
+				Code: console.CodeConflict, Message: fmt.Sprintf("not reloaded: listen on %s: %v", at, bareNetError(err)), Cure: listenCure(err),
+			}
+		}
+		_ = one.Close() // it was only asked whether it opens
+	}
+	return nil
 }
 
 // planReload says what it takes to go from one configuration to the next, or why a
