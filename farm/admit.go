@@ -2,11 +2,14 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/console/access"
 	"thresher/internal/wholefile"
 )
 
@@ -39,15 +42,29 @@ func (c control) Admit(ctx context.Context, in console.Newcomer) (a console.Admi
 			return a, err
 		}
 	}
-	if l.cfg.API.Users != "" {
-		if a.Users, err = wholefile.Read(l.cfg.API.Users, 1<<20); err != nil {
-			return a, fmt.Errorf("read who may log in: %w", err)
-		}
+	if a.Users, err = l.users(); err != nil {
+		return a, err
 	}
 	if err := l.writePeer(ctx, text, in.Binds()); err != nil { // it joins all the same: it knows this node
 		a.Untold = append(a.Untold, in.Untold(l.cfg.Node, err))
 	}
 	return a, nil
+}
+
+// users is the file of who may log in, nil where nobody may. One that nobody has made yet
+// is an empty one: people may log in by an issuer.
+func (l *local) users() ([]byte, error) {
+	if l.cfg.API.Users == "" {
+		return nil, nil
+	}
+	text, err := wholefile.Read(l.cfg.API.Users, 1<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return access.NoUsers(), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read who may log in: %w", err)
+	}
+	return text, nil
 }
 
 // AddPeer writes into this node's configuration where a newcomer will be that another

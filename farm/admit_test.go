@@ -15,6 +15,7 @@ import (
 	"thresher/cluster"
 	"thresher/config"
 	"thresher/console"
+	"thresher/console/access"
 	"thresher/farm/trial"
 )
 
@@ -96,6 +97,30 @@ func TestNewcomersKnowAllNodes(t *testing.T) {
 	a, err := (control{l}).Admit(t.Context(), newcomer(0))
 	if err != nil || !strings.Contains(string(a.Config), "192.0.2.9:7946") || strings.Contains(text(), "192.0.2.9:7946") {
 		t.Errorf("%v: given\n%s\nhere it is\n%s", err, a.Config, text())
+	}
+}
+
+// A newcomer is given who may log in; where nobody has made that file yet, for people log
+// in by an issuer, one in which nobody is, since its configuration must name one.
+func TestNewcomersAreGivenWhoMayLogIn(t *testing.T) {
+	l, _ := admitting(t)
+	l.cfg.API.Users = filepath.Join(t.TempDir(), "users")
+	a, err := (control{l}).Admit(t.Context(), newcomer(0))
+	if err != nil || a.Users == nil {
+		t.Fatalf("no file: %q, %v", a.Users, err)
+	}
+	if f, err := access.Parse("users", a.Users); err != nil || len(f.Users)+len(f.Tokens) > 0 {
+		t.Errorf("%+v, %v in %q", f, err, a.Users)
+	}
+	if err := os.WriteFile(l.cfg.API.Users, []byte("users: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a, err = (control{l}).Admit(t.Context(), newcomer(1)); err != nil || string(a.Users) != "users: []\n" {
+		t.Errorf("a file: %q, %v", a.Users, err)
+	}
+	l.cfg.API.Users = ""
+	if a, err = (control{l}).Admit(t.Context(), newcomer(2)); err != nil || a.Users != nil {
+		t.Errorf("nobody may: %q, %v", a.Users, err)
 	}
 }
 

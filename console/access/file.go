@@ -52,6 +52,9 @@ type File struct {
 	Tokens []Token `yaml:"tokens,omitempty"`
 }
 
+// NoUsers is the text of a file that nobody is in yet.
+func NoUsers() []byte { return []byte(fileHeader) }
+
 // User finds a user by name; nil if there is none.
 func (f *File) User(name string) *User {
 	for i := range f.Users {
