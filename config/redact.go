@@ -14,8 +14,15 @@ const leftOut = "(left out)"
 // the URL, checks in headers, and commands in their environment.
 var secretKeys = []string{"url", "headers", "environment", "send", "user", "password", "token"}
 
-// credentials are a name and a password in a URL (RFC 3986, 3.2.1).
-var credentials = regexp.MustCompile(`://[^/@\s"']*@`)
+// commandKeys are the keys of commands, whose arguments may be secret.
+var commandKeys = []string{"command", "start", "stop", "ready"}
+
+// credentials are a name and a password in a URL (RFC 3986, 3.2.1), queries all that
+// stands behind its path.
+var (
+	credentials = regexp.MustCompile(`://[^/@\s"']*@`)
+	queries     = regexp.MustCompile(`(://[^?#\s"']*[?#])[^\s"']+`)
+)
 
 // Redact is the text of a configuration for other people's eyes. Comments are left
 // out, too. A text that can't be read is left out as a whole.
@@ -29,16 +36,28 @@ func Redact(text []byte) []byte {
 	if err != nil {
 		return []byte(leftOut + ": " + err.Error() + "\n")
 	}
-	return credentials.ReplaceAll(out, []byte("://"+leftOut+"@"))
+	return out
 }
 
 func redact(n *yaml.Node) {
 	n.HeadComment, n.LineComment, n.FootComment = "", "", ""
+	if n.Kind == yaml.ScalarNode {
+		n.Value = queries.ReplaceAllString(credentials.ReplaceAllString(n.Value, "://"+leftOut+"@"), "${1}"+leftOut)
+	}
 	for i, child := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 1 && slices.Contains(secretKeys, n.Content[i-1].Value) {
-			n.Content[i] = &yaml.Node{Kind: yaml.ScalarNode, Value: leftOut}
+		key := ""
+		if n.Kind == yaml.MappingNode && i%2 == 1 {
+			key = n.Content[i-1].Value
+		}
+		switch {
+		case slices.Contains(secretKeys, key), slices.Contains(commandKeys, key) && child.Kind != yaml.SequenceNode:
+			n.Content[i] = placeholder()
 			continue
+		case slices.Contains(commandKeys, key) && len(child.Content) > 1: // the program alone says which it is
+			child.Content = append(child.Content[:1:1], placeholder())
 		}
 		redact(child)
 	}
 }
+
+func placeholder() *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: leftOut} }

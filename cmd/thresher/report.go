@@ -24,10 +24,14 @@ func newReport(api *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Write what somebody who helps wants to know into one archive",
-		Long: "Write one archive of what somebody who helps wants to know: the configurations\n" +
-			"without secrets, what every node says of itself, its events and its traffic, and\n" +
-			"this machine's kernel, driver, addresses, routes, neighbours, settings of its network\n" +
-			"and the last of its daemon's log. No key, no password and no token is in it.",
+		Long: "Write one archive of what somebody who helps wants to know: the configurations,\n" +
+			"what every node says of itself, its events and its traffic, and this machine's\n" +
+			"kernel, driver, addresses, routes, neighbours, settings of its network and the last\n" +
+			"of its daemon's log. The farm's key, users and what files named in a configuration\n" +
+			"hold are not in it. Of the configurations, comments, commands' arguments and\n" +
+			"environments, webhooks' URLs, other URLs' passwords and queries, headers and what\n" +
+			"checks send are left out. What a check or a hook has printed is in the events and\n" +
+			"in the log as it is.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
