@@ -187,6 +187,9 @@ func TestProgram(t *testing.T) {
 	if err := failing.Send(t.Context(), messages()[:1]); err == nil || err.Error() != "exit code 4: no" {
 		t.Errorf("%v", err)
 	}
+	if failing.String() != "exec /bin/sh" { // an argument may be secret
+		t.Error(failing)
+	}
 }
 
 // What a server has said with zero bytes in it comes to programs without them.

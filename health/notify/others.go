@@ -62,11 +62,12 @@ func withoutURL(err error) error {
 	return err
 }
 
-// program runs a program for each message, which finds it in its environment.
+// program runs a program for each message, which finds it in its environment. Its
+// arguments may be secret.
 type program struct{ argv []string }
 
 func (p program) Group() time.Duration { return 0 }
-func (p program) String() string       { return "exec " + strings.Join(p.argv, " ") }
+func (p program) String() string       { return "exec " + p.argv[0] }
 
 func (p program) Send(ctx context.Context, messages []Message) error {
 	for _, m := range messages {
