@@ -141,7 +141,7 @@ func TestHookIsToldOfActions(t *testing.T) {
 	script := `echo "$THRESHER_OLD_STATE>$THRESHER_STATE $THRESHER_ACTION $THRESHER_LEVEL" >> ` + file
 	cfg := &config.Config{Node: "web1", Notify: []config.Notify{{Command: []string{"/bin/sh", "-c", script}, States: true}}}
 	l := newLocal(cfg, slog.New(slog.DiscardHandler), Self{})
-	end := l.events.notifying(cfg)
+	end := l.events.notifying(cfg, nil)
 	now := time.Now()
 	l.tell()
 	for _, word := range strings.Fields("join waits works cordon drained uncordon maxloop reset") {

@@ -239,17 +239,27 @@ func (e *events) pass(event console.Event) {
 // kindState is the kind of a change of this node's own state.
 const kindState = "state"
 
-// notifying lets those be told that the configuration names, until what it returns
-// is called.
-func (e *events) notifying(cfg *config.Config) (end func()) {
+// notifying lets those be told that the configuration names, and of what waited in the
+// process before, until what it returns is called.
+func (e *events) notifying(cfg *config.Config, waiting []notify.Waiting) (end func()) {
 	if len(cfg.Notify) == 0 {
 		return func() {}
 	}
 	e.self = cfg.Node
 	d := notify.New(cfg.Notify, e.log)
+	d.Resume(waiting)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); d.Run(ctx) }()
 	e.notify.Store(d)
 	return func() { cancel(); <-ended }
+}
+
+// waiting is what those who are notified have not been told yet.
+func (e *events) waiting() []notify.Waiting {
+	d := e.notify.Load()
+	if d == nil {
+		return nil
+	}
+	return d.Waiting()
 }

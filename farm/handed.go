@@ -17,6 +17,7 @@ import (
 	"thresher/config"
 	"thresher/console"
 	"thresher/farm/host"
+	"thresher/health/notify"
 	"thresher/health/supervise"
 	"thresher/xsk"
 )
@@ -51,6 +52,8 @@ type handed struct {
 	Descriptors descriptors
 	Application *handedApplication // services and checks; nil where there are none
 	Weights     handedWeights
+	// Notify is what people and programs have not been told yet.
+	Notify []notify.Waiting
 
 	events  []byte // of the log: left encoded until there is time for it
 	resumed bool   // the protocol went on
@@ -135,6 +138,14 @@ func (h *handed) lock() *host.Lock {
 		return nil
 	}
 	return host.InheritLock(h.Descriptors.Lock)
+}
+
+// waiting is what the process before has not told those who are notified.
+func (h *handed) waiting() []notify.Waiting {
+	if h == nil {
+		return nil
+	}
+	return h.Notify
 }
 
 // prepared is the kernel program that was loaded for this process; nil if none was.

@@ -2,9 +2,12 @@ package farm
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -17,6 +20,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/console"
+	"thresher/health/notify"
 )
 
 // someHanded is what a node in the middle of its life hands on.
@@ -32,6 +36,7 @@ func someHanded(cfg *config.Config) *handed {
 		Responders:  map[netip.Addr]string{netip.MustParseAddr("192.0.2.100"): "web2"},
 		Roster:      map[string]handedNode{"web2": {Address: netip.MustParseAddrPort("192.0.2.12:7946"), State: console.Up, Blocked: true}},
 		Descriptors: descriptors{Lock: 5, API: 6, XDP: 7, TCX: 8, Filters: map[string]int{"5a:fe:c0:00:02:64": 9}},
+		Notify:      []notify.Waiting{{To: config.Notify{Command: []string{"/bin/tell"}, States: true}, Messages: []notify.Message{{Kind: "state"}}}},
 	}
 }
 
@@ -165,5 +170,35 @@ func TestInheritsNothingButItsOwn(t *testing.T) {
 	}
 	if h, err := newLocal(cfg, slog.New(slog.DiscardHandler), Self{}).inherit(); h != nil || err != nil {
 		t.Errorf("without the variable: %v, %v", h, err)
+	}
+}
+
+// TestMessagesAreHandedOn: a restart in place ends the process before a mail that it
+// gathers has been sent; the next one has what was to be in it.
+func TestMessagesAreHandedOn(t *testing.T) {
+	cfg := &config.Config{Node: "web1", Notify: []config.Notify{{Email: &config.Email{Server: "127.0.0.1:1", TLS: "none"}}}}
+	l := newLocal(cfg, slog.New(slog.DiscardHandler), Self{Program: filepath.Join(t.TempDir(), "gone")})
+	defer signal.Stop(l.hangup)
+	defer l.events.notifying(cfg, nil)()
+	l.events.add(console.LevelError, "check_down", "check http is down", nil)
+	h := &handed{Version: handedVersion, Node: cfg.Node}
+	if err := l.become(h); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	b, err := h.encode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := decodeHanded(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := next.waiting(); len(left) != 1 || len(left[0].Messages) != 1 || left[0].Messages[0].Kind != "check_down" {
+		t.Errorf("handed on is %+v", left)
+	}
+	events := quietEvents()
+	defer events.notifying(cfg, next.waiting())()
+	if left := events.waiting(); len(left) != 1 {
+		t.Errorf("the next process has %+v", left)
 	}
 }

@@ -198,7 +198,7 @@ func (l *local) serve(ctx context.Context) error {
 
 	defer l.supervise()()
 	defer l.serveHealth()()
-	defer l.events.notifying(l.cfg)()
+	defer l.events.notifying(l.cfg, l.handed.waiting())()
 	err := l.front.run(ctx)
 	if err != nil || !l.self.HandOver {
 		l.front.leave()

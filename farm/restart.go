@@ -172,6 +172,7 @@ func (l *local) listening() (fd int, err error) {
 // become runs the program in the place of this process. It returns only if that
 // fails.
 func (l *local) become(h *handed) error {
+	h.Notify = l.events.waiting() // this process ends without telling it
 	b, err := h.encode(l.events.ring.Since(0))
 	if err != nil {
 		return err

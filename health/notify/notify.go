@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"thresher/config"
@@ -48,16 +50,20 @@ type Dispatcher struct {
 }
 
 type target struct {
+	to     config.Notify
 	sender Sender
 	states bool
 	queue  chan Message
+
+	mu      sync.Mutex
+	waiting []Message // posted and not told, in their order: what is in queue, and what was taken out of it
 }
 
 // New makes what tells those that the configuration names.
 func New(list []config.Notify, log *slog.Logger) *Dispatcher {
 	d := &Dispatcher{log: log}
 	for _, n := range list {
-		d.targets = append(d.targets, &target{sender: NewSender(n), states: n.States, queue: make(chan Message, queued)})
+		d.targets = append(d.targets, &target{to: n, sender: NewSender(n), states: n.States, queue: make(chan Message, queued)})
 	}
 	return d
 }
@@ -79,11 +85,18 @@ func (d *Dispatcher) Post(m Message) {
 		if t.states && m.Kind != "state" {
 			continue
 		}
-		select {
-		case t.queue <- m:
-		default:
-			d.log.Warn("a notification is lost: too many wait", "to", t.sender.String())
-		}
+		d.post(t, m)
+	}
+}
+
+func (d *Dispatcher) post(t *target, m Message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case t.queue <- m:
+		t.waiting = append(t.waiting, m)
+	default:
+		d.log.Warn("a notification is lost: too many wait", "to", t.sender.String())
 	}
 }
 
@@ -107,7 +120,15 @@ func (d *Dispatcher) serve(ctx context.Context, t *target) {
 		if err := deliver(ctx, t.sender, messages); err != nil {
 			d.log.Error("a notification was not delivered", "to", t.sender.String(), "err", err)
 		}
+		t.done(len(messages))
 	}
+}
+
+// done strikes off the first messages, which are told or lost.
+func (t *target) done(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waiting = slices.Delete(t.waiting, 0, n)
 }
 
 // await waits for messages; there are none when ctx is done and all are told.
