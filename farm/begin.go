@@ -64,6 +64,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	if p.handed != nil && p.handed.resumed {
 		c.since = p.handed.Taken
 		c.silent = false // The name is this node's already.
+		c.resumeHalfOpen(p.handed.HalfOpen)
 		c.resumeSettling()
 		c.resumeRouting()
 		c.resumeSticky()
@@ -78,6 +79,26 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	around := c.surroundings(false)
 	around.handedOver = true
 	return c, c.gate.set(now, lease, around, func() {})
+}
+
+// resumeHalfOpen leaves to the others, from this process's first packet on, what the
+// process before it left to them.
+func (c *confirmation) resumeHalfOpen(lists [][]byte) {
+	err := c.halfOpen.resume(bootTime(), lists)
+	if c.halfOpen.others.Len() > 0 {
+		err = errors.Join(err, c.gate.datapath.halfOpen(c.halfOpen.others.Tuples()))
+	}
+	if err != nil {
+		c.log.Warn("half-open connections that other nodes have may be answered twice", "err", err)
+	}
+}
+
+// releaseAnew hands over again what is half open in buckets that are not this node's:
+// what the process before this one has handed over of it, only that one knew.
+func (c *confirmation) releaseAnew() {
+	if release := c.node.Release(); release > 0 {
+		c.halfOpen.released(c.everything.Minus(c.gate.lease.Held), release)
+	}
 }
 
 // resumeSettling tells settling of the peers that the process before this one
@@ -125,6 +146,9 @@ func (c *confirmation) begin(failed func(error)) error {
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	c.draw(bootTime(), c.self) // while nobody else does
+	if c.since != 0 {
+		c.releaseAnew()
+	}
 	go func() { failed(c.run(ctx)) }()
 	go c.compute(ctx)
 	go c.passOn(ctx)

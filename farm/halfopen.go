@@ -48,13 +48,37 @@ func newHalfOpen(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID
 		return nil, err
 	}
 	return &halfOpen{
-		own: handover.NewList(cfg.Node, boot), others: handover.NewOthers(), name: cfg.Node,
+		own: handover.NewList(cfg.Node, boot, bootTime()), others: handover.NewOthers(), name: cfg.Node,
 		table: table, rules: rules, ids: ids, post: send, log: log,
 	}, nil
 }
 
 // restart begins a list of its own for another boot of this process.
-func (h *halfOpen) restart(boot uint64) { h.own = handover.NewList(h.name, boot) }
+func (h *halfOpen) restart(boot uint64) { h.own = handover.NewList(h.name, boot, bootTime()) }
+
+// handOn returns what the others have handed over, for the process after this one.
+func (h *halfOpen) handOn() (lists [][]byte, err error) {
+	for _, m := range h.others.HandOn() {
+		b, err := m.Append(nil)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, b)
+	}
+	return lists, nil
+}
+
+// resume takes over what handOn has returned.
+func (h *halfOpen) resume(now confirm.Time, lists [][]byte) error {
+	for _, b := range lists {
+		m, err := handover.Decode(b)
+		if err != nil {
+			return fmt.Errorf("half-open connections that the process before has left to others: %w", err)
+		}
+		h.others.Receive(now, m)
+	}
+	return nil
+}
 
 // released hands over what is half open in buckets that were released.
 func (h *halfOpen) released(buckets confirm.Buckets, release uint64) {

@@ -42,6 +42,7 @@ type handed struct {
 	// ByMessages says that some peer was heard by gossip's messages alone.
 	ByMessages bool
 	Met        confirm.Met // zero of a release that did not count
+	HalfOpen   [][]byte    // handover.Messages: what others have handed over
 	XDP        config.XDPMode
 
 	VIPs        []config.VIP // as they were

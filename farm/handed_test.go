@@ -32,6 +32,7 @@ func someHanded(cfg *config.Config) *handed {
 			state: console.Draining, reason: "drained", joined: true, drainEnd: time.Unix(2e9, 0).UTC(),
 			damper: damper{comebacks: []time.Time{time.Unix(1e9, 0).UTC()}},
 		}),
+		HalfOpen:    [][]byte{{1, 2}, {3}},
 		View:        confirm.ViewID(1<<64 - 1),
 		Responders:  map[netip.Addr]string{netip.MustParseAddr("192.0.2.100"): "web2"},
 		Roster:      map[string]handedNode{"web2": {Address: netip.MustParseAddrPort("192.0.2.12:7946"), State: console.Up, Blocked: true}},

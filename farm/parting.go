@@ -20,12 +20,13 @@ type snapshot struct {
 	at         confirm.Time
 	byMessages bool
 	met        confirm.Met
+	halfOpen   [][]byte
 	err        error
 }
 
 // take adds the protocol's part to what is handed on.
 func (h *handed) take(s snapshot) {
-	h.Confirm, h.Taken, h.ByMessages, h.Met = s.bytes, s.at, s.byMessages, s.met
+	h.Confirm, h.Taken, h.ByMessages, h.Met, h.HalfOpen = s.bytes, s.at, s.byMessages, s.met, s.halfOpen
 }
 
 // depart ends the node's life in this process. That is done just after a
@@ -56,7 +57,8 @@ func (c *confirmation) part() {
 		now := bootTime()
 		byMessages := c.byMessages(now)
 		bytes, err := c.node.Snapshot(now)
-		p.taken <- snapshot{bytes, now, byMessages, c.node.Met(), err}
+		halfOpen, failed := c.halfOpen.handOn()
+		p.taken <- snapshot{bytes, now, byMessages, c.node.Met(), halfOpen, errors.Join(err, failed)}
 	default:
 	}
 }

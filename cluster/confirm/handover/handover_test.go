@@ -54,7 +54,7 @@ func carry(t *testing.T, now confirm.Time, l *List, to string, o *Others) {
 }
 
 func TestListReachesTheNewOwner(t *testing.T) {
-	l, o := NewList("a", 1), NewOthers()
+	l, o := NewList("a", 1, start), NewOthers()
 	l.Members(map[string]uint64{"a": 1, "b": 1})
 	if o.Complete("a", 1, 1) {
 		t.Error("complete before anything came")
@@ -76,7 +76,7 @@ func TestListReachesTheNewOwner(t *testing.T) {
 
 // An empty release is told too: the new owner waits for it.
 func TestEmptyReleaseCompletes(t *testing.T) {
-	l, o := NewList("a", 1), NewOthers()
+	l, o := NewList("a", 1, start), NewOthers()
 	l.Members(map[string]uint64{"b": 1})
 	l.Add(start, 1, nil)
 	carry(t, start, l, "b", o)
@@ -86,7 +86,7 @@ func TestEmptyReleaseCompletes(t *testing.T) {
 }
 
 func TestListIsRepeatedUntilEchoed(t *testing.T) {
-	l := NewList("a", 1)
+	l := NewList("a", 1, start)
 	l.Members(map[string]uint64{"b": 1})
 	l.Add(start, 1, tuples(0, 2))
 	for i, want := range []int{1, 0, 1, 0, 1} {
@@ -98,7 +98,7 @@ func TestListIsRepeatedUntilEchoed(t *testing.T) {
 }
 
 func TestListIsBounded(t *testing.T) {
-	l := NewList("a", 1)
+	l := NewList("a", 1, start)
 	if lost := l.Add(start, 1, tuples(0, MaxTuples+100)); lost != 100 || len(l.Open()) != MaxTuples {
 		t.Errorf("%d lost, %d open; want 100 and %d", lost, len(l.Open()), MaxTuples)
 	}
@@ -135,7 +135,7 @@ func TestEntriesEnd(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l, o := NewList("a", 7), NewOthers()
+			l, o := NewList("a", 7, start), NewOthers()
 			l.Members(map[string]uint64{"b": 1})
 			l.Add(start, 1, tuples(0, 5))
 			carry(t, start, l, "b", o)
@@ -148,7 +148,7 @@ func TestEntriesEnd(t *testing.T) {
 }
 
 func TestHolderEndsWhatLastsTooLong(t *testing.T) {
-	l := NewList("a", 1)
+	l := NewList("a", 1, start)
 	l.Add(start, 1, tuples(0, 3))
 	l.Expire(start.Add(Lifetime))
 	if n := len(l.Open()); n != 0 {
@@ -158,7 +158,7 @@ func TestHolderEndsWhatLastsTooLong(t *testing.T) {
 
 // A new process of the receiver has forgotten all and gets it all.
 func TestRestartedReceiverGetsTheWholeList(t *testing.T) {
-	l, o := NewList("a", 1), NewOthers()
+	l, o := NewList("a", 1, start), NewOthers()
 	l.Members(map[string]uint64{"b": 1})
 	l.Add(start, 1, tuples(0, 5))
 	carry(t, start, l, "b", o)
@@ -171,40 +171,132 @@ func TestRestartedReceiverGetsTheWholeList(t *testing.T) {
 	}
 }
 
-// Whatever is lost, doubled and late: in the end every receiver knows what is open.
-func TestListsConverge(t *testing.T) {
-	for seed := range uint64(200) {
-		rng := rand.New(rand.NewPCG(seed, 1))
-		l, o := NewList("a", 1), NewOthers()
-		l.Members(map[string]uint64{"b": 1})
-		now, release := start, uint64(0)
-		var late []*Message
-		for range 100 {
-			now = now.Add(20 * time.Millisecond)
-			if i := rng.IntN(50); rng.IntN(2) == 0 {
-				release++
-				l.Add(now, release, tuples(i, i+rng.IntN(5)))
-			} else {
-				l.Done(tuples(i, i+5)...)
+// A process that goes on with the boot of the one before it is told of nothing anew:
+// it takes part where that one stopped.
+func TestRestartInPlace(t *testing.T) {
+	tests := []struct {
+		name    string
+		restart func(l *List, o *Others) (*List, *Others)
+	}{
+		{"receiver, with what it knew", func(l *List, o *Others) (*List, *Others) {
+			next := NewOthers()
+			for _, m := range o.HandOn() {
+				next.Receive(start, m)
 			}
-			for _, m := range l.Messages(now) {
-				late = append(late, m)
+			return l, next
+		}},
+		{"receiver, with nothing", func(l *List, _ *Others) (*List, *Others) { return l, NewOthers() }},
+		{"holder, which lists again", func(l *List, o *Others) (*List, *Others) {
+			next := NewList("a", 1, start.Add(time.Second))
+			next.Members(map[string]uint64{"b": 1})
+			next.Add(start, 1, l.Open())
+			return next, o
+		}},
+		{"holder, with nothing", func(_ *List, o *Others) (*List, *Others) {
+			next := NewList("a", 1, start.Add(time.Second))
+			next.Members(map[string]uint64{"b": 1})
+			if m := next.Messages(start); len(m) > 0 {
+				t.Errorf("told before it lists anything: %+v", m)
 			}
-			if len(late) > 0 && rng.IntN(3) > 0 {
-				if e := o.Receive(now, late[rng.IntN(len(late))]); rng.IntN(2) == 0 {
-					l.Echo("b", e)
+			return next, o
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l, o := NewList("a", 1, start), NewOthers()
+			l.Members(map[string]uint64{"b": 1})
+			l.Add(start, 1, tuples(0, 5))
+			carry(t, start, l, "b", o)
+			l, o = tt.restart(l, o)
+			l.Add(start, 2, tuples(5, 6))
+			for i := range 2 {
+				carry(t, start.Add(time.Duration(i)*repeat), l, "b", o)
+			}
+			if !o.Complete("a", 1, 2) || l.Pending() {
+				t.Errorf("complete %v, pending %v", o.Complete("a", 1, 2), l.Pending())
+			}
+			for _, open := range l.Open() {
+				if !o.Has(open) {
+					t.Errorf("%v is not left alone", open)
 				}
 			}
+		})
+	}
+}
+
+// Whatever is lost, doubled and late, and however often either side is another process
+// of the same boot: in the end every receiver knows what is open.
+func TestListsConverge(t *testing.T) {
+	for seed := range uint64(200) {
+		w := &lossy{rng: rand.New(rand.NewPCG(seed, 1)), now: start, list: NewList("a", 1, start), others: NewOthers()}
+		for range 100 {
+			w.now = w.now.Add(20 * time.Millisecond)
+			w.list.Members(map[string]uint64{"b": 1})
+			w.move(seed%2 == 0)
+			w.deliver()
 		}
-		carry(t, now.Add(time.Second), l, "b", o)
+		w.list.Members(map[string]uint64{"b": 1})
+		for range 2 { // the first may tell no more than from where on it lacks something
+			w.now = w.now.Add(time.Second)
+			carry(t, w.now, w.list, "b", w.others)
+		}
 		for i := range 60 {
-			if _, want := l.open[tuple(i)]; o.Has(tuple(i)) != want {
+			if _, want := w.list.open[tuple(i)]; w.others.Has(tuple(i)) != want {
 				t.Fatalf("seed %d: tuple %d: %v, want %v", seed, i, !want, want)
 			}
 		}
-		if !o.Complete("a", 1, release) {
-			t.Fatalf("seed %d: not complete", seed)
+		if !w.others.Complete("a", 1, w.release) || w.list.Pending() {
+			t.Fatalf("seed %d: complete %v, pending %v", seed, w.others.Complete("a", 1, w.release), w.list.Pending())
 		}
+	}
+}
+
+// lossy is a list and its receiver, and between them all that was ever sent.
+type lossy struct {
+	rng     *rand.Rand
+	now     confirm.Time
+	list    *List
+	others  *Others
+	release uint64
+	sent    []*Message
+	echoes  []Echo
+	handed  []*Message // what a process before this receiver has handed on
+}
+
+// move changes the list, or with restarts one of the processes.
+func (w *lossy) move(restarts bool) {
+	i := w.rng.IntN(50)
+	switch what := w.rng.IntN(40); {
+	case what == 0 && restarts: // the holder lists again what is open
+		open := w.list.Open()
+		w.list = NewList("a", 1, w.now)
+		w.list.Members(map[string]uint64{"b": 1})
+		w.list.Add(w.now, w.release, open)
+	case what == 1 && restarts: // the receiver goes on with what it knew some time ago
+		w.others = NewOthers()
+		for _, m := range w.handed {
+			w.others.Receive(w.now, m)
+		}
+	case what == 2:
+		w.handed = w.others.HandOn()
+	case what%2 == 0:
+		w.release++
+		w.list.Add(w.now, w.release, tuples(i, i+w.rng.IntN(5)))
+	default:
+		w.list.Done(tuples(i, i+5)...)
+	}
+}
+
+// deliver sends what is to be sent, and lets something of all that was sent arrive.
+func (w *lossy) deliver() {
+	for _, m := range w.list.Messages(w.now) {
+		w.sent = append(w.sent, m)
+	}
+	if len(w.sent) > 0 && w.rng.IntN(3) > 0 {
+		w.echoes = append(w.echoes, w.others.Receive(w.now, w.sent[w.rng.IntN(len(w.sent))]))
+	}
+	if len(w.echoes) > 0 && w.rng.IntN(2) == 0 {
+		w.list.Echo("b", w.echoes[w.rng.IntN(len(w.echoes))])
 	}
 }
 
@@ -214,7 +306,7 @@ func TestListsConverge(t *testing.T) {
 func TestHandshakesInFlightSurviveAMove(t *testing.T) {
 	for _, handOver := range []bool{true, false} {
 		t.Run(fmt.Sprintf("hand-over %v", handOver), func(t *testing.T) {
-			l, o := NewList("old", 1), NewOthers()
+			l, o := NewList("old", 1, start), NewOthers()
 			l.Members(map[string]uint64{"new": 1})
 			flight := tuples(0, 60)
 			if handOver {
@@ -235,10 +327,12 @@ func TestHandshakesInFlightSurviveAMove(t *testing.T) {
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	l := NewList("a", 1)
+	l := NewList("a", 1, start)
 	l.Members(map[string]uint64{"b": 1})
 	l.Add(start, 1, append(tuples(0, 2), Tuple{netip.MustParseAddrPort("[2001:db8::1]:4"), netip.MustParseAddrPort("[2001:db8::2]:5")}))
-	good, err := l.Messages(start)["b"].Append(nil)
+	m := l.Messages(start)["b"]
+	m.From, m.Whole = m.Seq-3, false
+	good, err := m.Append(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,9 +41,11 @@ type receiver struct {
 	upToRel uint64
 }
 
-// NewList returns the empty list of one process.
-func NewList(name string, boot uint64) *List {
-	return &List{name: name, boot: boot, open: make(map[Tuple]entry), peers: make(map[string]*receiver)}
+// NewList returns the empty list of one process. It numbers its steps from now on,
+// above those of a process that has handed its boot over to this one: a receiver
+// that knows those takes this one's first message, which is whole.
+func NewList(name string, boot uint64, now confirm.Time) *List {
+	return &List{name: name, boot: boot, seq: uint64(now), open: make(map[Tuple]entry), peers: make(map[string]*receiver)}
 }
 
 // Members tells who gets the list: the other members and their boots. A new
@@ -107,7 +109,7 @@ func (l *List) Expire(now confirm.Time) {
 func (l *List) Messages(now confirm.Time) map[string]*Message {
 	out := make(map[string]*Message)
 	for name, r := range l.peers {
-		if r.echoed >= l.seq && r.release >= l.release {
+		if !l.lacking(r) {
 			continue
 		}
 		news := r.upTo < l.seq || r.upToRel < l.release
@@ -118,6 +120,12 @@ func (l *List) Messages(now confirm.Time) map[string]*Message {
 		out[name] = l.message(r)
 	}
 	return out
+}
+
+// lacking says whether a receiver has not echoed all of the list. There is nothing
+// to tell before the first release.
+func (l *List) lacking(r *receiver) bool {
+	return l.release > 0 && (r.echoed < l.seq || r.release < l.release)
 }
 
 // message tells one receiver what it lacks: the history since its echo, or all
@@ -140,13 +148,15 @@ func (l *List) message(r *receiver) *Message {
 	return m
 }
 
-// Echo notes how far a receiver has come.
+// Echo notes how far a receiver has come. It may have gone back: a process that
+// another has handed its boot over to need not know all that the other one did. An
+// echo that comes late has things told twice, no more.
 func (l *List) Echo(from string, e Echo) {
 	r := l.peers[from]
 	if r == nil || e.Boot != l.boot || e.Seq > l.seq {
 		return
 	}
-	r.echoed, r.release = max(r.echoed, e.Seq), max(r.release, e.Release)
+	r.echoed, r.release = e.Seq, e.Release
 	l.trim()
 }
 
@@ -169,7 +179,7 @@ func (l *List) trim() {
 // Pending says whether a receiver has not echoed all of the list.
 func (l *List) Pending() bool {
 	for _, r := range l.peers {
-		if r.echoed < l.seq || r.release < l.release {
+		if l.lacking(r) {
 			return true
 		}
 	}

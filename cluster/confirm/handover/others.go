@@ -137,5 +137,19 @@ func (o *Others) Tuples() []Tuple { return slices.Collect(maps.Keys(o.tuples)) }
 // Holders returns the nodes whose lists are kept, in no order.
 func (o *Others) Holders() []string { return slices.Collect(maps.Keys(o.holders)) }
 
+// HandOn returns the lists as messages, by which another process of this boot goes on:
+// it is to [Others.Receive] them.
+func (o *Others) HandOn() []*Message {
+	var all []*Message
+	for name, h := range o.holders {
+		m := &Message{Name: name, Boot: h.boot, Seq: h.seq, Release: h.release, Whole: true}
+		for t := range h.open {
+			m.Items = append(m.Items, Item{Tuple: t})
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
 // Version changes with every change of Tuples.
 func (o *Others) Version() uint64 { return o.version }
