@@ -137,6 +137,9 @@ func (p *parts) start() (err error) {
 	if err := p.datapath.open(p.nic); err != nil {
 		return err
 	}
+	if err := p.machine.ownDirected(p.everyWay()); err != nil {
+		return err
+	}
 	p.frail = false
 	return nil
 }
@@ -180,7 +183,7 @@ func (p *parts) inspect() (health.Facts, error) {
 	}
 	network, err := findings.NetworkBefore(p.cfg, facts)
 	errs := []error{sameClock(), err}
-	found := slices.Concat(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddresses(p.cfg.Cluster.Binds()), network, findings.Forward(p.cfg))
+	found := slices.Concat(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddresses(p.cfg.Cluster.Binds()), network, findings.Forward(p.cfg), findings.Pin(p.cfg))
 	for _, f := range found {
 		switch f.Level {
 		case health.LevelError:
@@ -252,6 +255,9 @@ func (p *parts) stop() error {
 	}
 	if p.watchdog != nil {
 		errs = append(errs, p.watchdog.conn.Close())
+	}
+	if p.machine != nil {
+		errs = append(errs, p.machine.disown())
 	}
 	if p.datapath != nil {
 		errs = append(errs, p.datapath.close())

@@ -124,7 +124,7 @@ func (d *datapath) enter(cfg *config.Config, hooks *xsk.Hooks, facts health.Fact
 		}
 	}
 	d.note = xdpNote(cfg.Datapath.XDP, d.mode, facts)
-	return pin(d.program.Hooks(), cfg, log)
+	return pin(d.program.Hooks(), cfg)
 }
 
 // open opens the queues, so that what a packet needs is there before the packet

@@ -2,12 +2,10 @@ package farm
 
 import (
 	"errors"
-	"log/slog"
 
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
-	"thresher/farm/findings"
 	"thresher/xsk"
 )
 
@@ -32,14 +30,13 @@ func findHooks(cfg *config.Config, nic netlink.Link, h *handed) (*xsk.Hooks, err
 }
 
 // pin makes the hooks outlive this process, or not, as the configuration says.
-// Where they can't, the daemon goes on without, and says what to do.
-func pin(hooks *xsk.Hooks, cfg *config.Config, log *slog.Logger) error {
+// Where they can't, the daemon goes on without, and has said so (findings.Pin).
+func pin(hooks *xsk.Hooks, cfg *config.Config) error {
 	if !cfg.Datapath.Pin {
 		return hooks.Unpin()
 	}
 	err := xsk.CanPin()
 	if errors.Is(err, xsk.ErrNoBPFFS) {
-		log.Warn(findings.CannotPin, "cure", err.Error())
 		return nil
 	}
 	return errors.Join(err, hooks.Pin(xsk.PinDir(cfg.RunDir, cfg.Node)))

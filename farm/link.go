@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -52,7 +53,7 @@ func (l *loop) look() {
 		_ = l.restart(nil) // it returns if that fails, and has told of it
 	}
 	if nic.Attrs().Name == l.cfg.Interface { // all that is to be made goes by its name
-		if err := l.machine.prepare(l.everyWay(), l.nic); err != nil {
+		if err := errors.Join(l.machine.prepare(l.everyWay(), l.nic), l.machine.ownDirected(l.everyWay())); err != nil {
 			l.log.Warn("this machine may not be as the node needs it", "err", err)
 		}
 		if err := l.checkQueues(); err != nil {

@@ -56,8 +56,7 @@ func clean(runDir, node string, lock *host.Lock, log *slog.Logger) error {
 	if left := m.journal.Entries(); len(left) > 0 {
 		log.Info("taking back what an earlier run has left on this machine", "changes", len(left))
 	}
-	// The program first: without it the node takes no packet for the VIPs.
-	return errors.Join(xsk.RemovePins(xsk.PinDir(runDir, node)), removeHandOver(runDir, node), m.release())
+	return errors.Join(m.disown(), xsk.RemovePins(xsk.PinDir(runDir, node)), removeHandOver(runDir, node), m.release())
 }
 
 // keep undoes those changes of an earlier run that cfg does not ask for. The
@@ -103,7 +102,7 @@ func arpAnnounce(nic string) string { return "net/ipv4/conf/" + nic + "/arp_anno
 func onLoopback(v config.VIP) netip.Prefix { return netip.PrefixFrom(v.Address, v.Address.BitLen()) }
 
 // prepare makes this machine one that has the VIPs without answering for them
-// (DESIGN §4). Each step is written down before it is made. arp_ignore 1 and
+// (DESIGN §4), but for those in mode directed, which come last. Each step is written down before it is made. arp_ignore 1 and
 // arp_announce 2 keep the kernel from giving away the interface's own address
 // for a VIP (Linux, Documentation/networking/ip-sysctl.rst).
 func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
@@ -120,10 +119,10 @@ func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
 	if err := m.prepareGroups(cfg, name); err != nil {
 		return err
 	}
+	if err := m.own(cfg, func(v config.VIP) bool { return v.Mode != config.Directed }); err != nil {
+		return err
+	}
 	for _, vip := range cfg.VIPs {
-		if err := m.journal.AddAddress("lo", onLoopback(vip)); err != nil {
-			return err
-		}
 		if !needsFilter(vip) {
 			continue
 		}
@@ -132,6 +131,32 @@ func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
 		}
 	}
 	return m.chooseWay(nic.Attrs())
+}
+
+// ownDirected completes prepare, once the kernel program judges. The frames for a VIP
+// in mode directed are to the interface's own address, so that without the program
+// the kernel answers them all, also those that are other nodes'.
+func (m *machine) ownDirected(cfg *config.Config) error {
+	return m.own(cfg, func(v config.VIP) bool { return v.Mode == config.Directed })
+}
+
+// own makes those VIPs this machine's.
+func (m *machine) own(cfg *config.Config, which func(config.VIP) bool) error {
+	for _, vip := range cfg.VIPs {
+		if !which(vip) {
+			continue
+		}
+		if err := m.journal.AddAddress("lo", onLoopback(vip)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// disown takes the VIPs back, before the kernel program goes (ownDirected): from a
+// machine that does not have the address no client gets a reset.
+func (m *machine) disown() error {
+	return m.journal.UndoExcept(func(e host.Entry) bool { return e.Kind != host.KindAddress || e.Link != "lo" })
 }
 
 // chooseWay finds names for the way to the stack: those that this node has written

@@ -14,7 +14,7 @@ import (
 func Of(cfg *config.Config) []health.Finding {
 	var list []health.Finding
 	if len(cfg.VIPs) > 0 {
-		list = slices.Concat(Forward(cfg), rules(cfg), pin(cfg))
+		list = slices.Concat(Forward(cfg), rules(cfg), Pin(cfg))
 	}
 	return slices.Concat(list, checks(cfg), api(cfg), healthURL(cfg))
 }
