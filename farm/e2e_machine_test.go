@@ -15,7 +15,7 @@ func (f *testFarm) state(n *lab.Node) string {
 	f.T.Helper()
 	var all []string
 	for _, command := range []string{
-		"ip -o link show", "ip -o addr show", "sysctl net.ipv4.conf.eth0.arp_ignore net.ipv4.conf.eth0.arp_announce net.ipv4.conf.eth0.drop_unicast_in_l2_multicast", "ip maddr show dev eth0",
+		"ip -o link show", "ip -o addr show", "sysctl net.ipv4.conf.all.arp_ignore net.ipv4.conf.all.arp_announce net.ipv4.conf.eth0.arp_ignore net.ipv4.conf.eth0.arp_announce net.ipv4.conf.eth0.drop_unicast_in_l2_multicast", "ip maddr show dev eth0",
 	} {
 		words := strings.Fields(command)
 		out, err := n.Run(f.Ctx, words[0], words[1:]...)

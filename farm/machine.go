@@ -79,7 +79,7 @@ func wanted(e host.Entry, cfg *config.Config, iface *netlink.LinkAttrs) bool {
 	nic := iface.Name
 	switch e.Kind {
 	case host.KindSysctl:
-		return e.Name == arpIgnore(nic) || e.Name == arpAnnounce(nic) || slices.Contains(noUnicastInGroups(cfg, nic), e.Name)
+		return slices.ContainsFunc(quietARP(nic), func(s sysctl) bool { return s.name == e.Name }) || slices.Contains(noUnicastInGroups(cfg, nic), e.Name)
 	case host.KindAddress:
 		if e.Link == nic {
 			return slices.Contains(groups(cfg), e.Prefix)
@@ -96,22 +96,36 @@ func wanted(e host.Entry, cfg *config.Config, iface *netlink.LinkAttrs) bool {
 	return false
 }
 
-func arpIgnore(nic string) string   { return "net/ipv4/conf/" + nic + "/arp_ignore" }
-func arpAnnounce(nic string) string { return "net/ipv4/conf/" + nic + "/arp_announce" }
+// sysctl is a setting, and values that do as well.
+type sysctl struct {
+	name, value string
+	orElse      []string
+}
+
+// quietARP are the settings that keep the kernel from giving away an interface's own
+// address for a VIP (Linux, Documentation/networking/ip-sysctl.rst), the VIPs' one's or
+// another's on the same segment: what holds is the higher one of an interface's own and
+// of all. On its own it has them too, for when another farm's daemon takes back those
+// of all.
+func quietARP(nic string) (list []sysctl) {
+	for _, of := range []string{"all", nic} {
+		list = append(list,
+			sysctl{"net/ipv4/conf/" + of + "/arp_ignore", "1", []string{"2", "8"}},
+			sysctl{"net/ipv4/conf/" + of + "/arp_announce", "2", nil})
+	}
+	return list
+}
 
 func onLoopback(v config.VIP) netip.Prefix { return netip.PrefixFrom(v.Address, v.Address.BitLen()) }
 
 // prepare makes this machine one that has the VIPs without answering for them
-// (DESIGN §4), but for those in mode directed, which come last. Each step is written down before it is made. arp_ignore 1 and
-// arp_announce 2 keep the kernel from giving away the interface's own address
-// for a VIP (Linux, Documentation/networking/ip-sysctl.rst).
+// (DESIGN §4), but for those in mode directed, which come last. Each step is written down before it is made.
 func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
 	name := nic.Attrs().Name
-	if err := m.journal.SetSysctl(arpIgnore(name), "1"); err != nil {
-		return err
-	}
-	if err := m.journal.SetSysctl(arpAnnounce(name), "2"); err != nil {
-		return err
+	for _, s := range quietARP(name) {
+		if err := m.journal.SetSysctl(s.name, s.value, s.orElse...); err != nil {
+			return err
+		}
 	}
 	if err := trackStrictly(m.journal, cfg); err != nil {
 		return err

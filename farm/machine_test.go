@@ -1,11 +1,17 @@
 package farm
 
 import (
+	"errors"
+	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/mdlayher/arp"
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
@@ -56,6 +62,78 @@ func TestDirectedComesLastAndVIPsGoFirst(t *testing.T) {
 		}
 		return m.journal.Undo()
 	})
+}
+
+// Another interface on the clients' segment must not answer for a VIP with its own
+// address either, and what was set for that is taken back.
+func TestNoOtherInterfaceAnswersForAVIP(t *testing.T) {
+	vip := netip.MustParseAddr("192.0.2.100")
+	cfg := &config.Config{VIPs: []config.VIP{{Address: vip, Mode: config.IGMP}}}
+	ns, segment := netnstest.New(t), netnstest.New(t)
+	ns.Veth(t, "eth0", netnstest.New(t), "peer", 1)
+	ns.Veth(t, "eth1", segment, "client", 1)
+	segment.Addr(t, "client", "192.0.2.9/24")
+	ns.Addr(t, "eth1", "192.0.2.8/24")
+	answered := func() (by net.HardwareAddr) {
+		segment.Do(t, func() (err error) {
+			by, err = askARP("client", vip)
+			return err
+		})
+		return by
+	}
+	m := &machine{}
+	ns.Do(t, func() (err error) {
+		m.journal, err = host.Open(filepath.Join(t.TempDir(), host.JournalFile))
+		return err
+	})
+	prepare := func() {
+		ns.Do(t, func() error {
+			nic, err := netlink.LinkByName("eth0")
+			return errors.Join(err, m.prepare(cfg, nic))
+		})
+	}
+	prepare()
+	if by := answered(); by != nil {
+		t.Errorf("%v answers for the VIP", by)
+	}
+	ns.Do(t, func() error { return setSysctl("net/ipv4/conf/all/arp_ignore", "0") })
+	if by := answered(); by == nil {
+		t.Error("nobody would answer without the sysctl: this tests nothing")
+	}
+	prepare() // as the daemon does when it looks at its machine
+	if by := answered(); by != nil {
+		t.Errorf("%v answers for the VIP after another has taken the sysctl back", by)
+	}
+	ns.Do(t, func() error {
+		err := m.journal.Undo()
+		for _, name := range []string{"arp_ignore", "arp_announce"} {
+			if v, _ := os.ReadFile("/proc/sys/net/ipv4/conf/all/" + name); strings.TrimSpace(string(v)) != "0" {
+				t.Errorf("%s is %q afterwards", name, v)
+			}
+		}
+		return err
+	})
+}
+
+// askARP asks by an interface who has an address: nil if nobody says so.
+func askARP(name string, of netip.Addr) (net.HardwareAddr, error) {
+	ifi, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, err
+	}
+	c, err := arp.Dial(ifi)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+		return nil, err
+	}
+	mac, err := c.Resolve(of)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, nil
+	}
+	return mac, err
 }
 
 // vipsOnLoopback are lo's addresses of IPv4 but its own.

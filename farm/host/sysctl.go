@@ -16,9 +16,9 @@ const procSys = "/proc/sys"
 
 // SetSysctl sets a sysctl under net/, after recording its value. The name has
 // slashes, as sysctl(8) allows, so that a name of an interface may have dots:
-// "net/ipv4/conf/eth0.100/arp_ignore". A sysctl that has the value already is
-// left alone and not recorded; one that is recorded is set again.
-func (j *Journal) SetSysctl(name, value string) error {
+// "net/ipv4/conf/eth0.100/arp_ignore". A sysctl that has the value already, or one that
+// will do as well, is left alone and not recorded; one that is recorded is set again.
+func (j *Journal) SetSysctl(name, value string, orElse ...string) error {
 	if err := checkSysctlName(name); err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (j *Journal) SetSysctl(name, value string) error {
 	if err != nil {
 		return fmt.Errorf("sysctl %s: %w", name, err)
 	}
-	if old == value {
+	if old == value || slices.Contains(orElse, old) {
 		return nil
 	}
 	if e, recorded := j.sysctl(name); recorded {
