@@ -114,6 +114,33 @@ func TestLeaseRunsOut(t *testing.T) {
 	}
 }
 
+// A machine that was suspended wakes up with ticks where they stood. What opens a TCP
+// flow is judged by the exact clock, also under no rule.
+func TestNoRuleLeaseOfASuspendedMachine(t *testing.T) {
+	newWire(t, 1)
+	p := ownAll(t, func(r *Rules) { r.Unruled = uint32(bpfUnruledDEFAULT_SINGLE) })
+	must(t, p.SetLease(boottime(t)+int64(time.Hour)))
+	for _, f := range families {
+		syn := tcpTo(t, f.vip.MAC, f.vip.Address.String())
+		syn[transportAt(syn)+3]++ // to port 81, under no rule
+		udp := udpTo(t, f.vip.MAC, f.vip.Address.String())
+		for _, tt := range []struct {
+			name  string
+			frame []byte
+			want  uint32
+		}{{"syn", syn, xdpDrop}, {"udp", udp, xdpPass}} {
+			must(t, p.SetLease(boottime(t)+int64(time.Hour)))
+			if got := run(t, p, tt.frame); got != xdpPass {
+				t.Errorf("IPv%s, %s: verdict %d with a lease, want %d", f.name, tt.name, got, xdpPass)
+			}
+			must(t, p.objects.LeaseBoot.Set(uint64(1)))
+			if got := run(t, p, tt.frame); got != tt.want {
+				t.Errorf("IPv%s, %s: verdict %d when the exact clock is past the lease, want %d", f.name, tt.name, got, tt.want)
+			}
+		}
+	}
+}
+
 // TestFenceBeforeStack sends frames to the stack past every verdict, as a ring
 // would after a stop: those that open a flow must not come out.
 func TestFenceBeforeStack(t *testing.T) {

@@ -286,7 +286,7 @@ static __always_inline enum reason judge_icmp(struct packet *p, __u32 length)
 	if (is_echo(p, type))
 		return judge_echo(p);
 	if (!is_icmp_error(p, type))
-		return judge_default(p, OTHER_ICMP);
+		return judge_default(p, OTHER_ICMP, 0);
 	return relays(p) ? COPIED : judge_error(p, length);
 }
 
@@ -313,7 +313,7 @@ static __always_inline enum reason judge_transport(struct packet *p, __u32 lengt
 		return judge_flow(p, &conf.udp, 0);
 	}
 	if (p->protocol != (p->six ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-		return judge_default(p, OTHER_PROTOCOL);
+		return judge_default(p, OTHER_PROTOCOL, 0);
 	if (length < ICMP_LEN || p->l4 + ICMP_LEN > p->end)
 		return MALFORMED;
 	return judge_icmp(p, length);
@@ -361,7 +361,7 @@ static __always_inline enum reason judge6(struct packet *p)
 	if (p->first)
 		return relays(p) ? COPIED : FRAGMENT;
 	if (p->headers == OTHER_PROTOCOL)
-		return judge_default(p, OTHER_PROTOCOL);
+		return judge_default(p, OTHER_PROTOCOL, 0);
 	if (p->headers != ACCEPTED)
 		return p->headers;
 	return judge_transport(p, payload_length(p));

@@ -55,8 +55,9 @@ static __always_inline enum flow flow_of_udp(void *ctx, const struct packet *p)
 	return flow;
 }
 
-/* What the default says of a packet; denied is the reason where that is deny. */
-static __always_inline enum reason judge_default(const struct packet *p, enum reason denied)
+/* What the default says of a packet; denied is the reason where that is deny, opening
+ * whether it is a TCP packet that opens a flow. */
+static __always_inline enum reason judge_default(const struct packet *p, enum reason denied, int opening)
 {
 	const struct part *part;
 
@@ -71,7 +72,7 @@ static __always_inline enum reason judge_default(const struct packet *p, enum re
 			return NOT_SERVING;
 		if (!is_mine(part, SINGLE_BUCKET))
 			return NOT_MINE;
-		return lease_coarse() ? ACCEPTED_DEFAULT : FENCED;
+		return (opening ? lease_exact() : lease_coarse()) ? ACCEPTED_DEFAULT : FENCED;
 	}
 	return denied;
 }
@@ -82,11 +83,11 @@ static __always_inline enum reason judge_no_rule(const struct packet *p, int tcp
 	enum flow flow;
 
 	if (tcp && opening)
-		return judge_default(p, NO_RULE);
+		return judge_default(p, NO_RULE, 1);
 	if (relays(p))
 		return COPIED; /* another node may have a connection for it */
 	flow = tcp ? flow_of(p) : flow_of_udp(p->ctx, p);
 	if (known(flow))
 		return ACCEPTED_OWN;
-	return tcp ? NO_RULE : judge_default(p, NO_RULE);
+	return tcp ? NO_RULE : judge_default(p, NO_RULE, 0);
 }
