@@ -52,6 +52,18 @@ func ownAllRules(change ...func(*Rules)) *Rules {
 	return rules
 }
 
+// noRuleBut80 has the default say what becomes of all but TCP port 80.
+func noRuleBut80(unruled bpfUnruled) func(*Rules) {
+	return func(r *Rules) {
+		r.Unruled = uint32(unruled)
+		for class := range r.Udp.Rule {
+			for v := range r.Udp.Rule[class] {
+				r.Udp.Rule[class][v] = math.MaxUint16
+			}
+		}
+	}
+}
+
 func wholeShare() *Share {
 	s := &Share{Parts: make([]Part, 1), PartOfRule: []uint16{0}}
 	for i := range s.Parts[0].Mine {
@@ -118,7 +130,7 @@ func TestLeaseRunsOut(t *testing.T) {
 // flow is judged by the exact clock, also under no rule.
 func TestNoRuleLeaseOfASuspendedMachine(t *testing.T) {
 	newWire(t, 1)
-	p := ownAll(t, func(r *Rules) { r.Unruled = uint32(bpfUnruledDEFAULT_SINGLE) })
+	p := ownAll(t, noRuleBut80(bpfUnruledDEFAULT_SINGLE))
 	must(t, p.SetLease(boottime(t)+int64(time.Hour)))
 	for _, f := range families {
 		syn := tcpTo(t, f.vip.MAC, f.vip.Address.String())
@@ -200,6 +212,44 @@ func TestFenceBeforeStack(t *testing.T) {
 		}
 		if opens := tt.want && strings.Contains(tt.name, "syn"); openedBy(t, p)-opened != map[bool]uint64{true: 1}[opens] {
 			t.Errorf("%s: %d connections opened", tt.name, openedBy(t, p)-opened)
+		}
+	}
+}
+
+// What every node lets in by its default, the fence does too, with a lease or without:
+// what an offload level makes of a packet is the same at all of them.
+func TestFenceLetsTheDefaultPass(t *testing.T) {
+	w := newWire(t, 1)
+	rules := ownAllRules(noRuleBut80(bpfUnruledDEFAULT_PASS))
+	rules.Nic = rulesFor(w.nicMAC()).Nic
+	p, err := LoadProgram(rules)
+	must(t, err)
+	defer p.Close()
+	q := openTestQueue(t, w)
+	must(t, (&Stack{}).Fence(p))
+	must(t, p.SetLease(0))
+	for _, f := range families {
+		ruled := tcpTo(t, w.nicMAC(), f.vip.Address.String())
+		unruled := slices.Clone(ruled)
+		unruled[transportAt(unruled)+3]++ // to port 81
+		for _, tt := range []struct {
+			name     string
+			frame    []byte
+			protocol int
+			want     bool
+		}{
+			{"syn under a rule", ruled, unix.IPPROTO_TCP, false},
+			{"syn under none", unruled, unix.IPPROTO_TCP, true},
+			{"udp under none", udpTo(t, w.nicMAC(), f.vip.Address.String()), unix.IPPROTO_UDP, true},
+		} {
+			socket := listenRaw(t, f.raw, tt.protocol)
+			place := q.rx.free.take() + Headroom
+			copy(q.rx.area[place:], tt.frame)
+			q.tx.send(place, uint32(len(tt.frame)))
+			must(t, q.tx.kick())
+			if got := arrives(t, socket, tt.want); got != tt.want {
+				t.Errorf("IPv%s, %s: reached the stack: %v, want %v", f.name, tt.name, got, tt.want)
+			}
 		}
 	}
 }

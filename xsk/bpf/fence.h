@@ -75,16 +75,20 @@ static __always_inline enum reason fence_client(const struct packet *p)
 	return ACCEPTED_STICKY;
 }
 
-/* Whether it is UDP of a rule that forwards, and conntrack has its flow, or of no
- * rule and a socket has it, or every node may have it: then it opens none. */
+/* Whether the lease does not count: it is under no rule, and every node may have it,
+ * or it opens no flow: UDP of a rule that forwards, and conntrack has its flow, or of
+ * no rule, and a socket has it. */
 static __always_inline int goes_on(struct __sk_buff *skb, const struct packet *p)
 {
 	const struct ports *ports = p->l4;
-
 	__u32 rule;
 
-	if (p->protocol != IPPROTO_UDP || !has(p, sizeof(*ports)) || p->vip >= MAX_VIPS)
+	if (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP)
 		return 0;
+	if (!has(p, sizeof(*ports)) || p->vip >= MAX_VIPS)
+		return 0;
+	if (p->protocol == IPPROTO_TCP)
+		return conf.unruled == DEFAULT_PASS && rule_of(&conf.tcp, p->vip, ports->dst) == RULE_NONE;
 	rule = rule_of(&conf.udp, p->vip, ports->dst);
 	if (rule >= MAX_RULES)
 		return conf.unruled == DEFAULT_PASS || known(flow_of_udp(skb, p));
