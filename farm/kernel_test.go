@@ -163,10 +163,9 @@ func (k *kernel) expect(frame []byte, facts pipeline.Facts) expectation {
 	return expectation{action: xdpDrop, reason: r, judged: r, rewritten: false, asked: false}
 }
 
-// target is where a frame goes that nobody reads, and that is another node's. At
-// offload none the program does not look whose it is.
+// target is where a frame goes that nobody reads, and that is another node's.
 func (k *kernel) target(frame []byte, r pipeline.Reason) (config.MAC, bool) {
-	if k.offload == config.OffloadNone || r != pipeline.Copied && r != pipeline.Forwarded {
+	if r != pipeline.Copied && r != pipeline.Forwarded {
 		return config.MAC{}, false
 	}
 	node, ok := k.table.Target(frame)

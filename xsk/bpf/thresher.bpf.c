@@ -153,9 +153,12 @@ static __always_inline int vip_packet(struct packet *p, struct ethhdr *eth)
 {
 	enum reason reason;
 
-	if (conf.offload == OFFLOAD_NONE && !handover && fits_socket(p->ctx))
+	if (conf.offload == OFFLOAD_NONE && !relays(p) && !handover && fits_socket(p->ctx))
 		return ask(p);
 	reason = judge(p);
+	/* It was judged for where it goes to if nobody reads. */
+	if (conf.offload == OFFLOAD_NONE && !handover && fits_socket(p->ctx))
+		return ask(p);
 	if (reason >= NOT_MINE) {
 		dispose(p->ctx, reason);
 		return XDP_DROP;
