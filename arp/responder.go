@@ -9,14 +9,6 @@ import (
 	"thresher/config"
 )
 
-// How many answers leave at most. A segment with 1,000 clients that all lose
-// their entry at once is answered within a second; a flood of requests costs no
-// more than this in frames sent.
-const (
-	answersPerSecond = 1000
-	answersBurst     = 200
-)
-
 // Responder answers ARP requests or neighbour solicitations for the VIPs of one
 // interface and one address family.
 type Responder struct {
@@ -31,7 +23,7 @@ type Responder struct {
 	announcer *Announcer
 
 	// limit and conflicts belong to Serve's goroutine.
-	limit     *tokenBucket
+	limit     *limiter
 	conflicts conflicts
 	claimed   func(vip netip.Addr, source config.MAC) // nil for nobody
 
@@ -47,7 +39,7 @@ func newResponder(w wire, nic config.MAC, o Options) *Responder {
 		wire:      w,
 		nic:       nic,
 		gone:      func() bool { return false },
-		limit:     newTokenBucket(answersPerSecond, answersBurst),
+		limit:     newLimiter(),
 		conflicts: conflicts{report: o.Conflict},
 		claimed:   o.Claimed,
 	}
@@ -126,7 +118,7 @@ func (r *Responder) handle(m message, now time.Time) Reason {
 
 // reply sends the answer.
 func (r *Responder) reply(m message, vmac config.MAC, now time.Time) (Reason, bool) {
-	if !r.limit.take(now) {
+	if !r.limit.take(m.source, now) {
 		return RateLimited, false
 	}
 	if err := r.wire.reply(m, vmac); err != nil {

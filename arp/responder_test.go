@@ -122,23 +122,61 @@ func bind(t testing.TB, r *Responder) {
 	}
 }
 
+// However many ask, there are so many answers; and a machine that asks without end
+// leaves the others theirs.
 func TestAnswersAreLimited(t *testing.T) {
-	wire := newFakeConn()
-	r := responderOn(t, wire, Options{})
-	bind(t, r)
-	ask := arpFrame(request(clientMAC, clientIP, vip))
-	counts := map[Reason]int{}
-	for i := range 4 * answersPerSecond { // a flood of 4,000 in one second
-		counts[step(t, r, ask, time.Unix(5, int64(i)*int64(time.Second)/(4*answersPerSecond)))]++
+	const asked = 4 * answersPerSecond // in one second
+	tests := []struct {
+		name        string
+		machines    int
+		least, most int
+	}{
+		{"one", 1, answersPerAsker, answersPerAsker + answersBurstPerAsker},
+		{"many", 1000, answersPerSecond, answersPerSecond + answersBurst},
 	}
-	answered := len(wire.sent())
-	if answered < answersPerSecond || answered > answersPerSecond+answersBurst {
-		t.Errorf("%d answers in a second, want %d and a burst of at most %d", answered, answersPerSecond, answersBurst)
-	}
-	if counts[Answered] != answered || counts[RateLimited] != 4*answersPerSecond-answered {
-		t.Errorf("reasons = %v, sent = %d", counts, answered)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wire := newFakeConn()
+			r := responderOn(t, wire, Options{})
+			bind(t, r)
+			counts := map[Reason]int{}
+			for i := range asked {
+				ask := arpFrame(request(asker(i%tt.machines), clientIP, vip))
+				counts[step(t, r, ask, time.Unix(5, int64(i)*int64(time.Second)/asked))]++
+			}
+			answered := len(wire.sent())
+			if answered < tt.least || answered > tt.most {
+				t.Errorf("%d answers in a second, want %d to %d", answered, tt.least, tt.most)
+			}
+			if counts[Answered] != answered || counts[RateLimited] != asked-answered {
+				t.Errorf("reasons = %v, sent = %d", counts, answered)
+			}
+		})
 	}
 }
+
+func TestOneWhoAsksWithoutEndLeavesTheOthersTheirAnswers(t *testing.T) {
+	r := responderOn(t, newFakeConn(), Options{})
+	bind(t, r)
+	flooder := 0
+	other := 1
+	for r.limit.number(asker(other)) == r.limit.number(asker(flooder)) {
+		other++
+	}
+	flood, ask := arpFrame(request(asker(flooder), clientIP, vip)), arpFrame(request(asker(other), clientIP, vip))
+	for i := range 4 * answersPerSecond {
+		now := time.Unix(5, int64(i)*int64(time.Second)/(4*answersPerSecond))
+		step(t, r, flood, now)
+		if i%100 == 99 {
+			if got := step(t, r, ask, now); got != Answered {
+				t.Fatalf("after %d questions of another machine: %v, want %v", i+1, got, Answered)
+			}
+		}
+	}
+}
+
+// asker is the Ethernet address of one of many machines.
+func asker(i int) config.MAC { return config.MAC{2, 0, 0, 1, byte(i >> 8), byte(i)} }
 
 func TestARefusedReplyIsCountedAsSuch(t *testing.T) {
 	wire := newFakeConn()
