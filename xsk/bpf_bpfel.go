@@ -119,8 +119,46 @@ const (
 )
 
 type bpfRules struct {
-	_   structs.HostLayout
-	Key [2]uint64
+	_           structs.HostLayout
+	Key         [2]uint64
+	Nic         uint64
+	Multiplier6 uint64
+	Multiplier  uint32
+	Offload     uint32
+	Forwards    uint32
+	Relays      uint32
+	Formers     uint32
+	Pieces      uint32
+	Unruled     uint32
+	Vips        uint32
+	MaxParts    uint32
+	SocketFrame uint32
+	TestFlows   uint32
+	_           [4]byte
+	Vmacs       [64]uint64
+	Former      [64]uint64
+	Directed    [64]uint8
+	Sticky      [256]uint8
+	Forward     [256]uint8
+	Hashed      [256]struct {
+		_     structs.HostLayout
+		Mask4 uint32
+		Port  uint16
+		Id    uint16
+		Mask6 [2]uint64
+	}
+	Slots [4096]struct {
+		_      structs.HostLayout
+		Addr   uint32
+		Number uint32
+	}
+	Slots6 [1024]struct {
+		_      structs.HostLayout
+		Lo     uint64
+		Hi     uint64
+		Number uint32
+		_      [4]byte
+	}
 	Tcp struct {
 		_      structs.HostLayout
 		OfPort [65536]uint16
@@ -130,44 +168,6 @@ type bpfRules struct {
 		_      structs.HostLayout
 		OfPort [65536]uint16
 		Rule   [1024][64]uint16
-	}
-	Slots [4096]struct {
-		_      structs.HostLayout
-		Addr   uint32
-		Number uint32
-	}
-	Vmacs  [64]uint64
-	Former [64]uint64
-	Nic    uint64
-	Hashed [256]struct {
-		_     structs.HostLayout
-		Mask4 uint32
-		Port  uint16
-		Id    uint16
-		Mask6 [2]uint64
-	}
-	Sticky      [256]uint8
-	Forward     [256]uint8
-	Directed    [64]uint8
-	Forwards    uint32
-	Relays      uint32
-	Formers     uint32
-	Offload     uint32
-	Unruled     uint32
-	Multiplier  uint32
-	Vips        uint32
-	MaxParts    uint32
-	Pieces      uint32
-	SocketFrame uint32
-	TestFlows   uint32
-	_           [4]byte
-	Multiplier6 uint64
-	Slots6      [1024]struct {
-		_      structs.HostLayout
-		Lo     uint64
-		Hi     uint64
-		Number uint32
-		_      [4]byte
 	}
 }
 

@@ -64,31 +64,32 @@ struct classes {
 	__u16 rule[MAX_CLASSES][MAX_VIPS];
 };
 
+/* What a packet needs is in front: what lies within 32 KB is read by one instruction. */
 struct rules {
 	__u64 key[2];
+	mac_t nic;
+	__u64 multiplier6;
+	__u32 multiplier;
+	__u32 offload;
+	__u32 forwards; /* how many rules do */
+	__u32 relays;	/* how many VIPs are in mode directed */
+	__u32 formers;	/* how many have a former VMAC */
+	__u32 pieces;	/* whether frames may come in pieces (BPF_F_XDP_HAS_FRAGS) */
+	__u32 unruled;	/* what becomes of packets under no rule */
+	__u32 vips;	/* how many there are */
+	__u32 max_parts;    /* of a share */
+	__u32 socket_frame; /* the longest that a socket takes, in bytes; 0: any */
+	__u32 test_flows;   /* how many flows a test makes up; 0: the kernel's sockets count */
+	mac_t vmacs[MAX_VIPS];
+	mac_t former[MAX_VIPS];	  /* VMACs before a VIP's mode was changed; 0 for none */
+	__u8 directed[MAX_VIPS];  /* whether the VIP's mode is that */
+	__u8 sticky[MAX_RULES];	  /* whether clients stay with their node */
+	__u8 forward[MAX_RULES];  /* whether its flows are conntrack's */
+	struct hashed hashed[MAX_RULES];
+	struct vip_slot slots[1 << VIP_BITS];
+	struct vip_slot6 slots6[1 << VIP_BITS6];
 	struct classes tcp;
 	struct classes udp;
-	struct vip_slot slots[1 << VIP_BITS];
-	mac_t vmacs[MAX_VIPS];
-	mac_t former[MAX_VIPS]; /* VMACs before a VIP's mode was changed; 0 for none */
-	mac_t nic;
-	struct hashed hashed[MAX_RULES];
-	__u8 sticky[MAX_RULES]; /* whether clients stay with their node */
-	__u8 forward[MAX_RULES]; /* whether its flows are conntrack's */
-	__u8 directed[MAX_VIPS]; /* whether the VIP's mode is that */
-	__u32 forwards;		 /* how many of them are */
-	__u32 relays;		 /* how many VIPs are in mode directed */
-	__u32 formers;		 /* how many have a former VMAC */
-	__u32 offload;
-	__u32 unruled; /* what becomes of packets under no rule */
-	__u32 multiplier;
-	__u32 vips;	  /* how many there are */
-	__u32 max_parts;  /* of a share */
-	__u32 pieces;	    /* whether frames may come in pieces (BPF_F_XDP_HAS_FRAGS) */
-	__u32 socket_frame; /* the longest that a socket takes, in bytes; 0: any */
-	__u32 test_flows; /* how many flows a test makes up; 0: the kernel's sockets count */
-	__u64 multiplier6;
-	struct vip_slot6 slots6[1 << VIP_BITS6];
 };
 
 const volatile struct rules conf;
