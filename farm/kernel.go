@@ -12,9 +12,6 @@ import (
 // kernelRules is a compiled configuration as the kernel program has it.
 func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 	k := &xsk.Rules{
-		Key: [2]uint64{
-			binary.LittleEndian.Uint64(r.Key[:8]), binary.LittleEndian.Uint64(r.Key[8:]),
-		},
 		Multiplier:  r.VIPs.Multiplier,
 		Multiplier6: r.VIPs6.Multiplier,
 		Vips:        uint32(len(r.VMACs)),
@@ -23,6 +20,7 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 		// Each rule, and ICMP echo, may have a part of its own.
 		MaxParts: uint32(len(r.Affinities)) + 1,
 	}
+	k.Begun.V0, k.Begun.V1, k.Begun.V2, k.Begun.V3 = r.Key.Begun()
 	k.Nic = kernelMAC(r.NIC)
 	k.Tcp.OfPort, k.Tcp.Rule = r.TCP.OfPort, r.TCP.Rule
 	k.Udp.OfPort, k.Udp.Rule = r.UDP.OfPort, r.UDP.Rule

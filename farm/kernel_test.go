@@ -442,7 +442,7 @@ func TestMutationIsFound(t *testing.T) {
 	vips[2].Mode, vips[2].MAC = config.Directed, kernelNIC
 	share := randomShare(rand.New(rand.NewPCG(3, 4)), len(rules))
 	for name, mutate := range map[string]func(*xsk.Rules){
-		"hash key":        func(r *xsk.Rules) { r.Key[0]++ },
+		"hash key":        func(r *xsk.Rules) { r.Begun.V0++ },
 		"multiplier":      func(r *xsk.Rules) { r.Multiplier += 2 },
 		"IPv6 multiplier": func(r *xsk.Rules) { r.Multiplier6 += 2 },
 		"IPv6 VIP": func(r *xsk.Rules) {

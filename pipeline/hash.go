@@ -13,6 +13,14 @@ const Buckets = 1 << 16
 // choose a source address or port that lands on a node of its choice.
 type HashKey [16]byte
 
+// Begun is the hash's state where its first block is to come, with the part of that
+// block's round done that no message changes: what the kernel program begins with.
+func (k HashKey) Begun() (v0, v1, v2, v3 uint64) {
+	s := newHasher(k).start()
+	s.begin()
+	return s.v0, s.v1, s.v2, s.v3
+}
+
 // hasher is SipHash-1-3 under one key (Aumasson, Bernstein: SipHash, a fast
 // short-input PRF, 2012; the 1-3 form is the one that hash tables use).
 //
@@ -91,10 +99,19 @@ func (s *sip) finish() uint16 {
 }
 
 func (s *sip) round() {
+	s.begin()
+	s.end()
+}
+
+// begin is the part of a round that the block does not change that was added last.
+func (s *sip) begin() {
 	s.v0 += s.v1
 	s.v1 = bits.RotateLeft64(s.v1, 13)
 	s.v1 ^= s.v0
 	s.v0 = bits.RotateLeft64(s.v0, 32)
+}
+
+func (s *sip) end() {
 	s.v2 += s.v3
 	s.v3 = bits.RotateLeft64(s.v3, 16)
 	s.v3 ^= s.v2

@@ -63,6 +63,23 @@ func TestBucketIsSipHashOfClient(t *testing.T) {
 	}
 }
 
+// TestBegunHashGoesOn ends the hash where the kernel program does.
+func TestBegunHashGoesOn(t *testing.T) {
+	h := newHasher(testKey)
+	for port := range uint16(1000) {
+		const addr = 0x0a00000a
+		message := sip4Len<<56 | uint64(port)<<32 | addr
+		var s sip
+		s.v0, s.v1, s.v2, s.v3 = testKey.Begun()
+		s.v3 ^= message
+		s.end()
+		s.v0 ^= message
+		if got, want := s.finish(), h.bucket4(addr, port); got != want {
+			t.Fatalf("port %d: got %d, want %d", port, got, want)
+		}
+	}
+}
+
 // TestAttackerCannotAim chooses 100,000 clients as an attacker would who knows
 // all but the key: one address and every port, neighbouring addresses, equal low
 // bits. Each of three nodes must get its third, within 2 points.

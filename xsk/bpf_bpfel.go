@@ -119,8 +119,14 @@ const (
 )
 
 type bpfRules struct {
-	_           structs.HostLayout
-	Key         [2]uint64
+	_     structs.HostLayout
+	Begun struct {
+		_  structs.HostLayout
+		V0 uint64
+		V1 uint64
+		V2 uint64
+		V3 uint64
+	}
 	Nic         uint64
 	Multiplier6 uint64
 	Multiplier  uint32

@@ -56,8 +56,8 @@ static __always_inline __u16 client_bucket(const struct packet *p, __be16 port)
 	const struct in6_addr *addr = &ipv6_of(p)->saddr;
 
 	if (p->six)
-		return bucket6(conf.key[0], conf.key[1], first_half(addr), last_half(addr), port);
-	return bucket4(conf.key[0], conf.key[1], ipv4_of(p)->saddr, port);
+		return bucket6(begun(), first_half(addr), last_half(addr), port);
+	return bucket4(begun(), ipv4_of(p)->saddr, port);
 }
 
 /* The bucket of a rule's packet; client_bucket is that of what no rule covers. */
@@ -68,9 +68,9 @@ static __always_inline __u16 packet_bucket(const struct packet *p, __be16 port, 
 
 	port &= hashed->port;
 	if (p->six)
-		return bucket6(conf.key[0], conf.key[1], first_half(addr) & hashed->mask6[0],
+		return bucket6(begun(), first_half(addr) & hashed->mask6[0],
 			       last_half(addr) & hashed->mask6[1], port);
-	return bucket4(conf.key[0], conf.key[1], ipv4_of(p)->saddr & hashed->mask4, port | (ipv4_of(p)->id & hashed->id));
+	return bucket4(begun(), ipv4_of(p)->saddr & hashed->mask4, port | (ipv4_of(p)->id & hashed->id));
 }
 
 /* Whether a TCP packet opens a flow: SYN, and nothing that belongs to an open one. */

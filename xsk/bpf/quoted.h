@@ -106,9 +106,9 @@ static __always_inline __u16 bucket_of_quoted(const struct quoted *q, const vola
 	const __be16 port = client_port(q) & hashed->port;
 
 	if (q->six)
-		return bucket6(conf.key[0], conf.key[1], first_half(client) & hashed->mask6[0],
+		return bucket6(begun(), first_half(client) & hashed->mask6[0],
 			       last_half(client) & hashed->mask6[1], port);
-	return bucket4(conf.key[0], conf.key[1], q->tuple.ipv4.saddr & hashed->mask4, port);
+	return bucket4(begun(), q->tuple.ipv4.saddr & hashed->mask4, port);
 }
 
 static __always_inline __u32 test_flow_quoted(const struct quoted *q)

@@ -11,6 +11,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "packet.h"
+#include "siphash.h"
 
 #define MAX_VIPS    64   /* config.MaxVIPs */
 #define MAX_RULES   256  /* config.MaxRules */
@@ -66,7 +67,7 @@ struct classes {
 
 /* What a packet needs is in front: what lies within 32 KB is read by one instruction. */
 struct rules {
-	__u64 key[2];
+	struct sip begun; /* the bucket hash */
 	mac_t nic;
 	__u64 multiplier6;
 	__u32 multiplier;
@@ -103,6 +104,13 @@ static __always_inline __u32 bounded(__u32 index, __u32 size)
 {
 	barrier_var(index);
 	return index & (size - 1);
+}
+
+static __always_inline struct sip begun(void)
+{
+	struct sip s = {.v0 = conf.begun.v0, .v1 = conf.begun.v1, .v2 = conf.begun.v2, .v3 = conf.begun.v3};
+
+	return s;
 }
 
 /* The number of a VIP; MAX_VIPS and more is none. */

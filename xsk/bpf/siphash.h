@@ -2,6 +2,9 @@
 /*
  * SipHash-1-3 of a client, as package pipeline's hash.go has it: one block for
  * an IPv4 address and a port, three for an IPv6 address.
+ *
+ * A round begins with what no message changes, so that the daemon does that of the
+ * first one beforehand: pipeline.HashKey.Begun.
  */
 #pragma once
 
@@ -17,11 +20,15 @@ static __always_inline __u64 rotl(__u64 x, int n)
 	return x << n | x >> (64 - n);
 }
 
-static __always_inline void sip_round(struct sip *s)
+static __always_inline void sip_begin(struct sip *s)
 {
 	s->v0 += s->v1;
 	s->v1 = rotl(s->v1, 13) ^ s->v0;
 	s->v0 = rotl(s->v0, 32);
+}
+
+static __always_inline void sip_end(struct sip *s)
+{
 	s->v2 += s->v3;
 	s->v3 = rotl(s->v3, 16) ^ s->v2;
 	s->v0 += s->v3;
@@ -31,16 +38,18 @@ static __always_inline void sip_round(struct sip *s)
 	s->v2 = rotl(s->v2, 32);
 }
 
-static __always_inline struct sip sip_start(__u64 k0, __u64 k1)
+static __always_inline void sip_round(struct sip *s)
 {
-	struct sip s = {
-		.v0 = k0 ^ 0x736f6d6570736575ULL,
-		.v1 = k1 ^ 0x646f72616e646f6dULL,
-		.v2 = k0 ^ 0x6c7967656e657261ULL,
-		.v3 = k1 ^ 0x7465646279746573ULL,
-	};
+	sip_begin(s);
+	sip_end(s);
+}
 
-	return s;
+/* The first block of a message, whose round has begun. */
+static __always_inline void sip_first(struct sip *s, __u64 message)
+{
+	s->v3 ^= message;
+	sip_end(s);
+	s->v0 ^= message;
 }
 
 static __always_inline void sip_block(struct sip *s, __u64 message)
@@ -59,21 +68,17 @@ static __always_inline __u16 sip_finish(struct sip *s)
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
-/* The bucket of an IPv4 client; both arguments as on the wire. */
-static __always_inline __u16 bucket4(__u64 k0, __u64 k1, __be32 addr, __be16 port)
+/* The bucket of an IPv4 client; address and port as on the wire. */
+static __always_inline __u16 bucket4(struct sip s, __be32 addr, __be16 port)
 {
-	struct sip s = sip_start(k0, k1);
-
-	sip_block(&s, 6ULL << 56 | (__u64)port << 32 | addr);
+	sip_first(&s, 6ULL << 56 | (__u64)port << 32 | addr);
 	return sip_finish(&s);
 }
 
 /* The bucket of an IPv6 client, by the halves of its address. */
-static __always_inline __u16 bucket6(__u64 k0, __u64 k1, __u64 lo, __u64 hi, __be16 port)
+static __always_inline __u16 bucket6(struct sip s, __u64 lo, __u64 hi, __be16 port)
 {
-	struct sip s = sip_start(k0, k1);
-
-	sip_block(&s, lo);
+	sip_first(&s, lo);
 	sip_block(&s, hi);
 	sip_block(&s, 18ULL << 56 | port);
 	return sip_finish(&s);
