@@ -25,6 +25,7 @@
 #include "packet.h"
 #include "pieces.h"
 #include "relay.h"
+#include "settled.h"
 #include "vlan.h"
 
 #define ETH_P_WIRE 0x88b6 /* wire.EtherType */
@@ -190,22 +191,14 @@ static __always_inline int probe(struct ethhdr *eth)
 /* Each family is a function of its own, so that what one needs of registers and of
  * the stack costs the other nothing: a program has 512 bytes over all calls, each
  * rounded up to 32 (kernel/bpf/verifier.c, check_max_stack_depth). */
-static __noinline int ipv4(struct xdp_md *ctx)
+static __noinline int vip_packet4(struct xdp_md *ctx, __u32 vip)
 {
 	struct ethhdr *eth = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
 	struct iphdr *ip = (void *)(eth + 1);
 	struct packet p;
-	__u32 vip;
 
-	if ((void *)(eth + 1) > end)
-		return XDP_PASS;
 	if ((void *)(ip + 1) > end)
-		return stray(ctx, eth);
-	vip = vip_of(ip->daddr);
-	if (vip >= MAX_VIPS)
-		return stray(ctx, eth);
-	if (!is_for_us(eth, vip))
 		return XDP_PASS;
 	if (ip->protocol == IP_PROBE && destination(eth) != conf.nic)
 		return probe(eth);
@@ -213,6 +206,31 @@ static __noinline int ipv4(struct xdp_md *ctx)
 	p.vip = vip;
 	p.relays = must_relay(eth, vip);
 	return vip_packet(&p, eth);
+}
+
+static __always_inline int ipv4(struct xdp_md *ctx, struct ethhdr *eth, void *end)
+{
+	struct iphdr *ip = (void *)(eth + 1);
+	__u32 vip;
+
+	if ((void *)(ip + 1) > end)
+		return stray(ctx, eth);
+	vip = vip_of(ip->daddr);
+	if (vip >= MAX_VIPS)
+		return stray(ctx, eth);
+	if (!is_for_us(eth, vip))
+		return XDP_PASS;
+	switch (settled4(ctx, ip, end, vip)) {
+	case NOT_MINE:
+		dispose(ctx, NOT_MINE);
+		return XDP_DROP;
+	case ACCEPTED:
+		dispose(ctx, ACCEPTED);
+		to_nic(eth);
+		return XDP_PASS;
+	default:
+		return vip_packet4(ctx, vip);
+	}
 }
 
 static __noinline int ipv6(struct xdp_md *ctx)
@@ -260,7 +278,7 @@ int thresher(struct xdp_md *ctx)
 	}
 	switch (ethertype(eth)) {
 	case bpf_htons(ETH_P_IP):
-		return ipv4(ctx);
+		return ipv4(ctx, eth, end);
 	case bpf_htons(ETH_P_IPV6):
 		return ipv6(ctx);
 	case bpf_htons(ETH_P_ARP):
