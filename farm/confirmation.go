@@ -209,6 +209,12 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	}
 	c.follow(now, a.Events, lease)
 	c.letGo(now, lease, a.Lease != nil)
+	first := a.Lease != nil && onlyGains(lease)
+	if first {
+		if err := c.say(a); err != nil {
+			return err
+		}
+	}
 	if a.Lease != nil {
 		if err := c.gate.set(now, lease, c.surroundings(lease.Moved), c.giveNotice); err != nil {
 			return err
@@ -217,8 +223,10 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 			c.halfOpen.released(lease.Released, lease.Release)
 		}
 	}
-	if err := c.say(a); err != nil {
-		return err
+	if !first {
+		if err := c.say(a); err != nil {
+			return err
+		}
 	}
 	for _, r := range a.Relays {
 		c.send(r.Heartbeat, segment.News)
@@ -232,6 +240,11 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	}
 	return nil
 }
+
+// onlyGains says whether a lease takes nothing back, so that the heartbeat that goes
+// with it need not wait for it. It had better not: where two nodes do not hear each other both
+// ways, what this one takes up the other lets go of when it hears of that.
+func onlyGains(l confirm.Lease) bool { return l.Moved && !l.Shrunk && l.Released.Empty() }
 
 // say sends the heartbeat for everybody, if there is one. While this node reads what
 // came while it stood still, the last one waits: it would say that this node has
