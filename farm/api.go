@@ -60,20 +60,17 @@ func openAPI(l *local) (a *api, err error) {
 	if a.certificate, err = a.openCertificate(dir); err != nil {
 		return a, err
 	}
-	return a, a.listen()
+	return a, a.listenForPeople()
 }
 
-// listen listens for people and tools. Where it can't, the node serves its clients all
+// listenForPeople listens for people and tools. Where it can't, the node serves its clients all
 // the same and tries again; but a configuration on trial has failed then, and the node is
 // to go back from it.
-func (a *api) listen() error {
+func (a *api) listenForPeople() error {
 	for _, at := range a.cfg.API.Listeners {
 		one, err := net.Listen("tcp", at.Address.String())
 		if err != nil && a.trials.MustBeOver() != nil {
 			return fmt.Errorf("listen on %s: %w; %s", at, bareNetError(err), listenCure(err))
-		}
-		if err != nil {
-			one = nil
 		}
 		a.listeners = append(a.listeners, one)
 	}

@@ -60,7 +60,7 @@ func withConsoleAt(t *testing.T) (*api, config.APIListener) {
 // configuration that asks for it is not kept.
 func TestANodeComesUpWithoutItsConsole(t *testing.T) {
 	a, at := withConsoleAt(t)
-	if err := a.listen(); err != nil || len(a.listeners) != 1 || a.listeners[0] != nil {
+	if err := a.listenForPeople(); err != nil || len(a.listeners) != 1 || a.listeners[0] != nil {
 		t.Errorf("%v, %v", a.listeners, err)
 	}
 	a.close()
@@ -79,7 +79,7 @@ func TestANodeComesUpWithoutItsConsole(t *testing.T) {
 	if err := a.trials.Adopt(trial.Record{Trial: running}); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.listen(); err == nil || !strings.Contains(err.Error(), "listen on "+at.String()) {
+	if err := a.listenForPeople(); err == nil || !strings.Contains(err.Error(), "listen on "+at.String()) {
 		t.Errorf("on trial: %v", err)
 	}
 }
