@@ -44,6 +44,9 @@ type Facts struct {
 	LRO bool
 	// GROHW tells whether the card joins packets so that they can be told apart again.
 	GROHW bool
+	// Joined are the interfaces below this one, a bridge's ports and the like, on which
+	// the kernel joins packets (GRO) before they come to this one.
+	Joined []string
 	// HiddenVLANs are devices for VLANs on top of the interface, where the card takes
 	// their tags off before the kernel program sees the frames.
 	HiddenVLANs []string
@@ -105,6 +108,9 @@ func (f *Facts) inspectInterface() error {
 	}
 	f.Index, f.MTU, f.Up = a.Index, a.MTU, a.Flags&net.FlagUp != 0
 	f.Driver, f.LRO, f.GROHW = d.name, d.lro, d.groHW
+	if f.Joined, err = joinedBelow(l); err != nil {
+		return fmt.Errorf("inspect interface %s: %w", f.Interface, err)
+	}
 	if d.rxVLAN {
 		if f.HiddenVLANs, err = vlansOn(a.Index); err != nil {
 			return fmt.Errorf("inspect interface %s: %w", f.Interface, err)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"thresher/cluster/confirm"
 	"thresher/config"
@@ -43,7 +44,24 @@ func NetworkBefore(cfg *config.Config, facts health.Facts) ([]health.Finding, er
 		a := cfg.VIPs[i].Address
 		recorded = append(recorded, host.Entry{Kind: host.KindAddress, Link: "lo", Prefix: netip.PrefixFrom(a, a.BitLen())})
 	}
-	return Network(cfg, facts, recorded)
+	list, err := Network(cfg, facts, recorded)
+	return append(list, joined(cfg, facts)...), err
+}
+
+// joined warns of packets that come to the kernel program joined, with a checksum that
+// the kernel has not written whole yet (CHECKSUM_PARTIAL): one that goes by AF_XDP comes
+// back with that, and is dropped as damaged. A bond hands native XDP on to those below.
+func joined(cfg *config.Config, facts health.Facts) []health.Finding {
+	native := facts.Driver == "bonding" && cfg.Datapath.XDP != config.XDPGeneric
+	if len(facts.Joined) == 0 || native || cfg.Datapath.Offload == config.OffloadFull {
+		return nil
+	}
+	return []health.Finding{{
+		Level: health.LevelWarn,
+		What: fmt.Sprintf("%s joins packets (GRO) below %s: at offload %s those are lost that are joined",
+			strings.Join(facts.Joined, ", "), facts.Interface, cfg.Datapath.Offload),
+		Cure: fmt.Sprintf("set datapath.offload to full, or ethtool -K %s gro off", facts.Joined[0]),
+	}}
 }
 
 // roomForHeartbeats judges the MTU. A node that can't say that it is there would serve

@@ -58,3 +58,33 @@ func TestNetwork(t *testing.T) {
 	cfg.VIPs[0].Address = netip.MustParseAddr("192.0.2.101")
 	expect("with the daemon's own", bad(1500))
 }
+
+// What was joined below the interface comes back from AF_XDP without a whole checksum.
+func TestJoined(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		driver  string
+		offload config.Offload
+		xdp     config.XDPMode
+		joined  []string
+		want    int
+	}{
+		{"bridge, none", "bridge", config.OffloadNone, config.XDPAuto, []string{"eth1"}, 1},
+		{"bridge, reject", "bridge", config.OffloadReject, config.XDPAuto, []string{"eth1"}, 1},
+		{"bridge, full", "bridge", config.OffloadFull, config.XDPAuto, []string{"eth1"}, 0},
+		{"bridge, joins nothing", "bridge", config.OffloadNone, config.XDPAuto, nil, 0},
+		{"bond", "bonding", config.OffloadNone, config.XDPAuto, []string{"eth1"}, 0},
+		{"bond, generic", "bonding", config.OffloadNone, config.XDPGeneric, []string{"eth1"}, 1},
+	} {
+		cfg := &config.Config{Datapath: config.Datapath{Offload: tt.offload, XDP: tt.xdp}}
+		found := joined(cfg, health.Facts{Interface: "br0", Driver: tt.driver, Joined: tt.joined})
+		if len(found) != tt.want {
+			t.Errorf("%s: %v, want %d findings", tt.name, found, tt.want)
+		}
+		for _, f := range found {
+			if f.Level != health.LevelWarn || !strings.Contains(f.Cure, "ethtool -K eth1 gro off") {
+				t.Errorf("%s: %v", tt.name, f)
+			}
+		}
+	}
+}
