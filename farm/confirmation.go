@@ -209,7 +209,7 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	}
 	c.follow(now, a.Events, lease)
 	c.letGo(now, lease, a.Lease != nil)
-	first := a.Lease != nil && onlyGains(lease)
+	first := a.Lease != nil && onlyTakesUp(c.gate.lease, lease)
 	if first {
 		if err := c.say(a); err != nil {
 			return err
@@ -241,10 +241,13 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	return nil
 }
 
-// onlyGains says whether a lease takes nothing back, so that the heartbeat that goes
-// with it need not wait for it. It had better not: where two nodes do not hear each other both
-// ways, what this one takes up the other lets go of when it hears of that.
-func onlyGains(l confirm.Lease) bool { return l.Moved && !l.Shrunk && l.Released.Empty() }
+// onlyTakesUp says whether a lease lets in more of what the one before headed for, and
+// takes nothing back, so that the heartbeat that goes with it need not wait for it. It
+// had better not: where two nodes do not hear each other both ways, what this one takes up the
+// other lets go of when it hears of that. What is newly headed for is parked before it is said.
+func onlyTakesUp(before, l confirm.Lease) bool {
+	return l.Moved && !l.Shrunk && l.Released.Empty() && l.Target.Equal(before.Target)
+}
 
 // say sends the heartbeat for everybody, if there is one. While this node reads what
 // came while it stood still, the last one waits: it would say that this node has

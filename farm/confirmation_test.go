@@ -6,8 +6,8 @@ import (
 	"thresher/cluster/confirm"
 )
 
-// TestOnlyGains tells leases apart whose heartbeat may go before they are carried out.
-func TestOnlyGains(t *testing.T) {
+// TestOnlyTakesUp tells leases apart whose heartbeat may go before they are carried out.
+func TestOnlyTakesUp(t *testing.T) {
 	ids := ruleIDs(nil)
 	one := confirm.NewBitmap(8)
 	one.Set(7)
@@ -17,12 +17,13 @@ func TestOnlyGains(t *testing.T) {
 		lease confirm.Lease
 		want  bool
 	}{
-		{"buckets gained", confirm.Lease{Moved: true, Confirmed: some, Held: some}, true},
-		{"a later deadline alone", confirm.Lease{Deadline: 1}, false},
-		{"buckets taken away", confirm.Lease{Moved: true, Shrunk: true}, false},
-		{"buckets released that were not confirmed", confirm.Lease{Moved: true, Released: some}, false},
+		{"buckets taken up", confirm.Lease{Moved: true, Target: some, Confirmed: some, Held: some}, true},
+		{"a later deadline alone", confirm.Lease{Target: some, Deadline: 1}, false},
+		{"buckets taken away", confirm.Lease{Moved: true, Target: some, Shrunk: true}, false},
+		{"buckets released that were not confirmed", confirm.Lease{Moved: true, Target: some, Released: some}, false},
+		{"another target", confirm.Lease{Moved: true}, false},
 	} {
-		if got := onlyGains(c.lease); got != c.want {
+		if got := onlyTakesUp(confirm.Lease{Target: some}, c.lease); got != c.want {
 			t.Errorf("%s: %t, want %t", c.name, got, c.want)
 		}
 	}
