@@ -72,7 +72,7 @@ const costSpan = 3 * time.Second
 // costs is the kernel's, and differs by machine: it is measured in the same run,
 // without anything around it, and the engine without connections. Checks that connect
 // take less than bare connections, each at its own time, since they share wake-ups. A
-// request and its answer cost about as much as the connection.
+// request and its answer cost about as much as the connection, with the race detector some more.
 func TestCost(t *testing.T) {
 	address := startServer(t)
 	alone := costOfChecks(t, asks(address, config.CheckTCP), func(config.Check) probe.Func {
@@ -88,7 +88,7 @@ func TestCost(t *testing.T) {
 	if limit := max(0.02, bare); tcp > limit {
 		t.Errorf("200 checks of type tcp take %.1f %% of a core, want at most %.1f %%", 100*tcp, 100*limit)
 	}
-	if limit := max(0.02, 2.5*tcp); web > limit {
+	if limit := max(0.02, 4*tcp); web > limit {
 		t.Errorf("200 checks of type http take %.1f %% of a core, want at most %.1f %%", 100*web, 100*limit)
 	}
 }
