@@ -63,6 +63,7 @@ func packets4() []named {
 
 		{"from port 0", tcpFrame(0, 80), PortZero},
 		{"to port 0", udpFrame(40000, 0), PortZero},
+		{"udp from port 0", udpFrame(0, 53), PortZero},
 		{"from 0.0.0.0", tcpFrame(40000, 80).change(from("0.0.0.0")), Martian},
 		{"from loopback", tcpFrame(40000, 80).change(from("127.0.0.1")), Martian},
 		{"from multicast", tcpFrame(40000, 80).change(from("224.0.0.1")), Martian},
@@ -75,6 +76,7 @@ func packets4() []named {
 		{"total length less than the header", tcpFrame(40000, 80).patch(set(16, 0, 19)), Malformed},
 		{"total length past the frame", tcpFrame(40000, 80).patch(set(16, 0x05, 0xdc)), Malformed},
 		{"tcp header cut short", tcpFrame(40000, 80).patch(set(16, 0, 39)), Malformed},
+		{"tcp header cut short, and no syn", tcpFrame(40000, 80).patch(func(b []byte) []byte { return set(47, 0x10)(set(16, 0, 39)(b)) }), Malformed},
 		{"udp header cut short", udpFrame(40000, 53).patch(set(16, 0, 27)), Malformed},
 		{"ip header cut short", tcpFrame(40000, 80).patch(cut(33)), NotVIP},
 		{"ethernet header alone", tcpFrame(40000, 80).patch(cut(14)), NotVIP},
