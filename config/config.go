@@ -150,11 +150,15 @@ type Peer []netip.AddrPort
 
 // String is the peer as the file has it.
 func (p Peer) String() string {
+	return strings.Join(p.texts(), " ")
+}
+
+func (p Peer) texts() []string {
 	texts := make([]string, len(p))
-	for i, a := range p {
-		texts[i] = a.String()
+	for i, at := range p {
+		texts[i] = at.String()
 	}
-	return strings.Join(texts, " ")
+	return texts
 }
 
 // Binds are this node's own addresses on all heartbeat networks, Bind first.

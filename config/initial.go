@@ -64,16 +64,25 @@ func (i Initial) Text() []byte {
 	return []byte(b.String())
 }
 
-// bindText is cluster.bind of the node that gossips there.
-func (p Peer) bindText() string {
-	texts := make([]string, len(p))
-	for i, at := range p {
-		texts[i] = strconv.Quote(at.String())
-	}
+// bind is cluster.bind of the node that gossips there: an address, or one for each network.
+func (p Peer) bind() any {
+	texts := p.texts()
 	if len(texts) == 1 {
 		return texts[0]
 	}
-	return "[" + strings.Join(texts, ", ") + "]"
+	return texts
+}
+
+// bindText is bind, as it is written.
+func (p Peer) bindText() string {
+	quoted := p.texts()
+	for i, text := range quoted {
+		quoted[i] = strconv.Quote(text)
+	}
+	if len(quoted) == 1 {
+		return quoted[0]
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 func quotedPorts(ports []PortRange) string {

@@ -43,7 +43,7 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) (adopted []byte, los
 	if !d.Get(&vips, "vips") || len(vips) > 0 {
 		set(n.Interface, "interface")
 	}
-	set(n.bind(), "cluster", "bind")
+	set(to.bind(), "cluster", "bind")
 	set(join, "cluster", "join")
 	set(n.KeyFile, "cluster", "key_file")
 	d.Delete("api", "tls")
@@ -68,18 +68,6 @@ func (n Newcomer) Adopt(text []byte, member netip.AddrPort) (adopted []byte, los
 	}
 	adopted, err = d.Text()
 	return adopted, lost, err
-}
-
-// bind is cluster.bind: an address, or one for each network.
-func (n Newcomer) bind() any {
-	if len(n.Further) == 0 {
-		return n.Bind.String()
-	}
-	list := []string{n.Bind.String()}
-	for _, at := range n.Further {
-		list = append(list, at.String())
-	}
-	return list
 }
 
 // look has the newcomer's checks look at the newcomer where the member's look at the
