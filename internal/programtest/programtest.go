@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	// What most of the program is made of: go test remembers no result of a package that
+	// runs it when that has changed. It does not see what a test has built.
+	_ "thresher/farm"
 	"thresher/perf/lab"
 )
 

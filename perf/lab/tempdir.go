@@ -12,7 +12,8 @@ import (
 
 // The lab's directory is called thresher-lab-PID-RANDOM and holds the file
 // owner, which tells the process that made it from a later one with the same
-// number: boot id and start time.
+// number, boot id and start time, and in whose eyes it has that number: its PID
+// namespace.
 const (
 	dirPrefix = "thresher-lab-"
 	ownerFile = "owner"
@@ -57,28 +58,48 @@ func removeDeadDirs(parent string) error {
 }
 
 // ownerLives tells whether the process that made the directory still runs. It
-// says yes where it cannot know.
+// says yes where it cannot know: the processes of another PID namespace, whose /tmp
+// this one may share, have other numbers here or none.
 func ownerLives(dir string) bool {
 	number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
 	pid, err := strconv.Atoi(number)
 	if err != nil {
 		return true
 	}
-	now, err := processIdentity(pid)
-	if errors.Is(err, os.ErrNotExist) {
-		return false
-	}
-	noted, noteErr := os.ReadFile(filepath.Join(dir, ownerFile))
-	if err != nil || noteErr != nil || len(noted) == 0 {
+	file, err := os.ReadFile(filepath.Join(dir, ownerFile))
+	here, hereErr := kernelAndNamespace()
+	noted := strings.Fields(string(file))
+	if err != nil || hereErr != nil || len(noted) == 0 {
 		return true // Just being made, perhaps.
 	}
-	return string(noted) == now
+	if noted[0] != here[0] {
+		return false // Before the last boot.
+	}
+	if len(noted) != ownerFields || noted[1] != here[1] {
+		return true
+	}
+	now, err := processIdentity(pid)
+	return !errors.Is(err, os.ErrNotExist) && (err != nil || string(file) == now)
 }
 
-// processIdentity tells a process from all others that had its number: the boot
-// and the start time in clock ticks since (proc_pid_stat(5), field 22).
-func processIdentity(pid int) (string, error) {
+// ownerFields is how many words an owner file has.
+const ownerFields = 3
+
+// kernelAndNamespace are the boot id and this process's PID namespace.
+func kernelAndNamespace() (both [2]string, err error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return both, err
+	}
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	return [2]string{string(bytes.TrimSpace(boot)), namespace}, err
+}
+
+// processIdentity tells a process of this PID namespace from all others that had its
+// number: the boot, the namespace, and the start time in clock ticks since the boot
+// (proc_pid_stat(5), field 22).
+func processIdentity(pid int) (string, error) {
+	here, err := kernelAndNamespace()
 	if err != nil {
 		return "", err
 	}
@@ -91,5 +112,5 @@ func processIdentity(pid int) (string, error) {
 	if len(fields) < 20 {
 		return "", fmt.Errorf("/proc/%d/stat has %d fields after the name, not 20", pid, len(fields))
 	}
-	return fmt.Sprintf("%s %s\n", bytes.TrimSpace(boot), fields[19]), nil
+	return fmt.Sprintf("%s %s %s\n", here[0], here[1], fields[19]), nil
 }

@@ -12,6 +12,10 @@ func TestRemoveDeadDirs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	here, err := kernelAndNamespace()
+	if err != nil {
+		t.Fatal(err)
+	}
 	const noProcess = 1 << 30 // Above the kernel's largest number, 2^22.
 	tests := []struct {
 		name  string
@@ -19,10 +23,11 @@ func TestRemoveDeadDirs(t *testing.T) {
 		kept  bool
 	}{
 		{fmt.Sprintf("thresher-lab-%d-1", os.Getpid()), self, true},
-		{fmt.Sprintf("thresher-lab-%d-2", os.Getpid()), "of an earlier boot 17\n", false},
+		{fmt.Sprintf("thresher-lab-%d-2", os.Getpid()), "another-boot pid:[1] 17\n", false},
 		{fmt.Sprintf("thresher-lab-%d-3", os.Getpid()), "", true}, // Being made.
 		{fmt.Sprintf("thresher-lab-%d-4", noProcess), self, false},
-		{fmt.Sprintf("thresher-lab-%d-5", noProcess), "", false},
+		{fmt.Sprintf("thresher-lab-%d-5", noProcess), "", true},
+		{fmt.Sprintf("thresher-lab-%d-6", noProcess), here[0] + " pid:[1] 17\n", true}, // Of another PID namespace.
 		{"thresher-lab-notes-2026", "", true},
 		{"thresher-labour-1-1", "", true},
 	}
