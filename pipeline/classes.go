@@ -8,8 +8,8 @@ import (
 	"thresher/config"
 )
 
-// MaxClasses is how many sets of ports the rules of one protocol may tell apart.
-const MaxClasses = 1024
+// maxClasses is how many sets of ports the rules of one protocol may tell apart.
+const maxClasses = 1024
 
 // RuleNone stands where no rule holds.
 const RuleNone = 0xffff
@@ -25,7 +25,7 @@ type Classes struct {
 	// OfPort is the class of each port.
 	OfPort [1 << 16]uint16
 	// Rule is the rule's number by class and VIP, or RuleNone or RuleBlock.
-	Rule [MaxClasses][config.MaxVIPs]uint16
+	Rule [maxClasses][config.MaxVIPs]uint16
 }
 
 type classRow = [config.MaxVIPs]uint16
@@ -40,8 +40,8 @@ func (c *Classes) compile(vips []config.VIP, rules []config.Rule, protocol confi
 		class, ok := known[row]
 		if !ok {
 			class = uint16(len(known))
-			if class == MaxClasses {
-				return fmt.Errorf("the %s rules tell more than %d sets of ports apart: join ranges or rules", protocol, MaxClasses)
+			if class == maxClasses {
+				return fmt.Errorf("the %s rules tell more than %d sets of ports apart: join ranges or rules", protocol, maxClasses)
 			}
 			known[row] = class
 			c.Rule[class] = row
@@ -101,5 +101,5 @@ func holds(r *config.Rule, vip netip.Addr, port uint16) bool {
 
 // find returns the rule's number, or RuleNone or RuleBlock.
 func (c *Classes) find(vip int, port uint16) uint16 {
-	return c.Rule[c.OfPort[port]%MaxClasses][vip%config.MaxVIPs]
+	return c.Rule[c.OfPort[port]%maxClasses][vip%config.MaxVIPs]
 }

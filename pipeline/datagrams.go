@@ -26,31 +26,31 @@ type knownDatagram struct {
 // datagrams are those known, in a ring, so that the oldest makes room for the
 // next; with an index by name, and a list of those with parts that wait.
 type datagrams struct {
-	all    []knownDatagram
-	turn   int32   // whose place is the next one's
+	places[knownDatagram]
+	turn   int32   // whose place is the next one's, once all are made
 	queued int32   // head of the list
-	heads  []int32 // first ones of the chains; a power of two
+	heads  []int32 // first ones of the chains; a power of two. Made for the first datagram
 	// The hash is keyed anew for each, as a Lot's is.
 	seed maphash.Seed
 }
 
 func newDatagrams(n int) datagrams {
-	k := datagrams{
-		all: make([]knownDatagram, n), queued: none,
-		seed: maphash.MakeSeed(), heads: make([]int32, 1<<bits.Len(uint(n))),
-	}
-	for i := range k.all {
-		k.all[i].parts, k.all[i].first = emptyList(), none
-	}
-	for i := range k.heads {
-		k.heads[i] = none
-	}
-	return k
+	return datagrams{places: newPlaces[knownDatagram](n), queued: none, seed: maphash.MakeSeed()}
 }
 
-func (k *datagrams) at(i int32) *knownDatagram { return &k.all[i] }
+// newHeads are the starts of as many chains as n datagrams need, all empty.
+func newHeads(n int32) []int32 {
+	heads := make([]int32, 1<<bits.Len32(uint32(n)))
+	for i := range heads {
+		heads[i] = none
+	}
+	return heads
+}
 
 func (k *datagrams) head(name *datagram) *int32 {
+	if k.heads == nil {
+		k.heads = newHeads(k.bound)
+	}
 	return &k.heads[maphash.Comparable(k.seed, *name)&uint64(len(k.heads)-1)]
 }
 
@@ -66,10 +66,14 @@ func (k *datagrams) find(name *datagram, now int64) int32 {
 	return i
 }
 
-// oldest is whose place the next one gets.
+// oldest is whose place the next one gets: that of none while there are more.
 func (k *datagrams) oldest() int32 {
+	if i := k.add(); i != none {
+		k.at(i).parts, k.at(i).first = emptyList(), none
+		return i
+	}
 	i := k.turn
-	k.turn = (k.turn + 1) % int32(len(k.all))
+	k.turn = (k.turn + 1) % k.bound
 	return i
 }
 

@@ -43,8 +43,11 @@ type Facts struct {
 	Remembered, Mine, Elsewhere bool
 	// Stamped says that the facts are there at all.
 	Stamped bool
+	// Waited says that the packet is judged again: it was parked when it came, and so
+	// has been answered by nobody.
+	Waited bool
 	// Time is when the program had the packet, if it opens a flow: the low bits of
-	// CLOCK_BOOTTIME in units of 2^20 ns, 1.05 ms. They come round after 52 days.
+	// CLOCK_BOOTTIME in units of 2^16 ns, 66 µs. They come round after 78 hours.
 	Time uint32
 }
 
@@ -52,7 +55,7 @@ type Facts struct {
 const (
 	factsMagic    = 0xfa01
 	factsHalfOpen = 1
-	factsUnit     = 20 // bits of a nanosecond clock that Time leaves out
+	factsUnit     = 16 // bits of a nanosecond clock that Time leaves out
 
 	factsRemembered, factsMine, factsElsewhere = 2, 4, 8
 )
@@ -84,6 +87,12 @@ const lateAfter = 300_000_000 >> factsUnit
 // stamp in the future is of a packet that came after the clock was read.
 func (f Facts) late(now int64) bool {
 	return f.Stamped && int32(uint32(now>>factsUnit)-f.Time) > lateAfter
+}
+
+// early tells whether a packet that is judged for the first time may have come before t,
+// in nanoseconds of CLOCK_BOOTTIME.
+func (f Facts) early(t int64) bool {
+	return f.Stamped && !f.Waited && int32(uint32(t>>factsUnit)-f.Time) >= 0
 }
 
 // Lease is how long this node may let new flows in, as it was when a batch was

@@ -66,9 +66,9 @@ func FuzzParseFacts(f *testing.F) {
 }
 
 func TestLateAfter300Milliseconds(t *testing.T) {
-	const unit = 1 << 20
+	const unit = 1 << factsUnit
 	day := int64(24 * time.Hour)
-	stamp := func(at int64) Facts { return Facts{Stamped: true, Time: uint32(at >> 20)} }
+	stamp := func(at int64) Facts { return Facts{Stamped: true, Time: uint32(at >> factsUnit)} }
 	for _, tt := range []struct {
 		name  string
 		facts Facts
@@ -80,8 +80,8 @@ func TestLateAfter300Milliseconds(t *testing.T) {
 		{"302 ms", stamp(day), day + 302e6, true},
 		{"a minute", stamp(day), day + 60e9, true},
 		{"came after the clock was read", stamp(day + 2*unit), day, false},
-		{"the stamp came round", Facts{Stamped: true, Time: math.MaxUint32}, int64(math.MaxUint32)<<20 + 5*unit, false},
-		{"came round and late", Facts{Stamped: true, Time: math.MaxUint32}, int64(math.MaxUint32)<<20 + 400e6, true},
+		{"the stamp came round", Facts{Stamped: true, Time: math.MaxUint32}, int64(math.MaxUint32)*unit + 5*unit, false},
+		{"came round and late", Facts{Stamped: true, Time: math.MaxUint32}, int64(math.MaxUint32)*unit + 400e6, true},
 		{"no stamp", Facts{}, day, false},
 	} {
 		if got := tt.facts.late(tt.now); got != tt.want {
@@ -193,6 +193,52 @@ func TestWhatOpensIsLate(t *testing.T) {
 	} {
 		if got := table.Judge(tt.frame.bytes(t), old, lease); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestWhatCameBeforeAGain: a packet that waited to be read while its bucket changed hands
+// may have been answered by who had the bucket when it came.
+func TestWhatCameBeforeAGain(t *testing.T) {
+	const unit, gained, soon = 1 << factsUnit, int64(100 * time.Hour), int64(time.Millisecond)
+	came := func(at int64) Facts { return Facts{Flow: FlowListen, Stamped: true, Time: uint32(at >> factsUnit)} }
+	waited := came(gained - soon)
+	waited.Waited = true
+	everything := Part{}
+	for b := range Buckets {
+		everything.Mine.Set(uint16(b))
+		everything.Gained.Set(uint16(b))
+	}
+	asked := Part{Ask: everything.Mine, Gained: everything.Gained}
+	others := Part{Mine: everything.Mine}
+	rules := testTable(t, true).Rules
+	for _, tt := range []struct {
+		name  string
+		part  Part
+		facts Facts
+		now   int64
+		want  Reason
+	}{
+		{"before, let in", everything, came(gained - soon), gained + soon, Late},
+		{"before, parked", asked, came(gained - soon), gained + soon, Late},
+		{"at the same time", everything, came(gained), gained + soon, Late},
+		{"after", everything, came(gained + unit), gained + soon, Accepted},
+		{"after, parked", asked, came(gained + unit), gained + soon, Parked},
+		{"before, and parked since", everything, waited, gained + soon, Accepted},
+		{"before, in a bucket of before", others, came(gained - soon), gained + soon, Accepted},
+		{"nobody knows", everything, Facts{Flow: FlowListen}, gained + soon, Accepted},
+		{"much later, when stamps have come round", everything, came(gained + 1<<31*unit + soon), gained + 1<<31*unit + soon, Accepted},
+	} {
+		table := NewTable(rules, &Share{Rules: []*Part{&tt.part, &tt.part, &tt.part}, Echo: &tt.part, GainedAt: gained})
+		lease := Lease{Now: tt.now, Deadline: math.MaxInt64}
+		for name, f := range map[string]*frame{"syn": tcpFrame(40000, 80), "udp": udpFrame(40000, 53)} {
+			if got := table.Judge(f.bytes(t), tt.facts, lease); got != tt.want {
+				t.Errorf("%s, %s: %s, want %s", tt.name, name, got, tt.want)
+			}
+		}
+		ack := newFrame(vipA, &layers.TCP{SrcPort: 40000, DstPort: 80, ACK: true})
+		if got := table.Judge(ack.bytes(t), tt.facts, lease); got == Late {
+			t.Errorf("%s: a packet that opens nothing is %s", tt.name, got)
 		}
 	}
 }

@@ -33,8 +33,9 @@ const (
 // Receive queues share it: a card that spreads packets by their ports finds none in
 // later fragments, which so come to another queue than the first. Hence the
 // lock, which only fragments take, and hence copies of what waits: a frame of one
-// queue cannot be sent on by another. Its memory is fixed. Any goroutine may call
-// its methods. Times are nanoseconds of CLOCK_BOOTTIME.
+// queue cannot be sent on by another. Its memory grows with the fragments that come,
+// up to a bound, and stays. Any goroutine may call its methods. Times are nanoseconds
+// of CLOCK_BOOTTIME.
 type Fragments struct {
 	// Left, which may be nil, sees each fragment that leaves, and why. It is not the
 	// caller's to keep. Set before anything else is called.
@@ -241,6 +242,7 @@ func (f *Fragments) rejudge(t *Table, lease Lease, dst []byte) int {
 // now, another node may have told since it came.
 func judgeFirstAgain(t *Table, w *waitingFrame, lease Lease) Reason {
 	facts := w.facts
+	facts.Waited = true
 	if flow, _, ok := flowIn(w.data[:w.length]); ok {
 		facts.HalfOpen = facts.HalfOpen || t.HalfOpen.has(flow)
 	}

@@ -24,9 +24,10 @@ func (k HashKey) Begun() (v0, v1, v2, v3 uint64) {
 // hasher is SipHash-1-3 under one key (Aumasson, Bernstein: SipHash, a fast
 // short-input PRF, 2012; the 1-3 form is the one that hash tables use).
 //
-// The message is the client's address in network byte order, 4 or 16 bytes,
-// then its port in network byte order, 2 bytes; the port is 0 where the
-// affinity leaves it out. A message of at most 7 bytes is one SipHash block, so
+// The message is the client's address in network byte order, 4 or 16 bytes, of which
+// affinity network leaves the prefix alone and zeroes behind it; then 2 bytes in network
+// byte order: the client's port with affinity session, the IP identification with affinity
+// packet over IPv4, else 0 (Hashed). A message of at most 7 bytes is one SipHash block, so
 // an IPv4 client costs four rounds.
 type hasher struct{ k0, k1 uint64 }
 
@@ -42,16 +43,16 @@ const (
 	sip6Len = 16 + 2 // bytes hashed for an IPv6 client
 )
 
-// bucket4 is the bucket of an IPv4 client; addr and port are as on the wire,
-// loaded little-endian.
+// bucket4 is the bucket of an IPv4 client by an address and a port, or what stands in its
+// place, that are masked already, and as on the wire, loaded little-endian.
 func (h hasher) bucket4(addr uint32, port uint16) uint16 {
 	s := h.start()
 	s.block(sip4Len<<56 | uint64(port)<<32 | uint64(addr))
 	return s.finish()
 }
 
-// bucket6 is the bucket of an IPv6 client; lo is the address's first eight
-// bytes, hi its last, and all three are as on the wire, loaded little-endian.
+// bucket6 is bucket4 of an IPv6 client; lo is the address's first eight bytes, hi its
+// last.
 func (h hasher) bucket6(lo, hi uint64, port uint16) uint16 {
 	s := h.start()
 	s.block(lo)

@@ -169,10 +169,18 @@ func (t *Table) judgeFlow(p *packet, vip int, facts Facts, lease Lease) Reason {
 	default:
 		reason = s.judgeUDP(lease)
 	}
-	if (reason == Accepted || reason == Parked || reason == AcceptedSticky || reason == ParkedSticky) && facts.late(lease.Now) {
+	if (reason == Accepted || reason == Parked || reason == AcceptedSticky || reason == ParkedSticky) &&
+		(facts.late(lease.Now) || t.wasAnothers(int(rule), bucket, facts, lease.Now)) {
 		return Late
 	}
 	return reason
+}
+
+// wasAnothers says whether a packet may have come while its bucket was another node's,
+// and so have been answered by that one: it waited to be read until this node had gained
+// the bucket. Gains of long ago tell nothing, since what is so old is late.
+func (t *Table) wasAnothers(rule int, bucket uint16, facts Facts, now int64) bool {
+	return now-t.GainedAt <= int64(LotAge) && facts.early(t.GainedAt) && t.Parts[t.PartOf[rule]].Gained.Has(bucket)
 }
 
 // bucketOf is the bucket of a rule's packet. An IPv6 packet has no identification.

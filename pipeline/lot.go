@@ -58,6 +58,7 @@ func NewLot(packets int) *Lot {
 // Who has answered it by now, another node's list of half-open handshakes may have
 // told since it came.
 func judgeParked(t *Table, frame []byte, facts Facts, lease Lease) Reason {
+	facts.Waited = true
 	if f, _, ok := flowIn(frame); ok {
 		facts.HalfOpen = facts.HalfOpen || t.HalfOpen.has(f)
 		if c, known := t.Clients[f.opening()]; known {

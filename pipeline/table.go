@@ -30,6 +30,9 @@ type Part struct {
 	// not know it yet: SYNs are kept for that one (Leftover). None of them is in
 	// Mine.
 	Released Bits
+	// Gained are those that the node lets in or has on ask, and did neither shortly
+	// before Share.GainedAt: what came before then may have been another's, and answered.
+	Gained Bits
 	// Owners are whose the buckets are, for VIPs in mode directed; nil is AllNodes
 	// for each.
 	Owners *Owners
@@ -54,6 +57,8 @@ type Table struct {
 	// Release is the number of the release that parts' Released buckets are of; 0 if
 	// there are none.
 	Release uint64
+	// GainedAt is Share's.
+	GainedAt int64
 	// Parts are the distinct parts of rules. In them, released buckets are on ask,
 	// too, and buckets to ask about are unsettled: their flows are still another
 	// node's.
@@ -79,6 +84,9 @@ type Share struct {
 	Echo  *Part
 	// Release numbers the release of the parts' Released buckets; 0 for none.
 	Release uint64
+	// GainedAt is when the newest of the parts' Gained buckets were gained, in nanoseconds
+	// of CLOCK_BOOTTIME; 0 if there are none.
+	GainedAt int64
 	// Nodes are the other nodes' Ethernet addresses, at most MaxNodes: what Owners
 	// number. Farms without VIPs in mode directed need none.
 	Nodes []config.MAC
@@ -98,7 +106,7 @@ func NewTable(r *Rules, share *Share) *Table {
 	if share == nil {
 		return t
 	}
-	t.Serving, t.Release, t.Nodes = true, share.Release, share.Nodes
+	t.Serving, t.Release, t.GainedAt, t.Nodes = true, share.Release, share.GainedAt, share.Nodes
 	index := make(map[*Part]uint16)
 	for _, part := range append(share.Rules[:len(share.Rules):len(share.Rules)], share.Echo) {
 		i, known := index[part]

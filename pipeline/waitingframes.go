@@ -23,31 +23,35 @@ type frameList struct{ head, tail int32 }
 
 func emptyList() frameList { return frameList{none, none} }
 
-// waitingFrames is the memory of fragments that wait: a fixed number of places.
+// waitingFrames is the memory of fragments that wait.
 type waitingFrames struct {
-	all  []waitingFrame
-	free frameList
+	places[waitingFrame]
+	free frameList // of the places that are made
 }
 
 func newWaitingFrames(n int) waitingFrames {
-	f := waitingFrames{all: make([]waitingFrame, n), free: emptyList()}
-	for i := range n {
-		f.append(&f.free, int32(i))
-	}
-	return f
+	return waitingFrames{places: newPlaces[waitingFrame](n), free: emptyList()}
 }
-
-func (f *waitingFrames) at(i int32) *waitingFrame { return &f.all[i] }
 
 // take copies a frame into a free place; none if it is too long or there is none.
 func (f *waitingFrames) take(frame []byte) int32 {
-	if len(frame) > FragmentLen || f.free.head == none {
+	if len(frame) > FragmentLen {
 		return none
 	}
-	i := f.pop(&f.free)
-	w := f.at(i)
-	w.length = uint16(copy(w.data[:], frame))
+	i := f.room()
+	if i != none {
+		w := f.at(i)
+		w.length = uint16(copy(w.data[:], frame))
+	}
 	return i
+}
+
+// room is a place that is in no list: one that was used before, if there is any.
+func (f *waitingFrames) room() int32 {
+	if f.free.head != none {
+		return f.pop(&f.free)
+	}
+	return f.add()
 }
 
 // put frees a place that is in no list.

@@ -21,7 +21,7 @@
 #define FACTS_REMEMBERED 2    /* this node has had the client */
 #define FACTS_MINE	 4    /* no other has */
 #define FACTS_ELSEWHERE	 8    /* another has */
-#define FACTS_UNIT	20     /* time is in 2^20 ns of CLOCK_BOOTTIME */
+#define FACTS_UNIT	16     /* time is in 2^16 ns of CLOCK_BOOTTIME */
 
 struct facts {
 	__u16 magic;

@@ -198,22 +198,23 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 	const struct part *part;
 	enum reason reason;
 	__u16 bucket;
-	__u32 rule;
+	__u32 rule, slot;
 
 	if (!ports->src || !ports->dst)
 		return PORT_ZERO;
 	rule = rule_of(classes, p->vip, ports->dst);
 	if (rule >= MAX_RULES)
 		return rule == RULE_BLOCK ? BLOCKED : judge_no_rule(p, tcp, tcp && opens(p->l4));
-	part = part_of(rule);
-	if (!part)
-		return NOT_SERVING;
 	bucket = packet_bucket(p, ports->src, rule);
+	slot = share_slot - 1; /* once: owners and part are of one share */
 	if (relays(p)) {
-		reason = relayed(p, rule, bucket);
+		reason = relayed(p, slot, rule, bucket);
 		if (reason != OTHER)
 			return reason;
 	}
+	part = part_in(slot, rule);
+	if (!part)
+		return NOT_SERVING;
 	p->forwarded = forwards(rule);
 	if (!tcp)
 		return p->forwarded ? judge_udp_forwarded(p, part, bucket) : judge_udp(part, bucket);
@@ -225,18 +226,19 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 
 static __always_inline enum reason judge_echo(struct packet *p)
 {
-	const struct part *part = part_of(ECHO_RULE);
+	const __u16 bucket = client_bucket(p, 0);
+	const __u32 slot = share_slot - 1; /* once, as above */
+	const struct part *part;
 	enum reason reason;
-	__u16 bucket;
 
-	if (!part)
-		return NOT_SERVING;
-	bucket = client_bucket(p, 0);
 	if (relays(p)) {
-		reason = relayed(p, ECHO_RULE, bucket);
+		reason = relayed(p, slot, ECHO_RULE, bucket);
 		if (reason != OTHER)
 			return reason;
 	}
+	part = part_in(slot, ECHO_RULE);
+	if (!part)
+		return NOT_SERVING;
 	reason = judge_owner(part, bucket);
 	return reason == ACCEPTED ? ACCEPTED_ECHO : reason;
 }

@@ -69,10 +69,9 @@ static __always_inline int must_relay(const struct ethhdr *eth, __u32 vip)
 }
 
 /* The verdict on a packet that belongs to another node, or to nobody knows which;
- * OTHER where this node judges it alone. */
-static __always_inline enum reason relayed(struct packet *p, __u32 rule, __u16 bucket)
+ * OTHER where this node judges it alone, by its part in the same slot. */
+static __always_inline enum reason relayed(struct packet *p, __u32 slot, __u32 rule, __u16 bucket)
 {
-	const __u32 slot = share_slot - 1;
 	const long number = part_number(slot, rule);
 	const __u32 key = number;
 	const struct owners *part;

@@ -51,13 +51,19 @@ static __always_inline long part_number(__u32 slot, __u32 rule)
 	return slot * conf.max_parts + part_of_rule[bounded(slot, SLOTS)][rule];
 }
 
-/* This node's part of a rule; NULL if it serves nothing. */
-static __always_inline const struct part *part_of(__u32 rule)
+/* This node's part of a rule in a slot; NULL if it serves nothing. */
+static __always_inline const struct part *part_in(__u32 slot, __u32 rule)
 {
-	const long number = part_number(share_slot - 1, rule);
+	const long number = part_number(slot, rule);
 	const __u32 key = number;
 
 	return number < 0 ? NULL : bpf_map_lookup_elem(&parts, &key);
+}
+
+/* The same in the share that is judged by. */
+static __always_inline const struct part *part_of(__u32 rule)
+{
+	return part_in(share_slot - 1, rule);
 }
 
 static __always_inline int is_mine(const struct part *part, __u16 bucket)
