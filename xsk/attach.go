@@ -19,7 +19,7 @@ import (
 func (p *Program) Attach(ifi *net.Interface, driver string, mode config.XDPMode, fallback func(error)) (config.XDPMode, error) {
 	got, err := p.attachBest(ifi, driver, mode, fallback)
 	if err != nil {
-		err = errors.Join(err, p.hooks.close())
+		err = errors.Join(err, p.hooks.Close())
 		p.hooks = nil
 		return 0, err
 	}

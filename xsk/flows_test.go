@@ -198,7 +198,8 @@ func factsComeWithFrames(t *testing.T, s *sockets, mode config.XDPMode) {
 		if !facts.Stamped || facts.Flow != pipeline.FlowListen || facts.HalfOpen {
 			t.Errorf("frame %d: %+v, want a listener's", i, facts)
 		}
-		if earliest, latest := uint32(before>>20), uint32(boottime(t)>>20); facts.Time < earliest || facts.Time > latest {
+		const unit = 16 // FACTS_UNIT of bpf/facts.h
+		if earliest, latest := uint32(before>>unit), uint32(boottime(t)>>unit); facts.Time < earliest || facts.Time > latest {
 			t.Errorf("frame %d: time %d, want %d to %d", i, facts.Time, earliest, latest)
 		}
 		if again := pipeline.ParseFacts(q.rx.takeMeta(descs[0])); again.Stamped {

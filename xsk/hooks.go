@@ -53,7 +53,7 @@ func FindHooks(dir string, ifindex int) (*Hooks, error) {
 		}
 		h := &Hooks{Mode: mode, xdp: xdp, dir: dir}
 		if h.tcx, err = loadPin(dir, pinTCX); err != nil {
-			return nil, errors.Join(err, h.close())
+			return nil, errors.Join(err, h.Close())
 		}
 		if on, err := h.interfaceIndex(); err != nil || on != ifindex {
 			return nil, errors.Join(err, h.Remove())
@@ -101,7 +101,7 @@ func HooksFrom(mode config.XDPMode, xdp, tcx int) (*Hooks, error) {
 		return h, nil
 	}
 	if h.tcx, err = link.NewFromFD(tcx); err != nil {
-		return nil, errors.Join(fmt.Errorf("take over the tcx link: %w", err), h.close())
+		return nil, errors.Join(fmt.Errorf("take over the tcx link: %w", err), h.Close())
 	}
 	return h, nil
 }
@@ -155,11 +155,12 @@ func (h *Hooks) Remove() error {
 	if h == nil {
 		return nil
 	}
-	return errors.Join(h.Unpin(), h.close())
+	return errors.Join(h.Unpin(), h.Close())
 }
 
-// close gives the descriptors back. What is pinned stays.
-func (h *Hooks) close() error {
+// Close gives the descriptors back: what is pinned stays, what is not goes. Closing
+// twice does nothing more.
+func (h *Hooks) Close() error {
 	if h == nil {
 		return nil
 	}

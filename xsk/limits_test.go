@@ -97,7 +97,8 @@ func TestBusyQueueIsNamed(t *testing.T) {
 		o.Glance = glance
 		before, start := mappings(t), time.Now()
 		_, err := openReceiver(o)
-		if err == nil || !strings.Contains(err.Error(), "another program has an AF_XDP socket") {
+		const want = "open AF_XDP socket on queue 0: another program has an AF_XDP socket on this queue: stop it first: "
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got error %v", err)
 		}
 		if more := mappings(t) - before; more > 3 {

@@ -72,7 +72,8 @@ func (p *parker) Release(frame []byte) int {
 }
 
 func (p *parker) Handle(b *Batch) {
-	p.seen.Add(int64(len(b.Frames)))
+	// Counted when it is done: who reads the count looks at the lot next.
+	defer p.seen.Add(int64(len(b.Frames)))
 	for i, frame := range b.Frames {
 		if !p.isOpen {
 			p.lot.Park(frame, pipeline.ParseFacts(b.Metas[i]), now())

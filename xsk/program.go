@@ -81,6 +81,9 @@ func (p *Program) finish(spec *ebpf.CollectionSpec, rules *Rules) (err error) {
 		room: int(rules.MaxParts), value: make([]byte, partBytes),
 		owners: p.objects.Owners, nodes: p.objects.Nodes, relays: rules.Relays > 0,
 	}
+	if p.slots.relays {
+		p.slots.nobody = nobodyKnows()
+	}
 	return nil
 }
 
@@ -175,5 +178,5 @@ func (p *Program) Close() error {
 // Abandon gives the program up as the end of this process would: where its hooks
 // are pinned it goes on, and what it was last told holds.
 func (p *Program) Abandon() error {
-	return errors.Join(p.hooks.close(), p.nothing.Close(), p.objects.Close())
+	return errors.Join(p.hooks.Close(), p.nothing.Close(), p.objects.Close())
 }

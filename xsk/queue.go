@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"thresher/config"
@@ -34,10 +33,6 @@ const retryTimeout = 1
 // has slept and found nothing sleeps again at once, so that an idle node costs
 // nothing.
 const spins = 200
-
-// statsEvery is how many batches a busy queue handles between two looks at its
-// statistics: 65,536 packets at most.
-const statsEvery = 1024
 
 // QueueOptions say which queue to bind and where its accepted frames go.
 type QueueOptions struct {
@@ -78,7 +73,7 @@ type Queue struct {
 	bell     bell // ends Run's sleep
 	zeroCopy bool
 
-	stats atomic.Pointer[Stats]
+	stats socketStats
 	epoch epoch
 	batch Batch
 }
@@ -100,6 +95,7 @@ func (q *Queue) open() (err error) {
 	if q.rx, err = openReceiver(q.options); err != nil {
 		return err
 	}
+	q.stats.open(q.rx.fd())
 	if q.zeroCopy, err = q.rx.zeroCopy(); err != nil {
 		return err
 	}
@@ -129,11 +125,8 @@ func (q *Queue) Run(ctx context.Context, h Handler) error {
 	defer q.epoch.leave() // nothing is sent any more, not even what is pending
 	defer q.bell.ringWhenDone(ctx)()
 	spin := 0
-	for batch := 0; ctx.Err() == nil; batch++ {
+	for ctx.Err() == nil {
 		n, err := q.step(h)
-		if err == nil && batch%statsEvery == 0 {
-			err = q.readStats()
-		}
 		switch {
 		case err != nil:
 			return fmt.Errorf("queue %d: %w", q.options.Queue, err)
@@ -202,12 +195,8 @@ func (q *Queue) release(h Handler) (released int) {
 	return released
 }
 
-// idle refreshes the statistics and sleeps until something arrives or Run is to
-// end.
+// idle sleeps until something arrives or Run is to end.
 func (q *Queue) idle(h Handler) error {
-	if err := q.readStats(); err != nil {
-		return err
-	}
 	if q.tx.pending() > 0 || h.Waiting() {
 		return q.bell.sleep(q.rx.fd(), retryTimeout)
 	}
@@ -220,6 +209,7 @@ func (q *Queue) idle(h Handler) error {
 
 // Close gives up both sockets. Run must have returned.
 func (q *Queue) Close() error {
+	q.stats.close()
 	errs := []error{q.bell.close()}
 	if q.tx != nil {
 		errs = append(errs, q.tx.close())

@@ -48,11 +48,11 @@ const Headroom = 256
 func openReceiver(o QueueOptions) (*Receiver, error) {
 	memory := o.Memory
 	what := fmt.Sprintf("open AF_XDP socket on queue %d", o.Queue)
-	socket, err := whileBusy(what, o.patience(), sparing(
+	socket, err := whileBusy(o.patience(), sparing(
 		func() error { return Probe(o.Interface, o.Queue) },
 		func() (*xdp.Socket, error) { return newSocket(o) },
 	))
-	if err != nil && o.ZeroCopy == config.ZeroCopyOn && !isBusy(err) {
+	if err != nil && withoutZeroCopy(o, err) {
 		return nil, fmt.Errorf("%s: the driver (%s) gives no zero copy on this interface, and datapath.zero_copy is on; set it to auto: %w",
 			what, cmp.Or(o.Driver, "unknown"), err)
 	}
@@ -75,6 +75,15 @@ func openReceiver(o QueueOptions) (*Receiver, error) {
 		rings:  rings,
 		addrs:  make([]uint64, 0, memory.Frames/2),
 	}, nil
+}
+
+// withoutZeroCopy tells whether a queue could not be opened only since it is to be with
+// zero copy. The kernel answers EOPNOTSUPP then, or EINVAL (xp_assign_dev,
+// net/xdp/xsk_buff_pool.c), and virtio_net ENOENT where it cannot (virtnet_xsk_pool_enable);
+// but EINVAL is also the answer where there is no such queue, which no mode can bind.
+func withoutZeroCopy(o QueueOptions, err error) bool {
+	refused := says(err, unix.EOPNOTSUPP) || says(err, unix.EINVAL) || says(err, unix.ENOENT)
+	return o.ZeroCopy == config.ZeroCopyOn && refused && Probe(o.Interface, o.Queue) == nil
 }
 
 func newSocket(o QueueOptions) (*xdp.Socket, error) {

@@ -18,7 +18,7 @@ const (
 )
 
 // whileBusy calls open until it gives something other than EBUSY.
-func whileBusy[T any](what string, patience time.Duration, open func() (T, error)) (T, error) {
+func whileBusy[T any](patience time.Duration, open func() (T, error)) (T, error) {
 	deadline := time.Now().Add(patience)
 	for {
 		v, err := open()
@@ -26,14 +26,16 @@ func whileBusy[T any](what string, patience time.Duration, open func() (T, error
 			return v, err
 		}
 		if time.Now().After(deadline) {
-			return v, fmt.Errorf("%s: another program has an AF_XDP socket on this queue: stop it first: %w", what, err)
+			return v, fmt.Errorf("another program has an AF_XDP socket on this queue: stop it first: %w", err)
 		}
 		time.Sleep(bindPause)
 	}
 }
 
-// isBusy looks at the text, too: asavie/xdp does not wrap its errors.
-func isBusy(err error) bool { return strings.Contains(err.Error(), unix.EBUSY.Error()) }
+func isBusy(err error) bool { return says(err, unix.EBUSY) }
+
+// says looks at the text: asavie/xdp does not wrap its errors.
+func says(err error, errno unix.Errno) bool { return strings.Contains(err.Error(), errno.Error()) }
 
 // sparing spares opens that leave something behind when they fail: asavie/xdp keeps the
 // memory and three rings, some megabytes. After the first, probe says when the queue is

@@ -70,6 +70,8 @@ type slots struct {
 	stale  int    // the slots before it that packets may still be judged by
 	value  []byte // scratch
 	order  barrier
+	// nobody are the owners of a part that says nothing of them: every node gets copies.
+	nobody *[1 << 16]uint8
 }
 
 // SetShare makes the program judge by a share, at one stroke; nil serves
@@ -142,7 +144,7 @@ func (s *slots) writeOwners(share *Share) error {
 	for i := range share.Parts {
 		owners := share.Parts[i].Owners
 		if owners == nil || s.byQueue.Load() {
-			owners = nobodyKnows()
+			owners = s.nobody
 		}
 		if err := s.owners.Put(uint32(s.next*s.room+i), owners); err != nil {
 			return fmt.Errorf("write the owners of part %d: %w", i, err)
@@ -166,7 +168,7 @@ func (p *Program) HandOnByQueue() error {
 		return nil
 	}
 	for i := range shareSlots * s.room {
-		if err := s.owners.Put(uint32(i), nobodyKnows()); err != nil {
+		if err := s.owners.Put(uint32(i), s.nobody); err != nil {
 			s.byQueue.Store(false)
 			return fmt.Errorf("take the owners from the XDP program: %w", err)
 		}
@@ -177,8 +179,6 @@ func (p *Program) HandOnByQueue() error {
 // HandsOnByQueue tells whether the queues do. Any goroutine may ask.
 func (p *Program) HandsOnByQueue() bool { return p.slots.byQueue.Load() }
 
-// nobodyKnows are the owners of a part that says nothing of them: every node gets
-// copies.
 func nobodyKnows() *[1 << 16]uint8 {
 	all := new([1 << 16]uint8)
 	for b := range all {

@@ -33,3 +33,17 @@ func TestHandOnByQueue(t *testing.T) {
 		t.Errorf("the owner in a later share is %d", owner(slot))
 	}
 }
+
+// A share that names no owners is written as one that does: what it says instead is there
+// already.
+func TestAShareWithoutOwnersAllocatesNoMore(t *testing.T) {
+	newWire(t, 1)
+	p := ownAll(t, func(r *Rules) { r.Relays, r.Directed[0] = 1, 1 })
+	share := wholeShare()
+	set := func() { must(t, p.slots.write(share)) }
+	without := testing.AllocsPerRun(5, set)
+	share.Parts[0].Owners = new([1 << 16]uint8)
+	if with := testing.AllocsPerRun(5, set); without > with {
+		t.Errorf("%v allocations without owners, %v with them", without, with)
+	}
+}

@@ -1,12 +1,14 @@
 package xsk
 
-import "fmt"
+import (
+	"sync"
 
-// Stats are an AF_XDP socket's counters since it was opened. The last six are
-// the kernel's own (struct xdp_statistics, include/uapi/linux/if_xdp.h).
+	"golang.org/x/sys/unix"
+)
+
+// Stats are an AF_XDP socket's counters since it was opened, as the kernel has them
+// (struct xdp_statistics, include/uapi/linux/if_xdp.h).
 type Stats struct {
-	// Received is how many frames were taken from the receive ring.
-	Received uint64
 	// RxDropped frames were too long for a frame of the memory, or came while
 	// the kernel was out of its own.
 	RxDropped uint64
@@ -22,7 +24,6 @@ type Stats struct {
 
 // Add adds o to s.
 func (s *Stats) Add(o Stats) {
-	s.Received += o.Received
 	s.RxDropped += o.RxDropped
 	s.RxInvalidDescs += o.RxInvalidDescs
 	s.TxInvalidDescs += o.TxInvalidDescs
@@ -31,29 +32,52 @@ func (s *Stats) Add(o Stats) {
 	s.TxRingEmptyDescs += o.TxRingEmptyDescs
 }
 
-// Stats returns the receiving socket's counters as they were when the queue was
-// last idle; anyone may call it.
-func (q *Queue) Stats() Stats {
-	if s := q.stats.Load(); s != nil {
-		return *s
-	}
-	return Stats{}
+// Stats returns the receiving socket's counters; anyone may call it. Those of a queue
+// that is closed stay as they were then.
+func (q *Queue) Stats() Stats { return q.stats.read() }
+
+// socketStats asks the kernel for a socket's counters while it is open. It may be used by
+// many goroutines.
+type socketStats struct {
+	mu   sync.Mutex
+	fd   int // 0 before the socket is open, and afterwards
+	last Stats
 }
 
-// readStats asks the kernel; only the queue's goroutine may.
-func (q *Queue) readStats() error {
-	s, err := q.rx.socket.Stats()
-	if err != nil {
-		return fmt.Errorf("read socket statistics: %w", err)
+func (s *socketStats) open(fd int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fd = fd
+}
+
+// close reads them for the last time. To be called before the socket is closed.
+func (s *socketStats) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refresh()
+	s.fd = 0
+}
+
+func (s *socketStats) read() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refresh()
+	return s.last
+}
+
+// refresh leaves them as they are if the kernel does not answer, which it does for every
+// socket of this kind. The caller holds the lock.
+func (s *socketStats) refresh() {
+	var now unix.XDPStatistics
+	if s.fd == 0 || getsockopt(s.fd, unix.XDP_STATISTICS, &now) != nil {
+		return
 	}
-	q.stats.Store(&Stats{
-		Received:             s.Received,
-		RxDropped:            s.KernelStats.Rx_dropped,
-		RxInvalidDescs:       s.KernelStats.Rx_invalid_descs,
-		TxInvalidDescs:       s.KernelStats.Tx_invalid_descs,
-		RxRingFull:           s.KernelStats.Rx_ring_full,
-		RxFillRingEmptyDescs: s.KernelStats.Rx_fill_ring_empty_descs,
-		TxRingEmptyDescs:     s.KernelStats.Tx_ring_empty_descs,
-	})
-	return nil
+	s.last = Stats{
+		RxDropped:            now.Rx_dropped,
+		RxInvalidDescs:       now.Rx_invalid_descs,
+		TxInvalidDescs:       now.Tx_invalid_descs,
+		RxRingFull:           now.Rx_ring_full,
+		RxFillRingEmptyDescs: now.Rx_fill_ring_empty_descs,
+		TxRingEmptyDescs:     now.Tx_ring_empty_descs,
+	}
 }

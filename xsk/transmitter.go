@@ -26,7 +26,7 @@ type transmitter struct {
 // until close.
 func openTransmitter(o QueueOptions, area []byte) (*transmitter, error) {
 	what := fmt.Sprintf("open AF_XDP socket to the stack, queue %d", o.Queue)
-	t, err := whileBusy(what, bindPatience, func() (*transmitter, error) {
+	t, err := whileBusy(bindPatience, func() (*transmitter, error) {
 		return newTransmitter(o.Stack, o.Queue, area, o.Memory)
 	})
 	if err != nil {

@@ -30,6 +30,15 @@ func TestZeroCopyOnVeth(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the driver (veth) gives no zero copy") || !strings.Contains(err.Error(), "set it to auto") {
 		t.Errorf("on: %v", err)
 	}
+	// What fails for another reason is told as that.
+	for what, broken := range map[string]QueueOptions{
+		"no such queue":     {Interface: o.Interface, Queue: 9, Memory: o.Memory, ZeroCopy: o.ZeroCopy},
+		"no such interface": {Interface: 1 << 30, Memory: o.Memory, ZeroCopy: o.ZeroCopy},
+	} {
+		if _, err := openReceiver(broken); err == nil || strings.Contains(err.Error(), "no zero copy") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 	o.ZeroCopy = config.ZeroCopyOff
 	q, err := OpenQueue(o)
 	must(t, err)
