@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Announcer announces bindings by the schedule of NextAnnouncement for as long
+// announcer announces bindings by the schedule of nextAnnouncement for as long
 // as Run runs.
-type Announcer struct {
+type announcer struct {
 	send func(Binding) error
 	poke chan struct{}
 
@@ -24,16 +24,16 @@ type entry struct {
 	changed, due time.Time
 }
 
-// NewAnnouncer returns an announcer without bindings. It calls send, from Run's
+// newAnnouncer returns an announcer without bindings. It calls send, from Run's
 // goroutine, for each announcement. An announcement that fails begins the
 // schedule anew, so that a link that comes back is told as after a change.
-func NewAnnouncer(send func(Binding) error) *Announcer {
-	return &Announcer{send: send, poke: make(chan struct{}, 1)}
+func newAnnouncer(send func(Binding) error) *announcer {
+	return &announcer{send: send, poke: make(chan struct{}, 1)}
 }
 
 // Set replaces the bindings. One that was there before keeps its place in the
 // schedule; a new one is announced at once.
-func (a *Announcer) Set(bindings []Binding) {
+func (a *announcer) Set(bindings []Binding) {
 	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -51,7 +51,7 @@ func (a *Announcer) Set(bindings []Binding) {
 }
 
 // Restart begins the schedule of every binding anew, as after a change.
-func (a *Announcer) Restart() {
+func (a *announcer) Restart() {
 	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -62,7 +62,7 @@ func (a *Announcer) Restart() {
 }
 
 // Run announces until the context ends.
-func (a *Announcer) Run(ctx context.Context) {
+func (a *announcer) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -77,7 +77,7 @@ func (a *Announcer) Run(ctx context.Context) {
 }
 
 // step announces what is due, and says how long to wait for the next.
-func (a *Announcer) step(now time.Time) time.Duration {
+func (a *announcer) step(now time.Time) time.Duration {
 	for _, b := range a.takeDue(now) {
 		if err := a.send(b); err != nil {
 			a.failed(b, now)
@@ -93,7 +93,7 @@ func (a *Announcer) step(now time.Time) time.Duration {
 }
 
 // takeDue returns the bindings whose time has come, and moves them on.
-func (a *Announcer) takeDue(now time.Time) []Binding {
+func (a *announcer) takeDue(now time.Time) []Binding {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var due []Binding
@@ -103,24 +103,24 @@ func (a *Announcer) takeDue(now time.Time) []Binding {
 			continue
 		}
 		due = append(due, e.binding)
-		e.due = e.changed.Add(NextAnnouncement(now.Sub(e.changed)))
+		e.due = e.changed.Add(nextAnnouncement(now.Sub(e.changed)))
 	}
 	return due
 }
 
 // failed begins a binding's schedule anew, its first announcement being the one
 // that failed.
-func (a *Announcer) failed(b Binding, now time.Time) {
+func (a *announcer) failed(b Binding, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i := range a.entries {
 		if e := &a.entries[i]; e.binding == b {
-			e.changed, e.due = now, now.Add(NextAnnouncement(0))
+			e.changed, e.due = now, now.Add(nextAnnouncement(0))
 		}
 	}
 }
 
-func (a *Announcer) wake() {
+func (a *announcer) wake() {
 	select {
 	case a.poke <- struct{}{}:
 	default: // Run has a wake-up to come already.

@@ -19,7 +19,7 @@ type announced struct {
 
 // recorder runs an announcer inside a synctest bubble.
 type recorder struct {
-	*Announcer
+	*announcer
 	start time.Time
 
 	mu  sync.Mutex
@@ -29,7 +29,7 @@ type recorder struct {
 
 func runAnnouncer(t *testing.T) *recorder {
 	r := &recorder{start: time.Now()}
-	r.Announcer = NewAnnouncer(func(b Binding) error {
+	r.announcer = newAnnouncer(func(b Binding) error {
 		a4 := b.Address.As4()
 		r.mu.Lock()
 		defer r.mu.Unlock()

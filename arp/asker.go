@@ -102,13 +102,18 @@ func (a *Asker) Ask(address netip.Addr) error {
 	return nil
 }
 
-// Receive hands over what waits, and does not block.
+// maxRead bounds how many frames Receive reads: more than wait in a socket of the
+// kernel's usual size (212,992 bytes, 768 a frame at least).
+const maxRead = 1024
+
+// Receive hands over what waits, and does not block, nor go on while more comes without
+// an end.
 func (a *Asker) Receive(take func(Heard)) error {
 	raw, err := a.conn.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("read neighbours' messages: %w", err)
 	}
-	for {
+	for range maxRead {
 		n, inner := 0, error(nil)
 		err := raw.Control(func(fd uintptr) { n, _, inner = unix.Recvfrom(int(fd), a.buffer[:], unix.MSG_DONTWAIT) })
 		switch {
@@ -123,6 +128,7 @@ func (a *Asker) Receive(take func(Heard)) error {
 			m.tell(take)
 		}
 	}
+	return nil
 }
 
 // Close closes the socket.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"thresher/config"
+	"thresher/internal/netnstest"
 )
 
 func TestWhatAMessageTells(t *testing.T) {
@@ -111,6 +112,39 @@ func answersTo(t *testing.T, a *Asker, address netip.Addr) (answers []Heard) {
 		}
 	}
 	return answers
+}
+
+// TestAskerUnderAFlood: where more comes without an end, Receive ends all the same.
+func TestAskerUnderAFlood(t *testing.T) {
+	s := newSegment(t)
+	open := func(ns *netnstest.NS) (a *Asker) {
+		ns.Do(t, func() error {
+			ifi, err := net.InterfaceByName("eth0")
+			if err == nil {
+				a, err = OpenAsker(ifi)
+			}
+			return err
+		})
+		t.Cleanup(func() { _ = a.Close() })
+		return a
+	}
+	hears, floods := open(s.client), open(s.node)
+	heard := 0
+	flood := func(Heard) {
+		if heard++; heard > 2*maxRead {
+			return
+		}
+		if err := floods.Ask(vip); err != nil {
+			t.Error(err)
+		}
+	}
+	flood(Heard{})
+	if err := hears.Receive(flood); err != nil {
+		t.Fatal(err)
+	}
+	if heard < 2 || heard > 1+maxRead {
+		t.Errorf("%d frames were read", heard-1)
+	}
 }
 
 func TestOpenAskerIPv6SaysWhatIsMissing(t *testing.T) {

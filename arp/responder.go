@@ -20,7 +20,7 @@ type Responder struct {
 
 	table     atomic.Pointer[table]
 	farm      atomic.Pointer[[]config.MAC] // the nodes' own addresses; nil for unknown
-	announcer *Announcer
+	announcer *announcer
 
 	// limit and conflicts belong to Serve's goroutine.
 	limit     *limiter
@@ -43,7 +43,7 @@ func newResponder(w wire, nic config.MAC, o Options) *Responder {
 		conflicts: conflicts{report: o.Conflict},
 		claimed:   o.Claimed,
 	}
-	r.announcer = NewAnnouncer(r.Announce)
+	r.announcer = newAnnouncer(r.Announce)
 	r.table.Store(&table{})
 	return r
 }

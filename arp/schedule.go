@@ -13,11 +13,11 @@ const (
 	refreshInterval = 60 * time.Second
 )
 
-// NextAnnouncement is the schedule: of the announcements of a binding that was
+// nextAnnouncement is the schedule: of the announcements of a binding that was
 // changed at zero, it gives the first that is due after the time since. They are
 // at once, every 1.1 s for 5 s, and then every 60 s. A negative since gives the
 // one at once.
-func NextAnnouncement(since time.Duration) time.Duration {
+func nextAnnouncement(since time.Duration) time.Duration {
 	if since < 0 {
 		return 0
 	}

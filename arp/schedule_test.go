@@ -9,7 +9,7 @@ import (
 
 func TestSchedule(t *testing.T) {
 	var got []time.Duration
-	for at := NextAnnouncement(-1); at < 3*time.Minute; at = NextAnnouncement(at) {
+	for at := nextAnnouncement(-1); at < 3*time.Minute; at = nextAnnouncement(at) {
 		got = append(got, at)
 	}
 	want := []time.Duration{0, 1100 * time.Millisecond, 2200 * time.Millisecond,
@@ -21,7 +21,7 @@ func TestSchedule(t *testing.T) {
 
 func TestScheduleNeverStandsStill(t *testing.T) {
 	for since := time.Duration(0); since < 3*time.Minute; since += 13 * time.Millisecond {
-		if next := NextAnnouncement(since); next <= since || next > since+refreshInterval {
+		if next := nextAnnouncement(since); next <= since || next > since+refreshInterval {
 			t.Fatalf("after %v comes %v", since, next)
 		}
 	}
