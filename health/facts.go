@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -40,6 +41,8 @@ type Facts struct {
 	// IPv4 tells whether it has an IPv4 address, LinkLocal whether it has a
 	// link-local IPv6 address.
 	IPv4, LinkLocal bool
+	// Networks are those that its addresses are in, each once.
+	Networks []netip.Prefix
 	// LRO tells whether the card joins packets before the kernel sees them.
 	LRO bool
 	// GROHW tells whether the card joins packets so that they can be told apart again.
@@ -105,6 +108,7 @@ func (f *Facts) inspectInterface() error {
 		four := have.IP.To4() != nil
 		f.IPv4 = f.IPv4 || four
 		f.LinkLocal = f.LinkLocal || !four && have.IP.IsLinkLocalUnicast()
+		f.addNetwork(have.IPNet)
 	}
 	f.Index, f.MTU, f.Up = a.Index, a.MTU, a.Flags&net.FlagUp != 0
 	f.Driver, f.LRO, f.GROHW = d.name, d.lro, d.groHW
