@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -156,12 +157,27 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
+// TestWebhookIsNotLedOn: a server that sends on to another address has not taken the
+// message, and nothing is posted there.
+func TestWebhookIsNotLedOn(t *testing.T) {
+	inside := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) }))
+	defer inside.Close()
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		server := httptest.NewServer(http.RedirectHandler(inside.URL, status))
+		defer server.Close()
+		err := NewSender(config.Notify{Webhook: server.URL}).Send(t.Context(), messages())
+		if err == nil || !strings.Contains(err.Error(), strconv.Itoa(status)) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
 // TestWebhookIsKeptSecret: neither its name nor its failures say more of the URL than
 // scheme and host.
 func TestWebhookIsKeptSecret(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()
-	for _, address := range []string{server.URL + "/hooks/s3cret?key=s3cret", "https://host.invalid/\x7fs3cret"} {
+	for _, address := range []string{server.URL + "/hooks/s3cret?key=s3cret", "https://host.invalid/\x7fs3cret", "https://host:s3cret/"} {
 		s := NewSender(config.Notify{Webhook: address})
 		err := s.Send(t.Context(), messages())
 		if err == nil || strings.Contains(s.String()+err.Error(), "s3cret") {

@@ -29,7 +29,10 @@ func (w webhook) String() string {
 	return "webhook " + u.Scheme + "://" + u.Host
 }
 
+// Send stays with the URL that is configured: a server that sends on to another one
+// could have the node post to what is inside, where the server itself can't reach.
 func (w webhook) Send(ctx context.Context, messages []Message) error {
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for _, m := range messages {
 		b, err := json.Marshal(m)
 		if err != nil {
@@ -37,10 +40,10 @@ func (w webhook) Send(ctx context.Context, messages []Message) error {
 		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(b))
 		if err != nil {
-			return withoutURL(err)
+			return errors.New("the URL is none")
 		}
 		req.Header.Set("Content-Type", "application/json")
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := client.Do(req)
 		if err != nil {
 			return withoutURL(err)
 		}

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// ParseAgent reads what a server says of itself, in the words of HAProxy's
+// parseAgent reads what a server says of itself, in the words of HAProxy's
 // agent-check: "75%" or "75 %" is its weight, "up" and "ready" are all of it,
 // "drain" none of it, "down", "fail", "stopped" and "maint" that it is not well;
 // what follows a # is the reason. Words are divided by spaces and commas, and the
 // last one of a kind counts.
-func ParseAgent(line string) Result {
+func parseAgent(line string) Result {
 	line, _, _ = strings.Cut(line, "\n")
 	line, reason, _ := strings.Cut(line, "#")
 	r := Result{OK: true, Detail: clip(line), Weight: -1}

@@ -17,7 +17,7 @@ func execProbe(c config.ExecCheck) Func {
 		line := withoutFigures(r.Line())
 		switch {
 		case r.Code == 0 && c.Agent:
-			return ParseAgent(line)
+			return parseAgent(line)
 		case r.Code == 0:
 			return ok("%s", line)
 		case r.Code == 1:

@@ -126,7 +126,8 @@ func judgeAnswer(c config.HTTPCheck, resp *http.Response) Result {
 	}
 	for _, header := range c.Headers {
 		if !hasHeader(resp.Header, header) {
-			return failed("status %d, but the answer has no header %q", resp.StatusCode, header)
+			name, _, _ := strings.Cut(header, ":") // the value may be a secret
+			return failed("status %d, but the answer does not have the header %q as it should be", resp.StatusCode, name)
 		}
 	}
 	r := ok("status %d", resp.StatusCode)

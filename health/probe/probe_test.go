@@ -72,7 +72,7 @@ func TestHTTP(t *testing.T) {
 		{"another body", config.HTTPCheck{URL: plain.URL, Body: regexp.MustCompile("^all")}, false, `"^all" is not in the answer`},
 		{"host", config.HTTPCheck{URL: plain.URL, Host: "www.example.org", Body: regexp.MustCompile("host www.example.org")}, true, ""},
 		{"header", config.HTTPCheck{URL: plain.URL, Headers: []string{"x-node: web1", "Content-Length"}}, true, ""},
-		{"another header", config.HTTPCheck{URL: plain.URL, Headers: []string{"X-Node: web2"}}, false, `no header "X-Node: web2"`},
+		{"another header", config.HTTPCheck{URL: plain.URL, Headers: []string{"X-Node: web2"}}, false, `does not have the header "X-Node" as it should be`},
 		{"sick", config.HTTPCheck{URL: plain.URL + "/sick"}, false, "status 503: database is down"},
 		{"sick as wanted", config.HTTPCheck{URL: plain.URL + "/sick", Status: []config.PortRange{{First: 503, Last: 503}}}, true, "status 503"},
 		{"a redirection is an answer", config.HTTPCheck{URL: plain.URL + "/moved"}, true, "status 302"},
@@ -205,7 +205,7 @@ func TestAgent(t *testing.T) {
 		"101%":             {Detail: `the agent says "101%", which is neither a weight such as 75% nor up, drain or down`, Weight: -1},
 		"":                 {Detail: `the agent says "", which is neither a weight such as 75% nor up, drain or down`, Weight: -1},
 	} {
-		if got := ParseAgent(line); got != want {
+		if got := parseAgent(line); got != want {
 			t.Errorf("%q: %+v, want %+v", line, got, want)
 		}
 	}
@@ -216,7 +216,7 @@ func FuzzAgent(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		if r := ParseAgent(line); r.Weight < -1 || r.Weight > 100 {
+		if r := parseAgent(line); r.Weight < -1 || r.Weight > 100 {
 			t.Errorf("%q: weight %d", line, r.Weight)
 		}
 	})

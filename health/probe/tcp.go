@@ -71,7 +71,7 @@ func talkTo(conn io.ReadWriter, c config.TCPCheck) Result {
 		if err != nil && line == "" {
 			return failed("%s", because(err))
 		}
-		return ParseAgent(line)
+		return parseAgent(line)
 	case c.Expect != nil:
 		return expect(conn, c.Expect)
 	}

@@ -3,7 +3,6 @@ package process
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"thresher/internal/wholefile"
 )
 
 // Pattern finds processes: by a pid file, or by the name of the program's file and
@@ -27,11 +27,13 @@ type Pattern struct {
 	Args    *regexp.Regexp
 }
 
-// maxPidFile is far longer than any number.
-const maxPidFile = 64
+// maxPidFile is far more than the few lines of any pid file, in bytes.
+const maxPidFile = 4096
 
 // Find returns the processes of this machine that fit, dead ones that nobody has
-// waited for left out.
+// waited for left out. By name, those of root come first and the oldest of them, and
+// those that people run in their sessions count only where there are no others; a pid
+// file is believed if it is root's or the process's own user's.
 func (p Pattern) Find() ([]int, error) {
 	if p.PidFile != "" {
 		return p.fromFile()
@@ -40,9 +42,7 @@ func (p Pattern) Find() ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The oldest first: the others are its children.
-	slices.SortStableFunc(pids, func(a, b int) int { return cmp.Compare(started(a), started(b)) })
-	return pids, nil
+	return surest(pids, standingOf, started), nil
 }
 
 // all are the processes of this machine that fit.
@@ -89,7 +89,7 @@ func started(pid int) uint64 {
 }
 
 func (p Pattern) fromFile() ([]int, error) {
-	text, err := os.ReadFile(p.PidFile)
+	text, err := wholefile.Read(p.PidFile, maxPidFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -100,15 +100,19 @@ func (p Pattern) fromFile() ([]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.PidFile, err)
 	}
-	if !alive(pid) {
+	ids, err := users(pid)
+	if err != nil || !alive(pid) {
 		return nil, nil
+	}
+	if err := mayName(p.PidFile, ids); err != nil {
+		return nil, err
 	}
 	return []int{pid}, nil
 }
 
 // parsePid reads the number in the first line of a pid file.
 func parsePid(text []byte) (int, error) {
-	line, _, _ := bytes.Cut(text[:min(len(text), maxPidFile)], []byte("\n"))
+	line, _, _ := bytes.Cut(text, []byte("\n"))
 	pid, err := strconv.Atoi(string(bytes.TrimSpace(line)))
 	if err != nil || pid < 1 {
 		return 0, fmt.Errorf("%q is no number of a process", line)

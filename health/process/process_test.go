@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"thresher/internal/wholefile"
 )
 
 // sleeper starts a process that can be told from others by its argument.
@@ -60,6 +62,27 @@ func TestFind(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("a dead process is found")
 		}
+	}
+}
+
+// TestPidFileThatIsNone: a FIFO in the place of a pid file keeps nobody waiting.
+func TestPidFileThatIsNone(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "pid")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found := make(chan error, 1)
+	go func() {
+		_, err := Pattern{PidFile: fifo}.Find()
+		found <- err
+	}()
+	select {
+	case err := <-found:
+		if !errors.Is(err, wholefile.ErrNotRegular) {
+			t.Errorf("%v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it waits for a writer")
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"thresher/health/unit"
 )
 
-// NewRunner makes what runs a service.
-func NewRunner(c config.Service) Runner {
+// newRunner makes what runs a service.
+func newRunner(c config.Service) Runner {
 	own := commands{config: c, ended: new(atomic.Int64), rest: new(rest)}
 	if c.Systemd != "" {
 		return &units{commands: own, unit: unit.Unit{Name: c.Systemd}}

@@ -32,7 +32,7 @@ func TestDeadProcessLingers(t *testing.T) {
 	}
 	write(first.Process.Pid)
 	start := fmt.Sprintf(`kill -0 $(cat %[1]s) 2>/dev/null && exit 0; sleep 1000 >/dev/null 2>&1 & echo $! >%[1]s`, file)
-	r := NewRunner(config.Service{
+	r := newRunner(config.Service{
 		Name: "server", Start: []string{"/bin/sh", "-c", start}, Process: &config.Process{PidFile: file}, StartTimeout: 10 * time.Second,
 	})
 	killed := time.AfterFunc(200*time.Millisecond, func() { _ = first.Process.Kill() }) // while its end is awaited
@@ -99,7 +99,7 @@ func TestWorkersLeftBehind(t *testing.T) {
 			}
 			address, file := l.Addr().String(), filepath.Join(t.TempDir(), "pid")
 			l.Close()
-			r := NewRunner(config.Service{
+			r := newRunner(config.Service{
 				Name: "server", Start: []string{"/bin/sh", "-c", how + os.Args[0] + " -test.run=^TestPortServer$ &"}, Stop: []string{"/bin/false"},
 				Environment: []string{portOfServer + "=" + address + " " + file}, Process: &config.Process{PidFile: file}, StartTimeout: 10 * time.Second,
 			})
@@ -142,7 +142,7 @@ func TestWorkersLeftBehind(t *testing.T) {
 func TestWorkersThatStay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	script := fmt.Sprintf(`trap "" TERM; sleep 1000 >/dev/null 2>&1 & echo $! >%s`, file)
-	r := NewRunner(config.Service{Name: "server", Start: []string{"/bin/sh", "-c", script}, Stop: []string{"/bin/true"}})
+	r := newRunner(config.Service{Name: "server", Start: []string{"/bin/sh", "-c", script}, Stop: []string{"/bin/true"}})
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

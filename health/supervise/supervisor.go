@@ -87,7 +87,7 @@ func New(o Options) *Supervisor {
 		o.Probe = probe.New
 	}
 	if o.Runner == nil {
-		o.Runner = NewRunner
+		o.Runner = newRunner
 	}
 	for _, c := range o.Services {
 		r := &serviceRun{config: c, runner: o.Runner(c), machine: service.New(service.Params{
