@@ -94,16 +94,16 @@ func (p *problems) listen(value any, a *API, vips []VIP) {
 			}
 			a.Socket = p.socket(at, rest)
 		case "https", "http":
-			l := APIListener{Address: p.listenAddress(at, text, rest, vips), Plain: scheme == "http"}
+			l := APIListener{Address: p.listenAddress(at, rest, vips), Plain: scheme == "http"}
 			if slices.ContainsFunc(a.Listeners, func(o APIListener) bool { return o.Address == l.Address }) {
 				p.add(at, fmt.Sprintf("%v stands twice", l.Address), "give each address once")
 			}
 			if l.Plain && l.Address.IsValid() && !l.Address.Addr().IsLoopback() {
-				p.add(at, fmt.Sprintf("%q would send passwords in clear", text), "write https:// in place of http://, which is for loopback addresses only")
+				p.add(at, "would send passwords in clear", "write https:// in place of http://, which is for loopback addresses only")
 			}
 			a.Listeners = append(a.Listeners, l)
 		default:
-			p.add(at, fmt.Sprintf("%q is neither a unix socket nor an https:// address", text), listenCure)
+			p.add(at, "is neither a unix socket nor an https:// address", listenCure)
 		}
 	}
 }
@@ -139,12 +139,12 @@ func (p *problems) socket(at, socket string) string {
 
 // listenAddress reads an address of this machine, which no VIP is: packets for it
 // may go to any node.
-func (p *problems) listenAddress(at, text, rest string, vips []VIP) netip.AddrPort {
+func (p *problems) listenAddress(at, rest string, vips []VIP) netip.AddrPort {
 	const cure = "write an address of this machine, such as https://192.0.2.11:9453"
 	address, err := apiAddress(rest)
 	switch addr := address.Addr(); {
 	case err != nil || addr.Zone() != "" || addr.IsMulticast():
-		p.add(at, fmt.Sprintf("%q has no IP address to listen on", text), cure)
+		p.add(at, "has no IP address to listen on", cure)
 	case address.Port() == 0:
 		p.add(at, "port 0 is out of range", "use 1 to 65535")
 	case slices.ContainsFunc(vips, func(v VIP) bool { return v.Address == addr }):

@@ -26,6 +26,7 @@ func TestChanges(t *testing.T) {
 		{"VIPs turned round", func(c *Config) { slices.Reverse(c.VIPs) }, "vips: [192.0.2.99 flood *", EffectRestart},
 		{"all VIPs by name", func(c *Config) { c.Rules[0].VIPs = append(c.Rules[0].VIPs, c.VIPs[0].Address, c.VIPs[1].Address) },
 			"rules.web changed", EffectRestart},
+		{"VIP without a MAC of its own", func(c *Config) { c.VIPs = []VIP{{Address: c.VIPs[0].Address, Mode: Directed}} }, "vips: [192.0.2.100 directed], was *", EffectRules},
 		{"VIP", func(c *Config) { c.VIPs = c.VIPs[:1] }, "vips: *", EffectRules},
 		{"ports", func(c *Config) { c.Rules[0].Ports = c.Rules[0].Ports[:1] }, "rules.web changed", EffectRules},
 		{"mode", func(c *Config) { c.Rules[0].Mode = ModeSingle }, "rules.web changed", EffectRules},

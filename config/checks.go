@@ -202,7 +202,7 @@ func (p *problems) httpCheck(path string, raw rawCheck) HTTPCheck {
 	}
 	for i, header := range raw.Headers {
 		if name, _, _ := strings.Cut(header, ":"); strings.TrimSpace(name) == "" {
-			p.add(fmt.Sprintf("%s.headers[%d]", path, i), fmt.Sprintf("%q has no name", header), "write it as in `Content-Type: text/html`")
+			p.add(fmt.Sprintf("%s.headers[%d]", path, i), "has no name", "write it as in `Content-Type: text/html`")
 		}
 	}
 	if h.CAFile = raw.CAFile; raw.CAFile != "" && !filepath.IsAbs(raw.CAFile) {
@@ -215,6 +215,8 @@ func (p *problems) httpCheck(path string, raw rawCheck) HTTPCheck {
 	return h
 }
 
+// url checks an address of a web page. Like no other refusal, this one has nothing of it:
+// see mayBeSecret.
 func (p *problems) url(path, text string) {
 	const cure = "write it as in http://127.0.0.1/health"
 	if text == "" {
@@ -222,8 +224,11 @@ func (p *problems) url(path, text string) {
 		return
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
-		p.add(path, fmt.Sprintf("%q is no address of a web page", text), cure)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		p.add(path, "is no address of a web page", cure)
+	case u.User != nil:
+		p.add(path, "has a user's name in the address", cure)
 	}
 }
 

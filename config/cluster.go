@@ -20,8 +20,10 @@ const (
 )
 
 func (p *problems) cluster(raw rawCluster, vips []VIP) Cluster {
-	c := Cluster{Join: p.join(raw.Join, vips), Insecure: raw.Insecure}
+	c := Cluster{Insecure: raw.Insecure}
 	c.Bind, c.Further = p.bind(raw.Bind, vips)
+	c.Join = p.join(raw.Join, vips)
+	p.reach(c)
 	c.Keys, c.KeyFile = p.keys(raw)
 	c.Profile = readEnum(p, profiles, "cluster.profile", raw.Profile)
 	p.timings(raw, &c)
@@ -169,7 +171,23 @@ func cureUnit(number string, low, high time.Duration) string {
 			return "it needs a unit, such as " + number + unit
 		}
 	}
-	return fmt.Sprintf("it needs a unit: use %v to %v", low, high)
+	return "it needs a unit: " + between(low, high)
+}
+
+func between(low, high time.Duration) string {
+	return "use " + DurationText(low) + " to " + DurationText(high)
+}
+
+// DurationText writes a duration as short as time.ParseDuration reads it.
+func DurationText(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 const day = 24 * time.Hour
@@ -198,11 +216,11 @@ func (p *problems) duration(path string, text duration, low, high time.Duration)
 	case err != nil && strings.Contains(err.Error(), "missing unit"):
 		p.add(path, string(text)+" is no duration", cureUnit(string(text), low, high))
 	case err != nil && text != "" && tooLong.MatchString(string(text)):
-		p.add(path, fmt.Sprintf("%s is out of range", text), fmt.Sprintf("use %v to %v", low, high))
+		p.add(path, fmt.Sprintf("%s is out of range", text), between(low, high))
 	case err != nil:
 		p.add(path, fmt.Sprintf("%q is no duration", text), "write it as in 3s or 500ms")
 	case d < low || d > high:
-		p.add(path, fmt.Sprintf("%v is out of range", d), fmt.Sprintf("use %v to %v", low, high))
+		p.add(path, fmt.Sprintf("%s is out of range", text), between(low, high))
 	}
 	return d
 }

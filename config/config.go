@@ -73,7 +73,12 @@ type VIP struct {
 }
 
 // String is the VIP for people.
-func (v VIP) String() string { return fmt.Sprintf("%v %v %v", v.Address, v.Mode, v.MAC) }
+func (v VIP) String() string {
+	if v.MAC == (MAC{}) {
+		return fmt.Sprintf("%v %v", v.Address, v.Mode)
+	}
+	return fmt.Sprintf("%v %v %v", v.Address, v.Mode, v.MAC)
+}
 
 // Rule says what is served on which VIPs, and how its clients are spread.
 type Rule struct {

@@ -71,7 +71,7 @@ func descriptions() map[string]string {
 		"services[].within":           "Default: 24h.",
 		"services[].rules":            "Withdrawn while it is not up. Default: all.",
 		"services[].process":          "How its process is found, whose end is noticed at once.",
-		"services[].process.pid_file": "The file that has its number.",
+		"services[].process.pid_file": "The file that has its number, root's or of the user that it runs as.",
 		"services[].process.name":     "The name of the program's file.",
 		"services[].process.args":     "A regular expression of its arguments.",
 
@@ -104,7 +104,7 @@ func descriptions() map[string]string {
 		"checks[].send":           "Of tcp: what is sent.",
 		"checks[].expect":         "Of tcp and dns: a regular expression that the answer must match.",
 		"checks[].agent":          "Of tcp and exec: the answer is a weight.",
-		"checks[].pid_file":       "Of process: the file that has its number.",
+		"checks[].pid_file":       "Of process: the file that has its number, root's or of the user that it runs as.",
 		"checks[].process":        "Of process: the name of the program's file.",
 		"checks[].args":           "Of process: a regular expression of its arguments.",
 		"checks[].at_least":       "Of process and ping: so many must be there. Default: 1.",

@@ -122,9 +122,10 @@ func (p *problems) ask(c *Config, opts Options) {
 			p.add(path, problem, cure)
 		}
 	}
+	program := knownProgram(opts.Command)
 	run := func(path string, argv []string) {
-		if len(argv) > 0 {
-			each(opts.Command, path, argv[0])
+		if len(argv) > 0 && !p.has(path+"[0]") {
+			each(program, path, argv[0])
 		}
 	}
 	each(opts.Directory, "run_dir", c.RunDir)

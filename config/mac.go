@@ -46,30 +46,30 @@ func MulticastMAC(vip netip.Addr) MAC {
 }
 
 // IGMPMAC returns the VMAC of a VIP in igmp mode: 01:00:5e:7f and the address's
-// last two bytes (DESIGN §4), which is the Ethernet address of GroupOf4 (RFC 1112,
+// last two bytes (DESIGN §4), which is the Ethernet address of groupOf4 (RFC 1112,
 // 6.4).
 func IGMPMAC(vip netip.Addr) MAC {
 	a := vip.AsSlice()
 	return MAC{0x01, 0x00, 0x5e, 0x7f, a[len(a)-2], a[len(a)-1]}
 }
 
-// MLDMAC returns the Ethernet address of GroupOf6 (RFC 2464, 7).
-func MLDMAC(vip netip.Addr) MAC {
+// mldMAC returns the Ethernet address of groupOf6 (RFC 2464, 7).
+func mldMAC(vip netip.Addr) MAC {
 	a := vip.AsSlice()
 	return MAC{0x33, 0x33, 0xef, 0xff, a[len(a)-2], a[len(a)-1]}
 }
 
-// GroupOf4 returns the IPv4 group of a VIP in igmp mode: 239.255 and the address's
+// groupOf4 returns the IPv4 group of a VIP in igmp mode: 239.255 and the address's
 // last two bytes, of the block for a site's own use (RFC 2365, 6.1).
-func GroupOf4(vip netip.Addr) netip.Addr {
+func groupOf4(vip netip.Addr) netip.Addr {
 	a := vip.AsSlice()
 	return netip.AddrFrom4([4]byte{239, 255, a[len(a)-2], a[len(a)-1]})
 }
 
-// GroupOf6 returns the IPv6 group of a VIP in igmp mode, ff15::efff:X:Y where X
+// groupOf6 returns the IPv6 group of a VIP in igmp mode, ff15::efff:X:Y where X
 // and Y are the address's last two bytes: a transient group of the site's scope
-// (RFC 4291, 2.7) with the same last four bytes as GroupOf4.
-func GroupOf6(vip netip.Addr) netip.Addr {
+// (RFC 4291, 2.7) with the same last four bytes as groupOf4.
+func groupOf6(vip netip.Addr) netip.Addr {
 	a := vip.AsSlice()
 	return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x15, 12: 239, 13: 255, 14: a[len(a)-2], 15: a[len(a)-1]})
 }
@@ -81,10 +81,10 @@ func GroupsOf(v VIP) []netip.Addr {
 	switch {
 	case v.Mode != IGMP:
 		return nil
-	case v.Address.Is6() || v.MAC == MLDMAC(v.Address):
-		return []netip.Addr{GroupOf4(v.Address), GroupOf6(v.Address)}
+	case v.Address.Is6() || v.MAC == mldMAC(v.Address):
+		return []netip.Addr{groupOf4(v.Address), groupOf6(v.Address)}
 	}
-	return []netip.Addr{GroupOf4(v.Address)}
+	return []netip.Addr{groupOf4(v.Address)}
 }
 
 // vmac returns the VMAC of a VIP in a mode; zero where it has none of its own.
@@ -110,7 +110,7 @@ func parseMAC(text string, mode VIPMode, vip netip.Addr) (MAC, error) {
 	switch {
 	case m == MAC{}:
 		return MAC{}, fmt.Errorf("%v is the zero address", m)
-	case mode == IGMP && m != IGMPMAC(vip) && m != MLDMAC(vip):
+	case mode == IGMP && m != IGMPMAC(vip) && m != mldMAC(vip):
 		return MAC{}, fmt.Errorf("%v is not the address of a group that the nodes join", m)
 	case mode == Multicast && !forwardedGroup(m):
 		return MAC{}, fmt.Errorf("%v is no group address that every switch forwards", m)

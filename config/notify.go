@@ -88,7 +88,7 @@ func (p *problems) email(path string, r rawNotify) *Email {
 	if (r.User == "") != (r.PasswordFile == "") {
 		p.add(path+".user", "user and password_file belong together", "give both, or none")
 	} else if r.PasswordFile != "" && !filepath.IsAbs(r.PasswordFile) {
-		p.add(path+".password_file", fmt.Sprintf("%q is no absolute path", r.PasswordFile), "begin it with a slash")
+		p.add(path+".password_file", "is no absolute path", "name the file that has the password, from the slash on")
 	}
 	if r.User != "" && e.TLS == "none" {
 		p.add(path+".tls", "without TLS the password could be read on the wire", "use starttls or tls")
@@ -104,6 +104,8 @@ func (p *problems) mailAddress(path, text string) {
 	}
 }
 
+const healthListenCure = "write it as in 0.0.0.0:9010"
+
 // healthListen is where the health URL is served; the zero value is nowhere.
 func (p *problems) healthListen(path, text string) netip.AddrPort {
 	if text == "" {
@@ -111,7 +113,7 @@ func (p *problems) healthListen(path, text string) netip.AddrPort {
 	}
 	a, err := netip.ParseAddrPort(text)
 	if err != nil || a.Port() == 0 {
-		p.add(path, fmt.Sprintf("%q is no address with a port", text), "write it as in 0.0.0.0:9010")
+		p.add(path, fmt.Sprintf("%q is no address with a port", text), healthListenCure)
 	}
 	return a
 }

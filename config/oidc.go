@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -82,9 +81,9 @@ func (p *problems) oidcURL(path, text, example string) string {
 	case text == "":
 		p.addMissing(path, cure)
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http":
-		p.add(path, fmt.Sprintf("%q is no https:// address", text), cure)
+		p.add(path, "is no https:// address, or has more in it than host and path", cure)
 	case u.Scheme == "http" && !isLoopback(u.Host):
-		p.add(path, fmt.Sprintf("%q would send secrets in clear", text), "write https:// in place of http://, which is for loopback addresses only")
+		p.add(path, "would send secrets in clear", "write https:// in place of http://, which is for loopback addresses only")
 	default:
 		return text
 	}
@@ -95,7 +94,7 @@ func (p *problems) oidcRedirect(path, text string) string {
 	const example = "https://farm.example.com:9453" + LoginPath
 	text = p.oidcURL(path, text, example)
 	if u, err := url.Parse(text); text != "" && (err != nil || u.Path != LoginPath) {
-		p.add(path, fmt.Sprintf("%q does not end with %s, where the console takes the answer", text, LoginPath), "write an address such as "+example)
+		p.add(path, "does not end with "+LoginPath+", where the console takes the answer", "write an address such as "+example)
 		return ""
 	}
 	return text

@@ -65,8 +65,11 @@ func (p *problems) joinRanges(path string, ranges []PortRange) []PortRange {
 // portRange reads 80, "80" or "8000-8010".
 func (p *problems) portRange(path string, value any) (PortRange, bool) {
 	text := fmt.Sprint(value)
-	switch value.(type) {
+	switch number := value.(type) {
 	case int, int64, uint64, string:
+	case float64: // whole ones that no integer holds, too
+		p.add(path, fmt.Sprintf("%q is no port", strconv.FormatFloat(number, 'f', -1, 64)), portCure)
+		return PortRange{}, false
 	default:
 		p.add(path, fmt.Sprintf("%q is no port", text), portCure)
 		return PortRange{}, false

@@ -19,6 +19,7 @@ func TestBadPorts(t *testing.T) {
 		{`"1-2-3"`, at + `"1-2-3" is no port: ` + cure},
 		{`"80, 443"`, at + `"80, 443" is no port: ` + cure},
 		{"8e1", at + `"80" is no port: ` + cure},
+		{"99999999999999999999999", at + `"100000000000000000000000" is no port: ` + cure},
 		{"[53]", at + "is not a single value: write one value in each entry of the list"},
 		{`"90 - 95"`, at + `"90 - 95" is no port: use a number from 1 to 65535, or a range such as "8000-8010"`},
 		{"", "7: rules[1].ports: is empty: give the ports served, such as [80, 443]"},

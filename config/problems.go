@@ -115,8 +115,10 @@ func (p *problems) err() error {
 	return p.list.sorted()
 }
 
-// child returns the path of a key of the mapping at path.
+// child returns the path of a key of the mapping at path. Of what is no key's name, it
+// has the beginning alone.
 func child(path, key string) string {
+	key = keyName(key)
 	if path == "" {
 		return key
 	}

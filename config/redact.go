@@ -3,6 +3,7 @@ package config
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -17,10 +18,10 @@ var secretKeys = []string{"url", "headers", "environment", "send", "user", "pass
 // commandKeys are the keys of commands, whose arguments may be secret.
 var commandKeys = []string{"command", "start", "stop", "ready"}
 
-// credentials are a name and a password in a URL (RFC 3986, 3.2.1), queries all that
-// stands behind its path.
+// credentials are a name and a password in a URL (RFC 3986, 3.2.1), which may have any
+// character if somebody wrote it wrongly; queries all that stands behind its path.
 var (
-	credentials = regexp.MustCompile(`://[^/@\s"']*@`)
+	credentials = regexp.MustCompile(`://[^\s"']*@`)
 	queries     = regexp.MustCompile(`(://[^?#\s"']*[?#])[^\s"']+`)
 )
 
@@ -29,7 +30,7 @@ var (
 func Redact(text []byte) []byte {
 	d, err := ReadDocument(text)
 	if err != nil {
-		return []byte(leftOut + ": " + err.Error() + "\n")
+		return []byte(leftOut + ": it can't be read as YAML\n")
 	}
 	redact(&d.doc)
 	out, err := d.Text()
@@ -53,10 +54,24 @@ func redact(n *yaml.Node) {
 		case slices.Contains(secretKeys, key), slices.Contains(commandKeys, key) && child.Kind != yaml.SequenceNode:
 			n.Content[i] = placeholder()
 			continue
-		case slices.Contains(commandKeys, key) && len(child.Content) > 1: // the program alone says which it is
-			child.Content = append(child.Content[:1:1], placeholder())
+		case slices.Contains(commandKeys, key):
+			redactArguments(child)
 		}
 		redact(child)
+	}
+}
+
+// redactArguments leaves a command its program alone, which says which it is. Somebody
+// may have written all of it as one word.
+func redactArguments(command *yaml.Node) {
+	if len(command.Content) == 0 {
+		return
+	}
+	first := command.Content[0]
+	program, _, more := strings.Cut(first.Value, " ")
+	if first.Value = program; more || len(command.Content) > 1 || first.Kind != yaml.ScalarNode {
+		command.Content = append(command.Content[:1:1], placeholder())
+		first.Content = nil
 	}
 }
 

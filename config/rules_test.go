@@ -26,7 +26,7 @@ func TestBadRules(t *testing.T) {
 		{"sticky with session", []string{"[80, 443]}", "[80, 443], affinity: session, sticky: 30m}"},
 			"6: rules[0].sticky: with affinity session, each connection is placed by itself: use affinity client or network, or leave sticky out"},
 		{"sticky without unit", []string{"[80, 443]}", "[80, 443], sticky: 30}"}, "6: rules[0].sticky: 30 is no duration: it needs a unit, such as 30s"},
-		{"sticky too short", []string{"[80, 443]}", "[80, 443], sticky: 10ms}"}, "6: rules[0].sticky: 10ms is out of range: use 1s to 24h0m0s"},
+		{"sticky too short", []string{"[80, 443]}", "[80, 443], sticky: 10ms}"}, "6: rules[0].sticky: 10ms is out of range: use 1s to 24h"},
 		{"packets of tcp", []string{"[80, 443]}", "[80, 443], affinity: packet}"},
 			"6: rules[0].affinity: the packets of a TCP connection must go to one node: use client, session or network, or protocol udp"},
 		{"packets of forwarded flows", []string{tail, "ports: [53], affinity: packet, forward: true}"},

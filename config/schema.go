@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +15,8 @@ func (p *problems) check(n *yaml.Node, t reflect.Type, path string) {
 	switch {
 	case isNull(n):
 		p.addMalformed(path, "has no value", "give it one or remove the key")
+	case n.Kind == yaml.ScalarNode && n.Decode(new(any)) != nil: // or the decoder would quote it
+		p.addMalformed(path, "is not what the tag before it says", "take the tag out")
 	case t.Kind() == reflect.Struct:
 		p.checkMapping(n, t, path)
 	case t.Kind() == reflect.Slice:
@@ -39,6 +42,11 @@ func (p *problems) checkMapping(n *yaml.Node, t reflect.Type, path string) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i].Value
 		at := slices.IndexFunc(known, func(f field) bool { return f.key == key })
+		if stray := n.Content[i+1]; at < 0 && n.Style&yaml.FlowStyle != 0 && isNull(stray) && stray.Value == "" {
+			p.addAt(placeOf(n.Content[i]), path, "a word between braces that is no key", "write KEY: VALUE; quote a value with a comma or brace in it")
+			p.misspelt[path] = true
+			continue
+		}
 		if at < 0 {
 			p.addUnknown(path, key, fieldKeys(known))
 			continue
@@ -49,7 +57,7 @@ func (p *problems) checkMapping(n *yaml.Node, t reflect.Type, path string) {
 
 // addUnknown records an unknown key with the one that was probably meant.
 func (p *problems) addUnknown(path, key string, known []string) {
-	p.addMalformed(child(path, key), fmt.Sprintf("unknown key `%s`", key), cureUnknown(key, known))
+	p.addMalformed(child(path, key), fmt.Sprintf("unknown key `%s`", keyName(key)), cureUnknown(key, known))
 	p.misspelt[path] = true
 }
 
@@ -101,12 +109,34 @@ func (p *problems) checkScalar(n *yaml.Node, t reflect.Type, path string) {
 	switch {
 	case t == durationType && number: // validate knows the unit that it may lack
 	case t.Kind() == reflect.String && tag != "!!str":
-		p.addMalformed(path, n.Value+" is not text", fmt.Sprintf("write %q, with the quotes", n.Value))
+		p.notText(path, n.Value)
 	case t.Kind() == reflect.Bool && tag != "!!bool":
 		p.addMalformed(path, fmt.Sprintf("%q is neither true nor false", n.Value), "use true or false")
 	case t.Kind() == reflect.Int64 && (tag != "!!int" || n.Decode(new(int64)) != nil):
 		p.addMalformed(path, fmt.Sprintf("%q is not a whole number", n.Value), "write digits only")
 	}
+}
+
+func (p *problems) notText(path, value string) {
+	if mayBeSecret(path) {
+		p.addMalformed(path, "is not text", "put it into quotes")
+	} else {
+		p.addMalformed(path, value+" is not text", textCure(path, value))
+	}
+}
+
+var position = regexp.MustCompile(`\[\d+\]`)
+
+// textCure is what to write in the place of a number, a date, true or false where text
+// belongs: in quotes it would be text, but not always of the right kind.
+func textCure(path, value string) string {
+	if words := Words(position.ReplaceAllString(path, "[]")); len(words) > 0 {
+		return "use " + alternatives(words)
+	}
+	if path == "health_listen" {
+		return healthListenCure
+	}
+	return fmt.Sprintf("write %q, with the quotes", value)
 }
 
 // quoted joins keys as "`a`, `b` and `c`".

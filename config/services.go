@@ -214,7 +214,7 @@ func (p *problems) command(path string, words []string) []string {
 		}
 		return nil
 	case !filepath.IsAbs(words[0]):
-		p.add(path+"[0]", fmt.Sprintf("%q is no absolute path", words[0]), "give the program's whole path; nothing is looked for in PATH, and no shell reads it")
+		p.add(path+"[0]", "is no absolute path", "give the program's whole path; nothing is looked for in PATH, and no shell reads it")
 	}
 	for i, w := range words {
 		if strings.ContainsRune(w, 0) {
@@ -227,7 +227,7 @@ func (p *problems) command(path string, words []string) []string {
 func (p *problems) environment(path string, pairs []string) []string {
 	for i, pair := range pairs {
 		if key, _, ok := strings.Cut(pair, "="); !ok || key == "" || strings.ContainsRune(pair, 0) {
-			p.add(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("%q sets no variable", pair), "write it as in LANG=C")
+			p.add(fmt.Sprintf("%s[%d]", path, i), "sets no variable", "write it as in LANG=C")
 		}
 	}
 	return pairs

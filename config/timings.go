@@ -71,14 +71,19 @@ func (p *problems) timings(raw rawCluster, c *Cluster) {
 	if t.Eviction <= t.LeastEviction() {
 		p.add(p.firstGiven("cluster.eviction", "cluster.heartbeat"),
 			fmt.Sprintf("with eviction %v and a heartbeat of %v, one lost frame could evict a node", t.Eviction, t.Heartbeat),
-			fmt.Sprintf("use an eviction of more than %v, or a shorter heartbeat", t.LeastEviction()))
+			fmt.Sprintf("use an eviction of more than %v, or a shorter heartbeat", upToMilliseconds(t.LeastEviction())))
 	}
 	if t.Lease <= t.LeastLease() {
 		p.add(p.firstGiven("cluster.lease", "cluster.eviction", "cluster.heartbeat"),
 			fmt.Sprintf("lease %v is not more than eviction %v, two heartbeats of %v and a round trip of %v together (%v): clients would wait at each change",
 				t.Lease, t.Eviction, t.Heartbeat, t.RoundTrip, t.LeastLease()),
-			fmt.Sprintf("use a lease of more than %v, or a shorter eviction or heartbeat", t.LeastLease()))
+			fmt.Sprintf("use a lease of more than %v, or a shorter eviction or heartbeat", upToMilliseconds(t.LeastLease())))
 	}
+}
+
+// upToMilliseconds rounds up, so that what is above the result is above d.
+func upToMilliseconds(d time.Duration) time.Duration {
+	return (d + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
 // firstGiven is the first of the paths that was set; the last if none was.

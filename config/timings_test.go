@@ -50,8 +50,10 @@ func TestTimingsThatDoNotHoldTogether(t *testing.T) {
 		{"no unit", []string{"insecure: true", "insecure: true\n  lease: 900"}, "11: cluster.lease: 900 is no duration: it needs a unit, such as 900ms"},
 		{"heartbeat without a unit", []string{"insecure: true", "insecure: true\n  heartbeat: 50"}, "11: cluster.heartbeat: 50 is no duration: it needs a unit, such as 50ms"},
 		{"seconds", []string{"insecure: true", "insecure: true\n  lease: 5"}, "11: cluster.lease: 5 is no duration: it needs a unit, such as 5s"},
-		{"longer than any", []string{"insecure: true", "insecure: true\n  lease: 99999999999h"}, "11: cluster.lease: 99999999999h is out of range: use 50ms to 1m0s"},
-		{"neither unit would do", []string{"insecure: true", "insecure: true\n  lease: 9999999"}, "11: cluster.lease: 9999999 is no duration: it needs a unit: use 50ms to 1m0s"},
-		{"too long", []string{"insecure: true", "insecure: true\n  lease: 2m"}, "11: cluster.lease: 2m0s is out of range: use 50ms to 1m0s"},
+		{"longer than any", []string{"insecure: true", "insecure: true\n  lease: 99999999999h"}, "11: cluster.lease: 99999999999h is out of range: use 50ms to 1m"},
+		{"neither unit would do", []string{"insecure: true", "insecure: true\n  lease: 9999999"}, "11: cluster.lease: 9999999 is no duration: it needs a unit: use 50ms to 1m"},
+		{"eviction too short for thirds", []string{"insecure: true", "insecure: true\n  heartbeat: 1s\n  eviction: 2s\n  lease: 10s"},
+			"12: cluster.eviction: with eviction 2s and a heartbeat of 1s, one lost frame could evict a node: use an eviction of more than 2.667s, or a shorter heartbeat"},
+		{"too long", []string{"insecure: true", "insecure: true\n  lease: 2m"}, "11: cluster.lease: 2m is out of range: use 50ms to 1m"},
 	})
 }

@@ -88,8 +88,8 @@ func (p *problems) indexKeys(n *yaml.Node, path string, depth int) {
 		at := child(path, key.Value)
 		folded := strings.ToLower(key.Value)
 		if before, ok := first[folded]; ok {
-			p.addAt(placeOf(key), at, fmt.Sprintf("duplicate key `%s`", key.Value),
-				fmt.Sprintf("`%s` is already on line %d", before.Value, before.Line))
+			p.addAt(placeOf(key), at, fmt.Sprintf("duplicate key `%s`", keyName(key.Value)),
+				fmt.Sprintf("`%s` is already on line %d", keyName(before.Value), before.Line))
 			continue
 		}
 		first[folded] = key
@@ -107,6 +107,10 @@ func (p *problems) addEmpty() {
 	p.addAt(place{}, "", "the file is empty", "it needs at least interface, vips, rules and cluster")
 }
 
+// unknownAnchor begins what the YAML parser says of an alias that it does not know; behind
+// it stands what is most likely a value.
+const unknownAnchor = "unknown anchor "
+
 var yamlError = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
 
 // addSyntax records what the YAML parser said, with its line.
@@ -115,10 +119,13 @@ func (p *problems) addSyntax(data []byte, err error) {
 		p.addAt(at, "", "not YAML: "+problem, cure)
 		return
 	}
-	line, text, cure := 0, err.Error(), "compare the line, and the one above it, with the examples in docs/configuration.md"
+	line, text, cure := 0, err.Error(), "compare the line, and those around it, with the examples in docs/configuration.md"
 	if m := yamlError.FindStringSubmatch(text); m != nil {
 		line, _ = strconv.Atoi(m[1]) // no line is line 0
 		text = m[2]
+	}
+	if strings.HasPrefix(text, unknownAnchor) {
+		text, cure = "an alias of nothing", "put a value that begins with an asterisk into quotes"
 	}
 	p.addAt(place{line: line}, "", "not YAML: "+text, cure)
 }

@@ -13,7 +13,7 @@ func TestBadFiles(t *testing.T) {
 		{"null", "---\n~\n", "f.yaml: the file is empty: it needs at least interface, vips, rules and cluster"},
 		{"prose", "hello\n", "f.yaml:1: not a list of keys with values: start with lines such as `interface: eth0`"},
 		{"list", "\n- a\n", "f.yaml:2: not a list of keys with values: start with lines such as `interface: eth0`"},
-		{"no YAML", "interface: eth0\n  vips: 3\n", "f.yaml:2: not YAML: mapping values are not allowed in this context: compare the line, and the one above it, with the examples in docs/configuration.md"},
+		{"no YAML", "interface: eth0\n  vips: 3\n", "f.yaml:2: not YAML: mapping values are not allowed in this context: compare the line, and those around it, with the examples in docs/configuration.md"},
 		{"binary", "\x7fELF\x02\x01\x01\x00", "f.yaml:1: not YAML: byte 1 of the line is the control character 0x7f: remove it"},
 		{"control character", "interface: eth0\nnode: {name: \x01}\n", "f.yaml:2: not YAML: byte 14 of the line is the control character 0x01: remove it"},
 		{"Latin-1", "interface: eth0\n# K\xf6ln\n", "f.yaml:2: not YAML: byte 4 of the line, 0xf6, is no UTF-8: save the file as UTF-8"},

@@ -105,7 +105,7 @@ func macCure(vip VIP) string {
 	case Multicast:
 		return fmt.Sprintf("use a multicast Ethernet address such as %v, or leave mac out", MulticastMAC(vip.Address))
 	case IGMP:
-		return fmt.Sprintf("leave mac out, or use %v, which is the MLD group's", MLDMAC(vip.Address))
+		return fmt.Sprintf("leave mac out, or use %v, which is the MLD group's", mldMAC(vip.Address))
 	}
 	return "use a unicast Ethernet address such as 5a:fe:c0:00:02:64, or leave mac out"
 }

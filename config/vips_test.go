@@ -86,8 +86,8 @@ func TestVMACs(t *testing.T) {
 			"ff15::efff:304"},
 	} {
 		a := netip.MustParseAddr(vip)
-		got := macs{FloodMAC(a).String(), MulticastMAC(a).String(), IGMPMAC(a).String(), MLDMAC(a).String(),
-			GroupOf4(a).String(), GroupOf6(a).String()}
+		got := macs{FloodMAC(a).String(), MulticastMAC(a).String(), IGMPMAC(a).String(), mldMAC(a).String(),
+			groupOf4(a).String(), groupOf6(a).String()}
 		if got != want {
 			t.Errorf("%s: %v, want %v", vip, got, want)
 		}
