@@ -154,7 +154,7 @@ func (c *clusterIP) checkConditions(line int, args []string) error {
 			if one.not {
 				c.note(line, text, "left out: VIPs are on one interface, which --interface names")
 			} else {
-				c.iface = first(c.iface, one.value)
+				c.onInterface(line, text, one.value)
 			}
 		case "--ports":
 			c.note(line, text, "a client's port does not count, the service's does")

@@ -100,6 +100,17 @@ type check struct {
 	Within      text      `yaml:"within,omitempty"`
 }
 
+// onInterface takes the first interface that the file names; what is on another one is
+// noted, since it moves.
+func (f *farm) onInterface(line int, what, name string) {
+	switch {
+	case f.iface == "":
+		f.iface = name
+	case name != "" && name != f.iface:
+		f.note(line, what, "the VIPs of a node are all on one interface, the first: for another network, run a second farm on this machine")
+	}
+}
+
 // ports are written as numbers and "first-last".
 type ports []config.PortRange
 
@@ -117,17 +128,7 @@ func (p ports) MarshalYAML() (any, error) {
 // text is a duration; the empty one is left out.
 type text string
 
-// durationText writes a duration as short as time.ParseDuration reads it.
-func durationText(d time.Duration) text {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return text(s)
-}
+func durationText(d time.Duration) text { return text(config.DurationText(d)) }
 
 var allPorts = ports{{First: 1, Last: 65535}}
 

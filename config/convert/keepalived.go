@@ -43,22 +43,32 @@ func Keepalived(in Input, o Options) (Result, error) {
 			return Result{}, err
 		}
 	}
-	for _, a := range k.reals {
-		if a != o.Bind {
-			k.join = append(k.join, a)
-		}
-	}
+	k.peers(o.Bind)
 	if o.Bind.IsValid() && !slices.Contains(k.reals, o.Bind) {
 		k.note(0, "--bind "+o.Bind.String(), "is no real server of the file: weights are the default, and checks those of each virtual server's first")
 	}
 	return k.finish(o)
 }
 
+// peers makes the other real servers peers, but for those of the other IP family, which
+// this node can't send to: they may be further addresses of the same machines.
+func (k *keepalived) peers(own netip.Addr) {
+	for _, a := range k.reals {
+		switch {
+		case a == own:
+		case own.IsValid() && a.Is4() != own.Is4():
+			k.note(0, "real_server "+a.String(), "left out of cluster.join: it is of the other IP family than this node's address for heartbeats")
+		default:
+			k.join = append(k.join, a)
+		}
+	}
+}
+
 // instances reads the interface of the VRRP instances; their addresses matter where
 // a virtual server has them.
 func (k *keepalived) instances() {
 	for _, v := range k.root.all("vrrp_instance") {
-		k.iface = first(k.iface, v.value("interface"))
+		k.onInterface(v.line, "interface "+v.value("interface"), v.value("interface"))
 		k.note(v.line, "vrrp_instance "+v.word(1), "every node has the VIP at the same time; there is no master and no backup")
 		if list := v.all("virtual_routes", "virtual_rules"); len(list) > 0 {
 			k.note(list[0].line, list[0].name(), "routes are not Thresher's: give them to the network's configuration")

@@ -131,7 +131,7 @@ func (c *clusterIP) resource(a address, cloned bool) error {
 		mode = "multicast"
 		c.note(a.line, "mac="+mac, "the VIP gets an address of its own: static ARP entries of routers must be changed")
 	}
-	c.iface = first(c.iface, a.params["nic"])
+	c.onInterface(a.line, "nic="+a.params["nic"], a.params["nic"])
 	// IPaddr2's own default, up to June 2026.
 	affinity, err := c.hash(a.line, first(a.params["clusterip_hash"], "sourceip-sourceport"))
 	if err != nil {
