@@ -1,6 +1,9 @@
 package confirm
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Receive takes a heartbeat in, from its sender or passed on by another. The
 // Node keeps hb, which must not be changed afterwards. now should be the time at
@@ -35,19 +38,38 @@ func (n *Node) Receive(now Time, hb *Heartbeat) Actions {
 // that is gone must never replace the living one's.
 func (n *Node) outdated(p *peer, hb *Heartbeat) bool {
 	switch {
-	case p.last == nil:
+	case p.order(hb) > 0:
 		return false
 	case hb.Boot == p.last.Boot:
-		if hb.Seq > p.last.Seq {
-			return false
-		}
 		n.counters.StaleSeq++
 		return true
-	case hb.Boot < p.last.Boot && !n.params.broken(mutBoots):
+	case !n.params.broken(mutBoots):
 		n.counters.StaleBoot++
 		return true
 	}
 	return false
+}
+
+// Order tells how a heartbeat stands to what this node has of its sender: 1 is newer,
+// and Receive will accept it; 0 is the newest one again, which may have come by two
+// ways; -1 is any other, which may be a recording.
+func (n *Node) Order(hb *Heartbeat) int {
+	p := n.find(hb.Name)
+	if p == nil {
+		p = &peer{id: IDOf(hb.Name)}
+	}
+	if _, preview := hb.echoOf(p.id); preview || hb.Name == n.name {
+		return -1
+	}
+	return p.order(hb)
+}
+
+// order is Order for a heartbeat of the peer's.
+func (p *peer) order(hb *Heartbeat) int {
+	if p.last == nil {
+		return 1
+	}
+	return cmp.Or(cmp.Compare(hb.Boot, p.last.Boot), cmp.Compare(hb.Seq, p.last.Seq))
 }
 
 // accept makes hb the newest of its sender.

@@ -289,6 +289,41 @@ func TestOldHeartbeatsAreIgnored(t *testing.T) {
 	}
 }
 
+// TestOrder: only what is newer than all that is known of its sender may reach others than
+// the protocol, in a node that has been handed over too.
+func TestOrder(t *testing.T) {
+	p := newPair(t)
+	p.serving()
+	preview := p.n.Preview()
+	preview.Name, preview.Boot, preview.Echoes = "a", 60, []Echo{{Peer: IDOf("a"), Boot: 60}}
+	check := func() {
+		t.Helper()
+		for _, c := range []struct {
+			what string
+			hb   *Heartbeat
+			want int
+		}{
+			{"the next one", &Heartbeat{Name: "a", Boot: 50, Seq: p.seq + 1}, 1},
+			{"the last one again", &Heartbeat{Name: "a", Boot: 50, Seq: p.seq}, 0},
+			{"one of before", &Heartbeat{Name: "a", Boot: 50, Seq: 1}, -1},
+			{"one of an earlier process", &Heartbeat{Name: "a", Boot: 49, Seq: 1 << 40}, -1},
+			{"one of a new process", &Heartbeat{Name: "a", Boot: 51, Seq: 1}, 1},
+			{"a preview", preview, -1},
+			{"one of an unknown node", &Heartbeat{Name: "c", Boot: 1, Seq: 1}, 1},
+			{"its own", &Heartbeat{Name: "b", Boot: 1 << 40, Seq: 1}, -1},
+		} {
+			if got := p.n.Order(c.hb); got != c.want {
+				t.Errorf("%s: order %d, want %d", c.what, got, c.want)
+			}
+		}
+	}
+	check()
+	if _, err := p.n.Snapshot(p.now); err != nil {
+		t.Fatal(err)
+	}
+	check()
+}
+
 // TestPreviewsAreNoHeartbeats: whoever sends one on as a heartbeat, to a node that has
 // missed the one before or knows the process not yet, does not make it count.
 func TestPreviewsAreNoHeartbeats(t *testing.T) {

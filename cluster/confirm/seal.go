@@ -115,13 +115,20 @@ const maxCiphers = 128
 // An Opener decrypts heartbeats. It is not safe for concurrent use.
 type Opener struct {
 	keys    [][32]byte
-	ciphers map[[saltLen]byte]cipher.AEAD
+	ciphers map[[saltLen]byte]*kept
+	uses    uint64 // of kept ciphers
+}
+
+// kept is a derived cipher.
+type kept struct {
+	cipher.AEAD
+	used uint64 // which use of any was its last
 }
 
 // NewOpener returns an Opener for heartbeats sealed under any of the keys: while
 // a farm changes its key there are two.
 func NewOpener(keys ...[32]byte) *Opener {
-	return &Opener{keys: keys, ciphers: make(map[[saltLen]byte]cipher.AEAD)}
+	return &Opener{keys: keys, ciphers: make(map[[saltLen]byte]*kept)}
 }
 
 // Open decrypts and decodes a heartbeat. An error that is ErrSeal means that it
@@ -168,8 +175,10 @@ func (o *Opener) decrypt(sealed []byte) ([]byte, error) {
 	salt := [saltLen]byte(sealed[SaltOffset:])
 	head, body := sealed[:sealHead], sealed[sealHead:]
 	number := nonce(binary.BigEndian.Uint64(sealed[SaltOffset+saltLen:]))
-	if aead := o.ciphers[salt]; aead != nil {
-		if plain, err := aead.Open(nil, number, body, head); err == nil {
+	if k := o.ciphers[salt]; k != nil {
+		if plain, err := k.Open(nil, number, body, head); err == nil {
+			o.uses++
+			k.used = o.uses
 			return plain, nil
 		}
 		return nil, ErrSeal
@@ -188,10 +197,19 @@ func (o *Opener) decrypt(sealed []byte) ([]byte, error) {
 }
 
 // keep remembers a cipher that has proved to be a member's. Salts that prove
-// nothing are not remembered, so that a stranger cannot push members' out.
+// nothing are not remembered, so that a stranger cannot push members' out. The one that
+// was not used for longest makes room: its process has most likely ended.
 func (o *Opener) keep(salt [saltLen]byte, aead cipher.AEAD) {
 	if len(o.ciphers) >= maxCiphers {
-		clear(o.ciphers)
+		var oldest [saltLen]byte
+		first := o.uses + 1
+		for s, k := range o.ciphers {
+			if k.used < first {
+				oldest, first = s, k.used
+			}
+		}
+		delete(o.ciphers, oldest)
 	}
-	o.ciphers[salt] = aead
+	o.uses++
+	o.ciphers[salt] = &kept{aead, o.uses}
 }

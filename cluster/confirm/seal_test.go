@@ -112,6 +112,31 @@ func TestOpenerForgetsNoMemberForStrangers(t *testing.T) {
 	}
 }
 
+// Of the processes that there have been, those that are heard stay known, and the others
+// make room one by one.
+func TestOpenerForgetsWhoIsNotHeard(t *testing.T) {
+	o := NewOpener(farmKey)
+	stays, goes := sealed(t, farmKey, largest()), sealed(t, farmKey, largest())
+	for _, b := range [][]byte{goes, stays} {
+		if _, err := o.Open(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 * maxCiphers {
+		for _, b := range [][]byte{sealed(t, farmKey, largest()), stays} {
+			if _, err := o.Open(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !o.Knows(stays) {
+			t.Fatal("one that is heard was forgotten")
+		}
+	}
+	if len(o.Salts()) != maxCiphers || o.Knows(goes) {
+		t.Errorf("%d are known, one that is silent among them: %v", len(o.Salts()), o.Knows(goes))
+	}
+}
+
 // A frame recorded and played again opens, and the machine ignores it.
 func TestReplayIsIgnored(t *testing.T) {
 	frame := sealed(t, farmKey, &Heartbeat{Name: "a", Boot: 5, Seq: 3, Phase: Up, Lease: 600 * time.Millisecond})

@@ -16,9 +16,6 @@ type Status struct {
 	Deadline Time
 	// Joining says that others need not be heard yet (Config.ByMembership).
 	Joining bool
-	// Confirmed, Held and Wanted count buckets: into which flows may enter,
-	// which are held, which the target gives.
-	Confirmed, Held, Wanted int
 	// All is of how many nodes Majority wants more than half.
 	All      int
 	Peers    []PeerStatus
@@ -50,8 +47,7 @@ type PeerStatus struct {
 func (n *Node) Status() Status {
 	s := Status{
 		Name: n.name, Boot: n.boot, Phase: n.phase, Target: n.target.ID, Stated: n.stated.ID,
-		Deadline: n.lease.Deadline, Joining: n.joining, Confirmed: n.lease.Confirmed.Len(), Held: n.held.all.Len(),
-		Wanted: n.views.own(n.target.ID).Len(), All: n.ofAll(), Counters: n.counters,
+		Deadline: n.lease.Deadline, Joining: n.joining, All: n.ofAll(), Counters: n.counters,
 	}
 	for _, p := range n.peers {
 		s.Peers = append(s.Peers, n.peerStatus(p))

@@ -301,7 +301,9 @@ func (h *host) sendHeartbeat(o *host, hb *confirm.Heartbeat) {
 			if int(from) == o.i {
 				return
 			}
-			o.settled(o.s.Heard(o.w.Now, hb))
+			if o.c.Order(hb) > 0 {
+				o.settled(o.s.Heard(o.w.Now, hb))
+			}
 			if hb.Boot >= o.boots[from] {
 				o.boots[from], o.heard[from] = hb.Boot, o.w.Now
 			}

@@ -97,8 +97,8 @@ func (n *Node) member(m Member) {
 }
 
 // Heard tells of a heartbeat. It must be told before what confirmation makes of
-// the heartbeat; telling every heartbeat, also relayed and old ones, is right
-// and cheap.
+// the heartbeat, and of those alone that confirmation accepts, each once
+// (confirm.Node.Order): an old one may be a recording of a node that is gone.
 func (n *Node) Heard(now confirm.Time, hb *confirm.Heartbeat) Actions {
 	n.begin(now)
 	p := n.peers[hb.Name]
