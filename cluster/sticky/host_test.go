@@ -270,7 +270,9 @@ func (h *host) sendHeartbeat(o *host, hb *confirm.Heartbeat) {
 	}
 	h.w.After(100*time.Microsecond+h.w.Within(2*ms), func() {
 		o.get(func() {
-			o.does(o.s.Heard(o.now(), hb))
+			if o.c.Order(hb) > 0 {
+				o.does(o.s.Heard(o.now(), hb))
+			}
 			o.feed(func() confirm.Actions { return o.c.Receive(o.now(), hb) })
 		})
 	})

@@ -109,7 +109,7 @@ func (n *Node) SweepFailed(now confirm.Time) Actions {
 func (n *Node) ReceiveReport(now confirm.Time, r *settle.Report) Actions {
 	n.begin(now)
 	if n.current(r.Name, r.Boot) {
-		n.spoke(r.Name, r.Boot)
+		n.spoke(r.Name, r.Boot, false)
 		n.absorb(n.memory.Receive(n.now, r))
 	}
 	return n.finish()
@@ -122,7 +122,7 @@ func (n *Node) Receive(now confirm.Time, m *Message, remembers func(Client) bool
 	if !n.current(m.Name, m.Boot) {
 		return n.finish()
 	}
-	n.spoke(m.Name, m.Boot)
+	n.spoke(m.Name, m.Boot, n.answers(m))
 	n.judgePeers()
 	switch m.Kind {
 	case Hold:

@@ -20,6 +20,7 @@ type peer struct {
 	alive   bool
 	muted   bool         // its heartbeats come, and no answers
 	waiting confirm.Time // since when it leaves every Ask unanswered; 0 if it does not
+	probed  confirm.Time // when it was last asked about nobody
 	goneAt  confirm.Time // since when it is not alive; 0 if it is
 	bye     confirm.Time // when a farewell of this boot takes effect; 0 for none
 
@@ -35,7 +36,7 @@ func (n *Node) Heard(now confirm.Time, hb *confirm.Heartbeat) Actions {
 		p = &peer{name: hb.Name}
 		n.peers[hb.Name] = p
 	}
-	if p == nil || !n.current(hb.Name, hb.Boot) || hb.Boot == p.boot && p.last != nil && hb.Seq < p.last.Seq {
+	if p == nil || !n.current(hb.Name, hb.Boot) || hb.Boot == p.boot && p.last != nil && hb.Seq <= p.last.Seq {
 		return n.finish()
 	}
 	if hb.Boot > p.boot {
@@ -63,10 +64,16 @@ func (n *Node) current(name string, boot uint64) bool {
 // gone says whether the peer's farewell has taken effect.
 func (p *peer) gone(now confirm.Time) bool { return p.bye != 0 && now >= p.bye }
 
-// spoke notes that a message has come: its sender is not mute.
-func (n *Node) spoke(name string, boot uint64) {
+// spoke notes that a message has come. That its sender is not mute only an answer to a
+// question of just now shows: what was recorded of it can be sent again at any time. By
+// any other it is asked, about nobody, and will answer.
+func (n *Node) spoke(name string, boot uint64, answers bool) {
 	p := n.peers[name]
-	if p == nil || p.boot != boot {
+	if p == nil || p.boot != boot || p.waiting == 0 && !p.muted {
+		return
+	}
+	if !answers {
+		n.probe(p)
 		return
 	}
 	p.waiting = 0
@@ -74,6 +81,21 @@ func (n *Node) spoke(name string, boot uint64) {
 		p.muted, p.alive = false, true
 		n.absorb(n.memory.Heard(n.now, p.last))
 	}
+}
+
+// probe asks a peer about nobody: it answers in any case. Not at once again, or two nodes
+// that take each other for mute might ask each other without end.
+func (n *Node) probe(p *peer) {
+	if n.now.Sub(p.probed) >= askAgain {
+		p.probed = n.now
+		n.send(p.name, &Message{Kind: Ask, Seq: n.number()})
+	}
+}
+
+// answers says whether a message answers a question that this process has asked just
+// now. Numbers follow the time of who asks.
+func (n *Node) answers(m *Message) bool {
+	return (m.Kind == Answer || m.Kind == Grant) && m.EchoBoot == n.boot && n.now.Sub(confirm.Time(m.Seq)) < mute
 }
 
 // noteReturn notices a process that comes back after it was given up: then both

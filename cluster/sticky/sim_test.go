@@ -100,8 +100,8 @@ func TestMutationsAreCaught(t *testing.T) {
 		{"answers are never forgotten", mutNoForget, 0},
 		{"one answer is enough", mutOneAnswer, 0},
 		{"packets under way are not waited for", mutNoLinger, 0},
-		{"remembered over a fence", mutFenceKept, 125},
-		{"a successor speaks at once", mutEarlySuccessor, 998},
+		{"remembered over a fence", mutFenceKept, 233},
+		{"a successor speaks at once", mutEarlySuccessor, 1020},
 	} {
 		if raceEnabled && i%2 > 0 {
 			continue // nothing here runs beside anything else
