@@ -100,10 +100,9 @@ func where(c Config) string {
 	return text
 }
 
-// listenError puts memberlist's longest chain of words, which has no error in it
-// (net_transport.go: %v), into one that says what to do.
+// listenError says what to do where that can be told.
 func listenError(err error) error {
-	if strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
+	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w: another program has that port: stop it, or change the port in cluster.bind", syscall.EADDRINUSE)
 	}
 	return err

@@ -91,8 +91,8 @@ func startTimed(t *testing.T, name, ip string, times func(*memberlist.Config), c
 	tune := tuning{
 		joinTimeout: 500 * time.Millisecond, retry: 20 * time.Millisecond, rejoin: 100 * time.Millisecond,
 		memberlist: times,
-		network: func(i int, nt *memberlist.NetTransport) memberlist.NodeAwareTransport {
-			return &cutTransport{nt, n.cut, &n.down[i]}
+		network: func(i int, s *sockets) memberlist.NodeAwareTransport {
+			return &cutTransport{s, n.cut, &n.down[i]}
 		},
 	}
 	var err error
@@ -110,10 +110,10 @@ func startTimed(t *testing.T, name, ip string, times func(*memberlist.Config), c
 	return n
 }
 
-// cutTransport is memberlist's own transport with switches that stop all sending,
+// cutTransport is a network's transport with switches that stop all sending,
 // so that a test can part a network.
 type cutTransport struct {
-	*memberlist.NetTransport
+	*sockets
 	all, this *atomic.Bool
 }
 
@@ -123,14 +123,14 @@ func (c *cutTransport) WriteToAddress(b []byte, a memberlist.Address) (time.Time
 	if c.all.Load() || c.this.Load() {
 		return time.Now(), nil // packets are lost silently
 	}
-	return c.NetTransport.WriteToAddress(b, a)
+	return c.sockets.WriteToAddress(b, a)
 }
 
 func (c *cutTransport) DialAddressTimeout(a memberlist.Address, d time.Duration) (net.Conn, error) {
 	if c.all.Load() || c.this.Load() {
 		return nil, fmt.Errorf("to %s: %w", a.Addr, errCut)
 	}
-	return c.NetTransport.DialAddressTimeout(a, d)
+	return c.sockets.DialAddressTimeout(a, d)
 }
 
 // joinTo makes a Config change that joins other nodes.

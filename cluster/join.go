@@ -66,7 +66,7 @@ func (c *Cluster) Join(ctx context.Context) error {
 		return err
 	}
 	if len(c.peers) > 0 && !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.answer == joined }) {
-		c.log.log.Warn("no configured peer answers, this node serves alone until one does",
+		c.log.log.Warn("no configured peer answers: this node is alone in its farm until one does",
 			"peers", c.peers, "waited", c.tuning.joinTimeout)
 	}
 	return c.keepJoined()

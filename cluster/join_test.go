@@ -57,8 +57,8 @@ func TestJoinAlone(t *testing.T) {
 			if waited := time.Since(begin) >= a.tuning.joinTimeout; waited != tc.waits {
 				t.Errorf("returned after %v with a timeout of %v", time.Since(begin), a.tuning.joinTimeout)
 			}
-			if says := strings.Contains(a.log.String(), "serves alone"); says != tc.waits {
-				t.Errorf("the log says that it serves alone: %v", says)
+			if says := strings.Contains(a.log.String(), "is alone in its farm"); says != tc.waits {
+				t.Errorf("the log says that it is alone: %v", says)
 			}
 		})
 	}
@@ -85,7 +85,7 @@ func TestJoinFindsOneOfMany(t *testing.T) {
 		c.Join = []netip.AddrPort{closedPort(t), mutePort(t), a.Address()}
 	})
 	mustJoin(t, b)
-	if strings.Contains(b.log.String(), "serves alone") {
+	if strings.Contains(b.log.String(), "is alone in its farm") {
 		t.Error("did not find the one")
 	}
 	b.await(t, "two members", alive("a", "b"))

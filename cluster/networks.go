@@ -136,8 +136,7 @@ func (n *networks) DialAddressTimeout(a memberlist.Address, timeout time.Duratio
 func (n *networks) PacketCh() <-chan *memberlist.Packet { return n.packets }
 func (n *networks) StreamCh() <-chan net.Conn           { return n.streams }
 
-// read passes on what comes from one network, until it is closed. A NetTransport
-// closes its sockets only when what it has read is taken off it.
+// read passes on what comes from one network, until it is closed.
 func (n *networks) read(one *outgoing) {
 	for {
 		select {

@@ -15,7 +15,7 @@ import (
 // stuckTransport sends nothing, and its writers wait until it is closed: the socket of an
 // interface that has a carrier and sends no more.
 type stuckTransport struct {
-	*memberlist.NetTransport
+	*sockets
 	closed chan struct{}
 }
 
@@ -26,7 +26,7 @@ func (s *stuckTransport) WriteToAddress([]byte, memberlist.Address) (time.Time, 
 
 func (s *stuckTransport) Shutdown() error {
 	close(s.closed)
-	return s.NetTransport.Shutdown()
+	return s.sockets.Shutdown()
 }
 
 // TestStuckInterfaceHoldsNobodyUp: who sends heartbeats goes on, whatever becomes of the
@@ -35,8 +35,8 @@ func TestStuckInterfaceHoldsNobodyUp(t *testing.T) {
 	c, err := start(Config{
 		Name: "a", Bind: netip.MustParseAddrPort("127.0.0.49:0"), Key: make([]byte, 32), Label: "test", Profile: config.Fast,
 		Meta: Meta{Phase: Up}, Logger: slog.New(slog.DiscardHandler),
-	}, tuning{memberlist: steady, network: func(_ int, nt *memberlist.NetTransport) memberlist.NodeAwareTransport {
-		return &stuckTransport{nt, make(chan struct{})}
+	}, tuning{memberlist: steady, network: func(_ int, s *sockets) memberlist.NodeAwareTransport {
+		return &stuckTransport{s, make(chan struct{})}
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"errors"
-	"fmt"
-	"log"
 	"net"
 	"net/netip"
 	"strings"
@@ -46,24 +44,24 @@ func (t messageTransport) DialAddressTimeout(a memberlist.Address, timeout time.
 // further addresses with the ports that they really have. The caller closes the
 // transport when memberlist does not take it over.
 func openTransport(c *memberlist.Config, further []netip.AddrPort, p *paths, wrap wrap) ([]netip.AddrPort, error) {
-	first, err := openNetwork(c.BindAddr, c.BindPort, c.Logger)
+	first, err := openSockets(c.BindAddr, c.BindPort, c.Logger)
 	if err != nil {
 		return nil, err
 	}
 	// What memberlist does with a transport of its own making.
-	c.BindPort, c.AdvertisePort = first.GetAutoBindPort(), first.GetAutoBindPort()
+	c.BindPort, c.AdvertisePort = first.port(), first.port()
 	each := []*outgoing{newOutgoing(wrap.network(0, first), c.Logger)}
 	var own []netip.AddrPort
 	for i, at := range further {
-		nt, err := openNetwork(at.Addr().Unmap().String(), int(at.Port()), c.Logger)
+		s, err := openSockets(at.Addr().Unmap().String(), int(at.Port()), c.Logger)
 		if err != nil {
 			for _, opened := range each {
 				err = errors.Join(err, opened.Shutdown())
 			}
 			return nil, err
 		}
-		own = append(own, netip.AddrPortFrom(at.Addr().Unmap(), uint16(nt.GetAutoBindPort())))
-		each = append(each, newOutgoing(wrap.network(i+1, nt), c.Logger))
+		own = append(own, netip.AddrPortFrom(at.Addr().Unmap(), uint16(s.port())))
+		each = append(each, newOutgoing(wrap.network(i+1, s), c.Logger))
 	}
 	c.Transport = messageTransport{each[0]}
 	if len(each) > 1 {
@@ -73,19 +71,11 @@ func openTransport(c *memberlist.Config, further []netip.AddrPort, p *paths, wra
 }
 
 // wrap is what a test puts around each network's transport; nil for nothing.
-type wrap func(network int, t *memberlist.NetTransport) memberlist.NodeAwareTransport
+type wrap func(network int, s *sockets) memberlist.NodeAwareTransport
 
-func (w wrap) network(i int, t *memberlist.NetTransport) memberlist.NodeAwareTransport {
+func (w wrap) network(i int, s *sockets) memberlist.NodeAwareTransport {
 	if w == nil {
-		return t
+		return s
 	}
-	return w(i, t)
-}
-
-func openNetwork(address string, port int, log *log.Logger) (*memberlist.NetTransport, error) {
-	t, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{BindAddrs: []string{address}, BindPort: port, Logger: log})
-	if err != nil {
-		return nil, fmt.Errorf("open sockets: %w", err)
-	}
-	return t, nil
+	return w(i, s)
 }
