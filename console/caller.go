@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"thresher/console/access"
+	"thresher/internal/crowd"
 )
 
 // behalfHeader names, from one node to another, who asked the first one.
@@ -59,9 +60,20 @@ func (c caller) who() string {
 type (
 	callerKey struct{}
 	uidKey    struct{}
+	connKey   struct{}
 )
 
+// withConn notes what a request comes by.
+func withConn(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, conn)
+}
+
+// withCaller notes who makes a request. Whoever may do anything keeps the connection
+// when strangers take all others.
 func withCaller(r *http.Request, c caller) *http.Request {
+	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok && c.Role != "" {
+		crowd.Known(conn)
+	}
 	return r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
 }
 
@@ -74,8 +86,8 @@ func callerOf(r *http.Request) caller {
 // socketContext notes which of the machine's users is at the other end of a unix
 // socket. Source: SO_PEERCRED, unix(7).
 func socketContext(ctx context.Context, conn net.Conn) context.Context {
-	if c, ok := conn.(*limitedConn); ok {
-		conn = c.Conn
+	if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = over.NetConn()
 	}
 	u, ok := conn.(*net.UnixConn)
 	if !ok {

@@ -299,7 +299,7 @@ func (c *Client) unreached(path string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Message = "no daemon at " + c.api + ": there is no such socket"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		e.Message = "no daemon at " + c.api + ": nobody is behind the socket"
+		e.Message = "no daemon at " + c.api + ": nobody listens"
 	case errors.Is(err, fs.ErrPermission):
 		e.Message = "no access to " + c.api
 		e.Cure = "run this as root or as a member of the socket's group"

@@ -27,7 +27,7 @@ func TestClientWithoutDaemon(t *testing.T) {
 	}
 	wantUnreachable(t, c, "no such socket")
 	leaveSocket(t, path)
-	wantUnreachable(t, c, "nobody is behind")
+	wantUnreachable(t, c, "nobody listens")
 }
 
 func wantUnreachable(t *testing.T, c *Client, says string) {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +23,11 @@ import (
 // Limits of changing the configuration.
 const (
 	maxConfigBytes = 1 << 20
+	// maxBeforeBytes is far above the longest Health, and maxBeforeQuery what is left of
+	// a URL for one: more than that goes into the body, which releases that take it from
+	// the URL alone refuse.
+	maxBeforeBytes = 64 << 10
+	maxBeforeQuery = maxHeaderBytes / 2
 	// TrialTime is how long a farm has to be well with a new configuration, unless
 	// another time is given.
 	TrialTime    = 30 * time.Second
@@ -65,7 +72,17 @@ type ConfigOutcomes struct {
 
 // Failed tells whether any node refuses.
 func (o ConfigOutcomes) Failed() bool {
-	return slices.ContainsFunc(o.Nodes, func(n ConfigOutcome) bool { return n.Error != nil })
+	return o.failure() != nil
+}
+
+// failure is the first node's that refuses; nil if none does.
+func (o ConfigOutcomes) failure() error {
+	for _, n := range o.Nodes {
+		if n.Error != nil {
+			return fmt.Errorf("%s: %w", n.Name, n.Error)
+		}
+	}
+	return nil
 }
 
 // Text is what came of it, for people.
@@ -148,17 +165,8 @@ func readConfigChange(w http.ResponseWriter, r *http.Request, known ...string) (
 	if c.within < minTrialTime || c.within > maxTrialTime {
 		return c, badRequest(fmt.Sprintf("use %d to %d", minTrialTime.Milliseconds(), maxTrialTime.Milliseconds()), "within_ms %d is out of range", c.within.Milliseconds())
 	}
-	if q.Has("before") {
-		if err := json.Unmarshal([]byte(q.Get("before")), &c.before); err != nil {
-			return c, badRequest("", "before can't be read: %v", err)
-		}
-	}
-	c.text, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxConfigBytes))
-	if tooLong := tooLarge(err); tooLong != nil {
-		return c, tooLong
-	}
-	if err != nil {
-		return c, badRequest("", "the body can't be read: %v", err)
+	if err := c.readText(w, r, q); err != nil {
+		return c, err
 	}
 	if len(c.text) == 0 {
 		return c, badRequest("send the configuration's text", "the body is empty")
@@ -167,6 +175,36 @@ func readConfigChange(w http.ResponseWriter, r *http.Request, known ...string) (
 		return c, &Error{Code: CodePrecondition, Message: "the request does not say which text it changes", Cure: "get the configuration, and send its ETag as If-Match"}
 	}
 	return c, nil
+}
+
+// readText reads the text, and how well the farm was, which is a parameter or the body's
+// first line.
+func (c *configChange) readText(w http.ResponseWriter, r *http.Request, q query) error {
+	first, err := q.flag("before_first")
+	if err != nil {
+		return err
+	}
+	limit := int64(maxConfigBytes)
+	if first {
+		limit += maxBeforeBytes
+	}
+	c.text, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if tooLong := tooLarge(err); tooLong != nil {
+		return tooLong
+	}
+	if err != nil {
+		return badRequest("send the whole of it", "the body can't be read: %v", err)
+	}
+	before := []byte(q.Get("before"))
+	if first {
+		before, c.text, _ = bytes.Cut(c.text, []byte("\n"))
+	}
+	if first || q.Has("before") {
+		if err := json.Unmarshal(before, &c.before); err != nil {
+			return badRequest(sameRelease, "before can't be read: %v", err)
+		}
+	}
+	return nil
 }
 
 // changeConfig answers PUT /v1/config: it makes of the text what it is on each node
@@ -202,7 +240,7 @@ func (s *Server) changeConfig(w http.ResponseWriter, r *http.Request) error {
 		s.reply(w, r, http.StatusAccepted, checked)
 		_ = http.NewResponseController(w).Flush()
 	})
-	s.audit(r, callerOf(r).who(), "configuration", strings.Join(c.nodes, ", "), nil)
+	s.audit(r, callerOf(r).who(), "configuration", strings.Join(c.nodes, ", "), out.failure())
 	if answered {
 		return nil
 	}
@@ -339,7 +377,7 @@ func (c configChange) trial() Trial {
 
 // nodeConfig answers PUT /v1/node/config, which the node asks that people have asked.
 func (s *Server) nodeConfig(w http.ResponseWriter, r *http.Request) error {
-	c, err := readConfigChange(w, r, "id", "nodes", "before")
+	c, err := readConfigChange(w, r, "id", "nodes", "before", "before_first")
 	if err != nil {
 		return err
 	}
@@ -410,15 +448,30 @@ func (c *Client) ChangeConfig(ctx context.Context, change ConfigChange) (out Con
 }
 
 func (c *Client) putConfig(ctx context.Context, change configChange, p configPlan, check bool) (done Reload, err error) {
-	q := map[string][]string{"check": {strconv.FormatBool(check)}, "within_ms": {strconv.FormatInt(change.within.Milliseconds(), 10)}}
-	if !check {
-		before, err := json.Marshal(change.before)
-		if err != nil {
-			return done, err
-		}
-		q["id"], q["nodes"], q["before"] = []string{change.id}, []string{strings.Join(change.nodes, ",")}, []string{string(before)}
+	q, body, err := change.toNode(p.text, check)
+	if err != nil {
+		return done, err
 	}
-	return done, c.put(ctx, "/v1/node/config", q, p.was.ETag, p.text, &done)
+	return done, c.put(ctx, "/v1/node/config", q, p.was.ETag, body, &done)
+}
+
+// toNode is a request to a node whose text it is; readConfigChange reads it.
+func (c configChange) toNode(text []byte, check bool) (q url.Values, body []byte, err error) {
+	q = url.Values{"check": {strconv.FormatBool(check)}, "within_ms": {strconv.FormatInt(c.within.Milliseconds(), 10)}}
+	if check {
+		return q, text, nil
+	}
+	before, err := json.Marshal(c.before)
+	if err != nil {
+		return nil, nil, err
+	}
+	q["id"], q["nodes"] = []string{c.id}, []string{strings.Join(c.nodes, ",")}
+	if len(url.QueryEscape(string(before))) <= maxBeforeQuery {
+		q["before"] = []string{string(before)}
+		return q, text, nil
+	}
+	q["before_first"] = []string{"1"}
+	return q, slices.Concat(before, []byte("\n"), text), nil
 }
 
 // put sends a text and takes the answer.

@@ -11,5 +11,6 @@
 // (package access); the farm's nodes ask one another by certificates that the
 // farm's key makes (package trust). The pages in web are served as they are there.
 //
-// Every failure is an Error, rendered as one JSON object.
+// Every failure is an Error, rendered as one JSON object. What is no proper HTTP request
+// net/http refuses itself, in plain text, and has no hook for it (golang.org/issue/21548).
 package console

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"thresher/internal/crowd"
 )
 
 // farmTimeout is how long another node may take to say how it is.
@@ -258,7 +260,8 @@ func (s *Server) changeOne(r *http.Request, n Node, action string, deadline time
 	who := callerOf(r).who()
 	defer func() { s.audit(r, who, action, n.Name, err) }()
 	ctx := r.Context()
-	if n.Name == s.farm.Status().Node {
+	now := s.farm.Status()
+	if n.Name == now.Node {
 		switch action {
 		case actionStart:
 			return s.farm.Start(ctx)
@@ -270,24 +273,38 @@ func (s *Server) changeOne(r *http.Request, n Node, action string, deadline time
 			return s.farm.Restart(ctx, ready)
 		}
 	}
-	if n.State == Unreachable {
+	if slices.Contains(now.unreachable(), n.Name) { // by now: others may have taken a while
 		return &Error{Code: CodeUnreachable, Message: fmt.Sprintf("%s is not asked: %v", n.Name, errUnheard), Cure: "ask again once it is there"}
 	}
 	c, err := s.peers.client(n, who)
 	if err != nil {
 		return err
 	}
-	switch action {
-	case actionStart:
-		return c.Start(ctx)
-	case actionStop:
-		return c.Stop(ctx, false)
-	case actionDrain:
-		return c.Drain(ctx, deadline)
-	default:
-		_, err := c.Restart(ctx)
+	return changePeer(ctx, c, action, deadline)
+}
+
+// changePeer has another node make a change. One that hangs holds up the others for so
+// long and no longer; it may make the change when it goes on.
+func changePeer(ctx context.Context, c *Client, action string, deadline time.Duration) (err error) {
+	if action == actionRestart { // has bounds of its own
+		_, err = c.Restart(ctx)
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	switch action {
+	case actionStart:
+		err = c.Start(ctx)
+	case actionStop:
+		err = c.Stop(ctx, false)
+	default:
+		err = c.Drain(ctx, deadline)
+	}
+	var e *Error
+	if errors.As(err, &e) && ctx.Err() != nil {
+		e.Cure += " it may do it yet: see thresher status"
+	}
+	return err
 }
 
 func asError(err error) *Error {
@@ -349,7 +366,7 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, n Node, q url.Val
 
 // maxRelayed is how many streams of other nodes people and tools may have open: half of
 // the connections that a node takes from one address, so that the rest are the nodes' own.
-const maxRelayed = maxPerAddress / 2
+const maxRelayed = crowd.PerAddress / 2
 
 // relayStream passes on what another node sends, as it comes.
 func (s *Server) relayStream(w http.ResponseWriter, r *http.Request, c *Client, q url.Values) error {

@@ -215,3 +215,30 @@ func TestShutdownCutsOffAfterItsContext(t *testing.T) {
 		t.Error("the request was answered as done")
 	}
 }
+
+// What the server does beside the requests may hang in the daemon: that is not to keep
+// the daemon from ending, and nothing more is begun then.
+func TestShutdownDespiteAWatchThatHangs(t *testing.T) {
+	s := NewServer(&fakeFarm{}, NewLog(0), nil)
+	begun, stuck := make(chan string, 2), make(chan struct{})
+	hangs := func(name string) *watch {
+		return newWatch(s, name, func(context.Context) (func() any, <-chan struct{}) {
+			begun <- name
+			<-stuck
+			return func() any { return nil }, nil
+		})
+	}
+	hangs("before").enter()
+	<-begun
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	hangs("after").enter()
+	close(stuck)
+	s.running.Wait()
+	if len(begun) > 0 {
+		t.Errorf("the watch %s was begun", <-begun)
+	}
+}

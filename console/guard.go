@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"thresher/console/access"
+	"thresher/internal/crowd"
 )
 
 // What one address may ask for, and how many are remembered.
@@ -80,7 +81,7 @@ func Secure(h http.Header) {
 
 func (g *guard) admit(r *http.Request) (*http.Request, error) {
 	if !g.rates.allow(time.Now(), remoteAddr(r)) {
-		return r, &Error{Code: CodeTooMany, Message: "too many requests from this address", Cure: "wait a second"}
+		return r, &Error{Code: CodeTooMany, Message: "too many requests from this address or network", Cure: "wait a second"}
 	}
 	if !g.knownHost(r) {
 		return r, &Error{
@@ -112,7 +113,7 @@ func (g *guard) knownHost(r *http.Request) bool {
 	}
 	if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-		return local != nil && addrOf(local) == addr.Unmap()
+		return local != nil && crowd.AddressOf(local) == addr.Unmap()
 	}
 	return slices.Contains(g.names, strings.ToLower(host))
 }
@@ -177,12 +178,7 @@ func remoteAddr(r *http.Request) netip.Addr {
 	return ap.Addr().Unmap()
 }
 
-func addrOf(a net.Addr) netip.Addr {
-	ap, _ := netip.ParseAddrPort(a.String())
-	return ap.Addr().Unmap()
-}
-
-// rates counts the requests of each address.
+// rates counts the requests of each address, or network (crowd.Of).
 type rates struct {
 	mu    sync.Mutex
 	known map[netip.Addr]*rate.Limiter
@@ -191,6 +187,7 @@ type rates struct {
 func (r *rates) allow(now time.Time, from netip.Addr) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	from = crowd.Of(from)
 	one := r.known[from]
 	if one == nil {
 		if len(r.known) >= maxAddresses {

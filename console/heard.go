@@ -49,12 +49,15 @@ func (s *Server) listen(ctx context.Context) (look func() any, rings <-chan stru
 	return h.look, h.rings
 }
 
-// look is the farm with what was heard last.
+// look is the farm with what was heard last. What this node says comes first, for it
+// may take seconds, in which the others are heard all the same; so what is shown of
+// them is never older. It is for one goroutine.
 func (h *heard) look() any {
+	own := h.server.farm.Status()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	there := make(map[peer]bool)
-	out := pictureOf(h.server.farm.Status(), func(n Node, into *FarmNode) {
+	out := pictureOf(own, func(n Node, into *FarmNode) {
 		from := peer{n.Name, n.Address}
 		there[from] = true
 		v := h.voiceOf(n, from)
@@ -62,15 +65,24 @@ func (h *heard) look() any {
 			into.says(*v.status, v.at)
 		}
 	})
-	for from, v := range h.voices {
-		if !there[from] { // has gone, or is not heard any more
-			if v.stop != nil {
-				v.stop()
-			}
-			delete(h.voices, from)
-		}
+	if own.answered() == nil { // else it has named nobody
+		h.hangUp(there)
 	}
 	return out
+}
+
+// hangUp listens no more to who has gone, or is not heard any more. The caller holds
+// the lock.
+func (h *heard) hangUp(there map[peer]bool) {
+	for from, v := range h.voices {
+		if there[from] {
+			continue
+		}
+		if v.stop != nil {
+			v.stop()
+		}
+		delete(h.voices, from)
+	}
 }
 
 // voiceOf is a node's, which is listened to from now on. The caller holds the lock.

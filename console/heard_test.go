@@ -114,6 +114,63 @@ func TestWatchingANodeThatHangs(t *testing.T) {
 	p.until(func(f FarmStatus) bool { return f.Nodes[1].Status != nil && f.Nodes[1].Problem == "" })
 }
 
+// busyFarm is a Farm whose loop does not come to saying how it is until it is let.
+type busyFarm struct {
+	Farm
+	asked chan struct{}
+	says  chan Status
+}
+
+func (b busyFarm) Status() Status {
+	b.asked <- struct{}{}
+	return <-b.says
+}
+
+// While this node's own loop is busy, the others are heard, and stay so if it says
+// nothing in the end.
+func TestABusyNodeHearsTheOthers(t *testing.T) {
+	farm := startFarm(t, 2)
+	own := farm[0].farm.Status()
+	busy := busyFarm{farm[0].farm, make(chan struct{}), make(chan Status)}
+	server := &Server{farm: busy, peers: farm[0].server.peers}
+	defer server.running.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	defer cancel()
+	h := &heard{server: server, ctx: ctx, rings: make(chan struct{}, 1), voices: make(map[peer]*voice)}
+	pictures := make(chan FarmStatus)
+	look := func() {
+		go func() { pictures <- h.look().(FarmStatus) }()
+		<-busy.asked
+	}
+	rung := func(by string) {
+		t.Helper()
+		select {
+		case <-h.rings:
+		case <-ctx.Done():
+			t.Errorf("nothing is heard %s", by)
+		}
+	}
+	look()
+	busy.says <- own
+	<-pictures
+	rung("when all is well")
+	look()
+	farm[1].set(func(s *Status) { s.State = Draining })
+	rung("while this node is busy")
+	busy.says <- own
+	if f := <-pictures; f.Nodes[1].State != Draining {
+		t.Errorf("what was heard meanwhile is not shown: %+v", f.Nodes[1])
+	}
+	look()
+	busy.says <- Status{Node: own.Node, State: Busy}
+	<-pictures
+	look()
+	busy.says <- own
+	if f := <-pictures; f.Nodes[1].Status == nil {
+		t.Errorf("who was heard before is silent: %+v", f.Nodes[1])
+	}
+}
+
 // Nodes that come and go do so for who watches, too.
 func TestWatchingNodesThatComeAndGo(t *testing.T) {
 	farm := startFarm(t, 3)

@@ -173,11 +173,7 @@ func (s *Server) admit(ctx context.Context, in Newcomer) (Admission, error) {
 }
 
 func readNewcomer(w http.ResponseWriter, r *http.Request) (in Newcomer, err error) {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxJoinBytes))
-	dec.DisallowUnknownFields()
-	if err = dec.Decode(&in); err == nil {
-		err = endOf(dec)
-	}
+	err = readBody(w, r, maxJoinBytes, &in)
 	if tooLong := tooLarge(err); tooLong != nil {
 		return in, tooLong
 	}
@@ -188,7 +184,7 @@ func readNewcomer(w http.ResponseWriter, r *http.Request) (in Newcomer, err erro
 		err = in.checkBinds()
 	}
 	if err != nil {
-		return in, badRequest("", "the newcomer can't be understood: %v", err)
+		return in, badRequest("run the same release on it as here", "the newcomer can't be understood: %v", err)
 	}
 	return in, nil
 }
@@ -231,7 +227,7 @@ func Join(ctx context.Context, token invite.Token, in Newcomer) (a Admission, er
 	if err != nil {
 		return a, &Error{
 			Code: CodeUnreachable, Message: fmt.Sprintf("the node that the invitation is from does not answer at %v: %v", token.Address, bareURLError(err)),
-			Cure: "is its daemon running, and does its firewall let TCP port " + strconv.Itoa(int(token.Address.Port())) + " in?",
+			Cure: "is its daemon running, does its firewall let TCP port " + strconv.Itoa(int(token.Address.Port())) + " in, and is the token whole?",
 		}
 	}
 	defer resp.Body.Close()

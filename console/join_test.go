@@ -35,6 +35,9 @@ func TestJoinByInvitation(t *testing.T) {
 		t.Fatalf("%+v, %v", a, err)
 	}
 	refusedJoin(t, token, third, CodeForbidden, "used")
+	cut := token
+	cut.Address = netip.AddrPortFrom(token.Address.Addr(), 9)
+	refusedJoin(t, cut, third, CodeUnreachable, "is the token whole?")
 	stranger := invite.New(token.Address, token.Fingerprint)
 	refusedJoin(t, stranger, third, CodeForbidden, "not known")
 	stranger.Fingerprint[0]++

@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -22,6 +21,9 @@ import (
 // nodeKeysPath is where nodes ask one another for the ids of their keys, and tell one
 // another what to do. It is answered to nobody else.
 const nodeKeysPath = "/v1/node/keys"
+
+// sameRelease is the cure for what another node says and this one can't understand.
+const sameRelease = "run the same release on all nodes"
 
 // maxStepBytes bounds a keyRequest.
 const maxStepBytes = 1024
@@ -119,10 +121,12 @@ func (s *Server) showNodeKeys(w http.ResponseWriter, r *http.Request) error {
 // nodeKeys answers POST /v1/node/keys.
 func (s *Server) nodeKeys(w http.ResponseWriter, r *http.Request) error {
 	var in keyRequest
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxStepBytes))
-	dec.DisallowUnknownFields()
-	if dec.Decode(&in) != nil || endOf(dec) != nil || in.Turn == "" { // the error might quote a key
-		return badRequest("", "the step can't be understood")
+	err := readBody(w, r, maxStepBytes, &in)
+	if tooLong := tooLarge(err); tooLong != nil {
+		return tooLong
+	}
+	if err != nil || in.Turn == "" { // the error might quote a key
+		return badRequest(sameRelease, "the step can't be understood")
 	}
 	if err := s.doKeys(r, in); err != nil {
 		return err
@@ -153,7 +157,7 @@ func (s *Server) doKeys(r *http.Request, in keyRequest) (err error) {
 	}
 	var key [32]byte
 	if in.Step == config.KeyAdd && copy(key[:], in.Key) != len(key) {
-		return badRequest("", "the step can't be understood")
+		return badRequest(sameRelease, "the step can't be understood")
 	}
 	err = s.farm.StepKeys(r.Context(), in.Step, in.ID, key)
 	s.audit(r, callerOf(r).who(), "key "+string(in.Step), in.ID, err)
@@ -300,6 +304,9 @@ func (s *Server) keyNodes() ([]Node, error) {
 		return nil, &Error{Code: CodeConflict, Message: "the nodes of this farm do not ask one another", Cure: "give the farm a key by cluster.key_file, and set api.peer_port"}
 	}
 	status := s.farm.Status()
+	if err := status.answered(); err != nil { // who the others are is not known
+		return nil, err
+	}
 	nodes := slices.Clone(status.Nodes)
 	self := slices.IndexFunc(nodes, func(n Node) bool { return n.Name == status.Node })
 	if self < 0 {

@@ -150,6 +150,21 @@ func TestAnyNodeTellsHowFarAllAre(t *testing.T) {
 	}
 }
 
+// A node whose daemon is busy says so, and not that it is in no farm.
+func TestABusyNodeTellsOfNoKeys(t *testing.T) {
+	farm := startFarm(t, 2)
+	farm[0].farm.status = Status{Node: "web1", State: Busy}
+	for what, ask := range map[string]func() (KeyReport, error){
+		"report": func() (KeyReport, error) { return farm[0].client.KeyReport(t.Context()) },
+		"change": func() (KeyReport, error) { return farm[0].client.ChangeKeys(t.Context(), false, false) },
+	} {
+		var e *Error
+		if _, err := ask(); !errors.As(err, &e) || *e != *asError(DoesNotAnswer("web1")) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // Who has not the new key can't bring it to others.
 func TestTheNewKeyComesFromWhoHasIt(t *testing.T) {
 	farm := startFarm(t, 3)

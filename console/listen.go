@@ -32,13 +32,10 @@ func ListenUnix(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("socket path %s has %d bytes, unix sockets take %d; choose a shorter one",
 			path, len(path), maxSocketPath)
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("make the socket's directory: %w", err)
 	}
-	// Two daemons that start at once must not both find the old socket dead, and
-	// the later one remove the new socket of the other.
-	unlock, err := lockDir(dir)
+	unlock, err := lockSocket(path)
 	if err != nil {
 		return nil, err
 	}
@@ -65,31 +62,54 @@ func AdoptUnix(fd int) (net.Listener, error) {
 	return l, nil
 }
 
-// lockDir takes the advisory lock of a directory, and waits for it.
-func lockDir(dir string) (unlock func(), err error) {
-	d, err := os.Open(dir)
+// lockSocket takes the lock of the socket at path, and waits for it: two daemons that
+// start at once must not both find the old socket dead, and the later one remove the
+// new socket of the other. The lock is on a file of the daemon's own: one on the
+// directory, which all may read, anybody could keep for good. The file stays: removing
+// it could take away the one that a third process has just locked.
+func lockSocket(path string) (unlock func(), err error) {
+	name := path + ".lock"
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the socket's directory: %w", err)
+		return nil, fmt.Errorf("lock the socket: %w", err)
 	}
+	if err = ownAlone(f); err == nil {
+		err = flock(f)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the socket: %s: %w", name, err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// ownAlone refuses a file that somebody else can open, and so lock.
+func ownAlone(f *os.File) error {
+	var stat syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &stat); err != nil {
+		return err
+	}
+	if stat.Mode&syscall.S_IFMT != syscall.S_IFREG || stat.Mode&0o077 != 0 || int(stat.Uid) != os.Geteuid() {
+		return errors.New("is not a file of this user's alone; remove it, or choose another path for the socket")
+	}
+	return nil
+}
+
+// flock waits for a file's lock (flock(2)).
+func flock(f *os.File) error {
 	for {
-		err = syscall.Flock(int(d.Fd()), syscall.LOCK_EX)
-		if !errors.Is(err, syscall.EINTR) {
-			break
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); !errors.Is(err, syscall.EINTR) {
+			return err
 		}
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), d.Close())
-	}
-	return func() { _ = d.Close() }, nil
 }
 
 // RemoveStale removes the socket that a dead daemon left at path. It is no error if
 // there is none.
 func RemoveStale(path string) error {
-	unlock, err := lockDir(filepath.Dir(path))
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	unlock, err := lockSocket(path)
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,8 @@ import (
 // nodePeersPath is where a node tells another one of a newcomer.
 const nodePeersPath = "/v1/node/peers"
 
-// tellTimeout is how long another node may take to write a newcomer down: well below
-// what the newcomer waits for.
+// tellTimeout is how long another node may take to do what it does at once when it is
+// told: to start, stop or drain, or to write a newcomer down, which waits for longer.
 const tellTimeout = askTimeout / 2
 
 // nodePeer answers POST /v1/node/peers.

@@ -75,7 +75,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 	d := readDocument(t)
 	for name, value := range map[string]any{
 		"Status": Status{}, "Node": Node{}, "Rule": Rule{}, "VIP": VIP{}, "Conflict": Conflict{}, "Reload": Reload{}, "Datapath": Datapath{}, "Check": Check{}, "Service": Service{},
-		"Cluster": Cluster{}, "JoinList": JoinList{}, "Lease": Lease{}, "Error": Error{}, "Event": Event{}, "Where": Where{}, "Session": Session{}, "Login": Login{}, "OIDCPage": OIDCPage{}, "OIDCAnswer": OIDCAnswer{},
+		"Cluster": Cluster{}, "Messages": Messages{}, "JoinList": JoinList{}, "Lease": Lease{}, "Error": Error{}, "Event": Event{}, "Where": Where{}, "Session": Session{}, "Login": Login{}, "OIDCPage": OIDCPage{}, "OIDCAnswer": OIDCAnswer{},
 		"Invitation": Invitation{}, "Configuration": Configuration{}, "ConfigOutcome": ConfigOutcome{}, "ConfigOutcomes": ConfigOutcomes{}, "Health": Health{}, "Trial": Trial{}, "FarmStatus": FarmStatus{}, "FarmNode": FarmNode{}, "Outcome": Outcome{}, "Outcomes": Outcomes{}, "Buckets": Buckets{}, "Traffic": Traffic{}, "NodeKeys": NodeKeys{}, "KeyReport": KeyReport{}, "KeyStep": KeyStep{}, "UnmetPeer": UnmetPeer{}, "UnknownNode": UnknownNode{}, "ConfigKey": config.Key{},
 	} {
 		var fields, required []string

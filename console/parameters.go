@@ -19,7 +19,7 @@ type query struct{ url.Values }
 func parameters(r *http.Request, known ...string) (query, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return query{}, badRequest("", "the parameters can't be read: %v", err)
+		return query{}, badRequest("write NAME=VALUE with & between, and other signs than letters and digits as %XX", "the parameters can't be read: %v", err)
 	}
 	for name, all := range values {
 		if !slices.Contains(known, name) {

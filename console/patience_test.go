@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -65,6 +66,64 @@ func TestStoppedNodesAreNotWaitedFor(t *testing.T) {
 			}
 		}
 	})
+}
+
+// mute is a node that hangs when it is told something, but not yet when it is asked.
+type mute struct{}
+
+func (mute) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost {
+		return stopped{}.RoundTrip(r)
+	}
+	return uneventful{}.RoundTrip(r)
+}
+
+// done is a node that does what it is told.
+type done struct{}
+
+func (done) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
+}
+
+// TestHungNodesAreNotWaitedFor: a node that hangs while its kernel still answers holds up
+// a change of all for so long and no longer. It is named with what to do, and the others
+// make the change; one that has become unreachable meanwhile is not waited for at all.
+func TestHungNodesAreNotWaitedFor(t *testing.T) {
+	for action, patience := range map[string]time.Duration{
+		actionStart: tellTimeout, actionStop: tellTimeout, actionDrain: tellTimeout, actionRestart: restartPatience,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			nodes := []Node{{Name: "a", Address: loopback(0)}, {Name: "b", Address: loopback(1)}, {Name: "c", Address: loopback(2)}, {Name: "d", Address: loopback(3)}}
+			f := &fakeFarm{status: Status{Node: "a", Nodes: nodes}}
+			s := NewServer(f, NewLog(0), nil)
+			s.peers = newPeers("a", nil, 1)
+			for i, way := range []http.RoundTripper{mute{}, mute{}, done{}} {
+				s.peers.known[peer{nodes[i+1].Name, nodes[i+1].Address}] = &http.Client{Transport: way}
+			}
+			time.AfterFunc(time.Second, func() {
+				now := slices.Clone(nodes)
+				now[2].State = Unreachable
+				f.setNodes(now)
+			})
+			w := httptest.NewRecorder()
+			begun := time.Now()
+			err := s.changeAll(w, httptest.NewRequest("POST", "/v1/farm/"+action, nil), append(slices.Clone(nodes[1:]), nodes[0]), action, 0)
+			var out Outcomes
+			if jsonErr := json.Unmarshal(w.Body.Bytes(), &out); err != nil || jsonErr != nil || len(out.Nodes) != 4 || time.Since(begun) != patience {
+				t.Fatalf("%s: %v, %v, after %v: %s", action, err, jsonErr, time.Since(begun), w.Body)
+			}
+			hung, left := out.Nodes[0].Error, out.Nodes[1].Error
+			if hung == nil || hung.Code != CodeUnreachable || !strings.Contains(hung.Message, "b at 127.0.0.2:1 did not answer in time") || hung.Cure == "" {
+				t.Errorf("%s: of the node that hangs is said: %v", action, hung)
+			}
+			if action == actionRestart {
+				return // the first that fails ends it
+			}
+			if left == nil || left.Code != CodeUnreachable || out.Nodes[2].Error != nil || out.Nodes[3].Error != nil || out.Failed() != 2 {
+				t.Errorf("%s: %s", action, w.Body)
+			}
+		})
+	}
 }
 
 // uneventful is a daemon of which no event is ever heard.

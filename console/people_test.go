@@ -20,6 +20,7 @@ import (
 	"thresher/console/access"
 	"thresher/console/signon"
 	"thresher/console/trust"
+	"thresher/internal/crowd"
 )
 
 const testPassword = "correct horse"
@@ -203,6 +204,10 @@ func TestLoginsThatAreRefused(t *testing.T) {
 		{`{"user":"admin","password":"x"} {}`, "application/json", 400, CodeBadRequest},
 		{`{"user":"","password":"x"}`, "application/json", 400, CodeBadRequest},
 		{`[`, "application/json", 400, CodeBadRequest},
+		{`{"user":"nobody","password":"x","user":"admin"}`, "application/json", 400, CodeBadRequest},
+		{`{"user":"nobody","password":"x","USER":"admin"}`, "application/json", 400, CodeBadRequest},
+		{"{\"user\":\"admin\xff\",\"password\":\"x\"}", "application/json", 400, CodeBadRequest},
+		{``, "application/json", 400, CodeBadRequest},
 		{`{"user":"` + strings.Repeat("x", maxLoginBytes) + `"`, "application/json", 413, CodeTooLarge},
 	} {
 		resp, body := p.ask("POST", "/v1/session", tt.body, func(r *http.Request) { r.Header.Set("Content-Type", tt.kind) })
@@ -288,7 +293,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 			c.Close()
 		}
 	}()
-	for range maxPerAddress + 20 {
+	for range crowd.PerAddress + 20 {
 		c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "https://"))
 		must(t, err)
 		idle = append(idle, c)

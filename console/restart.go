@@ -16,8 +16,8 @@ const (
 )
 
 const (
-	// restartPatience is how long a client waits for either: far beyond a start on a
-	// busy machine.
+	// restartPatience is how long a client waits for a restart's begin, and then for
+	// either: far beyond a start on a busy machine.
 	restartPatience = time.Minute
 	// restartLook is how often it looks.
 	restartLook = 50 * time.Millisecond
@@ -57,10 +57,18 @@ func (c *Client) Restart(ctx context.Context) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	if err := c.tell(ctx, "/v1/node/restart", nil); err != nil {
+	if err := c.beginRestart(ctx); err != nil {
 		return Event{}, err
 	}
 	return c.awaitRestart(ctx, since)
+}
+
+// beginRestart returns when the daemon says that the restart begins, which it has checked
+// by then.
+func (c *Client) beginRestart(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, restartPatience)
+	defer cancel()
+	return c.tell(ctx, "/v1/node/restart", nil)
 }
 
 // awaitRestart is restarted with a bound on its patience.

@@ -17,6 +17,7 @@ import (
 	"thresher/console/invite"
 	"thresher/console/signon"
 	"thresher/console/trust"
+	"thresher/internal/crowd"
 )
 
 // The server's limits. The API's requests are short lines from the same machine:
@@ -157,6 +158,7 @@ func NewServer(f Farm, log *Log, logger *slog.Logger) *Server {
 func (s *Server) server(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
+		ConnContext:       withConn,
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -210,13 +212,25 @@ func (s *Server) Open(o Options) {
 	if o.Peers != nil {
 		s.peers = newPeers(o.Node, o.Peers, o.PeerPort)
 	}
-	s.running.Go(func() { s.traffic.sample(s.closing, s.farm) })
-	s.running.Go(func() { s.tryOut(s.closing) })
+	s.begin(func() { s.traffic.sample(s.closing, s.farm) })
+	s.begin(func() { s.tryOut(s.closing) })
+}
+
+// begin has f run beside the requests, until closing ends; then nothing is begun any
+// more.
+func (s *Server) begin(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Err() == nil {
+		s.running.Go(f)
+	}
 }
 
 // Serve answers requests that come in on the unix socket l, which it closes in the
 // end. It returns nil after Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.serve(s.socket, limit(l, maxConnections)) }
+func (s *Server) Serve(l net.Listener) error {
+	return s.serve(s.socket, crowd.Limit(l, crowd.Connections))
+}
 
 // ServePeople answers people and tools on l, as the node that they know by those
 // names; without a certificate, in clear.
@@ -225,31 +239,42 @@ func (s *Server) ServePeople(l net.Listener, c *Certificate, names []string) err
 	if c != nil {
 		people.TLSConfig = c.config()
 	}
-	return s.serve(people, limit(l, maxPerAddress))
+	return s.serve(people, crowd.Limit(l, crowd.PerAddress))
 }
 
 // ServePeers answers the farm's other nodes on l.
 func (s *Server) ServePeers(l net.Listener) error {
 	peers := s.server(s.byNodesAndNewcomers(s.peers.let(s.routes(func(r route) bool { return r.peers }))))
 	peers.TLSConfig = s.peers.identity.Server()
-	return s.serve(peers, limit(l, maxPerAddress))
+	return s.serve(peers, crowd.Limit(l, crowd.PerAddress))
 }
 
 // Shutdown stops listening, sends followers what is left in the log, and waits
-// for the requests under way. When ctx ends first it cuts them off and returns
-// ctx's error. A Server is not used again afterwards.
+// for the requests under way and for what goes on beside them. When ctx ends first it
+// cuts the requests off and returns ctx's error. A Server is not used again afterwards.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.close()
 	servers := s.servers
 	s.mu.Unlock()
-	defer s.running.Wait()
-	defer s.peers.close()
 	var errs []error
 	for _, one := range servers {
 		if err := one.Shutdown(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("end the API's requests: %w", err), one.Close())
 		}
 	}
-	return errors.Join(errs...)
+	s.peers.close()
+	return errors.Join(append(errs, s.await(ctx))...)
+}
+
+// await waits for what begin has begun.
+func (s *Server) await(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.running.Wait() }()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("end what the API does by itself: %w", ctx.Err())
+	}
 }

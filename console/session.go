@@ -142,12 +142,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any, cure string) err
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return badRequest(cure, "the body is %q", clip(r.Header.Get("Content-Type"), 80))
 	}
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxLoginBytes))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(into)
-	if err == nil {
-		err = endOf(dec)
-	}
+	err := readBody(w, r, maxLoginBytes, into)
 	if tooLong := tooLarge(err); tooLong != nil {
 		return tooLong
 	}

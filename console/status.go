@@ -60,6 +60,9 @@ type Status struct {
 	State NodeState `json:"state"`
 	// Reason says in one sentence why State is not Up.
 	Reason string `json:"reason,omitempty"`
+	// DrainEnds is when a node that is Draining stops at the latest; zero if it waits for
+	// its last connection however long that takes.
+	DrainEnds time.Time `json:"drain_ends,omitzero"`
 	// Failed says that the node is Stopped, and no operator has done that.
 	Failed bool `json:"failed,omitempty"`
 	// Fenced says why the node lets nothing new in though it is Up.
@@ -95,6 +98,9 @@ type Status struct {
 	Services []Service `json:"services"`
 	// ChecksSuspended says that checks do not count, for maintenance.
 	ChecksSuspended bool `json:"checks_suspended,omitempty"`
+	// Cordoned says that an operator keeps the node out: neither a boot nor a start
+	// brings it up, but only an uncordon.
+	Cordoned bool `json:"cordoned,omitempty"`
 	// Neighbours counts, by the protocol "arp" or "ndp", what became of the messages
 	// of neighbours about the VIPs, by reason, and what this node has announced.
 	Neighbours map[string]map[string]uint64 `json:"neighbours,omitempty"`
@@ -163,7 +169,8 @@ type Rule struct {
 	// Withdrawn says why the reporting node does not serve the rule, if something
 	// else than the weight that is configured keeps it from that.
 	Withdrawn []string `json:"withdrawn,omitempty"`
-	// Flows is how many TCP connections of the rule the reporting node has.
+	// Flows is how many TCP connections of the rule the reporting node has, or had up
+	// to a second ago.
 	Flows int `json:"flows,omitempty"`
 	// Protocol is tcp or udp, Ports are what is served, as in the configuration, and
 	// Affinity is what of a client picks its bucket.
@@ -232,6 +239,8 @@ type Cluster struct {
 	// RefusedMessages counts gossip that could not be opened or understood, such
 	// as that of a peer with another key.
 	RefusedMessages uint64 `json:"refused_messages"`
+	// Messages counts what the nodes tell one another beside gossip's own.
+	Messages Messages `json:"messages"`
 	// DetectionMS is how long a crashed peer's clients may wait until the others
 	// let them in, in milliseconds, by the timings in use.
 	DetectionMS int64 `json:"detection_ms"`
@@ -254,6 +263,18 @@ type Cluster struct {
 	// JoinList is cluster.join of the reporting node where that names too few nodes; nil
 	// if it names all that are known.
 	JoinList *JoinList `json:"join_list,omitempty"`
+}
+
+// Messages count messages between this node and others since its daemon was started.
+type Messages struct {
+	// Sent and Received are whole messages; one may be received once on each network.
+	Sent     uint64 `json:"sent"`
+	Received uint64 `json:"received"`
+	// Failed could not be sent, Overflowed found too many waiting for their receiver, and
+	// Dropped came faster than they were read, or empty.
+	Failed     uint64 `json:"failed"`
+	Overflowed uint64 `json:"overflowed"`
+	Dropped    uint64 `json:"dropped"`
 }
 
 // leases says who has which lease where they differ, and what to do; "" where they do not.

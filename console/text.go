@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // StatusText renders a status for people: at most 80 columns, and at most rows
@@ -33,9 +34,7 @@ func headline(s Status) []string {
 	if len(s.Withdrawn) > 0 {
 		lines = append(lines, clip("THIS NODE SERVES NOBODY: "+strings.Join(s.Withdrawn, ", "), textWidth))
 	}
-	if s.ChecksSuspended {
-		lines = append(lines, suspendedLine)
-	}
+	lines = append(lines, wishLines(s)...)
 	if nobody := nobodyServes(s.Nodes); nobody != "" {
 		lines = append(lines, nobody)
 	}
@@ -125,16 +124,44 @@ func stateCounts(nodes []Node) string {
 	return ": " + strings.Join(parts, ", ")
 }
 
-// suspendedLine says that checks do not count.
-const suspendedLine = "checks are suspended: thresher resume has them count again"
+// wishLines are what operators have asked for and the state does not show, each with
+// what ends it.
+func wishLines(s Status) (lines []string) {
+	if s.State == Draining {
+		lines = append(lines, drainLine(s))
+	}
+	if s.Cordoned {
+		lines = append(lines, "cordoned: out until thresher uncordon, over boots and starts")
+	}
+	if s.ChecksSuspended {
+		lines = append(lines, "checks are suspended: thresher resume has them count again")
+	}
+	return lines
+}
+
+// drainLine says what a drain waits for.
+func drainLine(s Status) string {
+	end := "it stops when the last has ended"
+	if !s.DrainEnds.IsZero() {
+		end = "it stops by " + s.DrainEnds.Format(time.DateTime)
+	}
+	if s.BehindBalancer {
+		return end // the balancer has the connections
+	}
+	return count(flows(s), "connection is", "connections are") + " left; " + end
+}
+
+// flows is how many connections of all rules the reporting node has.
+func flows(s Status) (n int) {
+	for _, r := range s.Rules {
+		n += r.Flows
+	}
+	return n
+}
 
 // StateText says what the node's state is, and why if it is not up.
 func StateText(s Status) string {
-	text := strings.Join(append([]string{stateLine(s)}, fencedLines(s)...), "\n") + "\n"
-	if s.ChecksSuspended {
-		text += suspendedLine + "\n"
-	}
-	return text
+	return strings.Join(slices.Concat([]string{stateLine(s)}, fencedLines(s), wishLines(s)), "\n") + "\n"
 }
 
 // fencedLines say that nothing new is let in, and why.
@@ -168,10 +195,10 @@ func ownShare(s Status) (float64, bool) {
 	return float64(mine) / float64(max(1, all)), all > 0
 }
 
-// nobodyServes says so where at least one node waits and all that answer do, or are
-// stopped. What the others do, nobody here can tell.
+// nobodyServes says so where all nodes that answer wait or are stopped. What the others
+// do, nobody here can tell: of stopped nodes beside them it says nothing.
 func nobodyServes(nodes []Node) string {
-	waiting, unknown := 0, 0
+	waiting, stopped, unknown := 0, 0, 0
 	for _, n := range nodes {
 		switch n.State {
 		case Waiting:
@@ -179,13 +206,16 @@ func nobodyServes(nodes []Node) string {
 		case Unreachable:
 			unknown++
 		case Stopped:
+			stopped++
 		default:
 			return ""
 		}
 	}
 	switch {
-	case waiting == 0:
+	case waiting == 0 && (unknown > 0 || stopped == 0):
 		return ""
+	case waiting == 0:
+		return "ALL NODES ARE STOPPED: nobody serves"
 	case unknown > 0:
 		return "NO NODE THAT CAN BE REACHED FROM HERE SERVES"
 	}

@@ -17,11 +17,28 @@ func FarmText(f FarmStatus, rows int) string {
 		if n.Problem != "" {
 			sections = append(sections, section{head: []string{clip(n.Name+" does not answer: "+n.Problem, textWidth)}})
 		}
-		if n.Status != nil && n.Status.Fenced != "" {
-			sections = append(sections, section{head: wrapped(n.Name + " lets nothing new in: " + n.Status.Fenced)})
+		if lines := farmNodeLines(n); len(lines) > 0 {
+			sections = append(sections, section{head: lines})
 		}
 	}
 	return layout(sections, rows)
+}
+
+// farmNodeLines say why a node does not serve as others do.
+func farmNodeLines(n FarmNode) (lines []string) {
+	if n.Status == nil {
+		return nil
+	}
+	if n.Status.Reason != "" {
+		lines = wrapped(fmt.Sprintf("%s is %s: %s", n.Name, n.State, n.Status.Reason))
+	}
+	if n.Status.Fenced != "" {
+		lines = append(lines, wrapped(n.Name+" lets nothing new in: "+n.Status.Fenced)...)
+	}
+	for _, wish := range wishLines(*n.Status) {
+		lines = append(lines, wrapped(n.Name+": "+wish)...)
+	}
+	return lines
 }
 
 func farmHead(f FarmStatus) []string {
@@ -98,13 +115,9 @@ func farmTraffic(f FarmStatus) [][]string {
 		if n.Status == nil || n.Status.BehindBalancer {
 			continue
 		}
-		flows := 0
-		for _, r := range n.Status.Rules {
-			flows += r.Flows
-		}
 		d := n.Status.Datapath
 		rows = append(rows, []string{n.Name})
-		for i, n := range []uint64{d.Accepted, d.Rejected, d.Opened, uint64(flows), d.Fenced, d.Asked} {
+		for i, n := range []uint64{d.Accepted, d.Rejected, d.Opened, uint64(flows(*n.Status)), d.Fenced, d.Asked} {
 			columns[i] = append(columns[i], grouped(n))
 		}
 	}

@@ -65,6 +65,15 @@ func TestOneLineTexts(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 60e6, time.UTC)
 	for _, tt := range []struct{ name, got, want string }{
 		{"state", StateText(stopped), "web1 is stopped (stopped by an operator)\n"},
+		{"drain", StateText(Status{Node: "web1", State: Draining, DrainEnds: at, Rules: []Rule{{Flows: 2}, {Flows: 1}}}),
+			"web1 is draining\n3 connections are left; it stops by 2026-01-02 03:04:05\n"},
+		{"drain without a deadline", StateText(Status{Node: "web1", State: Draining, Rules: []Rule{{Flows: 1}}}),
+			"web1 is draining\n1 connection is left; it stops when the last has ended\n"},
+		{"drain behind a balancer", StateText(Status{Node: "web1", State: Draining, DrainEnds: at, BehindBalancer: true}),
+			"web1 is draining\nit stops by 2026-01-02 03:04:05\n"},
+		{"state of a cordoned node", StateText(Status{Node: "web1", State: Stopped, Reason: "drained by an operator", Cordoned: true, ChecksSuspended: true}),
+			"web1 is stopped (drained by an operator)\ncordoned: out until thresher uncordon, over boots and starts\n" +
+				"checks are suspended: thresher resume has them count again\n"},
 		{"where", WhereText([]Where{{Node: "web2", Rule: "web", Bucket: 17}}), "web2, by bucket 17 of rule web\n"},
 		{"where a client is kept", WhereText([]Where{{Node: "web2", Rule: "web", Bucket: 17, Sticky: true}}),
 			"web2, by stickiness, which keeps it from the owner of bucket 17 of rule web\n"},
@@ -176,7 +185,7 @@ func TestShareIsOfSharedRules(t *testing.T) {
 }
 
 func TestNobodyServes(t *testing.T) {
-	const all, reached = "ALL NODES WAIT: nobody serves", "NO NODE THAT CAN BE REACHED FROM HERE SERVES"
+	const all, stopped, reached = "ALL NODES WAIT: nobody serves", "ALL NODES ARE STOPPED: nobody serves", "NO NODE THAT CAN BE REACHED FROM HERE SERVES"
 	for _, tt := range []struct {
 		states []NodeState
 		want   string
@@ -186,6 +195,10 @@ func TestNobodyServes(t *testing.T) {
 		{[]NodeState{Waiting, Unreachable}, reached},
 		{[]NodeState{Waiting, Up}, ""},
 		{[]NodeState{Unreachable, Stopped}, ""},
+		{[]NodeState{Stopped, Stopped}, stopped},
+		{[]NodeState{Stopped}, stopped},
+		{[]NodeState{Stopped, Draining}, ""},
+		{[]NodeState{}, ""},
 	} {
 		var nodes []Node
 		for _, state := range tt.states {
@@ -201,6 +214,31 @@ func TestNobodyServes(t *testing.T) {
 		if text := FarmText(farm, 0); tt.want != "" && !strings.Contains(text, "\n"+tt.want+"\n") || tt.want == "" && strings.Contains(text, "SERVE") {
 			t.Errorf("%v: the farm's text:\n%s", tt.states, text)
 		}
+	}
+}
+
+// The farm's text says of each node that does not serve why, and of each what an
+// operator has asked for.
+func TestFarmTextSaysWhy(t *testing.T) {
+	text := FarmText(FarmStatus{Node: "web1", Nodes: []FarmNode{
+		{Name: "web1", State: Up, Status: &Status{State: Up, ChecksSuspended: true}},
+		{Name: "web2", State: Waiting, Status: &Status{State: Waiting, Reason: "gateway unreachable"}},
+		{Name: "web3", State: Stopped, Status: &Status{State: Stopped, Reason: "stopped by an operator", Cordoned: true}},
+		{Name: "web4", State: Draining, Status: &Status{State: Draining, Reason: "drained by an operator"}},
+		{Name: "web5", State: Up, Status: &Status{State: Up}},
+	}}, 0)
+	for _, want := range []string{
+		"web1: checks are suspended: thresher resume has them count again",
+		"web2 is waiting: gateway unreachable",
+		"web3 is stopped: stopped by an operator\nweb3: cordoned: out until thresher uncordon, over boots and starts",
+		"web4 is draining: drained by an operator\nweb4: 0 connections are left; it stops when the last has ended",
+	} {
+		if !strings.Contains(text, "\n"+want+"\n") {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "\nweb1 is") || strings.Contains(text, "\nweb5 is") || strings.Contains(text, "\nweb5:") {
+		t.Errorf("of nodes that are up:\n%s", text)
 	}
 }
 

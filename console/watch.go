@@ -87,7 +87,7 @@ func (f *watch) enter() {
 	}
 	ctx, stop := context.WithCancel(f.server.closing)
 	f.stop, f.picture = stop, nil
-	f.server.running.Go(func() { f.run(ctx) })
+	f.server.begin(func() { f.run(ctx) })
 }
 
 func (f *watch) leave() {

@@ -95,6 +95,11 @@ func TestBadFiles(t *testing.T) {
 			t.Errorf("%.80q: %v, want %q", tt.text, err, tt.says)
 		}
 	}
+	for _, text := range []string{"s3cret", "users: s3cret", "tokens: [{hash: *s3cret}]", "users: [s3cret]", "users: [{password: !!int s3cret}]"} {
+		if _, err := Parse("F", []byte(text)); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 	if _, err := Parse("F", nil); err != nil {
 		t.Errorf("an empty file: %v", err)
 	}

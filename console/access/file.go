@@ -89,6 +89,9 @@ func CheckName(name string) error {
 	return nil
 }
 
+// quotedValue is what the YAML parser quotes of a file with passwords in it.
+var quotedValue = regexp.MustCompile("(?s) (`.*?`|'.*?')")
+
 // Parse reads a file's text. It refuses what it does not know, and what is there
 // twice: who can come in must not depend on how it is read.
 func Parse(name string, text []byte) (*File, error) {
@@ -99,7 +102,7 @@ func Parse(name string, text []byte) (*File, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(f); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %s", name, quotedValue.ReplaceAllString(err.Error(), " a value"))
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: something stands behind the end; write everything into one document", name)

@@ -14,8 +14,12 @@ import (
 // fileCheck is how often a changed file is noticed at most.
 const fileCheck = time.Second
 
-// maxWaiting is how many may wait for their password to be checked.
-const maxWaiting = 8
+const (
+	// maxWaiting is how many may wait for their password to be checked.
+	maxWaiting = 8
+	// keptWaiting are the places besides for addresses that somebody has logged in from.
+	keptWaiting = 4
+)
 
 // ErrRefused is a wrong name or password, session or token: which, is not said.
 var ErrRefused = errors.New("no valid name and password, session or token")
@@ -40,6 +44,7 @@ type Keeper struct {
 	by      string
 	now     func() time.Time
 	waiting chan struct{} // who waits for checking
+	kept    chan struct{} // who waits in the places of those that are familiar
 	one     chan struct{} // who checks
 
 	mu       sync.Mutex
@@ -48,6 +53,7 @@ type Keeper struct {
 	file     *File
 	fileErr  error
 	lockout  lockout
+	familiar familiar
 	sessions sessions
 }
 
@@ -79,8 +85,8 @@ func NewKeeper(o Options) *Keeper {
 	}
 	return &Keeper{
 		path: o.File, by: o.By, now: o.Now,
-		waiting: make(chan struct{}, maxWaiting), one: make(chan struct{}, 1),
-		lockout: newLockout(), sessions: openSessions(o.Sessions, o.Now()),
+		waiting: make(chan struct{}, maxWaiting), kept: make(chan struct{}, keptWaiting), one: make(chan struct{}, 1),
+		lockout: newLockout(), familiar: make(familiar), sessions: openSessions(o.Sessions, o.Now()),
 	}
 }
 
@@ -122,26 +128,26 @@ func (k *Keeper) current() (*File, error) {
 
 // Login begins a session for who knows the user's password.
 func (k *Keeper) Login(ctx context.Context, from netip.Addr, name, password string) (Session, error) {
-	byUser, byAddress := "user "+from.String()+" "+name, "address "+from.String()
-	user, known, err := k.beginLogin(byUser, byAddress, name)
+	t, known, err := k.beginLogin(from, name)
 	if err != nil {
 		return Session{}, err
 	}
-	right, err := k.check(ctx, known, password)
+	right, err := k.check(ctx, t, known, password)
 	if err != nil {
 		return Session{}, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
-	if !right || user == nil {
-		k.lockout.fail(now, byUser, failsPerUser)
-		k.lockout.fail(now, byAddress, failsPerAddress)
+	if !right || t.user == nil {
+		k.lockout.fail(now, t.byUser, failsPerUser)
+		k.lockout.fail(now, t.byAddress, failsPerAddress)
 		return Session{}, ErrRefused
 	}
-	k.lockout.forget(byUser)
-	k.lockout.forget(byAddress)
-	return k.sessions.add(now, Identity{user.Name, user.Role}, session{Password: hashSecret(user.Password)})
+	k.lockout.forget(t.byUser)
+	k.lockout.forget(t.byAddress)
+	k.familiar.add(now, from)
+	return k.sessions.add(now, Identity{t.user.Name, t.user.Role}, session{Password: hashSecret(t.user.Password)})
 }
 
 // Enter begins a session for somebody whom Options.By vouches for, with that voucher.
@@ -155,7 +161,7 @@ func (k *Keeper) Enter(who Identity, voucher string) (Session, error) {
 func (k *Keeper) Locked(from netip.Addr) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if wait := k.lockout.locked(k.now(), "address "+from.String()); wait > 0 {
+	if wait := k.lockout.locked(k.now(), k.byAddress(from)); wait > 0 {
 		return &LockedError{wait}
 	}
 	return nil
@@ -166,36 +172,51 @@ func (k *Keeper) Locked(from netip.Addr) error {
 func (k *Keeper) Failed(from netip.Addr) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.lockout.fail(k.now(), "address "+from.String(), failsPerAddress)
+	k.lockout.fail(k.now(), k.byAddress(from), failsPerAddress)
+}
+
+// byAddress is what wrong passwords from an address are counted by. The caller holds
+// the lock.
+func (k *Keeper) byAddress(from netip.Addr) string { return "address " + k.familiar.of(from).String() }
+
+// try is somebody's try to log in.
+type try struct {
+	user              *User // nil if there is no such one
+	byUser, byAddress string
+	familiar          bool
 }
 
 // beginLogin finds whom the password is of. A user that there is not is nil, with
 // a hash all the same.
-func (k *Keeper) beginLogin(byUser, byAddress, name string) (*User, hash, error) {
+func (k *Keeper) beginLogin(from netip.Addr, name string) (try, hash, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
-	if wait := max(k.lockout.locked(now, byUser), k.lockout.locked(now, byAddress)); wait > 0 {
-		return nil, hash{}, &LockedError{wait}
+	t := try{
+		byUser: "user " + k.familiar.of(from).String() + " " + name, byAddress: k.byAddress(from),
+		familiar: k.familiar.has(from),
+	}
+	if wait := max(k.lockout.locked(now, t.byUser), k.lockout.locked(now, t.byAddress)); wait > 0 {
+		return t, hash{}, &LockedError{wait}
 	}
 	f, _ := k.current() // one that can't be read has nobody in it
 	found := f.User(name)
 	if found == nil {
-		return nil, nobody(), nil
+		return t, nobody(), nil
 	}
 	user := *found
+	t.user = &user
 	h, err := parseHash(user.Password)
-	return &user, h, err
+	return t, h, err
 }
 
 // check compares one password at a time.
-func (k *Keeper) check(ctx context.Context, h hash, password string) (bool, error) {
-	select {
-	case k.waiting <- struct{}{}:
-	default:
+func (k *Keeper) check(ctx context.Context, t try, h hash, password string) (bool, error) {
+	leave, ok := k.wait(t.familiar)
+	if !ok {
 		return false, ErrBusy
 	}
-	defer func() { <-k.waiting }()
+	defer leave()
 	select {
 	case k.one <- struct{}{}:
 	case <-ctx.Done():
@@ -203,6 +224,22 @@ func (k *Keeper) check(ctx context.Context, h hash, password string) (bool, erro
 	}
 	defer func() { <-k.one }()
 	return len(password) <= maxPassword && h.matches(password), nil
+}
+
+// wait takes a place among those who wait, if there is one.
+func (k *Keeper) wait(familiar bool) (leave func(), ok bool) {
+	places := []chan struct{}{k.waiting}
+	if familiar {
+		places = append(places, k.kept)
+	}
+	for _, place := range places {
+		select {
+		case place <- struct{}{}:
+			return func() { <-place }, true
+		default:
+		}
+	}
+	return nil, false
 }
 
 // Session returns the session with that id, with the user's role of now.

@@ -26,7 +26,7 @@ var (
 	bucketsMine = desc("rule_buckets_owned", "Buckets that new flows may enter on this node.", "rule")
 	unsettled   = desc("rule_buckets_unsettled", "Buckets that another node may have flows in.", "rule")
 	sticky      = desc("rule_buckets_sticky", "Buckets with clients that another node than the owner may keep.", "rule")
-	connections = desc("rule_connections", "TCP connections of a rule on this node.", "rule")
+	connections = desc("rule_connections", "TCP connections of a rule on this node, counted once a second at most.", "rule")
 	responder   = desc("vip_responder", "1 if this node answers ARP for the VIP.", "vip", "mode")
 
 	conflict  = desc("vip_conflict", "1 if another machine has claimed the VIP lately.", "vip")
@@ -54,6 +54,7 @@ var (
 	serviceRestarts = desc("service_restarts", "Restarts of a service within its window.", "service")
 	healthScore     = desc("gossip_health_score", "memberlist's view of this node's own health: 0 is well.")
 	refused         = desc("gossip_refused_messages_total", "Gossip that could not be opened or understood.")
+	messages        = desc("gossip_messages_total", "Messages between this node and others, beside gossip's own: sent, received, failed to be sent, overflowed where too many waited for one receiver, or dropped since they came faster than they were read.", "outcome")
 	blocked         = desc("gossip_blocked_nodes", "Nodes that are there, but with whom gossip does not come through.")
 	networksCut     = desc("heartbeat_networks_cut", "Ways to other nodes by one heartbeat network that are cut while another network reaches them.")
 	eventsTotal     = desc("events_total", "Events by kind and level.", "kind", "level")
@@ -65,6 +66,6 @@ func all() []*prometheus.Desc {
 		buckets, bucketsMine, unsettled, sticky, connections, responder, conflict, wireBlind,
 		pathInfo, queues, packets, accepted, rejected, asked, opened, handOnLost,
 		rxDropped, rxInvalid, txInvalid, rxRingFull, rxFillEmpty, txRingEmpty,
-		checkUp, serviceUp, serviceRestarts, healthScore, refused, blocked, networksCut, eventsTotal,
+		checkUp, serviceUp, serviceRestarts, healthScore, refused, messages, blocked, networksCut, eventsTotal,
 	}
 }

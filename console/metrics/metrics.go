@@ -26,7 +26,7 @@ const maxScrapes = 2
 func Handler(s Source, log *console.Log) http.Handler {
 	r := prometheus.NewPedanticRegistry()
 	r.MustRegister(
-		Collector(s, log, buildVersion()),
+		newCollector(s, log, buildVersion()),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -41,8 +41,8 @@ func buildVersion() string {
 	return info.Main.Version
 }
 
-// Collector collects the figures of a node at the time of each scrape.
-func Collector(s Source, log *console.Log, version string) prometheus.Collector {
+// newCollector collects the figures of a node at the time of each scrape.
+func newCollector(s Source, log *console.Log, version string) prometheus.Collector {
 	return &collector{source: s, log: log, version: version}
 }
 

@@ -41,7 +41,7 @@ func theStatus() console.Status {
 		Datapath: console.Datapath{Offload: "full", XDP: "native", Queues: 4, Accepted: 1234567, Rejected: 99, Asked: 7, Opened: 21, HandOnLost: 5, Reasons: map[string]uint64{"accepted": 1234567, "not_mine": 99}, XSK: console.XSK{RxRingFull: 3}},
 		Checks:   []console.Check{{Name: "http", State: "up"}, {Name: "disk", State: "down"}},
 		Services: []console.Service{{Name: "nginx", State: "up", Restarts: 1}},
-		Cluster:  &console.Cluster{HealthScore: 1, RefusedMessages: 7, DetectionMS: 663, GossipBlocked: []string{"web3"}, NetworksCut: []string{"web2", "web3"}},
+		Cluster:  &console.Cluster{HealthScore: 1, RefusedMessages: 7, Messages: console.Messages{Sent: 11, Received: 12, Failed: 13, Overflowed: 14, Dropped: 15}, DetectionMS: 663, GossipBlocked: []string{"web3"}, NetworksCut: []string{"web2", "web3"}},
 		Lease:    &console.Lease{RemainingMS: 540, ConfirmedMS: 60},
 	}
 }
@@ -98,7 +98,7 @@ func scrapeOf(t *testing.T, s Source) string {
 		log.Add(console.Event{Kind: "view", Level: console.LevelInfo})
 	}
 	r := prometheus.NewPedanticRegistry()
-	r.MustRegister(Collector(s, log, "v1.2.3"))
+	r.MustRegister(newCollector(s, log, "v1.2.3"))
 	w := httptest.NewRecorder()
 	promhttp.HandlerFor(r, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if w.Code != 200 {

@@ -121,9 +121,18 @@ func (s sender) health(st console.Status) {
 	}
 	s.gauge(healthScore, float64(c.HealthScore))
 	s.counter(refused, float64(c.RefusedMessages))
+	s.messages(c.Messages)
 	s.gauge(blocked, float64(len(c.GossipBlocked)))
 	s.gauge(networksCut, float64(len(c.NetworksCut)))
 	if c.DetectionMS > 0 {
 		s.gauge(takeover, float64(c.DetectionMS)/1000)
+	}
+}
+
+func (s sender) messages(m console.Messages) {
+	for outcome, n := range map[string]uint64{
+		"sent": m.Sent, "received": m.Received, "failed": m.Failed, "overflowed": m.Overflowed, "dropped": m.Dropped,
+	} {
+		s.counter(messages, float64(n), outcome)
 	}
 }

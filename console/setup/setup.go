@@ -150,7 +150,7 @@ func answer(do func(request) (any, error)) http.HandlerFunc {
 		var in request
 		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 		dec.DisallowUnknownFields()
-		out, err := any(nil), error(&console.Error{Code: console.CodeBadRequest, Message: "the request can't be read"})
+		out, err := any(nil), error(&console.Error{Code: console.CodeBadRequest, Message: "the request can't be read", Cure: "load the page again"})
 		if dec.Decode(&in) == nil && dec.Decode(new(any)) == io.EOF {
 			out, err = do(in)
 		}
@@ -158,7 +158,9 @@ func answer(do func(request) (any, error)) http.HandlerFunc {
 		w.Header().Set("Cache-Control", "no-store")
 		if err != nil {
 			w.WriteHeader(http.StatusBadRequest)
-			out = &console.Error{Code: console.CodeBadRequest, Message: err.Error()}
+			if out = err; !errors.As(err, new(*console.Error)) {
+				out = &console.Error{Code: console.CodeBadRequest, Message: err.Error()}
+			}
 		}
 		_ = json.NewEncoder(w).Encode(out) // the browser may have gone
 	}

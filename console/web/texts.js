@@ -41,6 +41,7 @@ export const T = {
     unsettled: (n) => `${n} unsettled`,
     share: 'Share', perSecond: '/s', acceptedShort: 'accepted', rejectedShort: 'rejected', openedShort: 'connections', flows: 'connections', lease: 'lease', ms: 'ms', newFlows: 'no new connections',
     sameView: 'settled', notSettled: 'unsettled', serving: 'this page',
+    drains: 'Stops when the last connection has ended', drainsBy: (at) => `Stops by ${at}, or when the last connection has ended`,
     problem: 'No status', packets: 'packets/s in the last minute and a half',
     allNodes: 'All nodes',
     behind: 'no VIP: a balancer in front picks the node', nobody: 'Serves nobody', fenced: 'Lets nothing new in',
@@ -96,6 +97,7 @@ export const T = {
   warnings: {
     title: 'What needs a look', more: (n) => `and ${n} more`,
     several: (n, first) => `${n} nodes (${first}, …)`,
+    allStopped: 'All nodes are stopped: nobody serves',
     nobodyServes: (someLost) => (someLost ? 'No node that can be reached from here serves' : 'All nodes wait: nobody serves'),
     notUp: (on, state, why) => `Not up but ${state}: ${on}${why ? ': ' + why : ''}`,
     down: (kind, name, on, why) => `${kind[0].toUpperCase() + kind.slice(1)} ${name} is down on ${on}${why ? ': ' + why : ''}`,
@@ -107,6 +109,7 @@ export const T = {
     joinList: (node, named, all, missing) => `cluster.join of ${node} names ${named} of ${all} nodes: add ${missing}, and reload`,
     fenced: (on, why) => `Nothing new is let in on ${on}: ${why}`,
     suspended: (on) => `Checks do not count on ${on}, for maintenance (thresher resume)`,
+    cordoned: (on) => `Cordoned: ${on}; out over boots and starts (thresher uncordon)`,
     keys: 'The gossip key is being changed: two keys are believed (thresher key rotate --status)',
   },
 

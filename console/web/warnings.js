@@ -19,6 +19,7 @@ export function warnings(state) {
   const plain = (level, text) => add(level, '', '', text, () => text);
   const states = nodes.map((n) => n.state);
   if (states.includes('waiting') && states.every((s) => ['waiting', 'stopped', 'unreachable'].includes(s))) plain('error', W().nobodyServes(states.includes('unreachable')));
+  if (states.length && states.every((s) => s === 'stopped')) plain('error', W().allStopped);
   for (const n of nodes) {
     if (n.state !== 'up' && nodes.length > few) add(n.state === 'unreachable' ? 'error' : 'warn', n.name, n.problem || n.status?.reason, 'node ' + n.state, (on, why) => W().notUp(on, T.states[n.state] || n.state, why));
     if (!n.status) continue;
@@ -37,6 +38,7 @@ export function warnings(state) {
     if (n.status.cluster?.join_list) { const j = n.status.cluster.join_list; plain('warn', W().joinList(n.name, j.named, j.named + j.missing.length, j.missing.join(', '))); }
     if (n.status.fenced) add('error', n.name, '', 'fenced ' + n.status.fenced, (on) => W().fenced(on, n.status.fenced));
     if (n.status.checks_suspended) add('warn', n.name, '', 'suspended', (on) => W().suspended(on));
+    if (n.status.cordoned) add('warn', n.name, '', 'cordoned', (on) => W().cordoned(on));
     if (n.status.cluster?.key_change) plain('warn', W().keys);
   }
   return [...list.values()].map((w) => ({ level: w.level, text: w.text(names(w.nodes), w.nodes.length === 1 && w.why) }))

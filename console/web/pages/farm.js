@@ -1,7 +1,7 @@
 // Who serves what, and how to change it.
 
 import { T } from '/texts.js';
-import { h, number, percent } from '/dom.js';
+import { clock, h, number, percent } from '/dom.js';
 import { get } from '/api.js';
 import { Ring } from '/ring.js';
 import { flowsOf } from '/farmstate.js';
@@ -88,6 +88,7 @@ function card(app, n) {
     h('header', {}, h('i', { class: 'swatch' }), h('h3', { id: 'node-' + n.name }, n.name), h('span', { class: 'state is-' + n.state }, T.states[n.state] || n.state),
       h('span', { class: 'quiet small address' }, n.address, n.name === app.state.farm.node ? ` · ${T.farm.serving}` : '')),
     s?.reason ? h('p', { class: 'why' }, s.reason) : null,
+    n.state === 'draining' && s ? h('p', { class: 'why' }, s.drain_ends ? T.farm.drainsBy(clock(s.drain_ends)) : T.farm.drains) : null,
     s?.fenced ? h('p', { class: 'why' }, `${T.farm.fenced}: ${s.fenced}`) : null,
     s?.withdrawn ? h('p', { class: 'why' }, `${T.farm.nobody}: ${s.withdrawn.join(', ')}`) : null,
     n.problem ? h('p', { class: 'why' }, `${T.farm.problem}: ${n.problem}`) : null,
