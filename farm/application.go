@@ -129,10 +129,13 @@ func (l *local) withdraw(now time.Time, rule, why string) {
 	}
 }
 
-// healthStatus fills in checks and services.
+// healthStatus fills in checks and services, and what operators have asked for.
 func (l *local) healthStatus(s *console.Status) {
 	p := l.app.supervisor.Picture()
-	s.ChecksSuspended = p.Suspended
+	if l.life.state == console.Draining {
+		s.DrainEnds = l.life.drainEnd
+	}
+	s.ChecksSuspended, s.Cordoned = p.Suspended, l.kept.Cordoned
 	s.Failed = l.life.state == console.Stopped && p.Halted != "" && l.life.reason == p.Halted
 	for _, c := range p.Checks {
 		s.Checks = append(s.Checks, console.Check{Name: c.Name, State: c.Verdict.String(), Detail: c.Detail, Warning: c.Warning})

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"thresher/cluster"
@@ -179,23 +182,30 @@ func (b *backend) flowsLeft() int { return math.MaxInt }
 func (b *backend) attend(context.Context) (wait func()) { return func() {} }
 
 // leave says by the health URL that the node is out, and to the others that it goes.
-// Where services are about to be stopped, the balancer gets the time to hear of it.
+// Where services are about to be stopped, the balancer gets the time to hear of it; a
+// second signal ends that.
 func (b *backend) leave() {
 	serves := b.life.state == console.Up || b.life.state == console.Draining
 	b.end()
 	b.showHealth()
 	b.goodbye()
 	if serves && len(b.cfg.Services) > 0 && b.cfg.HealthListen.IsValid() {
-		time.Sleep(b.cfg.Life.StopDrain)
+		again, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		pause(again, b.cfg.Life.StopDrain)
 	}
 }
 
-func (b *backend) restart(prepared *xsk.Prepared) error {
-	if prepared != nil { // the file has VIPs by now
-		closeAll(prepared.Descriptors())
-	}
-	return b.restartFailed(b.runAnew())
+// pause waits for so long, or until ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	ctx, end := context.WithTimeout(ctx, d)
+	defer end()
+	<-ctx.Done()
 }
+
+// restart hands on no kernel program: where one was prepared, the file has VIPs by now,
+// and the next process begins anew.
+func (b *backend) restart(*xsk.Prepared) error { return b.restartFailed(b.runAnew()) }
 
 func (b *backend) runAnew() (err error) {
 	b.self.flush(logPatience)

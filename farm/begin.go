@@ -19,7 +19,7 @@ import (
 func newConfirmation(p *parts, wire *segment.Conn) *confirmation {
 	ids := ruleIDs(p.cfg.Rules)
 	c := &confirmation{
-		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log}, log: p.log,
+		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log, clock: bootTime}, log: p.log,
 		rules: p.datapath.rules, leftovers: p.datapath.leftovers,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, everything: everything(ids), silent: true,
 		divisions: make(map[confirm.ViewID]*division), portions: make(map[portion]confirm.Buckets),
@@ -149,21 +149,24 @@ func (c *confirmation) begin(failed func(error)) error {
 	if c.since != 0 {
 		c.releaseAnew()
 	}
-	go func() { failed(c.run(ctx)) }()
-	go c.compute(ctx)
-	go c.passOn(ctx)
+	c.running.Go(func() { failed(c.run(ctx)) })
+	c.running.Go(func() { c.compute(ctx) })
+	c.running.Go(func() { c.passOn(ctx) })
 	if c.sticky != nil {
-		go c.sticky.serve(ctx)
+		c.running.Go(func() { c.sticky.serve(ctx) })
 	}
 	return nil
 }
 
-// halt ends the node's life; the others hear nothing of it any more.
+// halt ends the node's life; the others hear nothing of it any more. Whoever waits for
+// its turn waits no more, also where it has not begun.
 func (c *confirmation) halt() {
-	if c.stop != nil {
-		c.stop()
-		<-c.ended
+	if c.stop == nil {
+		close(c.ended)
+		return
 	}
+	c.stop()
+	<-c.ended
 }
 
 // everything is every bucket of the rules.
@@ -223,10 +226,11 @@ func confirmParams(cfg *config.Config, nodes int) confirm.Params {
 	return p
 }
 
-// close ends listening and sending.
+// close ends listening and sending, and returns when nothing goes on any more that needs
+// the packet path.
 func (c *confirmation) close() error {
 	c.halt()
-	errs := []error{c.wire.Close()}
+	var errs []error
 	if c.sender != nil {
 		errs = append(errs, c.sender.close())
 	}
@@ -239,5 +243,6 @@ func (c *confirmation) close() error {
 	if c.halfOpen != nil {
 		errs = append(errs, c.halfOpen.close())
 	}
-	return errors.Join(errs...)
+	c.running.Wait()
+	return errors.Join(append(errs, c.wire.Close())...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,6 +84,7 @@ type confirmation struct {
 	since   confirm.Time       // when a node that goes on was last heard
 	pause   time.Duration      // for how long it was not
 	stop    context.CancelFunc // ends run
+	running sync.WaitGroup     // run, and what else lasts as long
 	parting chan parting       // who waits for the snapshot that ends the node's life here
 
 	asks    chan event
@@ -157,10 +159,7 @@ func (c *confirmation) listen() (err error) {
 		case kind == segment.Notice:
 			c.notices.take(now, hb)
 		default:
-			c.draw(now, hb.Name)
-			c.onWire[hb.Name] = now
-			c.heard(now, hb)
-			err = c.carryOut(c.node.Receive(now, hb))
+			err = c.carryOut(c.receiveFrame(now, hb))
 		}
 	})
 	if heard == 0 && err == nil {
@@ -173,9 +172,30 @@ func (c *confirmation) listen() (err error) {
 	return c.say(c.unsaid)
 }
 
+// receiveFrame takes in a heartbeat that came on the VIPs' interface, and returns what
+// comes of it. The newest one shows that its sender is heard there, though a message
+// may have brought it before; an older one may be a recording.
+func (c *confirmation) receiveFrame(now confirm.Time, hb *confirm.Heartbeat) confirm.Actions {
+	if c.node.Order(hb) >= 0 {
+		c.draw(now, hb.Name)
+		c.onWire[hb.Name] = now
+	}
+	return c.receiveBeat(now, hb)
+}
+
+// receiveBeat takes in a heartbeat, whichever way it came. What knows of flows and
+// clients is told first, and only of what the protocol will accept: what was recorded
+// can be sent again at any time.
+func (c *confirmation) receiveBeat(now confirm.Time, hb *confirm.Heartbeat) confirm.Actions {
+	c.releasing.heard(hb, c.node.Boot())
+	if c.node.Order(hb) > 0 {
+		c.heard(now, hb)
+	}
+	return c.node.Receive(now, hb)
+}
+
 // heard tells what knows of flows and clients of a peer's heartbeat.
 func (c *confirmation) heard(now confirm.Time, hb *confirm.Heartbeat) {
-	c.releasing.heard(hb, c.node.Boot())
 	c.settling.carryOut(c.settling.node.Heard(now, hb))
 	if c.routing != nil {
 		c.routing.reaches.Beat(now, hb)
@@ -285,7 +305,7 @@ func (c *confirmation) follow(now confirm.Time, events []confirm.Event, lease co
 		case confirm.Fenced:
 			c.settling.carryOut(c.settling.node.Fenced(now))
 			if c.sticky != nil {
-				old := c.gate.lease.Deadline
+				old := c.gate.granted
 				c.sticky.carryOut(c.sticky.node.Fenced(now, old != 0 && now >= old))
 			}
 		case confirm.BootRaised:

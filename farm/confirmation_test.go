@@ -1,9 +1,13 @@
 package farm
 
 import (
+	"net"
+	"sync/atomic"
 	"testing"
 
 	"thresher/cluster/confirm"
+	"thresher/cluster/segment"
+	"thresher/internal/netnstest"
 )
 
 // TestOnlyTakesUp tells leases apart whose heartbeat may go before they are carried out.
@@ -26,5 +30,33 @@ func TestOnlyTakesUp(t *testing.T) {
 		if got := onlyTakesUp(confirm.Lease{Target: some}, c.lease); got != c.want {
 			t.Errorf("%s: %t, want %t", c.name, got, c.want)
 		}
+	}
+}
+
+// A start that fails closes a confirmation that has not begun: what goes on beside it has
+// ended then.
+func TestCloseWaitsForWhatGoesOn(t *testing.T) {
+	ns := netnstest.New(t)
+	ns.Veth(t, "eth0", netnstest.New(t), "peer", 1)
+	c := &confirmation{asks: make(chan event, 1), ended: make(chan struct{})}
+	ns.Do(t, func() error {
+		ifi, err := net.InterfaceByName("eth0")
+		if err == nil {
+			c.wire, err = segment.Open(ifi, [32]byte{1})
+		}
+		return err
+	})
+	c.halfOpen = newTestHalfOpen(t, nil)
+	var listed atomic.Bool
+	c.halfOpen.do = func(f func(now confirm.Time)) {
+		c.inTurn(f)
+		listed.Store(true)
+	}
+	c.halfOpen.released(confirm.Buckets{}, 1)
+	if err := c.close(); err != nil {
+		t.Error(err)
+	}
+	if !listed.Load() {
+		t.Error("sockets are still listed")
 	}
 }

@@ -53,7 +53,7 @@ type datapath struct {
 
 // loadDatapath makes the way to the stack and loads the program. No packet is
 // judged by it before enter, and none reaches a queue before open.
-func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, pair xsk.Pair, facts health.Facts, prepared *xsk.Prepared, log *slog.Logger) (*datapath, error) {
+func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, pair xsk.Pair, facts health.Facts, h *handed, log *slog.Logger) (*datapath, error) {
 	rules, err := compile(cfg, facts)
 	if err != nil {
 		return nil, err
@@ -69,16 +69,14 @@ func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, pai
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.table.Store(pipeline.NewTable(rules, nil))
 	d.wanted, d.driver = facts.Queues, facts.Driver
-	if d.zeroCopy, err = zeroCopyFor(cfg.Datapath, facts); err != nil {
-		return nil, err
-	}
+	d.zeroCopy = zeroCopyFor(cfg.Datapath, facts)
 	if cfg.Datapath.Queues != 0 {
 		d.wanted = cfg.Datapath.Queues
 	}
 	if d.stack, err = xsk.OpenStack(nic, max(d.wanted, nic.Attrs().NumRxQueues), pair); err != nil {
 		return d, err
 	}
-	if d.program, err = program(kernelProgram(d.rules, cfg.Datapath, facts), prepared, log); err != nil {
+	if d.program, err = program(kernelProgram(d.rules, cfg.Datapath, facts), h.prepared(), log); err != nil {
 		return d, err
 	}
 	return d, d.stack.Fence(d.program)

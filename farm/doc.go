@@ -1,16 +1,25 @@
 // Package farm is the daemon: one node's life in the farm, and the wiring of
 // the parts that know nothing of one another.
 //
-//	cluster (who is there) ──> loop ──> datapath (whose packets are mine)
-//	console (what people want) ─┘  └──> responder (do I answer ARP)
+//	heartbeats ──> confirmation (what is let in) ──> gate ──> datapath
+//	                    ^  │ picture
+//	                    │  v
+//	cluster ─────────> loop ──> responder (who answers ARP)
+//	console, health ────┘
 //
-// One goroutine, the loop, owns all that changes: it hears of changes, decides,
-// and hands out immutable snapshots. Everything else either carries packets
-// (one goroutine a queue) or asks the loop.
+// Two goroutines share what changes. The confirmation runs the protocol and nothing
+// else: it alone decides what is let in, and carries that out in order. The loop does
+// what takes its time: gossip, who answers ARP, the node's life, status and events. It
+// tells the confirmation who is alive and whether this node wants to take part, and
+// reads where that stands from a picture. Slow work, as listing sockets, has goroutines
+// of its own that come back for their turn; packets have one a queue; everybody else
+// asks the loop. A node without VIPs has no confirmation: backend is its loop.
 //
 // # Order
 //
-// A node starts from the wire up and lets traffic in last: machine, packet path
-// (judging every packet "not serving"), responder, membership, and only then its
-// share. It stops in the reverse order, traffic first.
+// A start makes the changes to the machine, loads the packet path and puts the kernel
+// program onto the interface. Then it speaks, since the others may wait for it: the
+// first heartbeat comes before membership, responder and the API. The queues open last
+// but for the VIPs in mode directed, which are put on the machine when all else is there.
+// It stops from the other nodes down to the machine, traffic out first.
 package farm

@@ -213,11 +213,14 @@ func (f *healthFarm) cordoned(n *lab.Node) {
 	f.is(n, console.Up, "")
 	f.Thresher(n, "cordon")
 	f.Thresher(n, "wait", "--state", "stopped", "--timeout", "30s")
+	if out := f.Thresher(n, "status"); !strings.Contains(out, "\ncordoned: ") {
+		f.T.Errorf("status of a cordoned node:\n%s", out)
+	}
 	if out, err := n.CLI(f.Ctx, binary, "start"); err == nil {
 		f.T.Errorf("start of a cordoned node: %s", out)
 	}
 	f.again(n)
-	f.is(n, console.Stopped, "cordoned; thresher uncordon brings it back")
+	f.is(n, console.Stopped, "cordoned before the daemon was started")
 	f.Thresher(n, "uncordon")
 	f.Converge(f.Nodes...)
 }

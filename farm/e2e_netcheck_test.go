@@ -53,6 +53,23 @@ func solicitedNodeMAC(a netip.Addr) config.MAC {
 	return config.MAC{0x33, 0x33, 0xff, b[13], b[14], b[15]}
 }
 
+// TestNetcheckBesideDaemons: what netcheck sends reaches its own machine's daemon as
+// little as that one's own does, and nobody takes that for a fault.
+func TestNetcheckBesideDaemons(t *testing.T) {
+	t.Parallel()
+	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
+	f.StartAll()
+	results, good := f.netcheck(f.Nodes...)
+	for i, n := range f.Nodes {
+		if !good[i] {
+			t.Errorf("%+v", results[i])
+		}
+		if out := f.Thresher(n, "events"); strings.Contains(out, "wire_blind") {
+			t.Errorf("%s:\n%s", n.Name, out)
+		}
+	}
+}
+
 // TestNetcheck runs before any daemon does, but for one node's.
 func TestNetcheck(t *testing.T) {
 	t.Run("flood", func(t *testing.T) {

@@ -342,7 +342,13 @@ func TestHandOverByFile(t *testing.T) {
 	k.end()
 	noResets(t, c)
 
-	// Later than the lease, the others have its clients, and it begins anew.
+	// Later than the lease, the others have its clients, and it begins anew. A client that
+	// never ends its request does not keep it from handing over.
+	hangs, err := net.Dial("unix", victim.Socket())
+	must(t, err)
+	defer hangs.Close()
+	_, err = hangs.Write([]byte("GET /v1/status HTTP/1.1\r\n"))
+	must(t, err)
 	must(t, f.Daemons[victim.Name].Stop(f.Ctx))
 	f.Converge(f.Nodes[0], f.Nodes[2])
 	f.startHandingOver(victim)
@@ -413,6 +419,12 @@ func TestRestartIsRefused(t *testing.T) {
 	out, err := n.CLI(f.Ctx, binary, "restart")
 	if err == nil || !strings.Contains(err.Error(), "not restarted") || !strings.Contains(err.Error(), "colour") {
 		t.Errorf("restart with a bad configuration: %v\n%s", err, out)
+	}
+	renamed := strings.Replace(string(yaml), "name: "+n.Name, "name: renamed", 1)
+	must(t, os.WriteFile(n.ConfigFile(), []byte(renamed), 0o600))
+	out, err = n.CLI(f.Ctx, binary, "restart")
+	if err == nil || !strings.Contains(err.Error(), "not restarted: that makes this node another one: node.name: renamed, was "+n.Name) {
+		t.Errorf("restart under another name: %v\n%s", err, out)
 	}
 	if s, err := f.Status(n); err != nil || s.State != console.Up || farmtest.Sharing(s) != 3 {
 		t.Errorf("after it: %+v, %v", s.State, err)

@@ -16,8 +16,10 @@ type gate struct {
 	datapath packetPath
 	ids      []confirm.RuleID // of the rules in order; the last is ICMP echo's
 	log      *slog.Logger
+	clock    func() confirm.Time // CLOCK_BOOTTIME
 
-	lease     confirm.Lease
+	lease     confirm.Lease // with the deadline that is in force: 0 while queues do not come to rest
+	granted   confirm.Time  // the deadline by the protocol
 	unsettled confirm.Buckets
 	// sticky are those in which others than the owner keep clients.
 	sticky   confirm.Buckets
@@ -28,6 +30,7 @@ type gate struct {
 	// their half-open handshakes yet: they stay on ask, until patience ends.
 	withheld  confirm.Buckets
 	patience  confirm.Time
+	gains     gains
 	unflushed bool // a queue may still let in what a former lease let in
 }
 
@@ -69,7 +72,7 @@ func (g *gate) set(now confirm.Time, l confirm.Lease, s surroundings, taken func
 	if l.Moved {
 		g.withhold(now, l.Confirmed.Minus(g.lease.Confirmed), l.Confirmed, s.handedOver)
 	}
-	g.lease = l
+	g.lease, g.granted = l, l.Deadline
 	moved := g.look(s) || l.Moved
 	if moved && !l.Shrunk && !g.unflushed {
 		// What was confirmed stays so: the deadline first, so that what is parked
@@ -83,9 +86,9 @@ func (g *gate) set(now confirm.Time, l confirm.Lease, s surroundings, taken func
 	}
 	g.unflushed = g.unflushed || l.Shrunk
 	if g.unflushed && !g.flush() {
-		return g.datapath.lease(0)
+		g.lease.Deadline = 0
 	}
-	return g.datapath.lease(int64(l.Deadline))
+	return g.datapath.lease(int64(g.lease.Deadline))
 }
 
 // withhold keeps gained buckets on ask as long as handshakes may be half open in
@@ -154,33 +157,37 @@ func (g *gate) flush() bool {
 }
 
 // apply makes the packet path judge by the sets as they are now.
-func (g *gate) apply(taken func()) error { return g.datapath.apply(g.share(), taken) }
+func (g *gate) apply(taken func()) error {
+	ask := g.ask()
+	g.gains.update(g.clock(), g.lease.Confirmed.Union(ask))
+	return g.datapath.apply(g.share(ask), taken)
+}
 
 // share is what the packet path must know: into which buckets flows may enter,
 // which are on ask, which are unsettled, which were just released.
-func (g *gate) share() *pipeline.Share {
-	mine, ask, gone := g.lease.Confirmed.Minus(g.withheld), g.ask(), g.released.buckets
+func (g *gate) share(ask confirm.Buckets) *pipeline.Share {
+	mine, gone := g.lease.Confirmed.Minus(g.withheld), g.released.buckets
 	type key struct {
-		mine, ask, unsettled, sticky, gone *confirm.Bitmap
-		owners                             *pipeline.Owners
+		mine, ask, unsettled, sticky, gone, gained *confirm.Bitmap
+		owners                                     *pipeline.Owners
 	}
 	known := make(map[key]*pipeline.Part)
 	var parts []*pipeline.Part
 	for i, id := range g.ids {
-		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id), gone.Of(id), nil}
+		k := key{mine.Of(id), ask.Of(id), g.unsettled.Of(id), g.sticky.Of(id), gone.Of(id), g.gains.buckets.Of(id), nil}
 		if g.routes != nil {
 			k.owners = g.routes.owners[i]
 		}
 		if known[k] == nil {
 			known[k] = &pipeline.Part{
 				Mine: bitsOf(k.mine), Ask: bitsOf(k.ask), Unsettled: bitsOf(k.unsettled), Sticky: bitsOf(k.sticky), Released: bitsOf(k.gone),
-				Owners: k.owners,
+				Gained: bitsOf(k.gained), Owners: k.owners,
 			}
 		}
 		parts = append(parts, known[k])
 	}
 	last := len(parts) - 1
-	share := &pipeline.Share{Rules: parts[:last:last], Echo: parts[last], Release: g.released.number}
+	share := &pipeline.Share{Rules: parts[:last:last], Echo: parts[last], Release: g.released.number, GainedAt: int64(g.gains.at)}
 	if g.routes != nil {
 		share.Nodes = g.routes.nodes
 	}

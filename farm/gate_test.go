@@ -67,7 +67,9 @@ type gateTest struct {
 func newGateTest(t *testing.T) *gateTest {
 	ids := ruleIDs([]config.Rule{{Name: "web"}})
 	r := &recorder{id: ids[0]}
-	return &gateTest{T: t, path: r, now: 1000, gate: gate{datapath: r, ids: ids, log: slog.New(slog.DiscardHandler)}}
+	g := &gateTest{T: t, path: r, now: 1000, gate: gate{datapath: r, ids: ids, log: slog.New(slog.DiscardHandler)}}
+	g.clock = func() confirm.Time { return g.now }
+	return g
 }
 
 func (g *gateTest) buckets(numbers ...int) confirm.Buckets {
@@ -137,9 +139,15 @@ func TestGateLetsNothingInBeforeTheQueuesRest(t *testing.T) {
 	g.path.stuck = true
 	g.want("loss", g.lets(2100, g.buckets(1), g.buckets(1), done), "share", "notice", "rest", "flush", "lease 0")
 	g.want("renewal", g.lets(2200, g.buckets(1), g.buckets(1), done), "flush", "lease 0")
+	if g.lease.Deadline != 0 || g.granted != 2200 {
+		t.Errorf("status and health page go by a lease until %d of %d granted, and nothing is let in", g.lease.Deadline, g.granted)
+	}
 	g.want("gain", g.lets(2300, g.buckets(1, 3), g.buckets(1, 3), done), "share", "flush", "lease 0")
 	g.path.stuck = false
 	g.want("renewal", g.lets(2400, g.buckets(1, 3), g.buckets(1, 3), done), "flush", "lease 2400")
+	if g.lease.Deadline != 2400 {
+		t.Errorf("a lease until 2400 is in force, status and health page go by %d", g.lease.Deadline)
+	}
 }
 
 // What another node may be letting in is not parked, what it has given notice of

@@ -13,17 +13,16 @@ import (
 // its VMAC is a group address: the packet path makes those that it lets in frames
 // for the interface, and without it every node would take all of them. Where the VMAC
 // is none, every node would answer a packet for the VIP in a frame for all.
-func noUnicastInGroups(cfg *config.Config, nic string) []string {
-	var names []string
+func noUnicastInGroups(cfg *config.Config, nic string) (list []sysctl) {
 	for _, family := range []struct {
 		name string
 		is6  bool
 	}{{"ipv4", false}, {"ipv6", true}} {
 		if slices.ContainsFunc(cfg.VIPs, func(v config.VIP) bool { return v.Address.Is6() == family.is6 }) {
-			names = append(names, "net/"+family.name+"/conf/"+nic+"/drop_unicast_in_l2_multicast")
+			list = append(list, sysctl{"net/" + family.name + "/conf/" + nic + "/drop_unicast_in_l2_multicast", "1", nil})
 		}
 	}
-	return names
+	return list
 }
 
 // groups are the IP groups that the interface joins, as host addresses: those that
@@ -38,13 +37,8 @@ func groups(cfg *config.Config) []netip.Prefix {
 	return all
 }
 
-// prepareGroups readies the interface for frames to group addresses, VMACs or not.
-func (m *machine) prepareGroups(cfg *config.Config, nic string) error {
-	for _, name := range noUnicastInGroups(cfg, nic) {
-		if err := m.journal.SetSysctl(name, "1"); err != nil {
-			return err
-		}
-	}
+// joinGroups has the interface join them.
+func (m *machine) joinGroups(cfg *config.Config, nic string) error {
 	for _, group := range groups(cfg) {
 		if err := m.journal.AddAddress(nic, group); err != nil {
 			return err

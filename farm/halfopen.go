@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"thresher/cluster/confirm"
@@ -28,7 +29,8 @@ type halfOpen struct {
 	log   *slog.Logger
 	do    func(func(now confirm.Time))
 
-	looking bool // a listing of sockets is under way
+	looking bool           // a listing of sockets is under way
+	running sync.WaitGroup // the listings
 	next    confirm.Time
 }
 
@@ -83,7 +85,7 @@ func (h *halfOpen) resume(now confirm.Time, lists [][]byte) error {
 // released hands over what is half open in buckets that were released.
 func (h *halfOpen) released(buckets confirm.Buckets, release uint64) {
 	list := h.own
-	go func() {
+	h.running.Go(func() {
 		time.Sleep(afterRelease)
 		tuples, err := h.list(func(rule int, client netip.AddrPort) bool {
 			return buckets.Has(h.ids[rule], int(h.rules.Place(client, rule).Bucket))
@@ -103,7 +105,7 @@ func (h *halfOpen) released(buckets confirm.Buckets, release uint64) {
 			h.next = now.Add(lookAgain)
 			h.send(now)
 		})
-	}()
+	})
 }
 
 // list returns what another node must leave alone, at most limit: the handshakes
@@ -131,7 +133,7 @@ func (h *halfOpen) tick(now confirm.Time) confirm.Time {
 	if open && now >= h.next && !h.looking {
 		h.looking = true
 		h.next = now.Add(lookAgain)
-		go h.look()
+		h.running.Go(h.look)
 	}
 	switch {
 	case open:
@@ -213,4 +215,8 @@ func (h *halfOpen) members(boots map[string]uint64) {
 	}
 }
 
-func (h *halfOpen) close() error { return h.table.Close() }
+// close waits for the listings, which wait for nobody once the confirmation has ended.
+func (h *halfOpen) close() error {
+	h.running.Wait()
+	return h.table.Close()
+}

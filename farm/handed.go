@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"time"
 
@@ -96,7 +97,7 @@ type handedNode struct {
 }
 
 // descriptors are open files that this process had before it ran its program
-// anew; 0 stands for none.
+// anew; 0 stands for none, and takes the place of one that has got an owner.
 type descriptors struct {
 	Lock, API, XDP, TCX int
 	Filters             map[string]int // by Ethernet address
@@ -114,7 +115,7 @@ func (h *handed) encode(events []console.Event) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// decodeHanded reads it.
+// decodeHanded reads it. Of another version, only what is open is of use.
 func decodeHanded(b []byte) (*handed, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	h := new(handed)
@@ -122,7 +123,7 @@ func decodeHanded(b []byte) (*handed, error) {
 		return nil, fmt.Errorf("read what was handed over: %w", err)
 	}
 	if h.Version != handedVersion {
-		return nil, fmt.Errorf("what was handed over is of version %d, this release reads version %d", h.Version, handedVersion)
+		return h, fmt.Errorf("what was handed over is of version %d, this release reads version %d", h.Version, handedVersion)
 	}
 	h.events = b[d.InputOffset():]
 	return h, nil
@@ -138,7 +139,15 @@ func (h *handed) lock() *host.Lock {
 	if h == nil || h.Descriptors.Lock == 0 {
 		return nil
 	}
-	return host.InheritLock(h.Descriptors.Lock)
+	return host.InheritLock(take(&h.Descriptors.Lock))
+}
+
+// listener is the API's, nil if there is none to go on with.
+func (h *handed) listener() (net.Listener, error) {
+	if h == nil || h.Descriptors.API == 0 {
+		return nil, nil
+	}
+	return console.AdoptUnix(take(&h.Descriptors.API))
 }
 
 // waiting is what the process before has not told those who are notified.
@@ -154,14 +163,14 @@ func (h *handed) prepared() *xsk.Prepared {
 	if h == nil {
 		return nil
 	}
-	return h.Descriptors.Prepared
+	return take(&h.Descriptors.Prepared)
 }
 
 // filters are those that go with the process.
 func (h *handed) filters() map[config.MAC]*host.MACFilter {
 	filters := make(map[config.MAC]*host.MACFilter)
 	if h != nil {
-		for text, fd := range h.Descriptors.Filters {
+		for text, fd := range take(&h.Descriptors.Filters) {
 			filters[macOf(text)] = host.InheritMACFilter(fd)
 		}
 	}
@@ -170,14 +179,36 @@ func (h *handed) filters() map[config.MAC]*host.MACFilter {
 
 // hooks are those that were not pinned.
 func (h *handed) hooks() (*xsk.Hooks, error) {
-	tcx := h.Descriptors.TCX
-	unix.CloseOnExec(h.Descriptors.XDP)
+	xdp, tcx := take(&h.Descriptors.XDP), take(&h.Descriptors.TCX)
+	unix.CloseOnExec(xdp)
 	if tcx == 0 {
 		tcx = -1
 	} else {
 		unix.CloseOnExec(tcx)
 	}
-	return xsk.HooksFrom(h.XDP, h.Descriptors.XDP, tcx)
+	return xsk.HooksFrom(h.XDP, xdp, tcx)
+}
+
+// take is for the owner of what was handed over, who closes it from now on.
+func take[T any](from *T) (taken T) {
+	taken, *from = *from, taken
+	return taken
+}
+
+// close gives back what has got no owner: a start that fails may be followed by
+// another one in this process (trial.FallBack), which must find nothing of it open. The
+// API's socket goes from the disk with it.
+func (h *handed) close() error {
+	if h == nil {
+		return nil
+	}
+	l, err := h.listener()
+	if l != nil {
+		err = errors.Join(err, l.Close())
+	}
+	rest := take(&h.Descriptors)
+	closeAll(rest.list())
+	return err
 }
 
 // restore makes the protocol's node: one that goes on, if it can, else a new one.

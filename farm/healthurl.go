@@ -10,6 +10,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/internal/crowd"
 )
 
 // healthPage answers balancers that stand in front of the node: 200 while it is up,
@@ -89,7 +90,7 @@ func (l *local) serveHealth() (end func()) {
 		if at == nil {
 			return
 		}
-		if err := s.Serve(at); err != nil && err != http.ErrServerClosed {
+		if err := s.Serve(crowd.Limit(at, crowd.PerAddress)); err != nil && err != http.ErrServerClosed {
 			l.log.Error("the health URL is not served", "address", s.Addr, "err", err)
 		}
 	}()

@@ -1,11 +1,21 @@
 package farm
 
 import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"os"
+	"runtime"
+	"syscall"
 	"testing"
+	"time"
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/internal/crowd"
 )
 
 func TestHealthPage(t *testing.T) {
@@ -82,5 +92,38 @@ func TestHealthOfRules(t *testing.T) {
 		if v := l.health.shown.Load(); v.rules["web"] != tt.want || v.none != tt.none {
 			t.Errorf("%s: %q, none %v", tt.name, v.rules["web"], v.none)
 		}
+	}
+}
+
+// Who keeps connections open at the health URL leaves it to others.
+func TestHealthURLIsBounded(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	at := free.Addr().String()
+	must(t, free.Close())
+	l := &local{cfg: &config.Config{HealthListen: netip.MustParseAddrPort(at)}, log: slog.New(slog.DiscardHandler)}
+	defer l.serveHealth()()
+	var last net.Conn
+	for range crowd.PerAddress + 1 {
+		for last, err = net.Dial("tcp", at); err != nil; last, err = net.Dial("tcp", at) {
+			if !errors.Is(err, syscall.ECONNREFUSED) { // it does not listen yet
+				t.Fatal(err)
+			}
+			runtime.Gosched()
+		}
+		defer last.Close()
+	}
+	must(t, last.SetReadDeadline(time.Now().Add(3*time.Second))) // an idle one is closed after 5 s
+	if _, err := last.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the last connection is open: %v", err)
+	}
+	other := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	client := http.Client{Transport: &http.Transport{DialContext: other.DialContext}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://" + at + "/health")
+	must(t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable {
+		t.Error(resp.Status)
 	}
 }

@@ -50,16 +50,15 @@ func (l *local) inherit() (*handed, error) {
 	h, err := decodeHanded(b)
 	if err != nil {
 		l.log.Warn("this node begins anew", "why", err)
-		return nil, nil
+		return nil, h.close()
 	}
 	if h.fits(l.cfg) {
 		return h, nil
 	}
 	l.log.Warn("this node begins anew: the configuration makes it another one", "was", h.Node, "is", l.cfg.Node)
 	h.resume(l) // whoever has asked for the restart follows the events by number
-	h.Descriptors.close()
-	if h.Node == l.cfg.Node && h.RunDir == l.cfg.RunDir {
-		return nil, nil
+	if err := h.close(); err != nil || h.Node == l.cfg.Node && h.RunDir == l.cfg.RunDir {
+		return nil, err
 	}
 	return nil, clean(h.RunDir, h.Node, nil, l.log)
 }
@@ -77,13 +76,6 @@ func readMemory(text string) ([]byte, error) {
 	f := os.NewFile(uintptr(fd), handOverMemory)
 	b, err := io.ReadAll(io.NewSectionReader(f, 0, maxHandOver))
 	return b, errors.Join(err, f.Close())
-}
-
-// close gives the descriptors back.
-func (d descriptors) close() {
-	for _, fd := range d.list() {
-		_ = unix.Close(fd)
-	}
 }
 
 // list is all that there are.

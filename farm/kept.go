@@ -93,7 +93,7 @@ func (l *life) reset(k kept) {
 func (l *life) boot(cfg config.Life, k kept) {
 	switch {
 	case k.Cordoned:
-		l.state, l.reason = console.Stopped, "cordoned; thresher uncordon brings it back"
+		l.state, l.reason = console.Stopped, "cordoned before the daemon was started"
 	case cfg.Boot == config.BootOff:
 		l.state, l.reason = console.Stopped, "boot is off; thresher start brings it up"
 	case cfg.Boot == config.BootAsBefore && k.Stopped:

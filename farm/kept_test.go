@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"thresher/config"
 	"thresher/console"
@@ -68,6 +69,49 @@ func TestWhatCannotBeRememberedIsNotDone(t *testing.T) {
 				t.Errorf("%s, kept %+v, want %s, %+v", l.life.state, l.kept, tt.state, tt.kept)
 			}
 		})
+	}
+}
+
+// A cordon is shown for as long as it holds, whatever the node's state.
+func TestCordonIsShown(t *testing.T) {
+	for cordoned, state := range map[bool]console.NodeState{true: console.Up, false: console.Stopped} {
+		l := &local{cfg: &config.Config{}, kept: kept{Cordoned: cordoned}, life: life{state: state}}
+		l.app = newApplication(l.cfg, l.events, 0)
+		var s console.Status
+		if l.healthStatus(&s); s.Cordoned != cordoned {
+			t.Errorf("cordoned %v, and shown: %v", cordoned, s.Cordoned)
+		}
+	}
+}
+
+// An uncordon brings up what was cordoned, and not what an operator has stopped.
+func TestUncordonIsOfACordon(t *testing.T) {
+	for before, want := range map[kept]console.NodeState{
+		{Cordoned: true}: console.Starting, {Cordoned: true, Stopped: true}: console.Starting, {Stopped: true}: console.Stopped, {}: console.Stopped,
+	} {
+		cfg := &config.Config{Node: "web1", StateDir: t.TempDir()}
+		l := &local{cfg: cfg, log: slog.New(slog.DiscardHandler), asks: make(chan ask), life: life{state: console.Stopped}, kept: before}
+		go func() { a := <-l.asks; a.do(); close(a.done) }()
+		err := control{l}.Uncordon(t.Context())
+		if refused, _ := errors.AsType[*console.Error](err); (refused == nil) != before.Cordoned {
+			t.Errorf("%+v: %v", before, err)
+		}
+		if l.life.state != want || !before.Cordoned && l.kept != before {
+			t.Errorf("%+v: %s, kept %+v", before, l.life.state, l.kept)
+		}
+	}
+}
+
+// When a drain ends is shown for as long as there is one.
+func TestEndOfADrainIsShown(t *testing.T) {
+	end := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for state, want := range map[console.NodeState]time.Time{console.Draining: end, console.Stopped: {}, console.Up: {}} {
+		l := &local{cfg: &config.Config{}, life: life{state: state, drainEnd: end}}
+		l.app = newApplication(l.cfg, l.events, 0)
+		var s console.Status
+		if l.healthStatus(&s); !s.DrainEnds.Equal(want) {
+			t.Errorf("%s: %v, want %v", state, s.DrainEnds, want)
+		}
 	}
 }
 

@@ -154,6 +154,19 @@ func (l *local) do(ctx context.Context, f func()) error {
 	}
 }
 
+// lasting is ctx for what is done whoever leaves: it ends with the loop.
+func (l *local) lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer end()
+		select {
+		case <-l.ended:
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, end
+}
+
 // report passes on the failure of a part.
 func (l *local) report(err error) {
 	if err == nil {
@@ -214,9 +227,18 @@ func (l *local) serve(ctx context.Context) error {
 	attended()
 	// The others hear that this node leaves for as long as the API's clients are
 	// told.
+	l.dismiss(api)
+	return err
+}
+
+// dismiss ends the API. Clients that do not let go are cut off, and keep the node from
+// nothing that is to come, least of all from handing over.
+func (l *local) dismiss(api *console.Server) {
 	closing, done := context.WithTimeout(context.Background(), shutdownPatience)
 	defer done()
-	return errors.Join(err, api.Shutdown(closing))
+	if err := api.Shutdown(closing); err != nil {
+		l.log.Warn("the API's clients were cut off in the end", "err", err)
+	}
 }
 
 // listenToHangup has SIGHUP ask for a reload instead of ending the process.
@@ -224,8 +246,8 @@ func (l *local) listenToHangup() { signal.Notify(l.hangup, syscall.SIGHUP) }
 
 // listen opens the API's socket, or goes on with the one that clients wait in.
 func (l *local) listen() (net.Listener, error) {
-	if l.handed != nil && l.handed.Descriptors.API != 0 {
-		return console.AdoptUnix(l.handed.Descriptors.API)
+	if handed, err := l.handed.listener(); handed != nil || err != nil {
+		return handed, err
 	}
 	return console.ListenUnix(l.cfg.API.Socket)
 }
@@ -250,8 +272,9 @@ func (l *local) closeAPI() {
 // stop ends asking and membership.
 func (l *local) stop() error {
 	l.closeAPI()
+	err := l.handed.close()
 	if l.cluster == nil {
-		return nil
+		return err
 	}
-	return errors.Join(l.cluster.Leave(shutdownPatience), l.cluster.Shutdown())
+	return errors.Join(err, l.cluster.Leave(shutdownPatience), l.cluster.Shutdown())
 }

@@ -30,6 +30,7 @@ type loop struct {
 	dropsClients bool             // whether the node was told to keep no clients
 	weighed      []uint8          // the weights that the others were last told
 	strangers    strangers
+	connections  flowCount
 	handedOn     transmitted // when last looked at
 }
 
@@ -46,6 +47,7 @@ func newLoop(p *parts) *loop {
 		// Whoever asks before the first settling sees what there is so far.
 		division: *p.confirmation.shown().observed,
 	}
+	l.connections.count = func() ([]int, error) { return l.flows.Count(l.datapath.rules) }
 	l.front, l.app = l, newApplication(p.cfg, p.events, p.confirmation.params.Lease)
 	l.resume(p.handed)
 	l.boot()
@@ -194,21 +196,18 @@ func (l *loop) drained() {
 	if l.life.state != console.Draining {
 		return
 	}
-	if l.flowsLeft() == 0 && (l.life.stopping || !l.confirmation.keepsClients()) {
+	if (l.life.stopping || !l.confirmation.keepsClients()) && l.flowsLeft() == 0 {
 		l.life.drained("no connection is left")
 	}
 }
 
-// flowsLeft is how many connections this node has; more than any if it is not known.
+// flowsLeft is how many connections this node has, or had up to a second ago if there
+// are some; more than any if it is not known.
 func (l *loop) flowsLeft() int {
-	counts, err := l.flows.Count(l.datapath.rules)
+	left, err := l.connections.left(time.Now())
 	if err != nil {
 		l.log.Warn("this machine's connections cannot be counted", "err", err)
 		return math.MaxInt
-	}
-	left := 0
-	for _, n := range counts {
-		left += n
 	}
 	return left
 }

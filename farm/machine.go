@@ -11,7 +11,6 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
-	"thresher/console"
 	"thresher/farm/host"
 	"thresher/xsk"
 )
@@ -33,6 +32,9 @@ func takeOver(runDir, node string, lock *host.Lock) (m *machine, err error) {
 	m = &machine{lock: lock}
 	if lock == nil {
 		if m.lock, err = host.Acquire(dir); err != nil {
+			if errors.Is(err, host.ErrLocked) {
+				err = fmt.Errorf("%w; stop it, or give this node another name", err)
+			}
 			return nil, err
 		}
 	}
@@ -40,23 +42,6 @@ func takeOver(runDir, node string, lock *host.Lock) (m *machine, err error) {
 		return nil, errors.Join(err, m.lock.Release())
 	}
 	return m, nil
-}
-
-// Clean takes back what a crashed run has left on this machine. The node must
-// not be running.
-func Clean(cfg *config.Config, log *slog.Logger) error {
-	return errors.Join(clean(cfg.RunDir, cfg.Node, nil, log), console.RemoveStale(cfg.API.Socket))
-}
-
-func clean(runDir, node string, lock *host.Lock, log *slog.Logger) error {
-	m, err := takeOver(runDir, node, lock)
-	if err != nil {
-		return err
-	}
-	if left := m.journal.Entries(); len(left) > 0 {
-		log.Info("taking back what an earlier run has left on this machine", "changes", len(left))
-	}
-	return errors.Join(m.disown(), xsk.RemovePins(xsk.PinDir(runDir, node)), removeHandOver(runDir, node), m.release())
 }
 
 // keep undoes those changes of an earlier run that cfg does not ask for. The
@@ -79,7 +64,7 @@ func wanted(e host.Entry, cfg *config.Config, iface *netlink.LinkAttrs) bool {
 	nic := iface.Name
 	switch e.Kind {
 	case host.KindSysctl:
-		return slices.ContainsFunc(quietARP(nic), func(s sysctl) bool { return s.name == e.Name }) || slices.Contains(noUnicastInGroups(cfg, nic), e.Name)
+		return slices.ContainsFunc(sysctls(cfg, nic), func(s sysctl) bool { return s.name == e.Name })
 	case host.KindAddress:
 		if e.Link == nic {
 			return slices.Contains(groups(cfg), e.Prefix)
@@ -102,6 +87,11 @@ type sysctl struct {
 	orElse      []string
 }
 
+// sysctls are all that a node needs.
+func sysctls(cfg *config.Config, nic string) []sysctl {
+	return slices.Concat(quietARP(nic), strictTracking(cfg), noUnicastInGroups(cfg, nic))
+}
+
 // quietARP are the settings that keep the kernel from giving away an interface's own
 // address for a VIP (Linux, Documentation/networking/ip-sysctl.rst), the VIPs' one's or
 // another's on the same segment: what holds is the higher one of an interface's own and
@@ -122,15 +112,12 @@ func onLoopback(v config.VIP) netip.Prefix { return netip.PrefixFrom(v.Address, 
 // (DESIGN §4), but for those in mode directed, which come last. Each step is written down before it is made.
 func (m *machine) prepare(cfg *config.Config, nic netlink.Link) error {
 	name := nic.Attrs().Name
-	for _, s := range quietARP(name) {
+	for _, s := range sysctls(cfg, name) {
 		if err := m.journal.SetSysctl(s.name, s.value, s.orElse...); err != nil {
 			return err
 		}
 	}
-	if err := trackStrictly(m.journal, cfg); err != nil {
-		return err
-	}
-	if err := m.prepareGroups(cfg, name); err != nil {
+	if err := m.joinGroups(cfg, name); err != nil {
 		return err
 	}
 	if err := m.own(cfg, func(v config.VIP) bool { return v.Mode != config.Directed }); err != nil {

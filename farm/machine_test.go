@@ -15,6 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"thresher/config"
+	"thresher/farm/findings"
 	"thresher/farm/host"
 	"thresher/internal/netnstest"
 )
@@ -28,17 +29,7 @@ func TestDirectedComesLastAndVIPsGoFirst(t *testing.T) {
 		VIPs:     []config.VIP{{Address: flood, Mode: config.Flood, MAC: config.MAC{0x5a, 0xfe, 192, 0, 2, 100}}, {Address: directed, Mode: config.Directed}},
 		Datapath: config.Datapath{Pin: true},
 	}
-	ns, far := netnstest.New(t), netnstest.New(t)
-	ns.Veth(t, "eth0", far, "peer", 1)
-	ns.Do(t, func() error {
-		nic, err := netlink.LinkByName("eth0")
-		if err != nil {
-			return err
-		}
-		m := &machine{}
-		if m.journal, err = host.Open(filepath.Join(t.TempDir(), host.JournalFile)); err != nil {
-			return err
-		}
+	onMachine(t, func(m *machine, nic netlink.Link) error {
 		steps := []struct {
 			name string
 			do   func() error
@@ -60,7 +51,59 @@ func TestDirectedComesLastAndVIPsGoFirst(t *testing.T) {
 		if len(m.journal.Entries()) == 0 {
 			t.Error("more than the VIPs was taken back")
 		}
+		return nil
+	})
+}
+
+// onMachine runs do on a machine of its own, which nothing has been changed on, and then
+// takes back what do has changed.
+func onMachine(t *testing.T, do func(m *machine, nic netlink.Link) error) {
+	t.Helper()
+	ns := netnstest.New(t)
+	ns.Veth(t, "eth0", netnstest.New(t), "peer", 1)
+	ns.Do(t, func() error {
+		nic, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return err
+		}
+		m := &machine{}
+		if m.journal, err = host.Open(filepath.Join(t.TempDir(), host.JournalFile)); err != nil {
+			return err
+		}
+		if err := do(m, nic); err != nil {
+			return err
+		}
 		return m.journal.Undo()
+	})
+}
+
+// TestWhatPrepareMakesIsKept: a start takes back nothing that it makes again, so that a
+// restart does not leave the machine without it for a moment.
+func TestWhatPrepareMakesIsKept(t *testing.T) {
+	four, six := netip.MustParseAddr("192.0.2.100"), netip.MustParseAddr("2001:db8::304")
+	cfg := &config.Config{
+		VIPs: []config.VIP{
+			{Address: netip.MustParseAddr("192.0.2.99"), Mode: config.Flood, MAC: config.MAC{0x5a, 0xfe, 192, 0, 2, 99}},
+			{Address: four, Mode: config.IGMP, MAC: config.IGMPMAC(four)}, {Address: six, Mode: config.IGMP, MAC: config.IGMPMAC(six)},
+			{Address: netip.MustParseAddr("192.0.2.101"), Mode: config.Directed},
+		},
+		Rules:    []config.Rule{{Forward: true}},
+		Datapath: config.Datapath{Pin: true},
+	}
+	onMachine(t, func(m *machine, nic netlink.Link) error {
+		if err := errors.Join(m.prepare(cfg, nic), m.ownDirected(cfg)); err != nil {
+			return err
+		}
+		made := m.journal.Entries()
+		if !slices.ContainsFunc(made, func(e host.Entry) bool { return e.Name == findings.LooseSysctl }) {
+			t.Errorf("conntrack is not strict among %v", made)
+		}
+		for _, e := range made {
+			if !wanted(e, cfg, nic.Attrs()) {
+				t.Errorf("%v is not kept", e)
+			}
+		}
+		return nil
 	})
 }
 

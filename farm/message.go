@@ -26,7 +26,7 @@ const (
 // none: the heartbeats come first, since the others may be waiting for them.
 func (c *confirmation) connect(gossip *cluster.Cluster) {
 	c.gossip.Store(gossip)
-	go c.receive(gossip.Messages())
+	c.running.Go(func() { c.receive(gossip.Messages()) })
 }
 
 // post sends a message to another node.
@@ -63,8 +63,7 @@ func (c *confirmation) hear(now confirm.Time, payload []byte) (confirm.Actions, 
 	if err != nil {
 		return c.node.Tick(now), err
 	}
-	c.heard(now, hb)
-	return c.node.Receive(now, hb), nil
+	return c.receiveBeat(now, hb), nil
 }
 
 // spread sends a heartbeat as a message of gossip's too, over all its networks: to

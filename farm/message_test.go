@@ -30,14 +30,15 @@ func servingAlone(t *testing.T) (*confirmation, confirm.Time) {
 	ids, log := ruleIDs(cfg.Rules), slog.New(slog.DiscardHandler)
 	c := &confirmation{
 		self: "web1", ids: ids, log: log, shares: shares{rules: cfg.Rules}, params: confirmParams(cfg, 2), silent: true,
-		gate:      &gate{datapath: &brokenPath{recorder{id: ids[0]}}, ids: ids, log: log},
+		gate:      &gate{datapath: &brokenPath{recorder{id: ids[0]}}, ids: ids, log: log, clock: bootTime},
 		divisions: make(map[confirm.ViewID]*division), portions: make(map[portion]confirm.Buckets),
 		notices: make(notices), met: make(acquaintances), asks: make(chan event, 1),
+		draws: make(chan string, 1), drawn: make(map[string]confirm.Time), onWire: make(map[string]confirm.Time),
 		halfOpen: &halfOpen{others: handover.NewOthers()},
 	}
 	now := bootTime()
 	settled, _ := settle.New("web1", 1, settle.Params{Nodes: 2}, ids, now)
-	c.settling = &settling{node: settled, log: log}
+	c.settling = &settling{node: settled, post: c.post, log: log}
 	meta, err := cluster.Meta{Phase: cluster.Up, Weights: []uint8{100}}.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -71,5 +72,61 @@ func TestBrokenPacketPathEndsTheNode(t *testing.T) {
 	}, make(chan struct{})}
 	if err := c.answer(); !errors.Is(err, errBroken) {
 		t.Errorf("the node goes on: %v", err)
+	}
+}
+
+// TestRecordedHeartbeatsTellNothing: who has recorded the frames of a node that is gone
+// keeps no bucket unsettled with them, and has nobody believe that it is heard.
+func TestRecordedHeartbeatsTellNothing(t *testing.T) {
+	c, now := servingAlone(t)
+	beat := func(seq uint64) *confirm.Heartbeat {
+		return &confirm.Heartbeat{Name: "web2", Boot: 50, Seq: seq, Phase: confirm.Starting, Lease: c.params.Lease}
+	}
+	own := c.node.Own()
+	c.settling.node.State(now, settle.State{Boot: 1, View: c.node.Stated().ID, Own: own, Held: own})
+	gone := []settle.Member{{Name: "web2", Boot: 50, Standing: settle.Gone}}
+	waiting := func() []string {
+		c.settling.node.Members(now, gone)
+		return c.settling.node.Status().Waiting
+	}
+	c.receiveFrame(now, beat(1000))
+	first := now
+	if len(waiting()) != 1 {
+		t.Fatal("web2 has just vanished, and is not waited for")
+	}
+	now = now.Add(70 * time.Second)
+	c.settling.node.Tick(now)
+	for _, old := range []*confirm.Heartbeat{beat(3), beat(1000)} {
+		payload, err := old.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.receiveFrame(now, old)
+		c.take(now, cluster.Message{Kind: messageBeat, Payload: payload})
+		if w := waiting(); len(w) != 0 {
+			t.Errorf("70 s after web2 vanished, its heartbeat %d comes again: %v is waited for", old.Seq, w)
+		}
+	}
+	c.onWire["web2"] = first
+	if c.receiveFrame(now, beat(3)); c.onWire["web2"] != first {
+		t.Error("an old frame shows that web2 is heard on the wire")
+	}
+}
+
+// TestFrameThatAMessageHasBrought: the newest heartbeat counts as heard on the wire though
+// it has come by a message before.
+func TestFrameThatAMessageHasBrought(t *testing.T) {
+	c, now := servingAlone(t)
+	hb := &confirm.Heartbeat{Name: "web2", Boot: 50, Seq: 9, Phase: confirm.Starting, Lease: c.params.Lease}
+	payload, err := hb.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.take(now, cluster.Message{Kind: messageBeat, Payload: payload})
+	if c.onWire["web2"] != 0 {
+		t.Error("a message shows that web2 is heard on the wire")
+	}
+	if c.receiveFrame(now, hb); c.onWire["web2"] != now {
+		t.Error("the frame does not")
 	}
 }

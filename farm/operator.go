@@ -75,9 +75,14 @@ func (c control) Cordon(ctx context.Context) error {
 	})
 }
 
-// Uncordon ends that, and brings the node up.
+// Uncordon ends that, and brings the node up. One that is not cordoned stays as it is.
 func (c control) Uncordon(ctx context.Context) error {
 	return c.change(ctx, func() error {
+		if !c.loop.kept.Cordoned {
+			return &console.Error{
+				Code: console.CodeConflict, Message: "this node is not cordoned", Cure: "nothing is done; thresher start brings a stopped node up",
+			}
+		}
 		if err := c.loop.remember(func(k *kept) { k.Cordoned, k.Stopped = false, false }); err != nil {
 			return err
 		}

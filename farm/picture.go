@@ -45,15 +45,15 @@ func (c *confirmation) publish(events []confirm.Event) {
 
 // paint makes a new picture, and tells who is there to those that hand over.
 func (c *confirmation) paint() {
-	boots := make(map[string]uint64)
-	for _, p := range c.node.Status().Peers {
+	status, boots := c.node.Status(), make(map[string]uint64)
+	for _, p := range status.Peers {
 		if c.hears(p) {
 			boots[p.Name] = p.Boot
 		}
 	}
 	c.halfOpen.members(boots)
 	c.picture.Store(&picture{
-		status: c.node.Status(), target: c.division(c.node.Target()), observed: c.division(c.node.Observed()),
+		status: status, target: c.division(c.node.Target()), observed: c.division(c.node.Observed()),
 		lease: c.gate.lease, wire: c.wire.Counters(), stranger: c.wire.Stranger(),
 		settled: c.settling.node.Status(), unsettled: c.gate.unsettled, sticky: c.gate.sticky,
 	})

@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -163,7 +164,9 @@ func (s Self) check(ctx context.Context) (*xsk.Prepared, error) {
 	cmd := exec.CommandContext(ctx, s.Program, s.Check...)
 	cmd.ExtraFiles = []*os.File{its} // descriptor 3, os/exec says
 	cmd.Env = append(os.Environ(), prepareVariable+"=3")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	var said, complained bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &complained
+	if err := cmd.Run(); err != nil {
 		code := console.CodeConflict
 		if bad, ok := errors.AsType[*exec.ExitError](err); ok && bad.ExitCode() == badConfiguration {
 			code = console.CodeBadConfiguration
@@ -173,10 +176,27 @@ func (s Self) check(ctx context.Context) (*xsk.Prepared, error) {
 		}
 		return nil, &console.Error{
 			Code:    code,
-			Message: fmt.Sprintf("not restarted: %s %s: %v: %s", s.Program, strings.Join(s.Check, " "), err, strings.TrimSpace(string(out))),
+			Message: fmt.Sprintf("not restarted: %s %s: %v: %s", s.Program, strings.Join(s.Check, " "), err, refusal(said.String(), complained.String())),
 			Cure:    "put it right and try again; the daemon goes on as it was",
 		}
 	}
 	_ = its.Close()
 	return receivePrepared(ours), nil
+}
+
+// refusal is what of a check's output says why it refuses: of its findings the errors,
+// and if it has come to none, its complaint.
+func refusal(said, complained string) string {
+	var bad []string
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, health.LevelError.String()+": ") {
+			bad = append(bad, strings.TrimSpace(line))
+		}
+	}
+	if len(bad) > 0 {
+		return strings.Join(bad, "\n")
+	}
+	// Whoever shows this writes the program's name before each line.
+	text := strings.ReplaceAll("\n"+strings.TrimSpace(complained), "\nthresher: ", "\n")
+	return strings.TrimSpace(text)
 }

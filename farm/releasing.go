@@ -36,8 +36,9 @@ type releasing struct {
 	seq    uint64         // of the first heartbeat that tells of it; 0 while there is none
 	ends   confirm.Time
 
-	waiting []string // who has not answered yet
-	ready   []string // who parks what comes
+	known   []confirm.PeerViews // the others' newest heartbeats as of the release
+	waiting []string            // who has not answered yet
+	ready   []string            // who parks what comes
 }
 
 // keepSYNs is how long SYNs are kept for nodes that do not answer. They are parked
@@ -73,9 +74,10 @@ func (r *releasing) said(seq uint64) {
 // heard takes in a peer's heartbeat. Who has heard of the release and heads for the
 // view after it parks what comes, since a node's packet path is always ahead of
 // what it says. Who heads for another view knows of another change: then it cannot
-// be told who gets what.
+// be told who gets what. What was said since the release counts also if something newer
+// has been read before it (segment.Conn.Receive); what was said earlier may be a recording.
 func (r *releasing) heard(hb *confirm.Heartbeat, boot uint64) {
-	if r.number == 0 || !r.after.Has(hb.Name) || hb.Phase != confirm.Up {
+	if r.number == 0 || !r.after.Has(hb.Name) || hb.Phase != confirm.Up || r.knew(hb) {
 		return
 	}
 	switch hb.Target {
@@ -89,6 +91,13 @@ func (r *releasing) heard(hb *confirm.Heartbeat, boot uint64) {
 	default:
 		r.drop()
 	}
+}
+
+// knew says whether a heartbeat is no newer than what was known as of the release.
+func (r *releasing) knew(hb *confirm.Heartbeat) bool {
+	return slices.ContainsFunc(r.known, func(p confirm.PeerViews) bool {
+		return p.Name == hb.Name && (hb.Boot < p.Boot || hb.Boot == p.Boot && hb.Seq <= p.Seq)
+	})
 }
 
 // knownTo says whether a heartbeat comes from a node that has heard of the release.
@@ -120,6 +129,7 @@ func (c *confirmation) letGo(now confirm.Time, l confirm.Lease, isNew bool) {
 		}
 		buckets := l.Released.Intersect(old.Confirmed).Minus(c.gate.withheld)
 		c.releasing.begin(now, buckets, target.ID, c.aim, after, c.self)
+		c.releasing.known = slices.Clone(c.node.Peers())
 	}
 	if !target.None() {
 		c.aim = target

@@ -85,6 +85,48 @@ func TestReleaseDoesNotWaitForEver(t *testing.T) {
 	}
 }
 
+// A heartbeat of before the release says nothing of it: somebody may have recorded it. One
+// of since does, though a newer one has been read first.
+func TestOldHeartbeatEndsNoRelease(t *testing.T) {
+	r := newReleaseTest()
+	r.leave()
+	r.known = []confirm.PeerViews{{Name: "b", Boot: 5, Seq: 100}}
+	elsewhere := func(boot, seq uint64) {
+		r.heard(&confirm.Heartbeat{Name: "b", Boot: boot, Seq: seq, Phase: confirm.Up, Target: 4711}, releaseBoot)
+	}
+	elsewhere(5, 100)
+	elsewhere(4, 1<<40)
+	if r.number == 0 {
+		t.Fatal("an old heartbeat has ended the release")
+	}
+	r.said(10)
+	r.heard(&confirm.Heartbeat{Name: "b", Boot: 5, Seq: 102, Phase: confirm.Up, Target: r.before.ID}, releaseBoot)
+	elsewhere(5, 101)
+	if r.number != 0 {
+		t.Error("still keeping, though b has headed elsewhere since")
+	}
+}
+
+// TestRecordedHeartbeatEndsNoRelease: a release knows what its node had heard by then.
+func TestRecordedHeartbeatEndsNoRelease(t *testing.T) {
+	c, now := servingAlone(t)
+	all := c.node.Own()
+	beat := func(seq uint64, target confirm.ViewID) {
+		c.receiveBeat(now, &confirm.Heartbeat{
+			Name: "web2", Boot: 50, Seq: seq, Phase: confirm.Up, Lease: c.params.Lease, Target: target, Meta: c.node.Stated().Members[0].Meta,
+		})
+	}
+	beat(1000, 0)
+	c.gate.lease = confirm.Lease{Deadline: now.Add(time.Second), Confirmed: all}
+	c.letGo(now, confirm.Lease{Released: all}, true)
+	if beat(3, 4711); c.releasing.number == 0 {
+		t.Fatal("a recorded heartbeat has ended the release, or there is none")
+	}
+	if beat(1001, 4711); c.releasing.number != 0 {
+		t.Error("still keeping, though web2 heads elsewhere")
+	}
+}
+
 // Who joins heads for the view with itself before anybody has released anything.
 func TestReleaseToWhoJoins(t *testing.T) {
 	r := newReleaseTest()

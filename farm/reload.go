@@ -94,19 +94,24 @@ func planReload(old, next *config.Config) (console.Reload, error) {
 	case config.EffectRestart:
 		plan.Action = console.ReloadRestart
 	case config.EffectRules:
-		return plan, refuse(changes, config.EffectRules, "nodes with other rules, VIPs or default cannot share clients",
+		return plan, refuse("reloaded", changes, config.EffectRules, "nodes with other rules, VIPs or default cannot share clients",
 			"change the file on every node, then run `thresher restart` on one node after the other: each keeps its connections and "+
 				"waits until no node has the old rules; those serve the new connections meanwhile, and when the last is restarted, "+
 				"new connections wait for about a second")
 	case config.EffectAnew:
-		return plan, refuse(changes, config.EffectAnew, "that makes this node another one",
-			"run `thresher drain`, stop the daemon when the node is stopped, and start it again")
+		return plan, refuseAnother("reloaded", changes)
 	}
 	return plan, nil
 }
 
+// refuseAnother names the changes that make this node another one.
+func refuseAnother(done string, changes []config.Change) error {
+	return refuse(done, changes, config.EffectAnew, "that makes this node another one",
+		"run `thresher drain`, stop the daemon when the node is stopped, and start it again")
+}
+
 // refuse names the changes that cannot be made, and none of those that could.
-func refuse(changes []config.Change, effect config.Effect, why, cure string) error {
+func refuse(done string, changes []config.Change, effect config.Effect, why, cure string) error {
 	var list []string
 	for _, one := range changes {
 		if one.Effect == effect {
@@ -114,7 +119,7 @@ func refuse(changes []config.Change, effect config.Effect, why, cure string) err
 		}
 	}
 	return &console.Error{
-		Code: console.CodeConflict, Message: fmt.Sprintf("not reloaded: %s: %s", why, strings.Join(slices.Compact(list), "; ")), Cure: cure,
+		Code: console.CodeConflict, Message: fmt.Sprintf("not %s: %s: %s", done, why, strings.Join(slices.Compact(list), "; ")), Cure: cure,
 	}
 }
 

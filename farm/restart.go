@@ -73,28 +73,53 @@ const emptying = 10 * time.Millisecond
 // Restart has the program that is at this one's path by now go on in the place of
 // this process.
 func (c control) Restart(ctx context.Context, ready func()) error {
+	if err := c.loop.self.remains(c.loop.cfg); err != nil {
+		return err
+	}
 	prepared, err := c.loop.self.check(ctx)
 	if err != nil {
 		return err
 	}
 	ready()
+	return c.restart(ctx, prepared)
+}
+
+// restart has the loop run the program anew, unless it has ended. What was prepared is
+// closed where that fails.
+func (c control) restart(ctx context.Context, prepared *xsk.Prepared) (err error) {
+	if prepared != nil {
+		defer closeAll(prepared.Descriptors())
+	}
 	if ended := c.loop.do(context.WithoutCancel(ctx), func() { err = c.loop.front.restart(prepared) }); ended != nil {
 		return ended
 	}
 	return err
 }
 
+// remains refuses a file that makes this node another one to this machine: what the
+// node has here, its VIPs first of all, would be a stranger's to the check of that one.
+// A file that cannot be read is for the new program to judge.
+func (s Self) remains(cfg *config.Config) error {
+	if s.Load == nil {
+		return nil
+	}
+	next, err := s.Load()
+	if err != nil {
+		return nil
+	}
+	// Without VIPs there is no interface, neither before the first nor after the last.
+	moves := len(cfg.VIPs) > 0 && len(next.VIPs) > 0 && next.Interface != cfg.Interface
+	if next.Node == cfg.Node && next.RunDir == cfg.RunDir && !moves {
+		return nil
+	}
+	return refuseAnother("restarted", cfg.Changes(next))
+}
+
 // restart runs the program anew, with the kernel program that it has prepared, if
 // there is one. It returns only if that fails, and then the node
 // goes on as if nothing had been asked. It blocks the loop meanwhile, so that
 // what is handed over stays true.
-func (l *loop) restart(prepared *xsk.Prepared) error {
-	err := l.runAnew(prepared)
-	if prepared != nil {
-		closeAll(prepared.Descriptors())
-	}
-	return l.restartFailed(err)
-}
+func (l *loop) restart(prepared *xsk.Prepared) error { return l.restartFailed(l.runAnew(prepared)) }
 
 // restartFailed tells of a restart that has returned.
 func (l *local) restartFailed(err error) error {

@@ -3,6 +3,7 @@ package farm
 import (
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"thresher/cluster/confirm"
 	"thresher/cluster/settle"
@@ -17,6 +18,7 @@ import (
 type settling struct {
 	node  *settle.Node
 	table *flows.Table
+	scans sync.WaitGroup // under way
 	rules *pipeline.Rules
 	ids   []confirm.RuleID
 	post  post
@@ -60,7 +62,7 @@ func (s *settling) carryOut(a settle.Actions) {
 		s.send(out)
 	}
 	if a.Scan {
-		go s.scan()
+		s.scans.Go(s.scan)
 	}
 }
 
@@ -108,4 +110,8 @@ func (s *settling) receive(now confirm.Time, payload []byte) error {
 	return nil
 }
 
-func (s *settling) close() error { return s.table.Close() }
+// close waits for the scans, which wait for nobody once the confirmation has ended.
+func (s *settling) close() error {
+	s.scans.Wait()
+	return s.table.Close()
+}

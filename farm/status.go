@@ -88,6 +88,7 @@ func (l *local) clusterStatus() *console.Cluster {
 	return &console.Cluster{
 		HealthScore:     l.cluster.HealthScore(),
 		RefusedMessages: l.cluster.RefusedMessages(),
+		Messages:        console.Messages(l.cluster.MessageCounts()),
 		GossipBlocked:   l.roster.blocked(),
 		KeyChange:       len(l.loaded.Cluster.Keys.Accepted()) > 1,
 		NetworksCut:     l.networks.texts(),
@@ -98,7 +99,7 @@ func (l *local) clusterStatus() *console.Cluster {
 // addNodes fills in the nodes with their shares, and this node's part of the
 // rules: the buckets that new flows may enter here now.
 func (l *loop) addNodes(s *console.Status, shown *picture) {
-	flows, err := l.flows.Count(l.datapath.rules)
+	flows, err := l.connections.lately(time.Now())
 	if err != nil {
 		l.log.Warn("this machine's connections cannot be counted", "err", err)
 	}

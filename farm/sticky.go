@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
+	"sync"
 	"time"
 
 	"thresher/cluster/confirm"
@@ -26,6 +27,7 @@ type stickiness struct {
 	node     *sticky.Node
 	datapath *datapath
 	table    *flows.Table
+	sweeps   sync.WaitGroup // under way
 	rules    *pipeline.Rules
 	idle     []time.Duration // by rule number; 0 for rules without stickiness
 	ids      []confirm.RuleID
@@ -43,6 +45,7 @@ type stickiness struct {
 	asking    map[sticky.Client][]pipeline.Opening
 	recent    pipeline.Clients
 	recentAt  confirm.Time
+	crowding  crowding // the sweep's
 }
 
 // newStickiness returns nil if no rule has it.
@@ -136,7 +139,7 @@ func (s *stickiness) carryOut(a sticky.Actions) {
 		s.learn(a.Verdicts)
 	}
 	if a.Sweep {
-		go s.sweep(a.ClearBefore)
+		s.sweeps.Go(func() { s.sweep(a.ClearBefore) })
 	}
 	for _, r := range a.Reports {
 		s.report(r)
@@ -254,6 +257,7 @@ func (s *stickiness) swept(before confirm.Time) (left confirm.Buckets, err error
 	if err != nil {
 		return left, err
 	}
+	s.crowding.look(len(all), s.log)
 	var gone []xsk.Client
 	now := bootNow()
 	for c, seen := range all {
@@ -311,4 +315,9 @@ func (s *stickiness) bucketsOf(clients map[xsk.Client]int64) confirm.Buckets {
 	return confirm.BucketsOf(buckets)
 }
 
-func (s *stickiness) close() error { return s.table.Close() }
+// close waits for the sweeps, which wait for nobody once the confirmation has ended: they
+// use the packet path's maps.
+func (s *stickiness) close() error {
+	s.sweeps.Wait()
+	return s.table.Close()
+}

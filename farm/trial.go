@@ -131,7 +131,8 @@ func (c control) EndTrial(ctx context.Context, t console.Trial) error {
 		return err
 	}
 	l.events.add(console.LevelWarn, "config_undone", "the configuration before is in force again: "+t.Reason, nil)
-	ctx = context.WithoutCancel(ctx) // the file is the old one: it takes effect whoever leaves
+	ctx, end := l.lasting(ctx) // the file is the old one: it takes effect whoever leaves
+	defer end()
 	next, plan, err := c.plan(ctx, []byte(record.Old))
 	if err == nil {
 		err = c.enforce(ctx, next, plan, func(console.Reload) {})

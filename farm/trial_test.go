@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"thresher/config"
 	"thresher/console"
 	"thresher/farm/trial"
 )
@@ -41,5 +44,40 @@ func TestATrialThatCannotEndIsNotToldAsEnded(t *testing.T) {
 		if told := l.events.ring.Since(0); len(told) == 0 || told[0].Kind != "config_"+state {
 			t.Errorf("%s, and written: told %v", state, told)
 		}
+	}
+}
+
+// A node that goes back from a trial does not wait for the check of the configuration
+// before when it ends meanwhile: the next process reads that one in any case.
+func TestGoingBackEndsWithTheLoop(t *testing.T) {
+	l, text := admitting(t)
+	l.events = quietEvents()
+	running := console.Trial{ID: "x", State: console.TrialRunning, Deadline: time.Now().Add(time.Minute)}
+	if err := l.trials.Adopt(trial.Record{Trial: running, Old: text()}); err != nil {
+		t.Fatal(err)
+	}
+	before := *l.cfg
+	before.Datapath.Queues = 2
+	l.self.Parse = func([]byte) (*config.Config, error) { return &before, nil }
+	checking := filepath.Join(t.TempDir(), "checking")
+	if err := unix.Mkfifo(checking, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.self.Program, l.self.Check = "/bin/sh", []string{"-c", "echo >" + checking + "; exec sleep 600"}
+	ended := make(chan error, 1)
+	undone := running
+	undone.State, undone.Reason = console.TrialUndone, "for a test"
+	go func() { ended <- (control{l}).EndTrial(t.Context(), undone) }()
+	if _, err := os.ReadFile(checking); err != nil {
+		t.Fatal(err)
+	}
+	close(l.ended)
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("it is in force in a process that has ended")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for the check")
 	}
 }

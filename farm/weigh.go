@@ -19,11 +19,7 @@ func (l *loop) weigh() {
 	if slices.Equal(next, l.weighed) {
 		return
 	}
-	for i, weight := range next {
-		if weight != l.weighed[i] {
-			l.events.weight(l.cfg.Rules[i].Name, l.weights.of(i), l.weights.withdrawn(i))
-		}
-	}
+	l.tellWeights(l.weighed, next)
 	l.weighed = next
 	meta, err := l.meta(cluster.Up).Encode()
 	if err == nil {
@@ -33,6 +29,15 @@ func (l *loop) weigh() {
 		l.log.Error("the other nodes are not told of this node's weights", "err", err)
 	}
 	l.spread()
+}
+
+// tellWeights tells of weights that are new, but for rules that withdraw has told of.
+func (l *local) tellWeights(before, next []uint8) {
+	for i, weight := range next {
+		if name := l.cfg.Rules[i].Name; weight != before[i] && l.withdrawn[name] == "" {
+			l.events.weight(name, l.weights.of(i), l.weights.withdrawn(i))
+		}
+	}
 }
 
 // weigh changes what assignment depends on of this node. When it returns, nothing

@@ -1,7 +1,6 @@
 package farm
 
 import (
-	"strings"
 	"testing"
 
 	"thresher/config"
@@ -13,16 +12,13 @@ func TestZeroCopyFor(t *testing.T) {
 		choice config.ZeroCopy
 		mtu    int
 		want   config.ZeroCopy
-		err    string
 	}{
-		{config.ZeroCopyAuto, 1500, config.ZeroCopyAuto, ""},
-		{config.ZeroCopyOn, 1500, config.ZeroCopyOn, ""},
-		{config.ZeroCopyAuto, 9000, config.ZeroCopyOff, ""},
-		{config.ZeroCopyOn, 9000, 0, "MTU of 9000"},
+		{config.ZeroCopyAuto, 1500, config.ZeroCopyAuto},
+		{config.ZeroCopyOn, 1500, config.ZeroCopyOn},
+		{config.ZeroCopyAuto, 9000, config.ZeroCopyOff},
 	} {
-		got, err := zeroCopyFor(config.Datapath{XDP: config.XDPNative, ZeroCopy: c.choice}, health.Facts{MTU: c.mtu, PageSize: 4096})
-		if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
-			t.Errorf("%+v: %v, %v", c, got, err)
+		if got := zeroCopyFor(config.Datapath{XDP: config.XDPNative, ZeroCopy: c.choice}, health.Facts{MTU: c.mtu, PageSize: 4096}); got != c.want {
+			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }

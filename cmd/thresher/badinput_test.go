@@ -78,7 +78,7 @@ func TestBadConfigExits2(t *testing.T) {
 		{"no key", "  key_file: key\n", "", []string{
 			"bad.yaml:9: cluster.key_file: is missing: make one with `thresher key FILE`, or set `insecure: true` to go without"}},
 		{"not YAML", "vips:", "vips", []string{
-			"bad.yaml:3: not YAML: could not find expected ':': compare the line, and the one above it, with the examples in docs/configuration.md"}},
+			"bad.yaml:3: not YAML: could not find expected ':': compare the line, and those around it, with the examples in docs/configuration.md"}},
 		{"several", "    protocol: tcp\n    ports: [80]", "    protocol: tpc\n    ports: [0]", []string{
 			`bad.yaml:7: rules[0].protocol: "tpc" is no protocol: use tcp or udp`,
 			"bad.yaml:8: rules[0].ports[0]: port 0 is out of range: use 1 to 65535"}},

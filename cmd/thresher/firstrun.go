@@ -16,6 +16,7 @@ import (
 
 	"thresher/config"
 	"thresher/deploy"
+	"thresher/health"
 	"thresher/internal/wholefile"
 )
 
@@ -62,6 +63,11 @@ func (p *place) complete(near netip.Addr) error {
 	}
 	if err := config.CheckNode(p.node); err != nil {
 		return &usageError{fmt.Errorf("--node: %w", err)}
+	}
+	if p.iface != "" {
+		if problem, cure := health.FindInterface(p.iface); problem != "" {
+			return &usageError{fmt.Errorf("--interface: %s; %s", problem, cure)}
+		}
 	}
 	if p.bind == "" || p.iface == "" {
 		if err := p.find(near); err != nil {
@@ -124,15 +130,23 @@ type link struct {
 	prefixes []netip.Prefix
 }
 
-// find takes the interface and the address that were not given, of this machine's.
-func (p *place) find(near netip.Addr) error {
+// ownLinks are this machine's interfaces.
+func ownLinks() (links []link, err error) {
 	all, err := net.Interfaces()
 	if err != nil {
-		return fmt.Errorf("list the interfaces: %w", err)
+		return nil, fmt.Errorf("list the interfaces: %w", err)
 	}
-	var links []link
 	for _, one := range all {
 		links = append(links, link{one.Name, prefixes(one)})
+	}
+	return links, nil
+}
+
+// find takes the interface and the address that were not given, of this machine's.
+func (p *place) find(near netip.Addr) error {
+	links, err := ownLinks()
+	if err != nil {
+		return err
 	}
 	return p.pick(links, near)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"thresher/config"
+	"thresher/internal/netnstest"
 )
 
 // Who answers with an empty line takes what is offered.
@@ -68,6 +69,40 @@ func TestInterfaceIsFound(t *testing.T) {
 	p := place{}
 	if err := p.pick(links, netip.MustParseAddr("203.0.113.1")); err == nil || !strings.Contains(err.Error(), "no interface is in the network of 203.0.113.1") {
 		t.Error(err)
+	}
+}
+
+// A shared address that can be none is refused before anything is written, and one that
+// only a router's route brings here is warned of.
+func TestInitLooksAtTheSharedAddress(t *testing.T) {
+	ns := netnstest.New(t)
+	ns.Veth(t, "eth0", ns, "peer0", 1)
+	ns.Addr(t, "eth0", "192.0.2.11/24")
+	ns.Addr(t, "peer0", "203.0.113.5/24")
+	for _, tt := range []struct{ vip, bad, warning string }{
+		{"192.0.2.11", "this is an address of this machine", ""},
+		{"203.0.113.5", "this is an address of this machine", ""},
+		{"192.0.2.255", "--vip: 192.0.2.255 is the broadcast address", ""},
+		{"198.51.100.1", "", "198.51.100.1 is in no network of eth0"},
+	} {
+		dir := t.TempDir()
+		i := initial{place: place{config: filepath.Join(dir, "t.yaml"), node: "web1", iface: "eth0"}, vips: []string{tt.vip}, mode: "flood", tcp: "80"}
+		cmd := newInit()
+		var warned strings.Builder
+		cmd.SetOut(io.Discard)
+		cmd.SetErr(&warned)
+		cmd.SetContext(t.Context())
+		var err error
+		ns.Do(t, func() error { err = i.set(cmd); return nil })
+		if tt.bad == "" && err == nil {
+			if !strings.Contains(warned.String(), tt.warning) {
+				t.Errorf("%s: %q", tt.vip, warned.String())
+			}
+			continue
+		}
+		if left, _ := os.ReadDir(dir); exitCode(err) != exitUsage || !strings.Contains(err.Error(), tt.bad) || len(left) > 0 {
+			t.Errorf("%s: %v, left %v", tt.vip, err, left)
+		}
 	}
 }
 

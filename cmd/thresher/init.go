@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 
 	"thresher/config"
 	"thresher/console/setup"
+	"thresher/health"
 )
 
 // initial is what init is told.
@@ -156,7 +158,7 @@ func (i *initial) warn(cmd *cobra.Command) {
 	if list, err = withHolders(cmd.Context(), cfg, facts, list); err != nil {
 		return
 	}
-	for _, f := range list[before:] {
+	for _, f := range slices.Concat(facts.Places(cfg.VIPs), list[before:]) {
 		fmt.Fprintln(cmd.ErrOrStderr(), f)
 	}
 }
@@ -176,7 +178,38 @@ func (i *initial) plan() (config.Initial, error) {
 		return c, err
 	}
 	c.Bind, c.Further = binds[0], binds[1:]
-	return c, nil
+	links, err := ownLinks()
+	if err != nil {
+		return c, err
+	}
+	return c, shareable(c, links)
+}
+
+// shareable refuses shared addresses that are this machine's own, or no host's.
+func shareable(c config.Initial, links []link) error {
+	own := []netip.Addr{c.Bind.Addr()}
+	for _, one := range links {
+		for _, p := range one.prefixes {
+			own = append(own, p.Addr())
+		}
+	}
+	facts, err := health.Inspect(c.Interface)
+	if err != nil {
+		return err
+	}
+	var vips []config.VIP
+	for _, vip := range c.VIPs {
+		if slices.Contains(own, vip) {
+			return &usageError{fmt.Errorf("--vip %v: this is an address of this machine; give one that no machine has", vip)}
+		}
+		vips = append(vips, config.VIP{Address: vip})
+	}
+	for _, f := range facts.Places(vips) {
+		if f.Level == health.LevelError {
+			return &usageError{fmt.Errorf("--vip: %s; %s", f.What, f.Cure)}
+		}
+	}
+	return nil
 }
 
 // put writes the configuration, and a new key.

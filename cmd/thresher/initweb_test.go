@@ -31,7 +31,8 @@ func TestInitInABrowser(t *testing.T) {
 	}
 	for _, tt := range []struct{ flag, answer, want string }{
 		{"vip", "", `--vip ""`}, {"tcp", "", "--tcp: give the ports"}, {"tcp", "x", "--tcp: "}, {"node", "a b", "--node: "}, {"bind", "x", `--bind "x"`},
-		{"interface", "nowhere", "interface nowhere has no address"},
+		{"interface", "nowhere", `--interface: this machine has no interface "nowhere"; `},
+		{"vip", "192.0.2.11", "--vip 192.0.2.11: this is an address of this machine; give one that no machine has"},
 	} {
 		changed := with(tt.flag, tt.answer)
 		if tt.flag == "interface" {

@@ -14,7 +14,7 @@ func newCordon(api *string) *cobra.Command {
 }
 
 func newUncordon(api *string) *cobra.Command {
-	return simple(api, "uncordon", "Bring a cordoned node back", "Bring a cordoned node back into the farm.", (*console.Client).Uncordon)
+	return simple(api, "uncordon", "Bring a cordoned node back", "Bring a cordoned node back into the farm. One that is not cordoned is left as it is:\nstart brings up what was stopped.", (*console.Client).Uncordon)
 }
 
 func newSuspend(api *string) *cobra.Command {

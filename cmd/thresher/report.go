@@ -35,7 +35,7 @@ func newReport(api *string) *cobra.Command {
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
-				file = "thresher-report-" + time.Now().UTC().Format("20060102-150405") + ".tar.gz"
+				file = reportName(time.Now())
 			}
 			return withClient(*api, func(c *console.Client) error {
 				var r support
@@ -56,6 +56,11 @@ func newReport(api *string) *cobra.Command {
 	cmd.Flags().StringVarP(&file, "output", "o", "", "the file to write (default: thresher-report-TIME.tar.gz)")
 	cmd.Flags().BoolVar(&anonymise, "anonymise", false, "put stand-ins in the place of machines' names and all addresses")
 	return cmd
+}
+
+// reportName is another one for each report of a machine.
+func reportName(now time.Time) string {
+	return "thresher-report-" + now.UTC().Format("20060102-150405.000") + ".tar.gz"
 }
 
 // support is what has been gathered. What can't be had is said in it.

@@ -6,9 +6,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"thresher/console/bundle"
 )
+
+func TestReportsOfOneSecondHaveNamesOfTheirOwn(t *testing.T) {
+	at := time.Date(2026, 11, 22, 10, 20, 30, 5e6, time.UTC)
+	if got := reportName(at); got != "thresher-report-20261122-102030.005.tar.gz" || got == reportName(at.Add(time.Millisecond)) {
+		t.Error(got)
+	}
+}
 
 // The machine's network and the daemon's log are in a report, and what can't be had is
 // said in it.

@@ -13,8 +13,10 @@ func newRestart(api *string) *cobra.Command {
 		Short: "Run the daemon's program anew, without a connection lost",
 		Long: "Run the daemon's program anew in the place of the running process: with another\n" +
 			"program at the same path it is an upgrade, and with another configuration that\n" +
-			"takes effect. The new program checks the configuration first. The other nodes\n" +
-			"notice nothing, and no connection is lost.",
+			"takes effect. The new program checks the configuration first. No connection is\n" +
+			"lost. The other nodes notice nothing, unless this machine is so busy that the new\n" +
+			"program is silent for longer than they wait (cluster.eviction): then they have its\n" +
+			"new clients until it is heard again.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if to.elsewhere() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func newRoot() *cobra.Command {
 	root.Version = versionText(release, info)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+		return &usageError{fmt.Errorf("%w; see %s --help", plainFlagError(cmd, err), cmd.CommandPath())}
 	})
 	api := root.PersistentFlags().String("api", cmp.Or(os.Getenv("THRESHER_API"), console.DefaultAPI),
 		"the daemon's API socket; or set THRESHER_API")
@@ -69,6 +70,7 @@ func newRoot() *cobra.Command {
 	)
 	completeNames(root, api)
 	rightCompletion(root)
+	rightHelp(root)
 	return root
 }
 
@@ -79,6 +81,22 @@ func rightCompletion(root *cobra.Command) {
 		if cmd.Name() == "completion" {
 			cmd.Args = noSuchCommand
 			cmd.RunE = root.RunE
+		}
+	}
+}
+
+// rightHelp has cobra's own command refuse words that are no command.
+func rightHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "help" {
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				found, rest, err := root.Find(args)
+				if err != nil {
+					return &usageError{err}
+				}
+				return noSuchCommand(found, rest)
+			}
 		}
 	}
 }
@@ -96,6 +114,24 @@ func rightFlags(cmd *cobra.Command, _ []string) error {
 		err = fmt.Errorf("--%s exclude one another: leave all but one out", strings.Join(strings.Fields(set), " and --"))
 	}
 	return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+}
+
+// invalidValue is what pflag begins with of a value that a flag can't have.
+var invalidValue = regexp.MustCompile(`^invalid argument "(.*)" for "(?:-\w, )?--([\w-]+)" flag: `)
+
+// plainFlagError says what a flag's value is to be, in place of what parsed it.
+func plainFlagError(cmd *cobra.Command, err error) error {
+	m := invalidValue.FindStringSubmatch(err.Error())
+	if m == nil || cmd.Flag(m[2]) == nil {
+		return err
+	}
+	switch cmd.Flag(m[2]).Value.Type() {
+	case "duration":
+		return fmt.Errorf("--%s %q: write a duration such as 90s, 15m or 720h", m[2], m[1])
+	case "int", "uint", "uint16", "uint64":
+		return fmt.Errorf("--%s %q: write a number", m[2], m[1])
+	}
+	return err
 }
 
 // noSuchCommand refuses words that are no command, with the nearest that are.
@@ -121,10 +157,25 @@ func (e *usageError) Unwrap() error { return e.error }
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
+			if cmd.Use == cmd.Name() {
+				return noArgument(cmd, args[0])
+			}
 			return &usageError{fmt.Errorf("%w: write %s; see %s --help", err, cmd.UseLine(), cmd.CommandPath())}
 		}
 		return nil
 	}
+}
+
+// noArgument is the error of a command that takes none. It says how to give what it most
+// likely was.
+func noArgument(cmd *cobra.Command, given string) error {
+	err := fmt.Errorf("%s takes no argument: %q", cmd.CommandPath(), given)
+	for _, one := range []struct{ flag, what string }{{"config", "the file"}, {"node", "a node"}} {
+		if cmd.Flags().Lookup(one.flag) != nil {
+			return &usageError{fmt.Errorf("%w; name %s by --%s", err, one.what, one.flag)}
+		}
+	}
+	return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 }
 
 // exitCode returns the program's exit code for what a command returned. A request

@@ -151,6 +151,9 @@ func askPassword(cmd *cobra.Command) (string, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("read the password: %w", err)
 		}
+		if line == "" {
+			return "", &usageError{errors.New("standard input has no password: run this on a terminal, or write the password there as one line")}
+		}
 		return checkedPassword(strings.TrimRight(line, "\r\n"))
 	}
 	first, err := typed(cmd, in, "Password: ")

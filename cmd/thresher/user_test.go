@@ -36,6 +36,8 @@ func TestUsersAndTokens(t *testing.T) {
 		{"correct horse\n", "user add alice --role admin", exitDone, "alice may log in as admin"},
 		{"correct horse\n", "user add alice", exitFailed, "already"},
 		{"short\n", "user add bob", exitUsage, "shorter than 10"},
+		{"", "user add bob", exitUsage, "standard input has no password"},
+		{"", "token add bob --expires 90d", exitUsage, `--expires "90d": write a duration such as 90s, 15m or 720h; see thresher token add --help`},
 		{"correct horse\n", "user add bob --role root", exitUsage, "admin, control or monitor"},
 		{"correct horse\n", "user add ../bob", exitUsage, "is no name"},
 		{"another horse\n", "user passwd alice", exitDone, "another password"},

@@ -22,8 +22,8 @@ func newWait(api *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait",
 		Short: "Wait until this node has a state",
-		Long: "Wait until this node has a state, and for stopped until its services are stopped,\n" +
-			"too. Exits 1 if that does not come in time; also while no daemon answers.",
+		Long: "Wait until this node has a state; for up until it lets clients in, or says why it\n" +
+			"does not, and for stopped until its services are stopped, too. Exits 1 if that does not come in time; also while no daemon answers.",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			wanted := console.NodeState(state)
@@ -81,7 +81,16 @@ func waitFor(ctx context.Context, c *console.Client, wanted console.NodeState, t
 	}
 }
 
+// has tells whether a node has come to the state whole: a node that has just come up
+// serves only when the others have confirmed it.
 func has(s console.Status, wanted console.NodeState) bool {
-	running := func(one console.Service) bool { return one.State != "stopped" }
-	return s.State == wanted && (wanted != console.Stopped || !slices.ContainsFunc(s.Services, running))
+	switch {
+	case s.State != wanted:
+		return false
+	case wanted == console.Up:
+		return s.Lease != nil || s.Fenced != "" || s.BehindBalancer
+	case wanted == console.Stopped:
+		return !slices.ContainsFunc(s.Services, func(one console.Service) bool { return one.State != "stopped" })
+	}
+	return true
 }

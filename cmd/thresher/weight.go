@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +35,15 @@ func newWeight(api *string) *cobra.Command {
 			})
 		},
 	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// pflag takes a number below 0 for a flag, and names it at the end.
+		if _, text, ok := strings.Cut(err.Error(), " in -"); ok {
+			if _, number := strconv.Atoi(text); number == nil {
+				return &usageError{fmt.Errorf("weight -%s is not a number from 0 to 100", text)}
+			}
+		}
+		return cmd.Parent().FlagErrorFunc()(cmd, err)
+	})
 	cmd.Flags().BoolVar(&reset, "reset", false, "go back to the configured weight")
 	return cmd
 }

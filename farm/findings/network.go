@@ -45,7 +45,7 @@ func NetworkBefore(cfg *config.Config, facts health.Facts) ([]health.Finding, er
 		recorded = append(recorded, host.Entry{Kind: host.KindAddress, Link: "lo", Prefix: netip.PrefixFrom(a, a.BitLen())})
 	}
 	list, err := Network(cfg, facts, recorded)
-	return append(list, joined(cfg, facts)...), err
+	return slices.Concat(list, facts.Places(cfg.VIPs), joined(cfg, facts), copies(cfg, facts)), err
 }
 
 // joined warns of packets that come to the kernel program joined, with a checksum that
@@ -61,6 +61,19 @@ func joined(cfg *config.Config, facts health.Facts) []health.Finding {
 		What: fmt.Sprintf("%s joins packets (GRO) below %s: at offload %s those are lost that are joined",
 			strings.Join(facts.Joined, ", "), facts.Interface, cfg.Datapath.Offload),
 		Cure: fmt.Sprintf("set datapath.offload to full, or ethtool -K %s gro off", facts.Joined[0]),
+	}}
+}
+
+// copies judges zero copy that must be had. Where frames may come in pieces there is
+// none: virtio-net drops such frames then (Linux 6.18, virtnet_receive_xsk_merge).
+func copies(cfg *config.Config, facts health.Facts) []health.Finding {
+	if cfg.Datapath.ZeroCopy != config.ZeroCopyOn || !facts.InPieces(cfg.Datapath.XDP) {
+		return nil
+	}
+	return []health.Finding{{
+		Level: health.LevelError,
+		What:  fmt.Sprintf("datapath.zero_copy is on, and with an MTU of %d the driver hands over frames in pieces, which excludes it", facts.MTU),
+		Cure:  fmt.Sprintf("set it to auto, or ip link set %s mtu %d", facts.Interface, facts.NativeMTU()),
 	}}
 }
 

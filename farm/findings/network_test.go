@@ -26,7 +26,9 @@ func TestNetwork(t *testing.T) {
 	}
 	bad := func(mtu int) (texts []string) {
 		ns.Do(t, func() error {
-			list, err := NetworkBefore(cfg, health.Facts{Interface: "eth0", IPv4: true, MTU: mtu})
+			list, err := NetworkBefore(cfg, health.Facts{
+				Interface: "eth0", IPv4: true, MTU: mtu, PageSize: 4096, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+			})
 			for _, f := range list {
 				if f.Level == health.LevelError {
 					texts = append(texts, f.String())
@@ -57,6 +59,12 @@ func TestNetwork(t *testing.T) {
 	expect("with two of them", bad(1500), "dev peer0", "dev eth0")
 	cfg.VIPs[0].Address = netip.MustParseAddr("192.0.2.101")
 	expect("with the daemon's own", bad(1500))
+	cfg.VIPs[0].Address = netip.MustParseAddr("192.0.2.255")
+	expect("with a VIP that is no host's", bad(1500), "192.0.2.255 is the broadcast address of 192.0.2.0/24")
+	cfg.VIPs[0].Address = netip.MustParseAddr("192.0.2.101")
+	cfg.Datapath.ZeroCopy = config.ZeroCopyOn
+	expect("with zero copy that must be had", bad(1500))
+	expect("with that, and frames in pieces", bad(9000), "MTU of 9000")
 }
 
 // What was joined below the interface comes back from AF_XDP without a whole checksum.

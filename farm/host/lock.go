@@ -14,6 +14,9 @@ import (
 // ErrLocked says that another process runs this node on this machine.
 var ErrLocked = errors.New("another process runs this node")
 
+// LockFile is the lock's name in the node's directory, RunDir/NODE.
+const LockFile = "lock"
+
 // Lock keeps a second daemon with the same node name off this machine. The
 // kernel releases it when the process ends, however it ends.
 type Lock struct{ file *os.File }
@@ -25,14 +28,14 @@ func Acquire(dir string) (*Lock, error) {
 	if err := makeDir(dir); err != nil {
 		return nil, cannotLock(err)
 	}
-	path := filepath.Join(dir, "lock")
+	path := filepath.Join(dir, LockFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, cannotLock(err)
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = fmt.Errorf("%w: %s holds %s; stop it, or give this node another name", ErrLocked, holder(path), path)
+		err = fmt.Errorf("%w: %s holds %s", ErrLocked, holder(path), path)
 	} else if err == nil {
 		err = sign(f)
 	}

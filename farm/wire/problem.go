@@ -71,9 +71,4 @@ func (w *Watch) current(k track) bool {
 	return n != nil && slices.ContainsFunc(n.last.Sent, func(s Sent) bool { return s.VIP == k.vip })
 }
 
-func (w *Watch) name(id ID) string {
-	if n := w.nodes[id]; n != nil {
-		return n.name
-	}
-	return w.self.Name
-}
+func (w *Watch) name(id ID) string { return w.report(id).Name }

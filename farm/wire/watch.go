@@ -41,7 +41,6 @@ type seenKey struct {
 
 // node is another process that reports.
 type node struct {
-	name  string
 	heard time.Time
 	last  Report
 }
@@ -107,7 +106,7 @@ func (w *Watch) Heard(now time.Time, r Report) {
 		n = &node{}
 		w.nodes[r.From] = n
 	}
-	n.name, n.heard, n.last = r.Name, now, r
+	n.heard, n.last = now, r
 	w.judge(r.From, r.Seen, len(r.Seen) < MaxSeen)
 }
 
@@ -163,19 +162,34 @@ func (w *Watch) forget(now time.Time) {
 // they have sent. It is done when the node has just looked, so that a node which
 // is late for itself misses nothing. whole says that seen is all of it.
 func (w *Watch) judge(viewer ID, seen []Seen, whole bool) {
-	if viewer != w.self.From {
+	if !w.oneMachine(viewer, w.self.From) {
 		for vip := range w.sends {
 			w.compare(track{viewer, w.self.From, vip}, w.sent[vip], seen, whole)
 		}
 	}
 	for id, n := range w.nodes {
-		if id == viewer {
+		if w.oneMachine(viewer, id) {
 			continue
 		}
 		for _, s := range n.last.Sent {
 			w.compare(track{viewer, id, s.VIP}, s.Seq, seen, whole)
 		}
 	}
+}
+
+// oneMachine tells whether two processes are of one node, such as a daemon and a
+// netcheck beside it: no switch brings a frame back to the port that it came from.
+func (w *Watch) oneMachine(a, b ID) bool {
+	one, other := w.report(a), w.report(b)
+	return one.From == other.From || one.Name == other.Name || one.Address.IsValid() && one.Address == other.Address
+}
+
+// report is what a process has said of itself last.
+func (w *Watch) report(id ID) Report {
+	if n := w.nodes[id]; n != nil {
+		return n.last
+	}
+	return w.self
 }
 
 func (w *Watch) compare(k track, sent uint32, seen []Seen, whole bool) {

@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -121,6 +122,31 @@ func TestWatch(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A netcheck beside a daemon is of the same node, also under another name, and sends
+// and looks for probes like any: those of its own machine reach neither of the two.
+func TestWatchOfOneMachine(t *testing.T) {
+	w := newWorld(3, 1)
+	own := netip.MustParseAddr("192.0.2.11")
+	machine := func(node int) int { return node % 3 }
+	for i, name := range []string{"web1", "renamed", "web3"} {
+		at := Report{From: ID(200 + i), Name: name, Digest: 7}
+		if machine(i) == 1 {
+			at.Address = own
+		}
+		w.ids, w.watches = append(w.ids, at.From), append(w.watches, NewWatch(at, 1))
+	}
+	w.watches[1] = NewWatch(Report{From: w.ids[1], Name: "web2", Digest: 7, Address: own}, 1)
+	w.sends = func(int) []uint8 { return []uint8{0} }
+	w.reaches = func(from, to int, _ uint8) bool { return machine(from) != machine(to) }
+	w.reports = func(from, to int) bool { return machine(from) != machine(to) }
+	w.seconds(10)
+	for i, watch := range w.watches {
+		if got := watch.Problems(); len(got) > 0 {
+			t.Errorf("process %d: %v", i, got)
+		}
 	}
 }
 
