@@ -57,13 +57,13 @@ test-vm kernels="6.1,6.12,6.18":
 fuzz seconds="60" pattern="." processors="1":
     .ci/fuzz {{seconds}} '{{pattern}}' {{processors}}
 
-# Everything, in the long form but for `just faults`: some hour and a half.
+# Everything, in the long form but for `just faults`: some hour and a half. What needs
+# no network shares the processors at the end.
 long: lint
-    go test -race -count=1 -p 1 ./...
+    go test -race -count=1 -timeout 1h -p 1 ./...
     go test -count=1 -timeout 1h ./farm -farm.long -farm.many 16
     just chaos
-    just simulate
-    just fuzz
+    just fuzz 30 & fuzzing=$!; just simulate && wait $fuzzing
     just bench
 
 # Check form, types and generated files.
