@@ -63,7 +63,7 @@ long: lint
     go test -race -count=1 -timeout 1h -p 1 ./...
     go test -count=1 -timeout 1h ./farm -farm.long -farm.many 16
     just chaos
-    just fuzz 30 & fuzzing=$!; just simulate && wait $fuzzing
+    just fuzz 30 & fuzzing=$!; just simulate; simulated=$?; wait $fuzzing && exit $simulated
     just bench
 
 # Check form, types and generated files.
