@@ -57,8 +57,7 @@ test-vm kernels="6.1,6.12,6.18":
 fuzz seconds="60" pattern="." processors="1":
     .ci/fuzz {{seconds}} '{{pattern}}' {{processors}}
 
-# Everything, in the long form but for `just faults`: some hour and a half. What needs
-# no network shares the processors at the end.
+# Everything, in the long form but for `just faults`: some hour and a half; what needs no network runs side by side.
 long: lint
     go test -race -count=1 -timeout 1h -p 1 ./...
     go test -count=1 -timeout 1h ./farm -farm.long -farm.many 16
@@ -67,7 +66,10 @@ long: lint
     just bench
 
 # Check form, types and generated files.
-lint: generated
+lint: generated analyse
+
+# Check form and types.
+analyse:
     test -z "$(gofmt -l .)" || { gofmt -d .; exit 1; }
     go vet ./...
     go tool staticcheck ./...
