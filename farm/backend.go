@@ -14,6 +14,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/clock"
 	"thresher/health"
 	"thresher/xsk"
 )
@@ -42,7 +43,7 @@ func runBackend(ctx context.Context, l *local) error {
 	b.begin()
 	err := b.serve(ctx)
 	if err == nil && b.self.HandOver {
-		b.left.Taken = bootTime()
+		b.left.Taken = clock.Now()
 		if err = b.leaveFile(b.left); err == nil {
 			return nil // the process ends: services go on, and the others wait
 		}
@@ -102,7 +103,7 @@ func (b *backend) run(ctx context.Context) error {
 	defer close(b.ended)
 	var pause time.Duration
 	if b.handed != nil {
-		pause = bootTime().Sub(b.handed.Taken)
+		pause = clock.Now().Sub(b.handed.Taken)
 	}
 	b.restarted(pause)
 	joined := make(chan error, 1)
@@ -210,7 +211,7 @@ func (b *backend) restart(*xsk.Prepared) error { return b.restartFailed(b.runAne
 func (b *backend) runAnew() (err error) {
 	b.self.flush(logPatience)
 	h := b.handOver()
-	h.Taken, h.Descriptors.Lock = bootTime(), b.machine.lock.Descriptor()
+	h.Taken, h.Descriptors.Lock = clock.Now(), b.machine.lock.Descriptor()
 	if h.Descriptors.API, err = b.listening(); err != nil {
 		return err
 	}

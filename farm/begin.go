@@ -12,6 +12,7 @@ import (
 	"thresher/cluster/segment"
 	"thresher/cluster/settle"
 	"thresher/config"
+	"thresher/farm/clock"
 	"thresher/pipeline"
 )
 
@@ -19,7 +20,7 @@ import (
 func newConfirmation(p *parts, wire *segment.Conn) *confirmation {
 	ids := ruleIDs(p.cfg.Rules)
 	c := &confirmation{
-		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log, clock: bootTime}, log: p.log,
+		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log, clock: clock.Now}, log: p.log,
 		rules: p.datapath.rules, leftovers: p.datapath.leftovers,
 		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, everything: everything(ids), silent: true,
 		divisions: make(map[confirm.ViewID]*division), portions: make(map[portion]confirm.Buckets),
@@ -72,7 +73,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 	if c.first.Lease == nil {
 		return c, nil
 	}
-	now, lease := bootTime(), *c.first.Lease
+	now, lease := clock.Now(), *c.first.Lease
 	c.first.Lease = nil
 	c.follow(now, nil, lease)
 	// What this node goes on with it has not gained from anybody.
@@ -84,7 +85,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 // resumeHalfOpen leaves to the others, from this process's first packet on, what the
 // process before it left to them.
 func (c *confirmation) resumeHalfOpen(lists [][]byte) {
-	err := c.halfOpen.resume(bootTime(), lists)
+	err := c.halfOpen.resume(clock.Now(), lists)
 	if c.halfOpen.others.Len() > 0 {
 		err = errors.Join(err, c.gate.datapath.halfOpen(c.halfOpen.others.Tuples()))
 	}
@@ -110,7 +111,7 @@ func (c *confirmation) resumeSettling() {
 			before = append(before, settle.Member{Name: p.Name, Boot: p.Boot, Standing: settle.Alive})
 		}
 	}
-	c.settling.carryOut(c.settling.node.Members(bootTime(), before))
+	c.settling.carryOut(c.settling.node.Members(clock.Now(), before))
 }
 
 // resumeRouting tells who the others are that the process before this one knew, so
@@ -126,7 +127,7 @@ func (c *confirmation) resumeRouting() {
 	}
 	for _, p := range c.node.Status().Peers {
 		if p.Heard >= 0 {
-			c.routing.reaches.Beat(bootTime(), &confirm.Heartbeat{
+			c.routing.reaches.Beat(clock.Now(), &confirm.Heartbeat{
 				Name: p.Name, Boot: p.Boot, Seq: seqs[p.Name], Stated: p.Stated, Target: p.Target, Release: p.Release, Meta: p.Meta,
 			})
 		}
@@ -140,12 +141,12 @@ func (c *confirmation) begin(failed func(error)) error {
 		return err
 	}
 	if c.since != 0 {
-		c.pause = bootTime().Sub(c.since)
+		c.pause = clock.Now().Sub(c.since)
 	}
 	c.publish(nil)
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
-	c.draw(bootTime(), c.self) // while nobody else does
+	c.draw(clock.Now(), c.self) // while nobody else does
 	if c.since != 0 {
 		c.releaseAnew()
 	}

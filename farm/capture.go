@@ -10,6 +10,7 @@ import (
 
 	"thresher/console"
 	"thresher/console/pcapng"
+	"thresher/farm/clock"
 	"thresher/pipeline"
 	"thresher/xsk"
 )
@@ -197,7 +198,7 @@ func (r *capture) take() (got console.Captured, err error) {
 		return got, err
 	}
 	slices.SortStableFunc(all, func(a, b copied) int { return int(a.time - b.time) })
-	zero := time.Now().UnixNano() - bootNow()
+	zero := time.Now().UnixNano() - clock.Nanoseconds()
 	for i := range all {
 		p := &all[i]
 		got.Packets = append(got.Packets, pcapng.Packet{

@@ -12,6 +12,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/cluster/segment"
 	"thresher/cluster/settle"
+	"thresher/farm/clock"
 	"thresher/pipeline"
 )
 
@@ -104,9 +105,6 @@ type event struct {
 // maxDivisions bounds how many views' divisions are kept.
 const maxDivisions = 64
 
-// bootTime is the present as the protocol has it.
-func bootTime() confirm.Time { return confirm.Time(bootNow()) }
-
 // assign computes what a view gives to this node.
 func (c *confirmation) assign(v confirm.View) confirm.Buckets {
 	return c.division(v).of(c.self, c.ids)
@@ -151,9 +149,9 @@ func (c *confirmation) run(ctx context.Context) error {
 // is: what this process did not read while it was stopped is not silence. It lets
 // time pass in any case.
 func (c *confirmation) listen() (err error) {
-	c.behind = c.listened != 0 && bootTime().Sub(c.listened) > 2*c.params.Heartbeat
+	c.behind = c.listened != 0 && clock.Now().Sub(c.listened) > 2*c.params.Heartbeat
 	heard := c.wire.Receive(func(hb *confirm.Heartbeat, kind segment.Kind) {
-		now := bootTime()
+		now := clock.Now()
 		switch {
 		case err != nil:
 		case kind == segment.Notice:
@@ -163,9 +161,9 @@ func (c *confirmation) listen() (err error) {
 		}
 	})
 	if heard == 0 && err == nil {
-		err = c.carryOut(c.node.Tick(bootTime()))
+		err = c.carryOut(c.node.Tick(clock.Now()))
 	}
-	c.behind, c.listened = false, bootTime()
+	c.behind, c.listened = false, clock.Now()
 	if err != nil {
 		return err
 	}
@@ -210,7 +208,7 @@ func (c *confirmation) answer() error {
 	for {
 		select {
 		case e := <-c.asks:
-			if err := c.carryOut(e.happens(bootTime())); err != nil {
+			if err := c.carryOut(e.happens(clock.Now())); err != nil {
 				return err
 			}
 			close(e.done)
@@ -222,7 +220,7 @@ func (c *confirmation) answer() error {
 
 // carryOut does what the protocol says, in the order in which it must be done.
 func (c *confirmation) carryOut(a confirm.Actions) error {
-	now := bootTime()
+	now := clock.Now()
 	lease := c.gate.lease
 	if a.Lease != nil {
 		lease = *a.Lease
@@ -254,7 +252,7 @@ func (c *confirmation) carryOut(a confirm.Actions) error {
 	if a.Broadcast != nil && !c.behind {
 		c.part()
 	}
-	c.wake = time.Now().Add(a.Wake.Sub(bootTime()))
+	c.wake = time.Now().Add(a.Wake.Sub(clock.Now()))
 	if len(a.Events) > 0 || a.Lease != nil && a.Lease.Moved || a.Broadcast != nil && c.looksOn() {
 		c.publish(a.Events)
 	}
@@ -284,7 +282,7 @@ func (c *confirmation) say(a confirm.Actions) error {
 	}
 	c.unsaid = confirm.Actions{}
 	if a.News {
-		if err := c.gate.expect(c.around(bootTime())); err != nil {
+		if err := c.gate.expect(c.around(clock.Now())); err != nil {
 			return err
 		}
 	}

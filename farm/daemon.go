@@ -16,6 +16,7 @@ import (
 	"thresher/arp"
 	"thresher/cluster"
 	"thresher/config"
+	"thresher/farm/clock"
 	"thresher/farm/findings"
 	"thresher/farm/flows"
 	"thresher/health"
@@ -187,7 +188,7 @@ func (p *parts) inspect() (health.Facts, error) {
 		return facts, err
 	}
 	network, err := findings.NetworkBefore(p.cfg, facts)
-	errs := []error{sameClock(), err}
+	errs := []error{clock.SameAsKernel(), err}
 	found := slices.Concat(facts.Findings(p.cfg.Datapath.XDP), health.OwnAddresses(p.cfg.Cluster.Binds()), network, findings.Forward(p.cfg), findings.Pin(p.cfg))
 	for _, f := range found {
 		switch f.Level {

@@ -13,8 +13,8 @@ import (
 	"thresher/perf/report"
 )
 
-// clock is how a moment is written.
-const clock = "15:04:05.000"
+// wallClock is how a moment is written.
+const wallClock = "15:04:05.000"
 
 // stalled is how long an echo takes at most on a machine that runs everybody: the
 // worst of a quiet one is some 50 ms. A node that does not run for 100 ms knows no
@@ -63,7 +63,7 @@ func TestPlannedChanges(t *testing.T) {
 func (f *testFarm) change(n *lab.Node, commands ...string) (at []time.Time) {
 	for _, command := range commands {
 		at = append(at, time.Now())
-		f.T.Logf("%s at %s", command, time.Now().Format(clock))
+		f.T.Logf("%s at %s", command, time.Now().Format(wallClock))
 		f.Thresher(n, strings.Fields(command)...)
 		if command == "start" {
 			f.Converge(f.Nodes...)
@@ -181,7 +181,7 @@ func checkSentOnce(t *testing.T, l *farmtest.Load, excused ...time.Time) {
 	})
 	again := len(all)
 	for _, h := range all[:min(again, 5)] {
-		t.Logf("sent again: %v, first at %s, answered at %s by %v", h.SYN, h.Sent.Format(clock), h.Answered.Format(clock), h.By)
+		t.Logf("sent again: %v, first at %s, answered at %s by %v", h.SYN, h.Sent.Format(wallClock), h.Answered.Format(wallClock), h.By)
 	}
 	t.Logf("%d echoes, the worst %v; %d new connections, %v sent their SYN again; unanswered probes %d",
 		l.Report.Echoes, l.Report.Worst, len(l.Visits), again, l.Line.Lost())

@@ -10,6 +10,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/cluster/confirm/handover"
 	"thresher/config"
+	"thresher/farm/clock"
 	"thresher/farm/flows"
 	"thresher/pipeline"
 )
@@ -50,13 +51,13 @@ func newHalfOpen(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID
 		return nil, err
 	}
 	return &halfOpen{
-		own: handover.NewList(cfg.Node, boot, bootTime()), others: handover.NewOthers(), name: cfg.Node,
+		own: handover.NewList(cfg.Node, boot, clock.Now()), others: handover.NewOthers(), name: cfg.Node,
 		table: table, rules: rules, ids: ids, post: send, log: log,
 	}, nil
 }
 
 // restart begins a list of its own for another boot of this process.
-func (h *halfOpen) restart(boot uint64) { h.own = handover.NewList(h.name, boot, bootTime()) }
+func (h *halfOpen) restart(boot uint64) { h.own = handover.NewList(h.name, boot, clock.Now()) }
 
 // handOn returns what the others have handed over, for the process after this one.
 func (h *halfOpen) handOn() (lists [][]byte, err error) {

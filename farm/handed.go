@@ -17,6 +17,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/clock"
 	"thresher/farm/host"
 	"thresher/health/notify"
 	"thresher/health/supervise"
@@ -218,14 +219,14 @@ func (h *handed) restore(c confirm.Config, log *slog.Logger) (*confirm.Node, con
 	}
 	if h != nil && h.Confirm != nil {
 		c.ByMembership = h.ByMessages
-		node, actions, err := confirm.Restore(c, bootTime(), h.Confirm)
+		node, actions, err := confirm.Restore(c, clock.Now(), h.Confirm)
 		if err == nil {
 			h.resumed = true
 			return node, actions, nil
 		}
 		log.Warn("this node's part in the farm begins anew", "why", err)
 	}
-	return confirm.New(c, bootTime())
+	return confirm.New(c, clock.Now())
 }
 
 // phase is what the others are told first.

@@ -20,6 +20,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/clock"
 	"thresher/health/notify"
 )
 
@@ -27,7 +28,7 @@ import (
 func someHanded(cfg *config.Config) *handed {
 	return &handed{
 		Version: handedVersion, Node: cfg.Node, Interface: cfg.Interface, RunDir: cfg.RunDir, Socket: cfg.API.Socket,
-		Digest: 1 << 63, Confirm: []byte{1, 0, 255}, Taken: bootTime(), Met: confirm.Met{Configured: 3, Most: 5}, XDP: config.XDPGeneric,
+		Digest: 1 << 63, Confirm: []byte{1, 0, 255}, Taken: clock.Now(), Met: confirm.Met{Configured: 3, Most: 5}, XDP: config.XDPGeneric,
 		Life: handLife(life{
 			state: console.Draining, reason: "drained", joined: true, drainEnd: time.Unix(2e9, 0).UTC(),
 			damper: damper{comebacks: []time.Time{time.Unix(1e9, 0).UTC()}},

@@ -19,6 +19,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/clock"
 	"thresher/xsk"
 )
 
@@ -123,7 +124,7 @@ func pickUp(cfg *config.Config, patience time.Duration, log *slog.Logger) *hande
 	}
 	prepared := h.Descriptors.Prepared
 	h.Descriptors = descriptors{} // of a process that is gone
-	ago := bootTime().Sub(h.Taken)
+	ago := clock.Now().Sub(h.Taken)
 	if !h.fits(cfg) || ago < 0 || ago > patience {
 		log.Warn("this node begins anew: what was left for it is too old, or another node's", "age", ago)
 		return nil

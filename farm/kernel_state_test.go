@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"thresher/config"
+	"thresher/farm/clock"
 	"thresher/pipeline"
 	"thresher/xsk"
 )
@@ -22,9 +23,9 @@ const madeUpFlows = 1 << 18
 // lease gives the program an hour, or nothing.
 func (k *kernel) lease(good bool) {
 	k.t.Helper()
-	deadline := bootNow() - 1 // over
+	deadline := clock.Nanoseconds() - 1 // over
 	if good {
-		deadline = bootNow() + int64(time.Hour)
+		deadline = clock.Nanoseconds() + int64(time.Hour)
 	} else if k.random.IntN(2) == 0 {
 		deadline = 0
 	}
@@ -36,7 +37,7 @@ func (k *kernel) lease(good bool) {
 
 // now is the lease as the pipeline is told of it.
 func (k *kernel) now() pipeline.Lease {
-	now := bootNow()
+	now := clock.Nanoseconds()
 	l := pipeline.Lease{Now: now}
 	if k.good {
 		l.Deadline = now + 1

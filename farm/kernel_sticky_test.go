@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"thresher/config"
+	"thresher/farm/clock"
 	"thresher/pipeline"
 	"thresher/xsk"
 )
@@ -18,9 +19,9 @@ type clientFacts struct{ remembered, mine, elsewhere bool }
 // grant lets the program keep clients for an hour, or not at all.
 func (k *kernel) grant(good bool) {
 	k.t.Helper()
-	until := bootNow() - 1
+	until := clock.Nanoseconds() - 1
 	if good {
-		until = bootNow() + int64(time.Hour)
+		until = clock.Nanoseconds() + int64(time.Hour)
 	}
 	if err := k.program.SetGrant(until, false); err != nil {
 		k.t.Fatal(err)
@@ -130,7 +131,7 @@ func remembersWhomItLetsIn(t *testing.T, offload config.Offload, alone bool) {
 		t.Fatalf("%d clients remembered, %v", len(all), err)
 	}
 	for c, seen := range all {
-		if now := bootNow(); seen > now || seen < now-int64(time.Minute) {
+		if now := clock.Nanoseconds(); seen > now || seen < now-int64(time.Minute) {
 			t.Fatalf("%v was seen at %d, now is %d", c, seen, now)
 		}
 		if err := k.program.Forget([]xsk.Client{c}); err != nil {

@@ -4,12 +4,13 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/farm/clock"
 )
 
 // lookAfterFlows lets time pass for what knows of flows, here and elsewhere, and
 // tells the packet path what has changed.
 func (c *confirmation) lookAfterFlows() error {
-	now := bootTime()
+	now := clock.Now()
 	if wake := c.settling.wake; wake != 0 && now >= wake {
 		c.settling.carryOut(c.settling.node.Tick(now))
 	}
@@ -50,7 +51,7 @@ func (c *confirmation) lookAfterFlows() error {
 
 // wakeBy has run go on at that time at the latest.
 func (c *confirmation) wakeBy(t confirm.Time) {
-	if at := time.Now().Add(t.Sub(bootTime())); at.Before(c.wake) {
+	if at := time.Now().Add(t.Sub(clock.Now())); at.Before(c.wake) {
 		c.wake = at
 	}
 }
@@ -62,7 +63,7 @@ func (c *confirmation) surroundings(handOver bool) surroundings {
 	if c.sticky != nil {
 		sticky = c.sticky.unsettled
 	}
-	now := bootTime()
+	now := clock.Now()
 	others := c.around(now)
 	return surroundings{
 		unsettled: c.settling.unsettled, sticky: sticky, others: others,

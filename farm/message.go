@@ -9,6 +9,7 @@ import (
 
 	"thresher/cluster"
 	"thresher/cluster/confirm"
+	"thresher/farm/clock"
 )
 
 // The kinds of messages between the nodes, beside gossip and heartbeats. Numbers
@@ -77,7 +78,7 @@ func (c *confirmation) spread(hb *confirm.Heartbeat) {
 	}
 	var payload []byte
 	var err error
-	now := bootTime()
+	now := clock.Now()
 	for _, name := range c.reachable {
 		if !c.apart && now.Sub(c.onWire[name]) < c.params.Heard {
 			continue

@@ -11,6 +11,7 @@ import (
 	"thresher/cluster/confirm/handover"
 	"thresher/cluster/settle"
 	"thresher/config"
+	"thresher/farm/clock"
 	"thresher/pipeline"
 )
 
@@ -30,13 +31,13 @@ func servingAlone(t *testing.T) (*confirmation, confirm.Time) {
 	ids, log := ruleIDs(cfg.Rules), slog.New(slog.DiscardHandler)
 	c := &confirmation{
 		self: "web1", ids: ids, log: log, shares: shares{rules: cfg.Rules}, params: confirmParams(cfg, 2), silent: true,
-		gate:      &gate{datapath: &brokenPath{recorder{id: ids[0]}}, ids: ids, log: log, clock: bootTime},
+		gate:      &gate{datapath: &brokenPath{recorder{id: ids[0]}}, ids: ids, log: log, clock: clock.Now},
 		divisions: make(map[confirm.ViewID]*division), portions: make(map[portion]confirm.Buckets),
 		notices: make(notices), met: make(acquaintances), asks: make(chan event, 1),
 		draws: make(chan string, 1), drawn: make(map[string]confirm.Time), onWire: make(map[string]confirm.Time),
 		halfOpen: &halfOpen{others: handover.NewOthers()},
 	}
-	now := bootTime()
+	now := clock.Now()
 	settled, _ := settle.New("web1", 1, settle.Params{Nodes: 2}, ids, now)
 	c.settling = &settling{node: settled, post: c.post, log: log}
 	meta, err := cluster.Meta{Phase: cluster.Up, Weights: []uint8{100}}.Encode()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/farm/clock"
 )
 
 // parting is somebody who waits for the snapshot of the protocol, by which
@@ -54,7 +55,7 @@ func (c *confirmation) depart() (snapshot, error) {
 func (c *confirmation) part() {
 	select {
 	case p := <-c.parting:
-		now := bootTime()
+		now := clock.Now()
 		byMessages := c.byMessages(now)
 		bytes, err := c.node.Snapshot(now)
 		halfOpen, failed := c.halfOpen.handOn()

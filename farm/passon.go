@@ -10,6 +10,7 @@ import (
 	"github.com/mdlayher/packet"
 
 	"thresher/config"
+	"thresher/farm/clock"
 	"thresher/pipeline"
 )
 
@@ -74,7 +75,7 @@ func (c *confirmation) passOn(ctx context.Context) {
 			return
 		case l := <-c.leftovers:
 			to, ok := c.heirs.Load().of(c.rules, &l)
-			if !ok || bootNow()-l.Since > int64(pipeline.LotAge) {
+			if !ok || clock.Nanoseconds()-l.Since > int64(pipeline.LotAge) {
 				continue
 			}
 			if err := c.sender.send(l.Frame(), to); err != nil && !errors.Is(err, net.ErrClosed) {

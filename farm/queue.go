@@ -3,6 +3,7 @@ package farm
 import (
 	"sync/atomic"
 
+	"thresher/farm/clock"
 	"thresher/pipeline"
 	"thresher/xsk"
 )
@@ -43,7 +44,7 @@ var _ xsk.Handler = (*handler)(nil)
 // newHandler judges by what tables and deadline hold when a step begins.
 func newHandler(tables *atomic.Pointer[pipeline.Table], deadline, grant *atomic.Int64, fragments *pipeline.Fragments) handler {
 	return handler{
-		tables: tables, deadline: deadline, grant: grant, clock: bootNow,
+		tables: tables, deadline: deadline, grant: grant, clock: clock.Nanoseconds,
 		lot: pipeline.NewLot(pipeline.LotSlots), fragments: fragments,
 	}
 }

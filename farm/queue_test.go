@@ -172,13 +172,3 @@ func TestHandlerAllocatesNothing(t *testing.T) {
 		t.Errorf("the run was not what it should be: %+v", s)
 	}
 }
-
-func TestBootTimeGoesOn(t *testing.T) {
-	first := bootTime()
-	if second := bootTime(); first <= 0 || second < first || second-first > 1e9 {
-		t.Errorf("from %d to %d", first, second)
-	}
-	if n := testing.AllocsPerRun(100, func() { bootTime() }); n != 0 {
-		t.Errorf("%v allocations, want 0", n)
-	}
-}

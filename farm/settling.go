@@ -8,6 +8,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/cluster/settle"
 	"thresher/config"
+	"thresher/farm/clock"
 	"thresher/farm/flows"
 	"thresher/pipeline"
 )
@@ -50,7 +51,7 @@ func newSettling(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID
 		}
 	}
 	s := &settling{table: table, rules: rules, ids: ids, post: send, log: log}
-	node, actions := settle.New(cfg.Node, boot, settle.Params{Nodes: nodes}, known, bootTime())
+	node, actions := settle.New(cfg.Node, boot, settle.Params{Nodes: nodes}, known, clock.Now())
 	s.node, s.unsettled, s.wake = node, actions.Unsettled, actions.Wake
 	return s, nil
 }
@@ -79,7 +80,7 @@ func (s *settling) send(out settle.Outgoing) {
 // scan looks where this machine has flows. It tells when it began: what came
 // after that it may have missed.
 func (s *settling) scan() {
-	began := bootTime()
+	began := clock.Now()
 	found, err := s.table.Scan(s.rules)
 	s.do(func(now confirm.Time) {
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"thresher/cluster/settle"
 	"thresher/cluster/sticky"
 	"thresher/config"
+	"thresher/farm/clock"
 	"thresher/farm/flows"
 	"thresher/pipeline"
 	"thresher/xsk"
@@ -73,7 +74,7 @@ func newStickiness(cfg *config.Config, d *datapath, ids []confirm.RuleID, boot u
 	if s.table, err = flows.Open(addresses(cfg.VIPs)); err != nil {
 		return nil, err
 	}
-	node, a := sticky.New(sticky.Config{Name: cfg.Node, Boot: boot, Params: p, Rules: rules}, bootTime())
+	node, a := sticky.New(sticky.Config{Name: cfg.Node, Boot: boot, Params: p, Rules: rules}, clock.Now())
 	s.node, s.unsettled, s.wake = node, a.Unsettled, a.Wake
 	return s, nil
 }
@@ -151,7 +152,7 @@ func (s *stickiness) note(err error) { s.err = errors.Join(s.err, err) }
 
 // learn tells the packet path whose clients are, for parked packets too.
 func (s *stickiness) learn(verdicts []sticky.Verdict) {
-	now := bootTime()
+	now := clock.Now()
 	next := pipeline.Clients{}
 	if now.Sub(s.recentAt) < recentFor {
 		maps.Copy(next, s.recent)
@@ -239,7 +240,7 @@ const afterForgetting = 5 * time.Millisecond
 // others. Who has connections is not idle: whoever turns out to have some after he
 // was forgotten is remembered again.
 func (s *stickiness) sweep(before confirm.Time) {
-	began := bootTime()
+	began := clock.Now()
 	left, err := s.swept(before)
 	s.do(func(now confirm.Time) {
 		if err != nil {
@@ -259,7 +260,7 @@ func (s *stickiness) swept(before confirm.Time) (left confirm.Buckets, err error
 	}
 	s.crowding.look(len(all), s.log)
 	var gone []xsk.Client
-	now := bootNow()
+	now := clock.Nanoseconds()
 	for c, seen := range all {
 		if now-seen >= int64(s.idle[c.Rule]) || seen < int64(before) {
 			gone = append(gone, c)
@@ -292,7 +293,7 @@ func (s *stickiness) refresh(known map[xsk.Client]int64, before confirm.Time) er
 	if err != nil {
 		return err
 	}
-	now := bootNow()
+	now := clock.Nanoseconds()
 	for c := range connected {
 		if seen, was := known[c]; was && seen >= int64(before) {
 			if err := s.datapath.program.Remember(c, now); err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"thresher/cluster/confirm"
 	"thresher/cluster/sticky"
+	"thresher/farm/clock"
 )
 
 // keepClients says whether a node that takes no part keeps its clients: one that
@@ -76,5 +77,5 @@ func (c *confirmation) resumeSticky() {
 			before = append(before, sticky.Peer{Name: p.Name, Boot: p.Boot, Stated: p.Stated})
 		}
 	}
-	c.sticky.carryOut(c.sticky.node.Resume(bootTime(), before))
+	c.sticky.carryOut(c.sticky.node.Resume(clock.Now(), before))
 }

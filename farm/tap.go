@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"thresher/farm/clock"
 	"thresher/pipeline"
 )
 
@@ -69,7 +70,7 @@ func (t *tap) one(frame []byte, reason pipeline.Reason) {
 		return
 	}
 	select {
-	case o.out <- copied{time: bootNow(), reason: reason, location: location, asked: true, frame: slices.Clone(frame), length: len(frame)}:
+	case o.out <- copied{time: clock.Nanoseconds(), reason: reason, location: location, asked: true, frame: slices.Clone(frame), length: len(frame)}:
 	default:
 		o.lost.Add(1)
 	}

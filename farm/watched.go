@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"thresher/console"
+	"thresher/farm/clock"
 	"thresher/pipeline"
 )
 
@@ -51,7 +52,7 @@ func (l *loop) buckets(rule string, cells int) (console.Buckets, error) {
 
 // leaseStatus is how far new flows may be let in; nil while they may not.
 func (l *loop) leaseStatus(shown *picture) *console.Lease {
-	remaining := time.Duration(int64(shown.lease.Deadline) - bootNow())
+	remaining := time.Duration(int64(shown.lease.Deadline) - clock.Nanoseconds())
 	if shown.lease.Deadline == 0 || remaining <= 0 {
 		return nil
 	}

@@ -1,4 +1,8 @@
-package farm
+// Package clock tells the time by which leases end: CLOCK_BOOTTIME, which the kernel
+// program reads too, and which goes on while the machine sleeps. It tells it to the
+// confirmation, which makes the leases, and to the packet path, which goes by them. Any
+// goroutine may ask.
+package clock
 
 import (
 	"errors"
@@ -8,13 +12,16 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"thresher/cluster/confirm"
 )
 
-// bootNow is the present on CLOCK_BOOTTIME in nanoseconds: the clock of all
-// leases, which the kernel program reads too, and which goes on while the machine
-// sleeps.
-func bootNow() int64 {
-	t, errno := clockNow(unix.CLOCK_BOOTTIME)
+// Now is the present as the protocol has it.
+func Now() confirm.Time { return confirm.Time(Nanoseconds()) }
+
+// Nanoseconds is the present in nanoseconds, as the packet path has it.
+func Nanoseconds() int64 {
+	t, errno := read(unix.CLOCK_BOOTTIME)
 	if errno != 0 {
 		panic("CLOCK_BOOTTIME: " + errno.Error()) // Linux has it since 2.6.39
 	}
@@ -25,11 +32,11 @@ func bootNow() int64 {
 // machine's (time_namespaces(7)).
 const timeOffsets = "/proc/self/timens_offsets"
 
-// sameClock refuses a process whose CLOCK_BOOTTIME is not the kernel's own, which
+// SameAsKernel refuses a process whose CLOCK_BOOTTIME is not the kernel's own, which
 // bpf_ktime_get_boot_ns reads whatever the namespace: a lease written by the one
 // would end by the other much later, or never. A kernel without time namespaces has
 // no such file.
-func sameClock() error {
+func SameAsKernel() error {
 	text, err := os.ReadFile(timeOffsets)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -1,4 +1,4 @@
-package farm
+package clock
 
 import "testing"
 
@@ -21,14 +21,24 @@ func TestUnshifted(t *testing.T) {
 			}
 		})
 	}
-	if err := sameClock(); err != nil {
+	if err := SameAsKernel(); err != nil {
 		t.Errorf("of this process: %v", err)
 	}
 }
 
 // The packet path asks for the time too.
 func TestClockAllocatesNothing(t *testing.T) {
-	if n := testing.AllocsPerRun(100, func() { bootNow() }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { Nanoseconds() }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestNowGoesOn(t *testing.T) {
+	first := Now()
+	if second := Now(); first <= 0 || second < first || second-first > 1e9 {
+		t.Errorf("from %d to %d", first, second)
+	}
+	if n := testing.AllocsPerRun(100, func() { Now() }); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
 	}
 }
