@@ -13,17 +13,18 @@ import (
 	"thresher/cluster/settle"
 	"thresher/config"
 	"thresher/farm/clock"
+	"thresher/farm/division"
 	"thresher/pipeline"
 )
 
 // newConfirmation is one that has nothing open but the wire.
 func newConfirmation(p *parts, wire *segment.Conn) *confirmation {
-	ids := ruleIDs(p.cfg.Rules)
+	ids := division.RuleIDs(p.cfg.Rules)
 	c := &confirmation{
 		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log, clock: clock.Now}, log: p.log,
 		rules: p.datapath.rules, leftovers: p.datapath.leftovers,
-		self: p.cfg.Node, ids: ids, shares: shares{rules: p.cfg.Rules}, everything: everything(ids), silent: true,
-		divisions: make(map[confirm.ViewID]*division), portions: make(map[portion]confirm.Buckets),
+		self: p.cfg.Node, ids: ids, divider: division.Divider{Rules: p.cfg.Rules}, everything: everything(ids), silent: true,
+		divisions: make(map[confirm.ViewID]*division.Division), portions: make(map[portion]confirm.Buckets),
 		draws: make(chan string, 64), drawn: make(map[string]confirm.Time),
 		notices: make(notices), onWire: make(map[string]confirm.Time), met: make(acquaintances),
 		asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1), parting: make(chan parting, 1),

@@ -47,10 +47,10 @@ func bindingsFor(v cluster.View, self string, vips []config.VIP) bindings {
 // answerers is the view whose nodes answer for the VIPs: the one that this node heads
 // for, or, when it is out of the farm and heads for none, that of the others.
 func answerers(shown *picture, self string) cluster.View {
-	if v := shown.target.view; len(v.Nodes) > 0 {
+	if v := shown.target.View; len(v.Nodes) > 0 {
 		return v
 	}
-	return without(shown.observed.view, self)
+	return without(shown.observed.View, self)
 }
 
 // formerly has claims pass that were right before VIPs' modes were changed.

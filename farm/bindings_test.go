@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -10,7 +11,9 @@ import (
 
 	"thresher/arp"
 	"thresher/cluster"
+	"thresher/cluster/confirm"
 	"thresher/config"
+	"thresher/farm/division"
 )
 
 // manyVIPs are so many VIPs in a row.
@@ -21,6 +24,15 @@ func manyVIPs(n int) []config.VIP {
 		vips[i] = config.VIP{Address: a, Mode: config.Flood, MAC: config.FloodMAC(a)}
 	}
 	return vips
+}
+
+// viewOf is a view of nodes web1, web2 ... with these weights each.
+func viewOf(weights ...[]uint8) cluster.View {
+	nodes := make([]cluster.Node, len(weights))
+	for i, w := range weights {
+		nodes[i] = cluster.Node{Name: fmt.Sprintf("web%d", i+1), Weights: w}
+	}
+	return cluster.View{ID: confirm.ViewID(len(nodes)), Nodes: nodes}
 }
 
 // Every VIP is answered for by exactly one node, the one that the view elects,
@@ -153,11 +165,11 @@ func TestStations(t *testing.T) {
 // A node that is out of the farm knows who answers, and takes no part in it.
 func TestAnsweringOfANodeThatIsOut(t *testing.T) {
 	all := cluster.View{ID: 1, Nodes: []cluster.Node{{Name: "web1"}, {Name: "web2"}, {Name: "web3"}}}
-	none := division{}
-	if got := answerers(&picture{target: &division{view: all}, observed: &none}, "web1"); got.ID != all.ID || len(got.Nodes) != 3 {
+	none := division.Division{}
+	if got := answerers(&picture{target: &division.Division{View: all}, observed: &none}, "web1"); got.ID != all.ID || len(got.Nodes) != 3 {
 		t.Errorf("in the farm: %+v", got)
 	}
-	got := answerers(&picture{target: &none, observed: &division{view: all}}, "web1")
+	got := answerers(&picture{target: &none, observed: &division.Division{View: all}}, "web1")
 	if names := got.Names(); !slices.Equal(names, []string{"web2", "web3"}) {
 		t.Errorf("out of it: %v answer", names)
 	}

@@ -13,6 +13,7 @@ import (
 	"thresher/cluster/segment"
 	"thresher/cluster/settle"
 	"thresher/farm/clock"
+	"thresher/farm/division"
 	"thresher/pipeline"
 )
 
@@ -77,9 +78,9 @@ type confirmation struct {
 
 	self      string
 	ids       []confirm.RuleID
-	shares    shares
-	divisions map[confirm.ViewID]*division // of the views lately computed
-	portions  map[portion]confirm.Buckets  // of the same views
+	divider   division.Divider
+	divisions map[confirm.ViewID]*division.Division // of the views lately computed
+	portions  map[portion]confirm.Buckets           // of the same views
 
 	first   confirm.Actions    // of the node's first instant, until begin
 	since   confirm.Time       // when a node that goes on was last heard
@@ -107,11 +108,11 @@ const maxDivisions = 64
 
 // assign computes what a view gives to this node.
 func (c *confirmation) assign(v confirm.View) confirm.Buckets {
-	return c.division(v).of(c.self, c.ids)
+	return c.division(v).Of(c.self, c.ids)
 }
 
 // division is how a view divides the buckets.
-func (c *confirmation) division(v confirm.View) *division {
+func (c *confirmation) division(v confirm.View) *division.Division {
 	if d := c.divisions[v.ID]; d != nil {
 		return d
 	}
@@ -119,7 +120,7 @@ func (c *confirmation) division(v confirm.View) *division {
 		clear(c.divisions)
 		clear(c.portions)
 	}
-	d := c.shares.divide(cluster.Resolve(v))
+	d := c.divider.Divide(cluster.Resolve(v))
 	c.divisions[v.ID] = &d
 	return &d
 }

@@ -7,12 +7,13 @@ import (
 
 	"thresher/cluster/confirm"
 	"thresher/cluster/segment"
+	"thresher/farm/division"
 	"thresher/internal/netnstest"
 )
 
 // TestOnlyTakesUp tells leases apart whose heartbeat may go before they are carried out.
 func TestOnlyTakesUp(t *testing.T) {
-	ids := ruleIDs(nil)
+	ids := division.RuleIDs(nil)
 	one := confirm.NewBitmap(8)
 	one.Set(7)
 	some := confirm.BucketsOf(map[confirm.RuleID]*confirm.Bitmap{ids[0]: one})

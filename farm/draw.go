@@ -40,7 +40,7 @@ func (c *confirmation) compute(ctx context.Context) {
 			return
 		case name := <-c.draws:
 			d := cluster.Draw(name)
-			c.inTurn(func(confirm.Time) { c.shares.assigner.Add(d) })
+			c.inTurn(func(confirm.Time) { c.divider.Add(d) })
 		}
 	}
 }

@@ -65,7 +65,7 @@ func minority(policy config.Partition, v cluster.View, all int) string {
 
 // fenceIn looks whether this node lets new flows in.
 func (l *loop) fenceIn(now time.Time, shown *picture) {
-	l.fence.look(now, l.life.state == console.Up, l.leaseStatus(shown) != nil, minority(l.cfg.Cluster.Partition, l.division.view, shown.status.All), l.events)
+	l.fence.look(now, l.life.state == console.Up, l.leaseStatus(shown) != nil, minority(l.cfg.Cluster.Partition, l.division.View, shown.status.All), l.events)
 }
 
 // lets says whether a node of the view lets new flows in, as far as this one knows.
@@ -75,7 +75,7 @@ func (l *loop) lets(node string) bool {
 
 // server names the node that lets a bucket's new flows in; "" if none does.
 func (l *loop) server(rule int, bucket uint16) string {
-	if node := l.division.owner(rule, bucket); l.lets(node) {
+	if node := l.division.Owner(rule, bucket); l.lets(node) {
 		return node
 	}
 	return ""

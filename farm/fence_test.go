@@ -97,7 +97,7 @@ func TestWhoIsFencedServesNobody(t *testing.T) {
 			}
 		}
 		for bucket := range uint16(64) {
-			want := l.division.owner(0, bucket)
+			want := l.division.Owner(0, bucket)
 			if slices.Contains(tt.nobody, want) {
 				want = ""
 			}

@@ -13,6 +13,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/cluster/confirm/handover"
 	"thresher/config"
+	"thresher/farm/division"
 	"thresher/pipeline"
 )
 
@@ -65,7 +66,7 @@ type gateTest struct {
 }
 
 func newGateTest(t *testing.T) *gateTest {
-	ids := ruleIDs([]config.Rule{{Name: "web"}})
+	ids := division.RuleIDs([]config.Rule{{Name: "web"}})
 	r := &recorder{id: ids[0]}
 	g := &gateTest{T: t, path: r, now: 1000, gate: gate{datapath: r, ids: ids, log: slog.New(slog.DiscardHandler)}}
 	g.clock = func() confirm.Time { return g.now }

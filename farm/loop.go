@@ -12,6 +12,7 @@ import (
 	"thresher/cluster"
 	"thresher/cluster/settle"
 	"thresher/console"
+	"thresher/farm/division"
 	"thresher/farm/netcheck"
 	"thresher/farm/wire"
 	"thresher/health"
@@ -21,7 +22,7 @@ import (
 // goroutine.
 type loop struct {
 	*parts
-	division division // of the view by which clients are served
+	division division.Division // of the view by which clients are served
 	bindings bindings
 
 	unfit        []health.Finding // what was wrong with the machine's network when last looked at
@@ -159,8 +160,8 @@ func (l *loop) settle() {
 	l.heed(now)
 	l.weigh()
 	l.keepClients()
-	if shown.observed.view.ID != l.division.view.ID {
-		l.events.view(shown.observed.view, minority(l.cfg.Cluster.Partition, shown.observed.view, shown.status.All))
+	if shown.observed.View.ID != l.division.View.ID {
+		l.events.view(shown.observed.View, minority(l.cfg.Cluster.Partition, shown.observed.View, shown.status.All))
 	}
 	l.division = *shown.observed
 	l.fenceIn(now, shown)

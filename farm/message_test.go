@@ -12,6 +12,7 @@ import (
 	"thresher/cluster/settle"
 	"thresher/config"
 	"thresher/farm/clock"
+	"thresher/farm/division"
 	"thresher/pipeline"
 )
 
@@ -28,11 +29,11 @@ func (*brokenPath) lease(int64) error                   { return errBroken }
 func servingAlone(t *testing.T) (*confirmation, confirm.Time) {
 	cfg := &config.Config{Node: "web1", Rules: []config.Rule{{Name: "web", Mode: config.ModeShared, Weight: 100}}}
 	cfg.Cluster.Profile = config.Fast
-	ids, log := ruleIDs(cfg.Rules), slog.New(slog.DiscardHandler)
+	ids, log := division.RuleIDs(cfg.Rules), slog.New(slog.DiscardHandler)
 	c := &confirmation{
-		self: "web1", ids: ids, log: log, shares: shares{rules: cfg.Rules}, params: confirmParams(cfg, 2), silent: true,
+		self: "web1", ids: ids, log: log, divider: division.Divider{Rules: cfg.Rules}, params: confirmParams(cfg, 2), silent: true,
 		gate:      &gate{datapath: &brokenPath{recorder{id: ids[0]}}, ids: ids, log: log, clock: clock.Now},
-		divisions: make(map[confirm.ViewID]*division), portions: make(map[portion]confirm.Buckets),
+		divisions: make(map[confirm.ViewID]*division.Division), portions: make(map[portion]confirm.Buckets),
 		notices: make(notices), met: make(acquaintances), asks: make(chan event, 1),
 		draws: make(chan string, 1), drawn: make(map[string]confirm.Time), onWire: make(map[string]confirm.Time),
 		halfOpen: &halfOpen{others: handover.NewOthers()},

@@ -171,7 +171,7 @@ func (c *confirmation) given(id confirm.ViewID, name string) confirm.Buckets {
 	key := portion{id, name}
 	buckets, known := c.portions[key]
 	if !known {
-		buckets = d.of(name, c.ids)
+		buckets = d.Of(name, c.ids)
 		c.portions[key] = buckets
 	}
 	return buckets

@@ -11,13 +11,14 @@ import (
 
 	"thresher/config"
 	"thresher/farm/clock"
+	"thresher/farm/division"
 	"thresher/pipeline"
 )
 
 // heirs are the nodes that get what this one has let go of.
 type heirs struct {
 	release  uint64
-	division *division
+	division *division.Division
 	ready    []string // those that are known to park what comes
 }
 
@@ -32,11 +33,11 @@ func (h *heirs) of(r *pipeline.Rules, l *pipeline.Leftover) (to config.MAC, ok b
 	if !ok {
 		return to, false
 	}
-	name := h.division.owner(rule, r.Place(client, rule).Bucket)
+	name := h.division.Owner(rule, r.Place(client, rule).Bucket)
 	if !slices.Contains(h.ready, name) {
 		return to, false
 	}
-	return h.division.view.Nodes[h.division.index(name)].MAC, true
+	return h.division.View.Nodes[h.division.Index(name)].MAC, true
 }
 
 // sender puts frames of others onto the VIPs' interface.

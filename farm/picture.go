@@ -7,6 +7,7 @@ import (
 	"thresher/cluster/segment"
 	"thresher/cluster/settle"
 	"thresher/config"
+	"thresher/farm/division"
 )
 
 // picture is what the rest of the daemon sees of the confirmation. It is never
@@ -15,7 +16,7 @@ type picture struct {
 	status confirm.Status
 	// target is how the view that the node heads for divides the buckets,
 	// observed how the view does by which clients are served now.
-	target, observed *division
+	target, observed *division.Division
 	lease            confirm.Lease
 	wire             segment.Counters
 	stranger         config.MAC      // who has sent the last heartbeat that no key of the farm's opens
@@ -28,7 +29,7 @@ type picture struct {
 // another way than before.
 func (c *confirmation) looksOn() bool {
 	shown := c.shown()
-	return shown != nil && shown.status.Phase != confirm.Up && shown.observed.view.ID != c.node.Observed().ID
+	return shown != nil && shown.status.Phase != confirm.Up && shown.observed.View.ID != c.node.Observed().ID
 }
 
 // publish shows the others in the daemon where the protocol stands, and rings.

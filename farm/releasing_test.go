@@ -12,6 +12,7 @@ import (
 	"thresher/cluster"
 	"thresher/cluster/confirm"
 	"thresher/config"
+	"thresher/farm/division"
 	"thresher/pipeline"
 )
 
@@ -36,7 +37,7 @@ func newReleaseTest() *releaseTest {
 	return &releaseTest{before: members("a", "b", "c"), without: members("b", "c"), with: members("a", "b", "c", "d"), now: 1000}
 }
 
-var releasedBuckets = everything(ruleIDs(nil))
+var releasedBuckets = everything(division.RuleIDs(nil))
 
 func (r *releaseTest) leave() { r.begin(r.now, releasedBuckets, 0, r.before, r.without, "a") }
 
@@ -180,8 +181,8 @@ func heirsTest(t *testing.T) (*heirs, *pipeline.Rules, *pipeline.Leftover) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := shares{rules: rules}
-	d := s.divide(cluster.View{Nodes: []cluster.Node{
+	s := division.Divider{Rules: rules}
+	d := s.Divide(cluster.View{Nodes: []cluster.Node{
 		{Name: "b", MAC: config.MAC{2, 0, 0, 0, 0, 0xb}, Weights: []uint8{100}}, {Name: "c", MAC: config.MAC{2, 0, 0, 0, 0, 0xc}, Weights: []uint8{100}},
 	}})
 	return &heirs{release: 1, division: &d, ready: []string{"b", "c"}}, compiled, leftover(t, compiled)
@@ -218,7 +219,7 @@ func leftover(t *testing.T, rules *pipeline.Rules) *pipeline.Leftover {
 func TestHeirsOfALeftover(t *testing.T) {
 	h, rules, l := heirsTest(t)
 	place := rules.Place(netip.MustParseAddrPort("203.0.113.7:40000"), 0)
-	owner := h.division.owner(0, place.Bucket)
+	owner := h.division.Owner(0, place.Bucket)
 	to, ok := h.of(rules, l)
 	if want := (config.MAC{2, 0, 0, 0, 0, owner[0] - 'a' + 0xa}); !ok || to != want {
 		t.Errorf("it goes to %v (%v), want %s at %v", to, ok, owner, want)

@@ -7,6 +7,7 @@ import (
 	"thresher/cluster"
 	"thresher/cluster/confirm"
 	"thresher/config"
+	"thresher/farm/division"
 	"thresher/farm/reach"
 	"thresher/pipeline"
 )
@@ -93,7 +94,7 @@ func (c *confirmation) makeRoutes() *routes {
 	for i, id := range c.ids {
 		tables := make([]*cluster.Table, len(divisions))
 		for j, d := range divisions {
-			tables[j] = d.tables[i]
+			tables[j] = d.Tables[i]
 		}
 		key := fmt.Sprintf("%p %v", abroad.Of(id), tables) // all of them pointers
 		if known[key] == nil {
@@ -106,7 +107,7 @@ func (c *confirmation) makeRoutes() *routes {
 
 // goneBy are the divisions that some node goes by, this one's first; none if one of
 // them is not known, or this node has none.
-func (c *confirmation) goneBy() (divisions []*division) {
+func (c *confirmation) goneBy() (divisions []*division.Division) {
 	views := []confirm.ViewID{c.node.Stated().ID, c.node.Target().ID}
 	if slices.Contains(views, 0) {
 		return nil
@@ -134,12 +135,12 @@ func (c *confirmation) goneBy() (divisions []*division) {
 }
 
 // numbers says by a division's number of each node where its packets go.
-func (c *confirmation) numbers(d *division, names []string) (numbers [256]uint8) {
+func (c *confirmation) numbers(d *division.Division, names []string) (numbers [256]uint8) {
 	for i := range numbers {
 		numbers[i] = pipeline.AllNodes
 	}
 	numbers[cluster.NoOwner] = pipeline.ThisNode // nobody's: dropped here
-	for i, node := range d.view.Nodes {
+	for i, node := range d.View.Nodes {
 		number, found := slices.BinarySearch(names, node.Name)
 		switch {
 		case node.Name == c.self:

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"thresher/cluster"
+	"thresher/farm/division"
 	"thresher/pipeline"
 )
 
@@ -16,7 +17,7 @@ func TestOwnersOf(t *testing.T) {
 	}
 	after[4], before[9], after[9] = 2, cluster.NoOwner, cluster.NoOwner
 	c := &confirmation{self: "web1", warned: []change{{name: "web3", leaves: true}}}
-	d := &division{view: cluster.View{Nodes: []cluster.Node{{Name: "web1"}, {Name: "web2"}, {Name: "web3"}}}}
+	d := &division.Division{View: cluster.View{Nodes: []cluster.Node{{Name: "web1"}, {Name: "web2"}, {Name: "web3"}}}}
 	numbers := c.numbers(d, []string{"web2", "web3"})
 	c.warned = nil
 	calm := c.numbers(d, []string{"web2", "web3"})

@@ -10,6 +10,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/division"
 	"thresher/pipeline"
 )
 
@@ -59,7 +60,7 @@ func (l *loop) status() console.Status {
 		State:    l.life.state,
 		Reason:   l.life.reason,
 		Fenced:   l.fence.why,
-		View:     console.ViewID(l.division.view.ID),
+		View:     console.ViewID(l.division.View.ID),
 		Settled:  shown.settled.Settled && shown.sticky.Empty(),
 		Datapath: l.datapathStatus(),
 		Wire:     l.watchdog.texts(),
@@ -73,7 +74,7 @@ func (l *loop) status() console.Status {
 		Cluster:    l.clusterStatus(),
 	}
 	leases := leasesOf(shown.status, l.confirmation.params.Lease)
-	s.Cluster.DetectionMS = l.detection(leases, len(l.division.view.Nodes)).Milliseconds()
+	s.Cluster.DetectionMS = l.detection(leases, len(l.division.View.Nodes)).Milliseconds()
 	s.Cluster.LeasesMS = differing(leases)
 	s.Lease, s.Fingerprint = l.leaseStatus(shown), l.api.fingerprint()
 	s.Cluster.ForeignHeartbeats = l.strangers.texts()
@@ -140,16 +141,16 @@ func digestText(digest uint64) string {
 	return fmt.Sprintf("%016x", digest)
 }
 
-// shares returns what part of each rule each node of the view has. The roster need
+// sharesOf returns what part of each rule each node of the view has. The roster need
 // not know these nodes yet: heartbeats are heard before gossip.
-func (d division) shares(rules []config.Rule) map[string]map[string]float64 {
+func sharesOf(d division.Division, rules []config.Rule) map[string]map[string]float64 {
 	all := make(map[string]map[string]float64)
-	for _, node := range d.view.Nodes {
+	for _, node := range d.View.Nodes {
 		all[node.Name] = make(map[string]float64)
 	}
 	for i, rule := range rules {
-		for n, count := range d.counts(i) {
-			all[d.view.Nodes[n].Name][rule.Name] = float64(count) / pipeline.Buckets
+		for n, count := range d.Counts(i) {
+			all[d.View.Nodes[n].Name][rule.Name] = float64(count) / pipeline.Buckets
 		}
 	}
 	return all
@@ -157,7 +158,7 @@ func (d division) shares(rules []config.Rule) map[string]map[string]float64 {
 
 // servedShares is what part of each rule each node of the view lets new flows into.
 func (l *loop) servedShares() map[string]map[string]float64 {
-	shares := l.division.shares(l.cfg.Rules)
+	shares := sharesOf(l.division, l.cfg.Rules)
 	maps.DeleteFunc(shares, func(node string, _ map[string]float64) bool { return !l.lets(node) })
 	return shares
 }

@@ -107,7 +107,7 @@ func (w *watchdog) asking(now time.Time) (stations []config.MAC) {
 // sends no probes: nobody would miss them.
 func (l *loop) watchWire(now time.Time) {
 	var sends []uint8
-	if len(l.division.view.Nodes) > 1 {
+	if len(l.division.View.Nodes) > 1 {
 		sends = l.bindings.probes
 	}
 	problems, err := l.watchdog.look(now, sends)

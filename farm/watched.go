@@ -29,7 +29,7 @@ func (l *loop) buckets(rule string, cells int) (console.Buckets, error) {
 		return console.Buckets{}, err
 	}
 	b := console.Buckets{
-		Rule: l.cfg.Rules[i].Name, View: console.ViewID(l.division.view.ID), Nodes: l.division.view.Names(),
+		Rule: l.cfg.Rules[i].Name, View: console.ViewID(l.division.View.ID), Nodes: l.division.View.Names(),
 		Step: pipeline.Buckets / cells, Owners: make([]int, cells), Unsettled: []int{},
 	}
 	unsettled := l.confirmation.shown().unsettled.Of(l.confirmation.ids[i])

@@ -9,6 +9,7 @@ import (
 	"thresher/cluster"
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/division"
 	"thresher/pipeline"
 )
 
@@ -20,10 +21,10 @@ func answering(t *testing.T, view cluster.View, rules ...config.Rule) *loop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := shares{rules: rules}
+	s := division.Divider{Rules: rules}
 	return &loop{
 		parts:    &parts{local: &local{cfg: &config.Config{Node: "web1", VIPs: vips, Rules: rules}}, datapath: &datapath{rules: compiled}},
-		division: s.divide(view),
+		division: s.Divide(view),
 	}
 }
 
@@ -38,7 +39,7 @@ func TestWhereNamesTheNodeThatAccepts(t *testing.T) {
 	t.Parallel()
 	view := viewOf([]uint8{100, 100}, []uint8{100, 100}, []uint8{100, 100})
 	l := answering(t, view, webRule, dnsRule)
-	ids := ruleIDs(l.cfg.Rules)
+	ids := division.RuleIDs(l.cfg.Rules)
 	for client := range 200 {
 		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(client)}), uint16(40000+client))
 		for i, rule := range l.cfg.Rules {
@@ -48,7 +49,7 @@ func TestWhereNamesTheNodeThatAccepts(t *testing.T) {
 			}
 			w := found[0]
 			for _, node := range view.Names() {
-				if has := l.division.of(node, ids).Has(ids[i], w.Bucket); has != (node == w.Node) {
+				if has := l.division.Of(node, ids).Has(ids[i], w.Bucket); has != (node == w.Node) {
 					t.Fatalf("%v of rule %s is said to be at %s; %s has the bucket: %v", from, rule.Name, w.Node, node, has)
 				}
 			}

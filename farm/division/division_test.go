@@ -1,4 +1,4 @@
-package farm
+package division
 
 import (
 	"fmt"
@@ -45,8 +45,8 @@ func TestDivisionIsTheClustersTable(t *testing.T) {
 		{"a node with fewer rules", viewOf([]uint8{100, 100}, []uint8{100}), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := shares{rules: rulesOf(2)}
-			d := s.divide(tt.view)
+			s := Divider{Rules: rulesOf(2)}
+			d := s.Divide(tt.view)
 			for rule := range 3 {
 				weights := tt.view.Weights(rule)
 				if rule == 2 { // ICMP echo
@@ -58,7 +58,7 @@ func TestDivisionIsTheClustersTable(t *testing.T) {
 				checkRule(t, d, rule, new(cluster.Assigner).Assign(tt.view.Names(), weights))
 			}
 			for _, rule := range tt.none {
-				if got := d.owner(rule, 17); got != "" {
+				if got := d.Owner(rule, 17); got != "" {
 					t.Errorf("rule %d is served by %s", rule, got)
 				}
 			}
@@ -68,12 +68,12 @@ func TestDivisionIsTheClustersTable(t *testing.T) {
 
 // checkRule holds the nodes' bucket sets against the table. The last rule is ICMP
 // echo.
-func checkRule(t *testing.T, d division, rule int, table *cluster.Table) {
+func checkRule(t *testing.T, d Division, rule int, table *cluster.Table) {
 	t.Helper()
-	counts := make([]int, len(d.view.Nodes))
-	ids := ruleIDs(rulesOf(len(d.tables) - 1))
-	for n, node := range d.view.Nodes {
-		bits := d.of(node.Name, ids).Of(ids[rule])
+	counts := make([]int, len(d.View.Nodes))
+	ids := RuleIDs(rulesOf(len(d.Tables) - 1))
+	for n, node := range d.View.Nodes {
+		bits := d.Of(node.Name, ids).Of(ids[rule])
 		for b := range pipeline.Buckets {
 			mine := table[b] == uint8(n)
 			if mine != (bits != nil && bits.Has(b)) {
@@ -84,7 +84,7 @@ func checkRule(t *testing.T, d division, rule int, table *cluster.Table) {
 			}
 		}
 	}
-	if diff := cmp.Diff(counts, d.counts(rule)); diff != "" {
+	if diff := cmp.Diff(counts, d.Counts(rule)); diff != "" {
 		t.Errorf("rule %d (-want +got):\n%s", rule, diff)
 	}
 	owned, sum := 0, 0
@@ -104,9 +104,9 @@ func checkRule(t *testing.T, d division, rule int, table *cluster.Table) {
 // Rules with the same weights share one bucket set, so that 256 of them cost no
 // more memory than one.
 func TestRulesWithTheSameWeightsShareTheirSet(t *testing.T) {
-	s := shares{rules: rulesOf(3)}
-	ids := ruleIDs(s.rules)
-	own := s.divide(viewOf([]uint8{100, 50, 100}, []uint8{100, 100, 100})).of("web1", ids)
+	s := Divider{Rules: rulesOf(3)}
+	ids := RuleIDs(s.Rules)
+	own := s.Divide(viewOf([]uint8{100, 50, 100}, []uint8{100, 100, 100})).Of("web1", ids)
 	first := own.Of(ids[0])
 	if first == nil || first != own.Of(ids[2]) || first != own.Of(ids[3]) || first == own.Of(ids[1]) {
 		t.Errorf("bitmaps %p, %p, %p, echo's %p", first, own.Of(ids[1]), own.Of(ids[2]), own.Of(ids[3]))
@@ -116,41 +116,41 @@ func TestRulesWithTheSameWeightsShareTheirSet(t *testing.T) {
 // One node serves all of a rule with mode single, and nobody any of one with mode
 // block, whatever the weights.
 func TestDivisionMindsTheMode(t *testing.T) {
-	s := shares{rules: rulesOf(3)}
-	s.rules[1].Mode, s.rules[2].Mode = config.ModeSingle, config.ModeBlock
-	d := s.divide(viewOf([]uint8{10, 10, 10}, []uint8{10, 51, 10}, []uint8{10, 10, 10}))
+	s := Divider{Rules: rulesOf(3)}
+	s.Rules[1].Mode, s.Rules[2].Mode = config.ModeSingle, config.ModeBlock
+	d := s.Divide(viewOf([]uint8{10, 10, 10}, []uint8{10, 51, 10}, []uint8{10, 10, 10}))
 	for rule, want := range map[int][]int{1: {0, pipeline.Buckets, 0}, 2: {0, 0, 0}} {
-		if diff := cmp.Diff(want, d.counts(rule)); diff != "" {
+		if diff := cmp.Diff(want, d.Counts(rule)); diff != "" {
 			t.Errorf("rule %d (-want +got):\n%s", rule, diff)
 		}
 	}
-	if shared := d.counts(0); shared[0] == 0 || shared[1] == 0 || shared[2] == 0 {
+	if shared := d.Counts(0); shared[0] == 0 || shared[1] == 0 || shared[2] == 0 {
 		t.Errorf("the shared rule is divided %v", shared)
 	}
 }
 
 func TestStrangersAndAnEmptyFarmHaveNoShare(t *testing.T) {
-	s := shares{rules: rulesOf(1)}
-	if got := s.divide(viewOf([]uint8{100})).of("web9", ruleIDs(s.rules)); !got.Empty() {
+	s := Divider{Rules: rulesOf(1)}
+	if got := s.Divide(viewOf([]uint8{100})).Of("web9", RuleIDs(s.Rules)); !got.Empty() {
 		t.Errorf("a node that is not in the view has %v", got)
 	}
-	d := s.divide(cluster.View{})
-	if got := d.of("web1", ruleIDs(s.rules)); !got.Empty() {
+	d := s.Divide(cluster.View{})
+	if got := d.Of("web1", RuleIDs(s.Rules)); !got.Empty() {
 		t.Errorf("in a farm without nodes, web1 has %v", got)
 	}
-	if got := d.owner(0, 17); got != "" || len(d.counts(0)) != 0 {
-		t.Errorf("in a farm without nodes, %q owns a bucket, counts %v", got, d.counts(0))
+	if got := d.Owner(0, 17); got != "" || len(d.Counts(0)) != 0 {
+		t.Errorf("in a farm without nodes, %q owns a bucket, counts %v", got, d.Counts(0))
 	}
 }
 
 // A node that leaves gives its buckets away, and nobody else's move.
 func TestOnlyTheBucketsOfALostNodeMove(t *testing.T) {
-	s := shares{rules: rulesOf(1)}
-	three := s.divide(viewOf([]uint8{100}, []uint8{100}, []uint8{100}))
-	two := s.divide(viewOf([]uint8{100}, []uint8{100}))
+	s := Divider{Rules: rulesOf(1)}
+	three := s.Divide(viewOf([]uint8{100}, []uint8{100}, []uint8{100}))
+	two := s.Divide(viewOf([]uint8{100}, []uint8{100}))
 	moved := 0
 	for b := range pipeline.Buckets {
-		old, now := three.owner(0, uint16(b)), two.owner(0, uint16(b))
+		old, now := three.Owner(0, uint16(b)), two.Owner(0, uint16(b))
 		if old != now {
 			moved++
 		}
@@ -158,7 +158,7 @@ func TestOnlyTheBucketsOfALostNodeMove(t *testing.T) {
 			t.Fatalf("bucket %d went from %s to %s", b, old, now)
 		}
 	}
-	if want := three.counts(0)[2]; moved != want {
+	if want := three.Counts(0)[2]; moved != want {
 		t.Errorf("%d buckets moved, web3 had %d", moved, want)
 	}
 }
