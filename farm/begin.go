@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
-	"thresher/cluster"
 	"thresher/cluster/confirm"
 	"thresher/cluster/segment"
 	"thresher/cluster/settle"
@@ -18,55 +16,56 @@ import (
 )
 
 // newConfirmation is one that has nothing open but the wire.
-func newConfirmation(p *parts, wire *segment.Conn) *confirmation {
-	ids := division.RuleIDs(p.cfg.Rules)
+func newConfirmation(o Options, wire *segment.Conn) *confirmation {
+	ids := division.RuleIDs(o.Config.Rules)
 	c := &confirmation{
-		wire: wire, gate: &gate{datapath: p.datapath, ids: ids, log: p.log, clock: clock.Now}, log: p.log,
-		rules: p.datapath.rules, leftovers: p.datapath.leftovers,
-		self: p.cfg.Node, ids: ids, divider: division.Divider{Rules: p.cfg.Rules}, everything: everything(ids), silent: true,
+		wire: wire, gate: &gate{datapath: o.Path, ids: ids, log: o.Log, clock: clock.Now}, log: o.Log,
+		rules: o.Rules, leftovers: o.Leftovers,
+		self: o.Config.Node, ids: ids, divider: division.Divider{Rules: o.Config.Rules}, everything: everything(ids), silent: true,
 		divisions: make(map[confirm.ViewID]*division.Division), portions: make(map[portion]confirm.Buckets),
 		draws: make(chan string, 64), drawn: make(map[string]confirm.Time),
 		notices: make(notices), onWire: make(map[string]confirm.Time), met: make(acquaintances),
 		asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1), parting: make(chan parting, 1),
-		all: p.cfg.Cluster.Nodes(),
+		all: o.Config.Cluster.Nodes(), apart: o.Apart,
 	}
-	c.params = confirmParams(p.cfg, c.all)
+	c.params = ParamsFor(o.Config, c.all)
 	c.lazy = c.params.AllowsLateReading()
 	return c
 }
 
-// openConfirmation makes the node: the one that h has, if it has one, else a new
-// one. Its first lease is carried out, but nothing is said before begin.
-func openConfirmation(p *parts, h *handed) (*confirmation, error) {
-	wire, err := segment.Open(p.ifi(), farmKeys(p.cfg)...)
+// Open makes the node: the one that was handed over from before, if that can be gone on
+// with, else a new one; before is nil if nothing was. Its first lease is carried out, but
+// nothing is said before Begin. Where it fails and returns a confirmation nevertheless, the
+// packet path has to do with that already: then it is for the caller to close.
+func Open(o Options, before *Handed) (*confirmation, error) {
+	// A farm that goes without a key seals with a known one: that keeps farms on one
+	// segment from hearing each other by accident only as far as their nodes' names differ.
+	wire, err := segment.Open(o.Interface, o.Config.Cluster.SealKeys()...)
 	if err != nil {
 		return nil, err
 	}
-	c := newConfirmation(p, wire)
-	if c.sender, err = openSender(p.ifi()); err != nil {
-		return nil, errors.Join(err, c.close())
+	c := newConfirmation(o, wire)
+	if c.sender, err = openSender(o.Interface); err != nil {
+		return nil, errors.Join(err, c.Close())
 	}
-	if c.apart, err = apart(p.nic, p.cfg.Cluster.Binds()); err != nil {
-		return nil, errors.Join(err, c.close())
-	}
-	meta, err := p.meta(cluster.Up).Encode()
+	meta, err := o.Meta.Encode()
 	if err != nil {
-		return nil, errors.Join(err, c.close())
+		return nil, errors.Join(err, c.Close())
 	}
 	c.config = confirm.Config{
-		Name: p.cfg.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
+		Name: o.Config.Node, Boot: uint64(time.Now().UnixNano()), Params: c.params,
 		Meta: string(meta), Assign: c.assign,
 	}
-	if c.node, c.first, err = h.restore(c.config, p.log); err != nil {
+	if err := c.restore(before); err != nil {
 		return c, fmt.Errorf("cluster: %w", err)
 	}
-	if err := c.openFlows(p); err != nil {
+	if err := c.openFlows(o); err != nil {
 		return c, err
 	}
-	if p.handed != nil && p.handed.resumed {
-		c.since = p.handed.Taken
+	if c.resumed {
+		c.since = before.Taken
 		c.silent = false // The name is this node's already.
-		c.resumeHalfOpen(p.handed.HalfOpen)
+		c.resumeHalfOpen(before.HalfOpen)
 		c.resumeSettling()
 		c.resumeRouting()
 		c.resumeSticky()
@@ -88,7 +87,7 @@ func openConfirmation(p *parts, h *handed) (*confirmation, error) {
 func (c *confirmation) resumeHalfOpen(lists [][]byte) {
 	err := c.halfOpen.resume(clock.Now(), lists)
 	if c.halfOpen.others.Len() > 0 {
-		err = errors.Join(err, c.gate.datapath.halfOpen(c.halfOpen.others.Tuples()))
+		err = errors.Join(err, c.gate.datapath.HalfOpen(c.halfOpen.others.Tuples()))
 	}
 	if err != nil {
 		c.log.Warn("half-open connections that other nodes have may be answered twice", "err", err)
@@ -135,9 +134,9 @@ func (c *confirmation) resumeRouting() {
 	}
 }
 
-// begin says what the node has to say first, and lets it live. failed is told why
+// Begin says what the node has to say first, and lets it live. failed is told why
 // it ended, if it ends by itself.
-func (c *confirmation) begin(failed func(error)) error {
+func (c *confirmation) Begin(failed func(error)) error {
 	if err := c.carryOut(c.first); err != nil {
 		return err
 	}
@@ -185,41 +184,27 @@ func everything(ids []confirm.RuleID) confirm.Buckets {
 }
 
 // openFlows prepares what knows of this machine's connections and of the others'.
-func (c *confirmation) openFlows(p *parts) (err error) {
-	if c.settling, err = newSettling(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.all, c.post, c.log); err != nil {
+func (c *confirmation) openFlows(o Options) (err error) {
+	if c.settling, err = newSettling(o.Config, c.rules, c.ids, c.node.Boot(), c.all, c.post, c.log); err != nil {
 		return err
 	}
 	c.settling.do = c.inTurn
-	if c.routing = newRouting(p.cfg, c); c.routing != nil {
+	if c.routing = newRouting(o.Config, c); c.routing != nil {
 		c.settling.reported = c.routing.reaches.Reported
 	}
-	if c.halfOpen, err = newHalfOpen(p.cfg, p.datapath.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
+	if c.halfOpen, err = newHalfOpen(o.Config, c.rules, c.ids, c.node.Boot(), c.post, c.log); err != nil {
 		return err
 	}
 	c.halfOpen.do = c.inTurn
-	if c.sticky, err = newStickiness(p.cfg, p.datapath, c.ids, c.node.Boot(), c.params, c.log); err != nil || c.sticky == nil {
+	if c.sticky, err = newStickiness(o, c.ids, c.node.Boot(), c.params); err != nil || c.sticky == nil {
 		return err
 	}
 	c.sticky.post, c.sticky.postBestEffort, c.sticky.do = c.post, c.postBestEffort, c.inTurn
 	return nil
 }
 
-// addresses are the VIPs' own.
-func addresses(vips []config.VIP) []netip.Addr {
-	list := make([]netip.Addr, len(vips))
-	for i, v := range vips {
-		list[i] = v.Address
-	}
-	return list
-}
-
-// farmKeys seal heartbeats. A farm that goes without a key seals with a known
-// one: that keeps farms on one segment from hearing each other by accident only
-// as far as their nodes' names differ.
-func farmKeys(cfg *config.Config) [][32]byte { return cfg.Cluster.SealKeys() }
-
-// confirmParams are the timings that the file asks for.
-func confirmParams(cfg *config.Config, nodes int) confirm.Params {
+// ParamsFor are the timings that the file asks for.
+func ParamsFor(cfg *config.Config, nodes int) confirm.Params {
 	p := confirm.ParamsFor(cfg.Cluster.Timings())
 	p.Nodes = nodes
 	if cfg.Cluster.Partition == config.Majority {
@@ -228,9 +213,9 @@ func confirmParams(cfg *config.Config, nodes int) confirm.Params {
 	return p
 }
 
-// close ends listening and sending, and returns when nothing goes on any more that needs
+// Close ends listening and sending, and returns when nothing goes on any more that needs
 // the packet path.
-func (c *confirmation) close() error {
+func (c *confirmation) Close() error {
 	c.halt()
 	var errs []error
 	if c.sender != nil {

@@ -46,11 +46,11 @@ func bindingsFor(v cluster.View, self string, vips []config.VIP) bindings {
 
 // answerers is the view whose nodes answer for the VIPs: the one that this node heads
 // for, or, when it is out of the farm and heads for none, that of the others.
-func answerers(shown *picture, self string) cluster.View {
-	if v := shown.target.View; len(v.Nodes) > 0 {
+func answerers(shown *Picture, self string) cluster.View {
+	if v := shown.Target.View; len(v.Nodes) > 0 {
 		return v
 	}
-	return without(shown.observed.View, self)
+	return without(shown.Observed.View, self)
 }
 
 // formerly has claims pass that were right before VIPs' modes were changed.

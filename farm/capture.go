@@ -115,7 +115,7 @@ func (l *loop) comment(p *copied) string {
 	}
 	if at := p.location; at.Placed {
 		text += fmt.Sprintf(" bucket=%d", at.Bucket)
-		if owner := l.confirmation.shown().observed.Owner(at.Rule, at.Bucket); owner != "" {
+		if owner := l.confirmation.Shown().Observed.Owner(at.Rule, at.Bucket); owner != "" {
 			text += " owner=" + owner
 		}
 	}

@@ -32,7 +32,7 @@ type confirmation struct {
 	sticky   *stickiness
 	routing  *routing // nil where no VIP is in mode directed
 
-	gossip    atomic.Pointer[cluster.Cluster] // nil until connect
+	gossip    atomic.Pointer[cluster.Cluster] // nil until Connect
 	apart     bool                            // gossip has a network of its own
 	reachable []string                        // the other nodes that gossip reaches
 	onWire    map[string]confirm.Time         // when each was last heard on the VIPs' interface
@@ -82,7 +82,8 @@ type confirmation struct {
 	divisions map[confirm.ViewID]*division.Division // of the views lately computed
 	portions  map[portion]confirm.Buckets           // of the same views
 
-	first   confirm.Actions    // of the node's first instant, until begin
+	first   confirm.Actions    // of the node's first instant, until Begin
+	resumed bool               // it goes on from another process
 	since   confirm.Time       // when a node that goes on was last heard
 	pause   time.Duration      // for how long it was not
 	stop    context.CancelFunc // ends run
@@ -93,7 +94,7 @@ type confirmation struct {
 	ended   chan struct{}
 	wake    time.Time // when the protocol wants to be told the time
 	bell    chan struct{}
-	picture atomic.Pointer[picture]
+	picture atomic.Pointer[Picture]
 }
 
 // event is something for the state machine. done is closed when what comes of it
@@ -366,20 +367,21 @@ func (c *confirmation) inTurn(f func(now confirm.Time)) {
 	})
 }
 
-// speak lets heartbeats out. Before, the farm has not taken the node in: were its
+// Speak lets heartbeats out. Before, the farm has not taken the node in: were its
 // name another node's, the others would hear a new process of that one, and the
 // other would give way to it.
-func (c *confirmation) speak() {
+func (c *confirmation) Speak() {
 	c.inTurn(func(confirm.Time) { c.silent = false })
 }
 
-// up asks for this node to take its part; leave gives it up. When leave returns,
-// no new flow is let in any more.
-func (c *confirmation) up()    { c.do(c.node.Up) }
-func (c *confirmation) leave() { c.do(c.node.Leave) }
+// Up asks for this node to take its part.
+func (c *confirmation) Up() { c.do(c.node.Up) }
 
-// members tells who there is, by the membership.
-func (c *confirmation) members(members []settle.Member) {
+// Leave gives it up. When it returns, no new flow is let in any more.
+func (c *confirmation) Leave() { c.do(c.node.Leave) }
+
+// Members tells who there is, by the membership.
+func (c *confirmation) Members(members []settle.Member) {
 	var alive []string
 	for _, m := range members {
 		if m.Standing == settle.Alive {
@@ -395,3 +397,37 @@ func (c *confirmation) members(members []settle.Member) {
 		return c.node.Members(now, alive)
 	})
 }
+
+// Weigh changes what assignment depends on of this node. When it returns, nothing
+// that is given away is let in any more, and the others have been told.
+func (c *confirmation) Weigh(meta string) (err error) {
+	c.do(func(now confirm.Time) confirm.Actions {
+		var a confirm.Actions
+		if a, err = c.node.Weights(now, meta); err != nil {
+			return c.node.Tick(now)
+		}
+		c.config.Meta = meta
+		return a
+	})
+	return err
+}
+
+// SetKeys changes the keys of heartbeats, as segment.Conn has it. It returns ErrEnded where
+// nothing takes them over.
+func (c *confirmation) SetKeys(keys ...[32]byte) error {
+	err := ErrEnded
+	c.inTurn(func(confirm.Time) { err = c.wire.SetKeys(keys...) })
+	return err
+}
+
+// Params are the timings that the protocol goes by here.
+func (c *confirmation) Params() confirm.Params { return c.params }
+
+// RuleID is a rule as the sets of buckets have it, by its number in the configuration.
+func (c *confirmation) RuleID(rule int) confirm.RuleID { return c.ids[rule] }
+
+// Resumed says whether the node goes on from another process.
+func (c *confirmation) Resumed() bool { return c.resumed }
+
+// Pause is for how long the others did not hear a node that goes on; known from Begin on.
+func (c *confirmation) Pause() time.Duration { return c.pause }

@@ -54,7 +54,7 @@ func TestCloseWaitsForWhatGoesOn(t *testing.T) {
 		listed.Store(true)
 	}
 	c.halfOpen.released(confirm.Buckets{}, 1)
-	if err := c.close(); err != nil {
+	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
 	if !listed.Load() {

@@ -86,7 +86,7 @@ func runFarm(ctx context.Context, local *local) error {
 		if err = p.leaveBehind(); err == nil {
 			return nil // the process ends: the kernel closes all at once, and the others wait
 		}
-		l.quit(err, newApplication(p.cfg, p.events, p.confirmation.params.Lease))
+		l.quit(err, newApplication(p.cfg, p.events, p.confirmation.Params().Lease))
 	}
 	return errors.Join(err, p.stop())
 }
@@ -111,13 +111,13 @@ func (p *parts) start() (err error) {
 	if p.datapath, err = loadDatapath(p.cfg, p.former, p.nic, p.machine.way, facts, p.handed, p.log); err != nil {
 		return err
 	}
-	if p.confirmation, err = openConfirmation(p, p.handed); err != nil {
+	if err := p.openConfirmation(); err != nil {
 		return err
 	}
 	if err := p.datapath.enter(p.cfg, p.hooks, facts, p.log); err != nil {
 		return err
 	}
-	if err := p.confirmation.begin(p.report); err != nil {
+	if err := p.confirmation.Begin(p.report); err != nil {
 		return err
 	}
 	p.handed.resume(p.local)
@@ -130,10 +130,10 @@ func (p *parts) start() (err error) {
 	if p.watchdog, err = openWatchdog(p); err != nil {
 		return err
 	}
-	if p.flows, err = flows.Open(addresses(p.cfg.VIPs), p.cfg.Forwarded()...); err != nil {
+	if p.flows, err = flows.Open(p.cfg.Addresses(), p.cfg.Forwarded()...); err != nil {
 		return err
 	}
-	p.confirmation.connect(p.cluster)
+	p.confirmation.Connect(p.cluster)
 	if err := p.openAPI(); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (p *parts) takeMachine() (err error) {
 	p.machine.filters = p.handed.filters()
 	p.machine.journal.OnRestore(p.events.restored)
 	if p.handed == nil {
-		p.handed = pickUp(p.cfg, confirmParams(p.cfg, 1).Lease, p.log)
+		p.handed = pickUp(p.cfg, ParamsFor(p.cfg, 1).Lease, p.log)
 	}
 	if p.handed != nil && p.handed.Digest != p.digest {
 		p.log.Warn("this node's part in the farm begins anew: its rules have changed")
@@ -213,7 +213,7 @@ func (p *parts) ifi() *net.Interface {
 
 func (p *parts) startCluster() error {
 	if n := p.cfg.Cluster.Nodes(); n > 1 {
-		usual, worst := confirmParams(p.cfg, n).Takeover()
+		usual, worst := ParamsFor(p.cfg, n).Takeover()
 		_, gossip := cluster.DetectionTime(p.cfg.Cluster.Profile, p.cfg.Cluster.Eviction, n)
 		p.log.Info("a lost node's clients will be served by the others", "usually_within", usual, "at_worst", worst,
 			"gossip_notices_within", gossip, "nodes", n, "profile", p.cfg.Cluster.Profile)
@@ -230,7 +230,7 @@ func (p *parts) abandon() error {
 		errs = append(errs, p.cluster.Shutdown())
 	}
 	if p.confirmation != nil {
-		errs = append(errs, p.confirmation.close())
+		errs = append(errs, p.confirmation.Close())
 	}
 	if p.flows != nil {
 		errs = append(errs, p.flows.Close())
@@ -255,7 +255,7 @@ func (p *parts) abandon() error {
 func (p *parts) stop() error {
 	errs := []error{p.local.stop()}
 	if p.confirmation != nil {
-		errs = append(errs, p.confirmation.close())
+		errs = append(errs, p.confirmation.Close())
 	}
 	if p.flows != nil {
 		errs = append(errs, p.flows.Close())

@@ -51,6 +51,8 @@ type datapath struct {
 	failed  chan error // the first queue that gave up
 }
 
+var _ PacketPath = (*datapath)(nil)
+
 // loadDatapath makes the way to the stack and loads the program. No packet is
 // judged by it before enter, and none reaches a queue before open.
 func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, pair xsk.Pair, facts health.Facts, h *handed, log *slog.Logger) (*datapath, error) {
@@ -230,11 +232,11 @@ func (d *datapath) carry(q *queue) {
 	}
 }
 
-// apply makes the kernel program and every queue judge by a share from the next
+// Apply makes the kernel program and every queue judge by a share from the next
 // packet on; nil serves nothing. On an error nothing is served. Where the share
 // takes something away, taken is called when no packet to come is judged by the
 // old one, and apply returns when no packet in the kernel program is either.
-func (d *datapath) apply(s *pipeline.Share, taken func()) error {
+func (d *datapath) Apply(s *pipeline.Share, taken func()) error {
 	old := d.table.Load()
 	table := pipeline.NewTable(d.rules, s).WithHalfOpen(old.HalfOpen).WithClients(old.Clients)
 	d.table.Store(table)
@@ -250,9 +252,9 @@ func (d *datapath) apply(s *pipeline.Share, taken func()) error {
 	return nil
 }
 
-// halfOpen makes the handshakes those that other nodes have half done, whose SYNs
+// HalfOpen makes the handshakes those that other nodes have half done, whose SYNs
 // are left to them.
-func (d *datapath) halfOpen(handshakes []handover.Tuple) error {
+func (d *datapath) HalfOpen(handshakes []handover.Tuple) error {
 	flows := make([]xsk.Flow, len(handshakes))
 	for i, h := range handshakes {
 		flows[i] = xsk.Flow{Client: h.Client, VIP: h.Server}
@@ -268,10 +270,10 @@ func (d *datapath) halfOpen(handshakes []handover.Tuple) error {
 	return d.program.SetHalfOpen(flows)
 }
 
-// lease lets new flows in until deadline, in nanoseconds of CLOCK_BOOTTIME; 0
+// Lease lets new flows in until deadline, in nanoseconds of CLOCK_BOOTTIME; 0
 // fences the node. A queue may still be at a batch that it judges by the lease
 // before: what opens a flow in it ends at the fence before the stack (xsk.Stack).
-func (d *datapath) lease(deadline int64) error {
+func (d *datapath) Lease(deadline int64) error {
 	if deadline < d.deadline.Load() {
 		defer d.deadline.Store(deadline) // the kernel first
 	} else {
@@ -280,13 +282,13 @@ func (d *datapath) lease(deadline int64) error {
 	return d.program.SetLease(deadline)
 }
 
-// learnt tells the queues whose clients are that parked packets are of.
-func (d *datapath) learnt(c pipeline.Clients) { d.table.Store(d.table.Load().WithClients(c)) }
+// Learnt tells the queues whose clients are that parked packets are of.
+func (d *datapath) Learnt(c pipeline.Clients) { d.table.Store(d.table.Load().WithClients(c)) }
 
-// keep lets clients of this node's open flows in others' sticky buckets until a time,
+// Keep lets clients of this node's open flows in others' sticky buckets until a time,
 // in nanoseconds of CLOCK_BOOTTIME. With wait, none is let in by the earlier time
 // when it returns.
-func (d *datapath) keep(until int64, wait bool) error {
+func (d *datapath) Keep(until int64, wait bool) error {
 	if wait {
 		d.granted.Store(until)
 		return d.program.SetGrant(until, true)

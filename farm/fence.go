@@ -64,8 +64,8 @@ func minority(policy config.Partition, v cluster.View, all int) string {
 }
 
 // fenceIn looks whether this node lets new flows in.
-func (l *loop) fenceIn(now time.Time, shown *picture) {
-	l.fence.look(now, l.life.state == console.Up, l.leaseStatus(shown) != nil, minority(l.cfg.Cluster.Partition, l.division.View, shown.status.All), l.events)
+func (l *loop) fenceIn(now time.Time, shown *Picture) {
+	l.fence.look(now, l.life.state == console.Up, l.leaseStatus(shown) != nil, minority(l.cfg.Cluster.Partition, l.division.View, shown.Status.All), l.events)
 }
 
 // lets says whether a node of the view lets new flows in, as far as this one knows.

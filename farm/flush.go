@@ -8,17 +8,17 @@ import (
 	"thresher/xsk"
 )
 
-// flushPatience is how long flush waits for a queue: a thousand times what a
+// flushPatience is how long Flush waits for a queue: a thousand times what a
 // step takes, and little beside a heartbeat's lease.
 const flushPatience = 50 * time.Millisecond
 
-// The pauses of flush between two looks at a queue: about a step at first.
+// The pauses of Flush between two looks at a queue: about a step at first.
 const (
 	flushPause    = 20 * time.Microsecond
 	flushPauseMax = time.Millisecond
 )
 
-// flush returns when every queue is done with what it judged by tables that were
+// Flush returns when every queue is done with what it judged by tables that were
 // replaced before the call, and has sent on what it accepted by them: from then
 // on, only the table of now lets packets in. It fails if a queue does not come to
 // that within flushPatience, because its thread gets no time or the stack takes
@@ -26,7 +26,7 @@ const (
 //
 // Sent on means that thr0 has the frames. They leave thr1 in the softirq that
 // follows, within this kernel; nothing of ours decides about them any more.
-func (d *datapath) flush(ctx context.Context) error {
+func (d *datapath) Flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushPatience)
 	defer cancel()
 	opened := d.opened.Load()

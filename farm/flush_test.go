@@ -52,7 +52,7 @@ func TestFlushWaitsForTheQueue(t *testing.T) {
 	t.Cleanup(func() { node.Do(t, d.close) })
 
 	start := time.Now()
-	if err := d.flush(context.Background()); err != nil || time.Since(start) > flushPatience {
+	if err := d.Flush(context.Background()); err != nil || time.Since(start) > flushPatience {
 		t.Errorf("an idle queue: %v after %v", err, time.Since(start))
 	}
 	syn := synBatch(t, 1000).Frames[0]
@@ -60,7 +60,7 @@ func TestFlushWaitsForTheQueue(t *testing.T) {
 	<-s.inStep
 	d.table.Store(j.others)
 	start = time.Now()
-	err := d.flush(context.Background())
+	err := d.Flush(context.Background())
 	if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took < flushPatience || took > 10*flushPatience {
 		t.Errorf("a queue in a step: %v after %v", err, took)
 	}
@@ -70,7 +70,7 @@ func TestFlushWaitsForTheQueue(t *testing.T) {
 
 	close(s.letGo)
 	start = time.Now()
-	if err := d.flush(context.Background()); err != nil {
+	if err := d.Flush(context.Background()); err != nil {
 		t.Errorf("a queue that goes on: %v after %v", err, time.Since(start))
 	}
 	var sum [pipeline.ReasonLen]uint64

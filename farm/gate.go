@@ -13,7 +13,7 @@ import (
 // gate makes the packet path let in what the confirmation's leases say, and tells
 // it which buckets are unsettled. It belongs to the confirmation's goroutine.
 type gate struct {
-	datapath packetPath
+	datapath PacketPath
 	ids      []confirm.RuleID // of the rules in order; the last is ICMP echo's
 	log      *slog.Logger
 	clock    func() confirm.Time // CLOCK_BOOTTIME
@@ -32,20 +32,6 @@ type gate struct {
 	patience  confirm.Time
 	gains     gains
 	unflushed bool // a queue may still let in what a former lease let in
-}
-
-// packetPath is what a gate is for: a datapath.
-type packetPath interface {
-	// apply judges by a share from the next packet on. If that takes something
-	// away, it calls taken, and returns when no packet in the kernel program is
-	// judged by the share before.
-	apply(share *pipeline.Share, taken func()) error
-	// lease lets new flows in until a deadline on CLOCK_BOOTTIME, in nanoseconds.
-	lease(deadline int64) error
-	// flush returns when the queues are done with what they judged by shares before.
-	flush(ctx context.Context) error
-	// halfOpen leaves handshakes to the nodes that have answered them.
-	halfOpen(handshakes []handover.Tuple) error
 }
 
 // surroundings are what the gate must know beside the lease.
@@ -77,7 +63,7 @@ func (g *gate) set(now confirm.Time, l confirm.Lease, s surroundings, taken func
 	if moved && !l.Shrunk && !g.unflushed {
 		// What was confirmed stays so: the deadline first, so that what is parked
 		// finds it when the new share lets it go.
-		return errors.Join(g.datapath.lease(int64(l.Deadline)), g.apply(taken))
+		return errors.Join(g.datapath.Lease(int64(l.Deadline)), g.apply(taken))
 	}
 	if moved {
 		if err := g.apply(taken); err != nil {
@@ -88,7 +74,7 @@ func (g *gate) set(now confirm.Time, l confirm.Lease, s surroundings, taken func
 	if g.unflushed && !g.flush() {
 		g.lease.Deadline = 0
 	}
-	return g.datapath.lease(int64(g.lease.Deadline))
+	return g.datapath.Lease(int64(g.lease.Deadline))
 }
 
 // withhold keeps gained buckets on ask as long as handshakes may be half open in
@@ -148,7 +134,7 @@ func (g *gate) ask() confirm.Buckets {
 // one does not come to that, since its thread gets no time, nothing at all may be
 // let in: the end of the lease is enforced behind the queues too.
 func (g *gate) flush() bool {
-	err := g.datapath.flush(context.Background())
+	err := g.datapath.Flush(context.Background())
 	if err != nil {
 		g.log.Warn("no new flow is let in until the packet path has come to rest", "err", err)
 	}
@@ -160,7 +146,7 @@ func (g *gate) flush() bool {
 func (g *gate) apply(taken func()) error {
 	ask := g.ask()
 	g.gains.update(g.clock(), g.lease.Confirmed.Union(ask))
-	return g.datapath.apply(g.share(ask), taken)
+	return g.datapath.Apply(g.share(ask), taken)
 }
 
 // share is what the packet path must know: into which buckets flows may enter,

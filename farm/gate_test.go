@@ -19,6 +19,8 @@ import (
 
 // recorder is a packet path that writes down what it is told, in order.
 type recorder struct {
+	PacketPath // what a gate tells it nothing of
+
 	id     confirm.RuleID
 	did    []string
 	share  *pipeline.Share
@@ -26,7 +28,7 @@ type recorder struct {
 	stuck  bool // the queues do not come to rest
 }
 
-func (r *recorder) apply(s *pipeline.Share, taken func()) error {
+func (r *recorder) Apply(s *pipeline.Share, taken func()) error {
 	r.share = s
 	now := *s.Rules[0]
 	r.did = append(r.did, "share")
@@ -41,12 +43,12 @@ func (r *recorder) apply(s *pipeline.Share, taken func()) error {
 	return nil
 }
 
-func (r *recorder) lease(deadline int64) error {
+func (r *recorder) Lease(deadline int64) error {
 	r.did = append(r.did, fmt.Sprint("lease ", deadline))
 	return nil
 }
 
-func (r *recorder) flush(context.Context) error {
+func (r *recorder) Flush(context.Context) error {
 	r.did = append(r.did, "flush")
 	if r.stuck {
 		return errors.New("a queue is stuck")
@@ -54,7 +56,7 @@ func (r *recorder) flush(context.Context) error {
 	return nil
 }
 
-func (r *recorder) halfOpen([]handover.Tuple) error { return nil }
+func (r *recorder) HalfOpen([]handover.Tuple) error { return nil }
 
 // gateTest is a gate of one rule. Its buckets are few: 0 to 9.
 type gateTest struct {

@@ -46,7 +46,7 @@ const (
 )
 
 func newHalfOpen(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID, boot uint64, send post, log *slog.Logger) (*halfOpen, error) {
-	table, err := flows.Open(addresses(cfg.VIPs), cfg.Forwarded()...)
+	table, err := flows.Open(cfg.Addresses(), cfg.Forwarded()...)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/console"
-	"thresher/farm/clock"
 	"thresher/farm/host"
 	"thresher/health/notify"
 	"thresher/health/supervise"
@@ -39,13 +37,8 @@ type handed struct {
 	// divide the buckets in another way.
 	Digest uint64
 
-	Confirm []byte       // confirm.Snapshot
-	Taken   confirm.Time // when that was, just after the last heartbeat
-	// ByMessages says that some peer was heard by gossip's messages alone.
-	ByMessages bool
-	Met        confirm.Met // zero of a release that did not count
-	HalfOpen   [][]byte    // handover.Messages: what others have handed over
-	XDP        config.XDPMode
+	Handed // the protocol's part, in this place of the text
+	XDP    config.XDPMode
 
 	VIPs        []config.VIP // as they were
 	Life        handedLife
@@ -210,23 +203,6 @@ func (h *handed) close() error {
 	rest := take(&h.Descriptors)
 	closeAll(rest.list())
 	return err
-}
-
-// restore makes the protocol's node: one that goes on, if it can, else a new one.
-func (h *handed) restore(c confirm.Config, log *slog.Logger) (*confirm.Node, confirm.Actions, error) {
-	if h != nil {
-		c.Met = h.Met
-	}
-	if h != nil && h.Confirm != nil {
-		c.ByMembership = h.ByMessages
-		node, actions, err := confirm.Restore(c, clock.Now(), h.Confirm)
-		if err == nil {
-			h.resumed = true
-			return node, actions, nil
-		}
-		log.Warn("this node's part in the farm begins anew", "why", err)
-	}
-	return confirm.New(c, clock.Now())
 }
 
 // phase is what the others are told first.

@@ -28,12 +28,14 @@ import (
 func someHanded(cfg *config.Config) *handed {
 	return &handed{
 		Version: handedVersion, Node: cfg.Node, Interface: cfg.Interface, RunDir: cfg.RunDir, Socket: cfg.API.Socket,
-		Digest: 1 << 63, Confirm: []byte{1, 0, 255}, Taken: clock.Now(), Met: confirm.Met{Configured: 3, Most: 5}, XDP: config.XDPGeneric,
+		Digest: 1 << 63, XDP: config.XDPGeneric,
+		Handed: Handed{
+			Confirm: []byte{1, 0, 255}, Taken: clock.Now(), Met: confirm.Met{Configured: 3, Most: 5}, HalfOpen: [][]byte{{1, 2}, {3}},
+		},
 		Life: handLife(life{
 			state: console.Draining, reason: "drained", joined: true, drainEnd: time.Unix(2e9, 0).UTC(),
 			damper: damper{comebacks: []time.Time{time.Unix(1e9, 0).UTC()}},
 		}),
-		HalfOpen:    [][]byte{{1, 2}, {3}},
 		View:        confirm.ViewID(1<<64 - 1),
 		Responders:  map[netip.Addr]string{netip.MustParseAddr("192.0.2.100"): "web2"},
 		Roster:      map[string]handedNode{"web2": {Address: netip.MustParseAddrPort("192.0.2.12:7946"), State: console.Up, Blocked: true}},

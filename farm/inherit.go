@@ -172,7 +172,7 @@ func (l *loop) resume(h *handed) {
 		return
 	}
 	l.local.resume(h)
-	l.division = *l.confirmation.shown().observed
+	l.division = *l.confirmation.Shown().Observed
 	l.bindings.responders = h.Responders
 }
 

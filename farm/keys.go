@@ -2,9 +2,9 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
-	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/console"
 	"thresher/internal/wholefile"
@@ -95,8 +95,9 @@ func (l *local) enforceKeys() (err error) {
 
 // setKeys changes the keys of heartbeats and of the watchdog's frames.
 func (l *loop) setKeys(keys [][32]byte) (err error) {
-	err = errEnded
-	l.confirmation.inTurn(func(confirm.Time) { err = l.confirmation.wire.SetKeys(keys...) })
+	if err = l.confirmation.SetKeys(keys...); errors.Is(err, ErrEnded) {
+		return errEnded
+	}
 	if err == nil {
 		err = l.watchdog.conn.SetKeys(keys...)
 	}

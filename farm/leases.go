@@ -40,7 +40,7 @@ func (p *parts) detection(leases map[string]time.Duration, n int) time.Duration 
 	if n < 2 {
 		return 0
 	}
-	params := confirmParams(p.cfg, n)
+	params := ParamsFor(p.cfg, n)
 	params.Lease = slices.Max(slices.Collect(maps.Values(leases)))
 	_, worst := params.Takeover()
 	return worst

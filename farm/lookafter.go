@@ -22,7 +22,7 @@ func (c *confirmation) lookAfterFlows() error {
 		wakes = append(wakes, c.sticky.wake)
 	}
 	if v := c.halfOpen.others.Version(); v != c.told {
-		if err := c.gate.datapath.halfOpen(c.halfOpen.others.Tuples()); err != nil {
+		if err := c.gate.datapath.HalfOpen(c.halfOpen.others.Tuples()); err != nil {
 			return err
 		}
 		c.told = v

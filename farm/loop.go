@@ -46,10 +46,10 @@ func newLoop(p *parts) *loop {
 		parts:   p,
 		weighed: p.weights.wire(),
 		// Whoever asks before the first settling sees what there is so far.
-		division: *p.confirmation.shown().observed,
+		division: *p.confirmation.Shown().Observed,
 	}
 	l.connections.count = func() ([]int, error) { return l.flows.Count(l.datapath.rules) }
-	l.front, l.app = l, newApplication(p.cfg, p.events, p.confirmation.params.Lease)
+	l.front, l.app = l, newApplication(p.cfg, p.events, p.confirmation.Params().Lease)
 	l.resume(p.handed)
 	l.boot()
 	return l
@@ -71,7 +71,7 @@ func (l *loop) run(ctx context.Context) error {
 	defer lookTicker.Stop()
 	peerTicker := time.NewTicker(peerCheck)
 	defer peerTicker.Stop()
-	l.restarted(l.confirmation.pause)
+	l.restarted(l.confirmation.Pause())
 	joined := make(chan error, 1)
 	go func() { joined <- l.cluster.Join(ctx) }()
 	defer l.gossiping()()
@@ -87,10 +87,10 @@ func (l *loop) run(ctx context.Context) error {
 				return ignoreCancelled(ctx, err)
 			}
 			l.life.join()
-			l.confirmation.speak()
+			l.confirmation.Speak()
 			l.rejoining = false
 		case <-l.cluster.Changed():
-		case <-l.confirmation.bell:
+		case <-l.confirmation.Bell():
 		case <-l.alarm.C:
 		case <-l.app.supervisor.Changed():
 		case now := <-peerTicker.C:
@@ -147,23 +147,23 @@ func (l *loop) settle() {
 		l.inform(members)
 	}
 	l.drained()
-	shown := l.confirmation.look()
+	shown := l.confirmation.Look()
 	if !l.rejoining {
-		l.roster.update(time.Now(), members, peersOf(shown.status, l.confirmation.params.Eviction), l.events)
+		l.roster.update(time.Now(), members, peersOf(shown.Status, l.confirmation.Params().Eviction), l.events)
 	}
 	l.networks.update(l.cluster.Cuts(), members, l.events)
 	l.watchJoin(now)
 	l.consult(now)
-	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.status.Phase)
+	l.life.advance(now, obstacle(cluster.Refused(l.cfg.Node, members, l.digest)), shown.Status.Phase)
 	l.take()
 	l.direct(now)
 	l.heed(now)
 	l.weigh()
 	l.keepClients()
-	if shown.observed.View.ID != l.division.View.ID {
-		l.events.view(shown.observed.View, minority(l.cfg.Cluster.Partition, shown.observed.View, shown.status.All))
+	if shown.Observed.View.ID != l.division.View.ID {
+		l.events.view(shown.Observed.View, minority(l.cfg.Cluster.Partition, shown.Observed.View, shown.Status.All))
 	}
-	l.division = *shown.observed
+	l.division = *shown.Observed
 	l.fenceIn(now, shown)
 	l.answer(answerers(shown, l.cfg.Node), members)
 	l.tell()
@@ -188,7 +188,7 @@ func (l *loop) inform(members []cluster.Member) {
 	}
 	if !slices.Equal(all, l.members) {
 		l.members = all
-		l.confirmation.members(all)
+		l.confirmation.Members(all)
 	}
 }
 
@@ -197,7 +197,7 @@ func (l *loop) drained() {
 	if l.life.state != console.Draining {
 		return
 	}
-	if (l.life.stopping || !l.confirmation.keepsClients()) && l.flowsLeft() == 0 {
+	if (l.life.stopping || !l.confirmation.KeepsClients()) && l.flowsLeft() == 0 {
 		l.life.drained("no connection is left")
 	}
 }
@@ -221,9 +221,9 @@ func (l *loop) take() {
 	}
 	l.takes = takes
 	if takes {
-		l.confirmation.up()
+		l.confirmation.Up()
 	} else {
-		l.confirmation.leave()
+		l.confirmation.Leave()
 	}
 }
 
@@ -231,7 +231,7 @@ func (l *loop) take() {
 func (l *loop) keepClients() {
 	if keeps := l.life.state != console.Stopped && !l.life.stopping; keeps == l.dropsClients {
 		l.dropsClients = !keeps
-		l.confirmation.keepClients(keeps)
+		l.confirmation.KeepClients(keeps)
 	}
 }
 
@@ -266,8 +266,8 @@ func (l *loop) answer(v cluster.View, members []cluster.Member) {
 // leave ends the node's part in the farm: traffic out first, then the others
 // are told, so that they do not take the end for a crash.
 func (l *loop) leave() {
-	l.confirmation.leave()
-	l.confirmation.farewell()
+	l.confirmation.Leave()
+	l.confirmation.Farewell()
 	l.end()
 	l.goodbye()
 }

@@ -1,12 +1,6 @@
 package farm
 
 import (
-	"fmt"
-	"net/netip"
-	"slices"
-
-	"github.com/vishvananda/netlink"
-
 	"thresher/cluster"
 	"thresher/cluster/confirm"
 	"thresher/farm/clock"
@@ -23,9 +17,9 @@ const (
 	messageRemembered = 9 // settle.Report: where the sender remembers clients
 )
 
-// connect lets messages to and from the other nodes pass. Until then there are
+// Connect lets messages to and from the other nodes pass. Until then there are
 // none: the heartbeats come first, since the others may be waiting for them.
-func (c *confirmation) connect(gossip *cluster.Cluster) {
+func (c *confirmation) Connect(gossip *cluster.Cluster) {
 	c.gossip.Store(gossip)
 	c.running.Go(func() { c.receive(gossip.Messages()) })
 }
@@ -97,21 +91,6 @@ func (c *confirmation) spread(hb *confirm.Heartbeat) {
 	if err != nil {
 		c.log.Debug("a heartbeat was not sent over gossip's network", "err", err)
 	}
-}
-
-// apart says whether gossip has a network of its own: one of its addresses is not on
-// the VIPs' interface.
-func apart(nic netlink.Link, binds []netip.AddrPort) (bool, error) {
-	addrs, err := netlink.AddrList(nic, netlink.FAMILY_ALL)
-	if err != nil {
-		return false, fmt.Errorf("list the addresses of %s: %w", nic.Attrs().Name, err)
-	}
-	return slices.ContainsFunc(binds, func(bind netip.AddrPort) bool {
-		return !slices.ContainsFunc(addrs, func(a netlink.Addr) bool {
-			one, ok := netip.AddrFromSlice(a.IP)
-			return ok && one.Unmap() == bind.Addr().Unmap()
-		})
-	}), nil
 }
 
 // take takes in one message, and returns what comes of it for the protocol. What cannot

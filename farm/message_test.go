@@ -21,8 +21,8 @@ type brokenPath struct{ recorder }
 
 var errBroken = errors.New("the packet path is broken")
 
-func (*brokenPath) apply(*pipeline.Share, func()) error { return errBroken }
-func (*brokenPath) lease(int64) error                   { return errBroken }
+func (*brokenPath) Apply(*pipeline.Share, func()) error { return errBroken }
+func (*brokenPath) Lease(int64) error                   { return errBroken }
 
 // servingAlone is the protocol of a node web1 that holds every bucket of a rule, at the
 // moment that it returns, on a packet path that has just broken.
@@ -31,7 +31,7 @@ func servingAlone(t *testing.T) (*confirmation, confirm.Time) {
 	cfg.Cluster.Profile = config.Fast
 	ids, log := division.RuleIDs(cfg.Rules), slog.New(slog.DiscardHandler)
 	c := &confirmation{
-		self: "web1", ids: ids, log: log, divider: division.Divider{Rules: cfg.Rules}, params: confirmParams(cfg, 2), silent: true,
+		self: "web1", ids: ids, log: log, divider: division.Divider{Rules: cfg.Rules}, params: ParamsFor(cfg, 2), silent: true,
 		gate:      &gate{datapath: &brokenPath{recorder{id: ids[0]}}, ids: ids, log: log, clock: clock.Now},
 		divisions: make(map[confirm.ViewID]*division.Division), portions: make(map[portion]confirm.Buckets),
 		notices: make(notices), met: make(acquaintances), asks: make(chan event, 1),

@@ -10,6 +10,21 @@ import (
 	"thresher/farm/clock"
 )
 
+// Handed is what of the protocol a process needs to go on where the one before it
+// stopped. It is written and read as JSON, also by neighbouring releases.
+type Handed struct {
+	Confirm []byte       // confirm.Snapshot; nil begins anew
+	Taken   confirm.Time // when that was, just after the last heartbeat
+	// ByMessages says that some peer was heard by gossip's messages alone.
+	ByMessages bool
+	Met        confirm.Met // zero of a release that did not count
+	HalfOpen   [][]byte    // handover.Messages: what others have handed over
+}
+
+// ErrEnded says that the node takes part in the farm no more: nothing is done that is
+// asked for.
+var ErrEnded = errors.New("this node's part in the farm has ended")
+
 // parting is somebody who waits for the snapshot of the protocol, by which
 // another process goes on in this one's place.
 type parting struct{ taken chan<- snapshot }
@@ -17,36 +32,46 @@ type parting struct{ taken chan<- snapshot }
 // snapshot is the protocol as it stood at a moment, after which it said nothing
 // more in this process.
 type snapshot struct {
-	bytes      []byte
-	at         confirm.Time
-	byMessages bool
-	met        confirm.Met
-	halfOpen   [][]byte
-	err        error
+	Handed
+	err error
 }
 
-// take adds the protocol's part to what is handed on.
-func (h *handed) take(s snapshot) {
-	h.Confirm, h.Taken, h.ByMessages, h.Met, h.HalfOpen = s.bytes, s.at, s.byMessages, s.met, s.halfOpen
+// restore makes the protocol's node: one that goes on, if it can, else a new one.
+func (c *confirmation) restore(before *Handed) (err error) {
+	config := c.config
+	if before != nil {
+		config.Met = before.Met
+	}
+	if before != nil && before.Confirm != nil {
+		config.ByMembership = before.ByMessages
+		node, actions, err := confirm.Restore(config, clock.Now(), before.Confirm)
+		if err == nil {
+			c.node, c.first, c.resumed = node, actions, true
+			return nil
+		}
+		c.log.Warn("this node's part in the farm begins anew", "why", err)
+	}
+	c.node, c.first, err = confirm.New(config, clock.Now())
+	return err
 }
 
-// depart ends the node's life in this process. That is done just after a
+// Depart ends the node's life in this process. That is done just after a
 // heartbeat, so that the silence is as short as it can be.
-func (c *confirmation) depart() (snapshot, error) {
+func (c *confirmation) Depart() (Handed, error) {
 	taken := make(chan snapshot, 1)
 	c.parting <- parting{taken}
 	select {
 	case s := <-taken:
-		return s, s.err
+		return s.Handed, s.err
 	case <-c.ended:
-		return snapshot{}, errors.New("this node's part in the farm has ended")
+		return Handed{}, ErrEnded
 	case <-time.After(4 * c.params.Heartbeat):
 	}
 	select {
 	case <-c.parting: // nobody waits any more
-		return snapshot{}, fmt.Errorf("no heartbeat was sent within %v", 4*c.params.Heartbeat)
+		return Handed{}, fmt.Errorf("no heartbeat was sent within %v", 4*c.params.Heartbeat)
 	case s := <-taken:
-		return s, s.err
+		return s.Handed, s.err
 	}
 }
 
@@ -59,7 +84,10 @@ func (c *confirmation) part() {
 		byMessages := c.byMessages(now)
 		bytes, err := c.node.Snapshot(now)
 		halfOpen, failed := c.halfOpen.handOn()
-		p.taken <- snapshot{bytes, now, byMessages, c.node.Met(), halfOpen, errors.Join(err, failed)}
+		p.taken <- snapshot{
+			Handed{Confirm: bytes, Taken: now, ByMessages: byMessages, Met: c.node.Met(), HalfOpen: halfOpen},
+			errors.Join(err, failed),
+		}
 	default:
 	}
 }
@@ -74,14 +102,14 @@ func (c *confirmation) byMessages(now confirm.Time) bool {
 	})
 }
 
-// stay takes the node's life up again after a departure that came to nothing.
-func (c *confirmation) stay(s snapshot) error {
+// Stay takes the node's life up again after a departure that came to nothing.
+func (c *confirmation) Stay(h Handed) error {
 	var err error
 	c.do(func(now confirm.Time) confirm.Actions {
 		config := c.config
 		config.ByMembership = c.node.Status().Joining // gossip is as it was
-		config.Met = s.met
-		node, actions, failed := confirm.Restore(config, now, s.bytes)
+		config.Met = h.Met
+		node, actions, failed := confirm.Restore(config, now, h.Confirm)
 		if failed != nil {
 			err = failed
 			return c.node.Tick(now)

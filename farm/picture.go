@@ -10,26 +10,26 @@ import (
 	"thresher/farm/division"
 )
 
-// picture is what the rest of the daemon sees of the confirmation. It is never
+// Picture is what the rest of the daemon sees of the confirmation. It is never
 // changed after it was published.
-type picture struct {
-	status confirm.Status
-	// target is how the view that the node heads for divides the buckets,
-	// observed how the view does by which clients are served now.
-	target, observed *division.Division
-	lease            confirm.Lease
-	wire             segment.Counters
-	stranger         config.MAC      // who has sent the last heartbeat that no key of the farm's opens
-	settled          settle.Status   // where settling stands
-	unsettled        confirm.Buckets // that it is about
-	sticky           confirm.Buckets // in which others than the owner may keep clients
+type Picture struct {
+	Status confirm.Status
+	// Target is how the view that the node heads for divides the buckets,
+	// Observed how the view does by which clients are served now.
+	Target, Observed *division.Division
+	Lease            confirm.Lease // what is let in, with the deadline that is in force
+	Wire             segment.Counters
+	Stranger         config.MAC      // who has sent the last heartbeat that no key of the farm's opens
+	Settled          settle.Status   // where settling stands
+	Unsettled        confirm.Buckets // that it is about
+	Sticky           confirm.Buckets // in which others than the owner may keep clients
 }
 
 // looksOn says whether a node that takes no part sees others share the farm in
 // another way than before.
 func (c *confirmation) looksOn() bool {
-	shown := c.shown()
-	return shown != nil && shown.status.Phase != confirm.Up && shown.observed.View.ID != c.node.Observed().ID
+	shown := c.Shown()
+	return shown != nil && shown.Status.Phase != confirm.Up && shown.Observed.View.ID != c.node.Observed().ID
 }
 
 // publish shows the others in the daemon where the protocol stands, and rings.
@@ -53,21 +53,25 @@ func (c *confirmation) paint() {
 		}
 	}
 	c.halfOpen.members(boots)
-	c.picture.Store(&picture{
-		status: status, target: c.division(c.node.Target()), observed: c.division(c.node.Observed()),
-		lease: c.gate.lease, wire: c.wire.Counters(), stranger: c.wire.Stranger(),
-		settled: c.settling.node.Status(), unsettled: c.gate.unsettled, sticky: c.gate.sticky,
+	c.picture.Store(&Picture{
+		Status: status, Target: c.division(c.node.Target()), Observed: c.division(c.node.Observed()),
+		Lease: c.gate.lease, Wire: c.wire.Counters(), Stranger: c.wire.Stranger(),
+		Settled: c.settling.node.Status(), Unsettled: c.gate.unsettled, Sticky: c.gate.sticky,
 	})
 }
 
-// shown is the picture as it was at the last change, look as it is now.
-func (c *confirmation) shown() *picture { return c.picture.Load() }
+// Bell rings when there is a new picture. Who was not waiting hears it once.
+func (c *confirmation) Bell() <-chan struct{} { return c.bell }
 
-func (c *confirmation) look() *picture {
+// Shown is the picture as it was at the last change.
+func (c *confirmation) Shown() *Picture { return c.picture.Load() }
+
+// Look is the picture as it is now.
+func (c *confirmation) Look() *Picture {
 	c.do(func(now confirm.Time) confirm.Actions {
 		a := c.node.Tick(now)
 		c.paint()
 		return a
 	})
-	return c.shown()
+	return c.Shown()
 }

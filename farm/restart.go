@@ -141,13 +141,13 @@ func (l *loop) runAnew(prepared *xsk.Prepared) error {
 		return err
 	}
 	time.Sleep(emptying)
-	taken, err := l.confirmation.depart()
+	taken, err := l.confirmation.Depart()
 	if err != nil {
 		return errors.Join(err, l.datapath.program.SetHandOver(false))
 	}
-	h.take(taken)
+	h.Handed = taken
 	err = l.become(h)
-	return errors.Join(err, l.confirmation.stay(taken), l.datapath.program.SetHandOver(false))
+	return errors.Join(err, l.confirmation.Stay(taken), l.datapath.program.SetHandOver(false))
 }
 
 // handOver is what is to be handed on, but for the protocol's part.
@@ -249,15 +249,15 @@ func (p *parts) leaveBehind() error {
 
 // leaveState ends the node's life in this process, and leaves it in a file.
 func (p *parts) leaveState(h *handed) error {
-	taken, err := p.confirmation.depart()
+	taken, err := p.confirmation.Depart()
 	if err != nil {
 		return err
 	}
-	h.take(taken)
+	h.Handed = taken
 	if err = p.leaveFile(h); err == nil {
 		return nil
 	}
-	return errors.Join(err, p.confirmation.stay(taken))
+	return errors.Join(err, p.confirmation.Stay(taken))
 }
 
 // leaveFile writes what is handed over to where the next process finds it.

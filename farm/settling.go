@@ -40,7 +40,7 @@ type post func(to string, kind byte, payload []byte) error
 // newSettling begins with every bucket unsettled whose flows can be told, those of
 // TCP and of rules that forward: an earlier process may have left connections. nodes is how many nodes the farm has.
 func newSettling(cfg *config.Config, rules *pipeline.Rules, ids []confirm.RuleID, boot uint64, nodes int, send post, log *slog.Logger) (*settling, error) {
-	table, err := flows.Open(addresses(cfg.VIPs), cfg.Forwarded()...)
+	table, err := flows.Open(cfg.Addresses(), cfg.Forwarded()...)
 	if err != nil {
 		return nil, err
 	}

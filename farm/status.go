@@ -54,14 +54,14 @@ func (c control) Where(client netip.Addr, port uint16, rule string) (w []console
 }
 
 func (l *loop) status() console.Status {
-	shown := l.confirmation.look()
+	shown := l.confirmation.Look()
 	s := console.Status{
 		Node:     l.cfg.Node,
 		State:    l.life.state,
 		Reason:   l.life.reason,
 		Fenced:   l.fence.why,
 		View:     console.ViewID(l.division.View.ID),
-		Settled:  shown.settled.Settled && shown.sticky.Empty(),
+		Settled:  shown.Settled.Settled && shown.Sticky.Empty(),
 		Datapath: l.datapathStatus(),
 		Wire:     l.watchdog.texts(),
 		Machine:  unfitTexts(l.unfit),
@@ -73,7 +73,7 @@ func (l *loop) status() console.Status {
 		Neighbours: l.responder.counts(),
 		Cluster:    l.clusterStatus(),
 	}
-	leases := leasesOf(shown.status, l.confirmation.params.Lease)
+	leases := leasesOf(shown.Status, l.confirmation.Params().Lease)
 	s.Cluster.DetectionMS = l.detection(leases, len(l.division.View.Nodes)).Milliseconds()
 	s.Cluster.LeasesMS = differing(leases)
 	s.Lease, s.Fingerprint = l.leaseStatus(shown), l.api.fingerprint()
@@ -99,7 +99,7 @@ func (l *local) clusterStatus() *console.Cluster {
 
 // addNodes fills in the nodes with their shares, and this node's part of the
 // rules: the buckets that new flows may enter here now.
-func (l *loop) addNodes(s *console.Status, shown *picture) {
+func (l *loop) addNodes(s *console.Status, shown *Picture) {
 	flows, err := l.connections.lately(time.Now())
 	if err != nil {
 		l.log.Warn("this machine's connections cannot be counted", "err", err)
@@ -110,13 +110,13 @@ func (l *loop) addNodes(s *console.Status, shown *picture) {
 		for _, ports := range rule.Ports {
 			r.Ports = append(r.Ports, ports.String())
 		}
-		if bits := shown.lease.Confirmed.Of(l.confirmation.ids[i]); bits != nil && shown.lease.Deadline > 0 {
+		if bits := shown.Lease.Confirmed.Of(l.confirmation.RuleID(i)); bits != nil && shown.Lease.Deadline > 0 {
 			r.Mine = bits.Len()
 		}
-		if bits := shown.unsettled.Of(l.confirmation.ids[i]); bits != nil {
+		if bits := shown.Unsettled.Of(l.confirmation.RuleID(i)); bits != nil {
 			r.Unsettled = bits.Len()
 		}
-		if bits := shown.sticky.Of(l.confirmation.ids[i]); bits != nil {
+		if bits := shown.Sticky.Of(l.confirmation.RuleID(i)); bits != nil {
 			r.Sticky = bits.Len()
 		}
 		if i < len(flows) {

@@ -26,7 +26,9 @@ import (
 // sweeps, which have their own. It is nil in a farm without such rules.
 type stickiness struct {
 	node     *sticky.Node
-	datapath *datapath
+	path     PacketPath
+	program  *xsk.Program
+	openings <-chan pipeline.Opening
 	table    *flows.Table
 	sweeps   sync.WaitGroup // under way
 	rules    *pipeline.Rules
@@ -50,14 +52,15 @@ type stickiness struct {
 }
 
 // newStickiness returns nil if no rule has it.
-func newStickiness(cfg *config.Config, d *datapath, ids []confirm.RuleID, boot uint64, params confirm.Params, log *slog.Logger) (*stickiness, error) {
+func newStickiness(o Options, ids []confirm.RuleID, boot uint64, params confirm.Params) (*stickiness, error) {
 	s := &stickiness{
-		datapath: d, rules: d.rules, ids: ids, numbers: make(map[confirm.RuleID]uint32), log: log,
+		path: o.Path, program: o.Program, openings: o.Openings, rules: o.Rules, ids: ids,
+		numbers: make(map[confirm.RuleID]uint32), log: o.Log,
 		asking: make(map[sticky.Client][]pipeline.Opening), recent: pipeline.Clients{},
 	}
 	var rules []confirm.RuleID
 	p := sticky.Params{Lease: params.Lease, Eviction: params.Eviction, Heartbeat: params.Heartbeat}
-	for i, r := range cfg.Rules {
+	for i, r := range o.Config.Rules {
 		s.idle = append(s.idle, r.Sticky)
 		s.numbers[ids[i]] = uint32(i)
 		if r.Sticky > 0 {
@@ -71,10 +74,10 @@ func newStickiness(cfg *config.Config, d *datapath, ids []confirm.RuleID, boot u
 		return nil, nil
 	}
 	var err error
-	if s.table, err = flows.Open(addresses(cfg.VIPs)); err != nil {
+	if s.table, err = flows.Open(o.Config.Addresses()); err != nil {
 		return nil, err
 	}
-	node, a := sticky.New(sticky.Config{Name: cfg.Node, Boot: boot, Params: p, Rules: rules}, clock.Now())
+	node, a := sticky.New(sticky.Config{Name: o.Config.Node, Boot: boot, Params: p, Rules: rules}, clock.Now())
 	s.node, s.unsettled, s.wake = node, a.Unsettled, a.Wake
 	return s, nil
 }
@@ -85,10 +88,10 @@ func (s *stickiness) serve(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case first := <-s.datapath.asking:
+		case first := <-s.openings:
 			asked := []pipeline.Opening{first}
-			for len(asked) < sticky.MaxClients && len(s.datapath.asking) > 0 {
-				asked = append(asked, <-s.datapath.asking)
+			for len(asked) < sticky.MaxClients && len(s.openings) > 0 {
+				asked = append(asked, <-s.openings)
 			}
 			s.do(func(now confirm.Time) { s.asked(now, asked) })
 		}
@@ -128,12 +131,12 @@ const recentFor = 2 * pipeline.LotAge
 func (s *stickiness) carryOut(a sticky.Actions) {
 	s.wake, s.unsettled = a.Wake, a.Unsettled
 	if a.Forget {
-		s.datapath.learnt(pipeline.Clients{})
+		s.path.Learnt(pipeline.Clients{})
 		s.recent = pipeline.Clients{}
-		s.note(s.datapath.program.ForgetLearnt())
+		s.note(s.program.ForgetLearnt())
 	}
 	if a.Grant != s.grant {
-		s.note(s.datapath.keep(int64(a.Grant), a.Grant < s.grant))
+		s.note(s.path.Keep(int64(a.Grant), a.Grant < s.grant))
 		s.grant = a.Grant
 	}
 	if len(a.Verdicts) > 0 {
@@ -163,14 +166,14 @@ func (s *stickiness) learn(verdicts []sticky.Verdict) {
 		standing := map[sticky.Standing]xsk.ClientStanding{
 			sticky.Mine: xsk.ClientMine, sticky.Elsewhere: xsk.ClientElsewhere,
 		}[v.Standing]
-		s.note(s.datapath.program.Learn(xsk.Client{Addr: v.Client.Addr, Rule: s.numbers[v.Client.Rule]}, standing))
+		s.note(s.program.Learn(xsk.Client{Addr: v.Client.Addr, Rule: s.numbers[v.Client.Rule]}, standing))
 		for _, o := range s.asking[v.Client] {
 			next[o] = pipeline.Client{Mine: v.Standing == sticky.Mine, Elsewhere: v.Standing == sticky.Elsewhere}
 		}
 		delete(s.asking, v.Client)
 	}
 	s.recent = next
-	s.datapath.learnt(next)
+	s.path.Learnt(next)
 }
 
 // flush sends what was to be sent: the packet path knows all else.
@@ -223,7 +226,7 @@ func (s *stickiness) remembers(c sticky.Client) bool {
 	if !known {
 		return false
 	}
-	found, err := s.datapath.program.Remembers(xsk.Client{Addr: c.Addr, Rule: number})
+	found, err := s.program.Remembers(xsk.Client{Addr: c.Addr, Rule: number})
 	return found || err != nil
 }
 
@@ -253,7 +256,7 @@ func (s *stickiness) sweep(before confirm.Time) {
 }
 
 func (s *stickiness) swept(before confirm.Time) (left confirm.Buckets, err error) {
-	program := s.datapath.program
+	program := s.program
 	all, err := program.Remembered()
 	if err != nil {
 		return left, err
@@ -296,7 +299,7 @@ func (s *stickiness) refresh(known map[xsk.Client]int64, before confirm.Time) er
 	now := clock.Nanoseconds()
 	for c := range connected {
 		if seen, was := known[c]; was && seen >= int64(before) {
-			if err := s.datapath.program.Remember(c, now); err != nil {
+			if err := s.program.Remember(c, now); err != nil {
 				return err
 			}
 		}

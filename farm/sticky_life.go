@@ -8,9 +8,9 @@ import (
 	"thresher/farm/clock"
 )
 
-// keepClients says whether a node that takes no part keeps its clients: one that
+// KeepClients says whether a node that takes no part keeps its clients: one that
 // drains does, one that was stopped does not.
-func (c *confirmation) keepClients(keeps bool) {
+func (c *confirmation) KeepClients(keeps bool) {
 	if c.sticky == nil {
 		return
 	}
@@ -23,8 +23,8 @@ func (c *confirmation) keepClients(keeps bool) {
 	})
 }
 
-// keepsClients says whether this node remembers clients of others' buckets, or may.
-func (c *confirmation) keepsClients() (keeps bool) {
+// KeepsClients says whether this node remembers clients of others' buckets, or may.
+func (c *confirmation) KeepsClients() (keeps bool) {
 	if c.sticky != nil {
 		c.inTurn(func(confirm.Time) { keeps = c.sticky.node.Status().Foreign > 0 })
 	}
@@ -35,13 +35,13 @@ func (c *confirmation) keepsClients() (keeps bool) {
 // keeps no client: longer than what it let in may be under way, and a sweep.
 const farewellPatience = 600 * time.Millisecond
 
-// farewell tells the others that this process keeps no client any more, so that
-// they need not wait for it. To be called after leave.
-func (c *confirmation) farewell() {
+// Farewell tells the others that this process keeps no client any more, so that
+// they need not wait for it. To be called after Leave.
+func (c *confirmation) Farewell() {
 	if c.sticky == nil {
 		return
 	}
-	c.keepClients(false)
+	c.KeepClients(false)
 	clean := false
 	for end := time.Now().Add(farewellPatience); !clean && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		c.inTurn(func(now confirm.Time) {
@@ -52,9 +52,9 @@ func (c *confirmation) farewell() {
 	}
 }
 
-// keeper names the node that keeps a client though its bucket is another's, as far
+// Keeper names the node that keeps a client though its bucket is another's, as far
 // as this node knows: itself, or one that it has asked; "" if none does.
-func (c *confirmation) keeper(client sticky.Client) (name string) {
+func (c *confirmation) Keeper(client sticky.Client) (name string) {
 	if c.sticky != nil {
 		c.inTurn(func(confirm.Time) {
 			if name = c.sticky.node.Keeper(client); c.sticky.keeps(client) {

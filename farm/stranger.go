@@ -65,8 +65,8 @@ func (s *strangers) texts() (list []string) {
 
 // watchStrangers tells of the heartbeats that this farm's key does not open.
 func (l *loop) watchStrangers(now time.Time) {
-	shown := l.confirmation.shown()
-	if l.strangers.look(shown.wire.Foreign, shown.stranger, now) {
-		l.events.stranger(shown.stranger)
+	shown := l.confirmation.Shown()
+	if l.strangers.look(shown.Wire.Foreign, shown.Stranger, now) {
+		l.events.stranger(shown.Stranger)
 	}
 }

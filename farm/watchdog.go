@@ -34,7 +34,7 @@ type reporter struct {
 const askerPatience = 3 * time.Second
 
 func openWatchdog(p *parts) (*watchdog, error) {
-	conn, err := wire.Open(p.ifi(), wire.Options{}, farmKeys(p.cfg)...)
+	conn, err := wire.Open(p.ifi(), wire.Options{}, p.cfg.Cluster.SealKeys()...)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (l *loop) buckets(rule string, cells int) (console.Buckets, error) {
 		Rule: l.cfg.Rules[i].Name, View: console.ViewID(l.division.View.ID), Nodes: l.division.View.Names(),
 		Step: pipeline.Buckets / cells, Owners: make([]int, cells), Unsettled: []int{},
 	}
-	unsettled := l.confirmation.shown().unsettled.Of(l.confirmation.ids[i])
+	unsettled := l.confirmation.Shown().Unsettled.Of(l.confirmation.RuleID(i))
 	known := make(map[string]int, len(b.Nodes))
 	for n, name := range b.Nodes {
 		known[name] = n
@@ -51,13 +51,13 @@ func (l *loop) buckets(rule string, cells int) (console.Buckets, error) {
 }
 
 // leaseStatus is how far new flows may be let in; nil while they may not.
-func (l *loop) leaseStatus(shown *picture) *console.Lease {
-	remaining := time.Duration(int64(shown.lease.Deadline) - clock.Nanoseconds())
-	if shown.lease.Deadline == 0 || remaining <= 0 {
+func (l *loop) leaseStatus(shown *Picture) *console.Lease {
+	remaining := time.Duration(int64(shown.Lease.Deadline) - clock.Nanoseconds())
+	if shown.Lease.Deadline == 0 || remaining <= 0 {
 		return nil
 	}
 	return &console.Lease{
 		RemainingMS: remaining.Milliseconds(),
-		ConfirmedMS: max(0, l.confirmation.params.Lease-remaining).Milliseconds(),
+		ConfirmedMS: max(0, l.confirmation.Params().Lease-remaining).Milliseconds(),
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"thresher/cluster"
-	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/console"
 )
@@ -23,7 +22,7 @@ func (l *loop) weigh() {
 	l.weighed = next
 	meta, err := l.meta(cluster.Up).Encode()
 	if err == nil {
-		err = l.confirmation.weigh(string(meta))
+		err = l.confirmation.Weigh(string(meta))
 	}
 	if err != nil {
 		l.log.Error("the other nodes are not told of this node's weights", "err", err)
@@ -38,20 +37,6 @@ func (l *local) tellWeights(before, next []uint8) {
 			l.events.weight(name, l.weights.of(i), l.weights.withdrawn(i))
 		}
 	}
-}
-
-// weigh changes what assignment depends on of this node. When it returns, nothing
-// that is given away is let in any more, and the others have been told.
-func (c *confirmation) weigh(meta string) (err error) {
-	c.do(func(now confirm.Time) confirm.Actions {
-		var a confirm.Actions
-		if a, err = c.node.Weights(now, meta); err != nil {
-			return c.node.Tick(now)
-		}
-		c.config.Meta = meta
-		return a
-	})
-	return err
 }
 
 // weight is a change of what this node serves of a rule.

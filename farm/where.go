@@ -52,7 +52,7 @@ func (l *loop) whereBy(i int, client netip.Addr, port uint16) console.Where {
 		Bucket: int(place.Bucket),
 	}
 	if l.cfg.Rules[i].Sticky > 0 {
-		keeper := l.confirmation.keeper(sticky.Client{Rule: l.confirmation.ids[i], Bucket: place.Bucket, Addr: l.datapath.rules.Client(client, i)})
+		keeper := l.confirmation.Keeper(sticky.Client{Rule: l.confirmation.RuleID(i), Bucket: place.Bucket, Addr: l.datapath.rules.Client(client, i)})
 		if keeper != "" && keeper != w.Node {
 			w.Node, w.Sticky = keeper, true
 		}
