@@ -8,6 +8,7 @@ import (
 	"thresher/arp"
 	"thresher/cluster"
 	"thresher/config"
+	"thresher/farm/confirmation"
 )
 
 // bindings say who answers ARP or NDP for each VIP.
@@ -46,7 +47,7 @@ func bindingsFor(v cluster.View, self string, vips []config.VIP) bindings {
 
 // answerers is the view whose nodes answer for the VIPs: the one that this node heads
 // for, or, when it is out of the farm and heads for none, that of the others.
-func answerers(shown *Picture, self string) cluster.View {
+func answerers(shown *confirmation.Picture, self string) cluster.View {
 	if v := shown.Target.View; len(v.Nodes) > 0 {
 		return v
 	}

@@ -13,6 +13,7 @@ import (
 	"thresher/cluster"
 	"thresher/cluster/confirm"
 	"thresher/config"
+	"thresher/farm/confirmation"
 	"thresher/farm/division"
 )
 
@@ -166,14 +167,14 @@ func TestStations(t *testing.T) {
 func TestAnsweringOfANodeThatIsOut(t *testing.T) {
 	all := cluster.View{ID: 1, Nodes: []cluster.Node{{Name: "web1"}, {Name: "web2"}, {Name: "web3"}}}
 	none := division.Division{}
-	if got := answerers(&Picture{Target: &division.Division{View: all}, Observed: &none}, "web1"); got.ID != all.ID || len(got.Nodes) != 3 {
+	if got := answerers(&confirmation.Picture{Target: &division.Division{View: all}, Observed: &none}, "web1"); got.ID != all.ID || len(got.Nodes) != 3 {
 		t.Errorf("in the farm: %+v", got)
 	}
-	got := answerers(&Picture{Target: &none, Observed: &division.Division{View: all}}, "web1")
+	got := answerers(&confirmation.Picture{Target: &none, Observed: &division.Division{View: all}}, "web1")
 	if names := got.Names(); !slices.Equal(names, []string{"web2", "web3"}) {
 		t.Errorf("out of it: %v answer", names)
 	}
-	if got := answerers(&Picture{Target: &none, Observed: &none}, "web1"); len(got.Nodes) != 0 {
+	if got := answerers(&confirmation.Picture{Target: &none, Observed: &none}, "web1"); len(got.Nodes) != 0 {
 		t.Errorf("nobody is up: %+v", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"thresher/cluster"
+	"thresher/farm/confirmation"
 )
 
 // openConfirmation makes the protocol's node: the one that was handed over, if there is one.
@@ -16,11 +17,11 @@ func (p *parts) openConfirmation() error {
 	if err != nil {
 		return err
 	}
-	var before *Handed
+	var before *confirmation.Handed
 	if p.handed != nil {
 		before = &p.handed.Handed
 	}
-	p.confirmation, err = Open(Options{
+	p.confirmation, err = confirmation.Open(confirmation.Options{
 		Config: p.cfg, Rules: p.datapath.rules, Interface: p.ifi(), Apart: apart, Meta: p.meta(cluster.Up),
 		Path: p.datapath, Program: p.datapath.program, Openings: p.datapath.asking, Leftovers: p.datapath.leftovers,
 		Log: p.log,

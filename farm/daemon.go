@@ -17,6 +17,7 @@ import (
 	"thresher/cluster"
 	"thresher/config"
 	"thresher/farm/clock"
+	"thresher/farm/confirmation"
 	"thresher/farm/findings"
 	"thresher/farm/flows"
 	"thresher/health"
@@ -34,7 +35,7 @@ type parts struct {
 	conflicts conflicts // with other machines, over VIPs
 	flows     *flows.Table
 
-	confirmation *confirmation
+	confirmation *confirmation.Confirmation
 
 	former []config.VIP // whose modes have changed, as they were
 	hooks  *xsk.Hooks   // where an earlier run's program was found; nil if nowhere
@@ -159,7 +160,7 @@ func (p *parts) takeMachine() (err error) {
 	p.machine.filters = p.handed.filters()
 	p.machine.journal.OnRestore(p.events.restored)
 	if p.handed == nil {
-		p.handed = pickUp(p.cfg, ParamsFor(p.cfg, 1).Lease, p.log)
+		p.handed = pickUp(p.cfg, confirmation.ParamsFor(p.cfg, 1).Lease, p.log)
 	}
 	if p.handed != nil && p.handed.Digest != p.digest {
 		p.log.Warn("this node's part in the farm begins anew: its rules have changed")
@@ -213,7 +214,7 @@ func (p *parts) ifi() *net.Interface {
 
 func (p *parts) startCluster() error {
 	if n := p.cfg.Cluster.Nodes(); n > 1 {
-		usual, worst := ParamsFor(p.cfg, n).Takeover()
+		usual, worst := confirmation.ParamsFor(p.cfg, n).Takeover()
 		_, gossip := cluster.DetectionTime(p.cfg.Cluster.Profile, p.cfg.Cluster.Eviction, n)
 		p.log.Info("a lost node's clients will be served by the others", "usually_within", usual, "at_worst", worst,
 			"gossip_notices_within", gossip, "nodes", n, "profile", p.cfg.Cluster.Profile)

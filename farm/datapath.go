@@ -15,6 +15,7 @@ import (
 
 	"thresher/cluster/confirm/handover"
 	"thresher/config"
+	"thresher/farm/confirmation"
 	"thresher/health"
 	"thresher/pipeline"
 	"thresher/xsk"
@@ -51,7 +52,7 @@ type datapath struct {
 	failed  chan error // the first queue that gave up
 }
 
-var _ PacketPath = (*datapath)(nil)
+var _ confirmation.PacketPath = (*datapath)(nil)
 
 // loadDatapath makes the way to the stack and loads the program. No packet is
 // judged by it before enter, and none reaches a queue before open.

@@ -7,6 +7,7 @@ import (
 	"thresher/cluster"
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/confirmation"
 )
 
 // fence is why a node that is up lets no new flow in. It is a pure state machine: the
@@ -64,7 +65,7 @@ func minority(policy config.Partition, v cluster.View, all int) string {
 }
 
 // fenceIn looks whether this node lets new flows in.
-func (l *loop) fenceIn(now time.Time, shown *Picture) {
+func (l *loop) fenceIn(now time.Time, shown *confirmation.Picture) {
 	l.fence.look(now, l.life.state == console.Up, l.leaseStatus(shown) != nil, minority(l.cfg.Cluster.Partition, l.division.View, shown.Status.All), l.events)
 }
 

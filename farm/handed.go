@@ -16,6 +16,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/confirmation"
 	"thresher/farm/host"
 	"thresher/health/notify"
 	"thresher/health/supervise"
@@ -37,8 +38,8 @@ type handed struct {
 	// divide the buckets in another way.
 	Digest uint64
 
-	Handed // the protocol's part, in this place of the text
-	XDP    config.XDPMode
+	confirmation.Handed // the protocol's part, in this place of the text
+	XDP                 config.XDPMode
 
 	VIPs        []config.VIP // as they were
 	Life        handedLife

@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -21,6 +22,7 @@ import (
 	"thresher/config"
 	"thresher/console"
 	"thresher/farm/clock"
+	"thresher/farm/confirmation"
 	"thresher/health/notify"
 )
 
@@ -29,7 +31,7 @@ func someHanded(cfg *config.Config) *handed {
 	return &handed{
 		Version: handedVersion, Node: cfg.Node, Interface: cfg.Interface, RunDir: cfg.RunDir, Socket: cfg.API.Socket,
 		Digest: 1 << 63, XDP: config.XDPGeneric,
-		Handed: Handed{
+		Handed: confirmation.Handed{
 			Confirm: []byte{1, 0, 255}, Taken: clock.Now(), Met: confirm.Met{Configured: 3, Most: 5}, HalfOpen: [][]byte{{1, 2}, {3}},
 		},
 		Life: handLife(life{
@@ -78,6 +80,24 @@ func TestHandedComesBackWhole(t *testing.T) {
 	for n := range b[:len(b)-len(got.events)-1] {
 		if _, err := decodeHanded(b[:n]); err == nil {
 			t.Fatalf("read from the first %d of %d bytes", n, len(b))
+		}
+	}
+}
+
+// TestHandedIsFlat: a neighbouring release reads what is handed over by these names, and finds
+// the protocol's part beside the rest.
+func TestHandedIsFlat(t *testing.T) {
+	b, err := someHanded(handedConfig(t)).encode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names map[string]json.RawMessage
+	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&names); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Version", "Digest", "Confirm", "Taken", "ByMessages", "Met", "HalfOpen", "XDP", "Life", "Descriptors"} {
+		if names[name] == nil {
+			t.Errorf("there is no %s in %s", name, b)
 		}
 	}
 }

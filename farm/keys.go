@@ -7,6 +7,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/confirmation"
 	"thresher/internal/wholefile"
 )
 
@@ -95,7 +96,7 @@ func (l *local) enforceKeys() (err error) {
 
 // setKeys changes the keys of heartbeats and of the watchdog's frames.
 func (l *loop) setKeys(keys [][32]byte) (err error) {
-	if err = l.confirmation.SetKeys(keys...); errors.Is(err, ErrEnded) {
+	if err = l.confirmation.SetKeys(keys...); errors.Is(err, confirmation.ErrEnded) {
 		return errEnded
 	}
 	if err == nil {

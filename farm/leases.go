@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/farm/confirmation"
 )
 
 // leasesOf are the leases of this node and of those that it hears, by name: each tells
@@ -40,7 +41,7 @@ func (p *parts) detection(leases map[string]time.Duration, n int) time.Duration 
 	if n < 2 {
 		return 0
 	}
-	params := ParamsFor(p.cfg, n)
+	params := confirmation.ParamsFor(p.cfg, n)
 	params.Lease = slices.Max(slices.Collect(maps.Values(leases)))
 	_, worst := params.Takeover()
 	return worst

@@ -10,6 +10,7 @@ import (
 
 	"thresher/config"
 	"thresher/console"
+	"thresher/farm/confirmation"
 	"thresher/farm/division"
 	"thresher/pipeline"
 )
@@ -99,7 +100,7 @@ func (l *local) clusterStatus() *console.Cluster {
 
 // addNodes fills in the nodes with their shares, and this node's part of the
 // rules: the buckets that new flows may enter here now.
-func (l *loop) addNodes(s *console.Status, shown *Picture) {
+func (l *loop) addNodes(s *console.Status, shown *confirmation.Picture) {
 	flows, err := l.connections.lately(time.Now())
 	if err != nil {
 		l.log.Warn("this machine's connections cannot be counted", "err", err)

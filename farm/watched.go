@@ -5,6 +5,7 @@ import (
 
 	"thresher/console"
 	"thresher/farm/clock"
+	"thresher/farm/confirmation"
 	"thresher/pipeline"
 )
 
@@ -51,7 +52,7 @@ func (l *loop) buckets(rule string, cells int) (console.Buckets, error) {
 }
 
 // leaseStatus is how far new flows may be let in; nil while they may not.
-func (l *loop) leaseStatus(shown *Picture) *console.Lease {
+func (l *loop) leaseStatus(shown *confirmation.Picture) *console.Lease {
 	remaining := time.Duration(int64(shown.Lease.Deadline) - clock.Nanoseconds())
 	if shown.Lease.Deadline == 0 || remaining <= 0 {
 		return nil
