@@ -1,7 +1,7 @@
 // Package farm is the daemon: one node's life in the farm, and the wiring of
 // the parts that know nothing of one another.
 //
-//	heartbeats ──> confirmation (what is let in) ──> datapath
+//	heartbeats ──> confirmation (what is let in) ──> gate ──> datapath
 //	                    ^  │ picture
 //	                    │  v
 //	cluster ─────────> loop ──> responder (who answers ARP)
@@ -15,8 +15,8 @@
 // of its own that come back for their turn; packets have one a queue; everybody else
 // asks the loop. A node without VIPs has no confirmation: backend is its loop.
 //
-// Nothing here makes shares or leases of the packet path: the confirmation does, and a test
-// of its package holds that nobody else tells the datapath.
+// Nothing here makes shares or leases of the packet path: the confirmation's gate does
+// (farm/gate), and a test of farm/confirmation holds that nobody else tells the datapath.
 //
 // # Order
 //

@@ -12,6 +12,7 @@ import (
 	"thresher/config"
 	"thresher/farm/clock"
 	"thresher/farm/division"
+	"thresher/farm/gate"
 	"thresher/pipeline"
 )
 
@@ -19,7 +20,7 @@ import (
 func newConfirmation(o Options, wire *segment.Conn) *Confirmation {
 	ids := division.RuleIDs(o.Config.Rules)
 	c := &Confirmation{
-		wire: wire, gate: &gate{datapath: o.Path, ids: ids, log: o.Log, clock: clock.Now}, log: o.Log,
+		wire: wire, path: o.Path, gate: gate.New(o.Path, ids, clock.Now, o.Log), log: o.Log,
 		rules: o.Rules, leftovers: o.Leftovers,
 		self: o.Config.Node, ids: ids, divider: division.Divider{Rules: o.Config.Rules}, everything: everything(ids), silent: true,
 		divisions: make(map[confirm.ViewID]*division.Division), portions: make(map[portion]confirm.Buckets),
@@ -78,8 +79,8 @@ func Open(o Options, before *Handed) (*Confirmation, error) {
 	c.follow(now, nil, lease)
 	// What this node goes on with it has not gained from anybody.
 	around := c.surroundings(false)
-	around.handedOver = true
-	return c, c.gate.set(now, lease, around, func() {})
+	around.HandedOver = true
+	return c, c.gate.Enforce(now, lease, around, func() {})
 }
 
 // resumeHalfOpen leaves to the others, from this process's first packet on, what the
@@ -87,7 +88,7 @@ func Open(o Options, before *Handed) (*Confirmation, error) {
 func (c *Confirmation) resumeHalfOpen(lists [][]byte) {
 	err := c.halfOpen.resume(clock.Now(), lists)
 	if c.halfOpen.others.Len() > 0 {
-		err = errors.Join(err, c.gate.datapath.HalfOpen(c.halfOpen.others.Tuples()))
+		err = errors.Join(err, c.path.HalfOpen(c.halfOpen.others.Tuples()))
 	}
 	if err != nil {
 		c.log.Warn("half-open connections that other nodes have may be answered twice", "err", err)
@@ -98,7 +99,7 @@ func (c *Confirmation) resumeHalfOpen(lists [][]byte) {
 // what the process before this one has handed over of it, only that one knew.
 func (c *Confirmation) releaseAnew() {
 	if release := c.node.Release(); release > 0 {
-		c.halfOpen.released(c.everything.Minus(c.gate.lease.Held), release)
+		c.halfOpen.released(c.everything.Minus(c.gate.InForce().Held), release)
 	}
 }
 

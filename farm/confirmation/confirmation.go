@@ -14,6 +14,7 @@ import (
 	"thresher/cluster/settle"
 	"thresher/farm/clock"
 	"thresher/farm/division"
+	"thresher/farm/gate"
 	"thresher/pipeline"
 )
 
@@ -24,7 +25,8 @@ import (
 type Confirmation struct {
 	node *confirm.Node
 	wire *segment.Conn
-	gate *gate
+	path PacketPath
+	gate *gate.Gate
 	log  *slog.Logger
 
 	settling *settling
@@ -46,7 +48,7 @@ type Confirmation struct {
 	sender    *sender
 
 	notices  notices
-	others   others              // as of heading and answered
+	others   gate.Others         // as of heading and answered
 	heading  confirm.ViewID      // this node's target then
 	answered []confirm.PeerViews // what the others said then
 	said     []confirm.PeerViews // scratch
@@ -223,20 +225,20 @@ func (c *Confirmation) answer() error {
 // carryOut does what the protocol says, in the order in which it must be done.
 func (c *Confirmation) carryOut(a confirm.Actions) error {
 	now := clock.Now()
-	lease := c.gate.lease
+	lease := c.gate.InForce()
 	if a.Lease != nil {
 		lease = *a.Lease
 	}
 	c.follow(now, a.Events, lease)
 	c.letGo(now, lease, a.Lease != nil)
-	first := a.Lease != nil && onlyTakesUp(c.gate.lease, lease)
+	first := a.Lease != nil && onlyTakesUp(c.gate.InForce(), lease)
 	if first {
 		if err := c.say(a); err != nil {
 			return err
 		}
 	}
 	if a.Lease != nil {
-		if err := c.gate.set(now, lease, c.surroundings(lease.Moved), c.giveNotice); err != nil {
+		if err := c.gate.Enforce(now, lease, c.surroundings(lease.Moved), c.giveNotice); err != nil {
 			return err
 		}
 		if !lease.Released.Empty() {
@@ -284,7 +286,7 @@ func (c *Confirmation) say(a confirm.Actions) error {
 	}
 	c.unsaid = confirm.Actions{}
 	if a.News {
-		if err := c.gate.expect(c.around(clock.Now())); err != nil {
+		if err := c.gate.Expect(c.around(clock.Now())); err != nil {
 			return err
 		}
 	}
@@ -305,7 +307,7 @@ func (c *Confirmation) follow(now confirm.Time, events []confirm.Event, lease co
 		case confirm.Fenced:
 			c.settling.carryOut(c.settling.node.Fenced(now))
 			if c.sticky != nil {
-				old := c.gate.granted
+				old := c.gate.Granted()
 				c.sticky.carryOut(c.sticky.node.Fenced(now, old != 0 && now >= old))
 			}
 		case confirm.BootRaised:

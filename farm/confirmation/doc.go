@@ -3,7 +3,7 @@
 // time, and what the daemon asks for go in; what comes out is carried out in order. It alone
 // decides what is let in, and alone tells the packet path.
 //
-//	heartbeats ──> Confirmation ──> gate ──> PacketPath
+//	heartbeats ──> Confirmation ──> gate.Gate ──> PacketPath
 //	                  ^      │
 //	       the loop's │      │ Picture, Bell
 //	        questions │      v
@@ -29,20 +29,19 @@
 //
 //   - settling and stickiness hear of it before it is in force (follow);
 //   - what is let go of is remembered for who gets it (letGo);
-//   - the gate has the packet path do it: what is taken away is taken away by the share
-//     first, then the others get notice, the kernel program and the queues come to rest, and
-//     the deadline comes last. What is only gained has its deadline before the share;
+//   - the gate has the packet path do it, and the others get notice of what is taken away
+//     (package gate has that order);
 //   - half-open handshakes of what was let go of are handed over;
 //   - the heartbeat says so. Where a lease only takes up, it goes before the gate.
 //
 // Before a heartbeat says that the node has heard something, what follows from it is parked
-// (gate.expect). After a heartbeat, and only then, the node's life may go over to another
+// (Gate.Expect). After a heartbeat, and only then, the node's life may go over to another
 // process (Depart).
 //
 // # Who owns what
 //
 // The packet path is the daemon's: it opens and closes it. The confirmation goes by it from
-// Open to Close, and has its interface here (PacketPath), so that a gate can be tested
+// Open to Close, and has its interface here (PacketPath), so that it can be tested
 // without one. Gossip is the daemon's too, from Connect on. Sockets for heartbeats and for
 // what is sent on, and listings of sockets and conntrack are the confirmation's own. Of a
 // restart in place it has the protocol's part alone (Handed); the rest is the daemon's.

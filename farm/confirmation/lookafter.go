@@ -5,6 +5,7 @@ import (
 
 	"thresher/cluster/confirm"
 	"thresher/farm/clock"
+	"thresher/farm/gate"
 )
 
 // lookAfterFlows lets time pass for what knows of flows, here and elsewhere, and
@@ -22,14 +23,14 @@ func (c *Confirmation) lookAfterFlows() error {
 		wakes = append(wakes, c.sticky.wake)
 	}
 	if v := c.halfOpen.others.Version(); v != c.told {
-		if err := c.gate.datapath.HalfOpen(c.halfOpen.others.Tuples()); err != nil {
+		if err := c.path.HalfOpen(c.halfOpen.others.Tuples()); err != nil {
 			return err
 		}
 		c.told = v
 	}
 	wakes = append(wakes, c.leaveToHeirs(now))
-	withheld := !c.gate.withheld.Empty()
-	if err := c.gate.review(now, c.surroundings(withheld)); err != nil {
+	withheld := !c.gate.Withheld().Empty()
+	if err := c.gate.Review(now, c.surroundings(withheld)); err != nil {
 		return err
 	}
 	if c.sticky != nil {
@@ -38,7 +39,7 @@ func (c *Confirmation) lookAfterFlows() error {
 		}
 	}
 	if withheld {
-		wakes = append(wakes, c.gate.patience)
+		wakes = append(wakes, c.gate.Patience())
 	}
 	for _, w := range wakes {
 		if w != 0 {
@@ -58,16 +59,16 @@ func (c *Confirmation) wakeBy(t confirm.Time) {
 
 // surroundings are what the gate must know beside the lease; handOver says whether
 // that of the half-open handshakes counts.
-func (c *Confirmation) surroundings(handOver bool) surroundings {
+func (c *Confirmation) surroundings(handOver bool) gate.Surroundings {
 	var sticky confirm.Buckets
 	if c.sticky != nil {
 		sticky = c.sticky.unsettled
 	}
 	now := clock.Now()
 	others := c.around(now)
-	return surroundings{
-		unsettled: c.settling.unsettled, sticky: sticky, others: others,
-		released: c.releasing.released, handedOver: handOver && c.handedOver(), routes: c.route(now),
+	return gate.Surroundings{
+		Unsettled: c.settling.unsettled, Sticky: sticky, Others: others,
+		Released: c.releasing.Released, HandedOver: handOver && c.handedOver(), Routes: c.route(now),
 	}
 }
 

@@ -13,16 +13,17 @@ import (
 	"thresher/config"
 	"thresher/farm/clock"
 	"thresher/farm/division"
+	"thresher/farm/gate"
 	"thresher/pipeline"
 )
 
 // brokenPath is a packet path that cannot be told anything any more.
-type brokenPath struct{ recorder }
+type brokenPath struct{ PacketPath }
 
 var errBroken = errors.New("the packet path is broken")
 
-func (*brokenPath) Apply(*pipeline.Share, func()) error { return errBroken }
-func (*brokenPath) Lease(int64) error                   { return errBroken }
+func (brokenPath) Apply(*pipeline.Share, func()) error { return errBroken }
+func (brokenPath) Lease(int64) error                   { return errBroken }
 
 // servingAlone is the protocol of a node web1 that holds every bucket of a rule, at the
 // moment that it returns, on a packet path that has just broken.
@@ -32,7 +33,7 @@ func servingAlone(t *testing.T) (*Confirmation, confirm.Time) {
 	ids, log := division.RuleIDs(cfg.Rules), slog.New(slog.DiscardHandler)
 	c := &Confirmation{
 		self: "web1", ids: ids, log: log, divider: division.Divider{Rules: cfg.Rules}, params: ParamsFor(cfg, 2), silent: true,
-		gate:      &gate{datapath: &brokenPath{recorder{id: ids[0]}}, ids: ids, log: log, clock: clock.Now},
+		gate:      gate.New(brokenPath{}, ids, clock.Now, log),
 		divisions: make(map[confirm.ViewID]*division.Division), portions: make(map[portion]confirm.Buckets),
 		notices: make(notices), met: make(acquaintances), asks: make(chan event, 1),
 		draws: make(chan string, 1), drawn: make(map[string]confirm.Time), onWire: make(map[string]confirm.Time),

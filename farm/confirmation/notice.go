@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/farm/gate"
 )
 
 // A node that lets go of buckets must wait until no packet in its kernel program
@@ -49,21 +50,14 @@ func (n notices) of(now confirm.Time, p confirm.PeerViews) *confirm.Heartbeat {
 	return one.hb
 }
 
-// others are what the others may hold, and what this node is about to get, by
-// heartbeats and notices.
-type others struct {
-	hold   confirm.Buckets
-	expect confirm.Buckets
-}
-
 // around works out what others hold. It is cheap while nobody says anything new.
 //
 // A node that stood still does not know yet: the first of the heartbeats that it
 // finds are of a time when others may have held less than they do now. Until it has
 // read the last, nothing is parked.
-func (c *Confirmation) around(now confirm.Time) others {
+func (c *Confirmation) around(now confirm.Time) gate.Others {
 	if c.behind {
-		return others{hold: c.everything}
+		return gate.Others{Hold: c.everything}
 	}
 	said := c.said[:0]
 	warned := c.warned[:0]
@@ -80,7 +74,7 @@ func (c *Confirmation) around(now confirm.Time) others {
 	if target := c.node.Target().ID; news || target != c.heading || !slices.Equal(said, c.answered) {
 		c.heading, c.answered = target, append(c.answered[:0], said...)
 		expect := c.expected(warned) // first: it finds out which view the others speak of
-		c.others = others{hold: c.held(said), expect: expect}
+		c.others = gate.Others{Hold: c.held(said), Expect: expect}
 	}
 	return c.others
 }

@@ -1,13 +1,13 @@
 package confirmation
 
 import (
-	"context"
 	"log/slog"
 	"net"
 
 	"thresher/cluster"
 	"thresher/cluster/confirm/handover"
 	"thresher/config"
+	"thresher/farm/gate"
 	"thresher/pipeline"
 	"thresher/xsk"
 )
@@ -40,14 +40,7 @@ type Options struct {
 // PacketPath carries VIP packets to the stack, and judges them by what it is told. The
 // confirmation's goroutine alone tells it, one thing after another.
 type PacketPath interface {
-	// Apply judges by a share from the next packet on. If that takes something
-	// away, it calls taken, and returns when no packet in the kernel program is
-	// judged by the share before.
-	Apply(share *pipeline.Share, taken func()) error
-	// Lease lets new flows in until a deadline on CLOCK_BOOTTIME, in nanoseconds.
-	Lease(deadline int64) error
-	// Flush returns when the queues are done with what they judged by shares before.
-	Flush(ctx context.Context) error
+	gate.PacketPath
 	// HalfOpen leaves handshakes to the nodes that have answered them.
 	HalfOpen(handshakes []handover.Tuple) error
 	// Learnt says whose clients are that parked packets are of.

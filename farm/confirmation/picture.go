@@ -55,8 +55,8 @@ func (c *Confirmation) paint() {
 	c.halfOpen.members(boots)
 	c.picture.Store(&Picture{
 		Status: status, Target: c.division(c.node.Target()), Observed: c.division(c.node.Observed()),
-		Lease: c.gate.lease, Wire: c.wire.Counters(), Stranger: c.wire.Stranger(),
-		Settled: c.settling.node.Status(), Unsettled: c.gate.unsettled, Sticky: c.gate.sticky,
+		Lease: c.gate.InForce(), Wire: c.wire.Counters(), Stranger: c.wire.Stranger(),
+		Settled: c.settling.node.Status(), Unsettled: c.gate.Unsettled(), Sticky: c.gate.Sticky(),
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/farm/gate"
 )
 
 // A node that lets go of buckets takes no SYN in them from its new share on, and who
@@ -16,17 +17,10 @@ import (
 // depends on it. A SYN that came both ways is at one node twice, which TCP expects
 // of a network; two nodes never get it, since nobody sends it on but to one.
 
-// released are buckets that this node has just let go of, and whose new owners may
-// not know it yet; number is 0 if there are none.
-type released struct {
-	number  uint64
-	buckets confirm.Buckets
-}
-
 // releasing is the release whose SYNs are kept. It belongs to the confirmation's
 // goroutine.
 type releasing struct {
-	released
+	gate.Released
 	count uint64 // of all releases
 
 	self   confirm.PeerID
@@ -58,7 +52,7 @@ func (r *releasing) begin(now confirm.Time, buckets confirm.Buckets, target conf
 		return
 	}
 	r.count++
-	r.released = released{r.count, buckets}
+	r.Released = gate.Released{Number: r.count, Buckets: buckets}
 	r.self, r.target, r.before, r.after = confirm.IDOf(self), target, before.ID, after
 	r.ends = now.Add(keepSYNs)
 }
@@ -66,7 +60,7 @@ func (r *releasing) begin(now confirm.Time, buckets confirm.Buckets, target conf
 // said notes that a heartbeat was sent: the first one after begin tells of the
 // release.
 func (r *releasing) said(seq uint64) {
-	if r.number != 0 && r.seq == 0 {
+	if r.Number != 0 && r.seq == 0 {
 		r.seq = seq
 	}
 }
@@ -77,7 +71,7 @@ func (r *releasing) said(seq uint64) {
 // be told who gets what. What was said since the release counts also if something newer
 // has been read before it (segment.Conn.Receive); what was said earlier may be a recording.
 func (r *releasing) heard(hb *confirm.Heartbeat, boot uint64) {
-	if r.number == 0 || !r.after.Has(hb.Name) || hb.Phase != confirm.Up || r.knew(hb) {
+	if r.Number == 0 || !r.after.Has(hb.Name) || hb.Phase != confirm.Up || r.knew(hb) {
 		return
 	}
 	switch hb.Target {
@@ -109,7 +103,7 @@ func (r *releasing) knownTo(hb *confirm.Heartbeat, boot uint64) bool {
 
 // over says whether nobody is waited for any more.
 func (r *releasing) over(now confirm.Time) bool {
-	return r.number != 0 && (len(r.waiting) == 0 || now >= r.ends)
+	return r.Number != 0 && (len(r.waiting) == 0 || now >= r.ends)
 }
 
 // drop ends it: what was kept is kept no more.
@@ -118,8 +112,8 @@ func (r *releasing) drop() { *r = releasing{count: r.count} }
 // letGo begins to keep the SYNs of buckets that a lease takes from this node. Of
 // those that it did not let in until now it keeps none: they may be another's.
 func (c *Confirmation) letGo(now confirm.Time, l confirm.Lease, isNew bool) {
-	target, old := c.node.Target(), c.gate.lease
-	if c.releasing.number != 0 && target.ID != c.releasing.target {
+	target, old := c.node.Target(), c.gate.InForce()
+	if c.releasing.Number != 0 && target.ID != c.releasing.target {
 		c.releasing.drop()
 	}
 	if isNew && !l.Released.Empty() && now < old.Deadline {
@@ -127,7 +121,7 @@ func (c *Confirmation) letGo(now confirm.Time, l confirm.Lease, isNew bool) {
 		if target.None() {
 			after = viewWithout(c.aim, c.self)
 		}
-		buckets := l.Released.Intersect(old.Confirmed).Minus(c.gate.withheld)
+		buckets := l.Released.Intersect(old.Confirmed).Minus(c.gate.Withheld())
 		c.releasing.begin(now, buckets, target.ID, c.aim, after, c.self)
 		c.releasing.known = slices.Clone(c.node.Peers())
 	}
@@ -152,10 +146,10 @@ func viewWithout(v confirm.View, names ...string) confirm.View {
 func (c *Confirmation) leaveToHeirs(now confirm.Time) confirm.Time {
 	r := &c.releasing
 	if r.over(now) {
-		c.heirs.Store(&heirs{release: r.number, division: c.division(r.after), ready: r.ready})
+		c.heirs.Store(&heirs{release: r.Number, division: c.division(r.after), ready: r.ready})
 		r.drop()
 	}
-	if r.number == 0 {
+	if r.Number == 0 {
 		return 0
 	}
 	return r.ends

@@ -1,6 +1,7 @@
 package confirmation
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/farm/division"
+	"thresher/farm/gate"
 	"thresher/pipeline"
 )
 
@@ -68,8 +70,8 @@ func TestReleaseWaitsForAllThatStay(t *testing.T) {
 		t.Errorf("b has heard: over %v, ready %v", r.over(r.now), r.ready)
 	}
 	r.says("c", r.without, 12)
-	if !r.over(r.now) || !slices.Equal(r.ready, []string{"b", "c"}) || r.number != 1 {
-		t.Errorf("all have heard: over %v, ready %v, number %d", r.over(r.now), r.ready, r.number)
+	if !r.over(r.now) || !slices.Equal(r.ready, []string{"b", "c"}) || r.Number != 1 {
+		t.Errorf("all have heard: over %v, ready %v, number %d", r.over(r.now), r.ready, r.Number)
 	}
 }
 
@@ -97,13 +99,13 @@ func TestOldHeartbeatEndsNoRelease(t *testing.T) {
 	}
 	elsewhere(5, 100)
 	elsewhere(4, 1<<40)
-	if r.number == 0 {
+	if r.Number == 0 {
 		t.Fatal("an old heartbeat has ended the release")
 	}
 	r.said(10)
 	r.heard(&confirm.Heartbeat{Name: "b", Boot: 5, Seq: 102, Phase: confirm.Up, Target: r.before.ID}, releaseBoot)
 	elsewhere(5, 101)
-	if r.number != 0 {
+	if r.Number != 0 {
 		t.Error("still keeping, though b has headed elsewhere since")
 	}
 }
@@ -118,12 +120,15 @@ func TestRecordedHeartbeatEndsNoRelease(t *testing.T) {
 		})
 	}
 	beat(1000, 0)
-	c.gate.lease = confirm.Lease{Deadline: now.Add(time.Second), Confirmed: all}
+	lease := confirm.Lease{Deadline: now.Add(time.Second), Confirmed: all}
+	if err := c.gate.Enforce(now, lease, gate.Surroundings{}, nil); !errors.Is(err, errBroken) {
+		t.Fatal(err)
+	}
 	c.letGo(now, confirm.Lease{Released: all}, true)
-	if beat(3, 4711); c.releasing.number == 0 {
+	if beat(3, 4711); c.releasing.Number == 0 {
 		t.Fatal("a recorded heartbeat has ended the release, or there is none")
 	}
-	if beat(1001, 4711); c.releasing.number != 0 {
+	if beat(1001, 4711); c.releasing.Number != 0 {
 		t.Error("still keeping, though web2 heads elsewhere")
 	}
 }
@@ -157,18 +162,18 @@ func TestReleaseEndsWithAnotherChange(t *testing.T) {
 		r.leave()
 		r.said(10)
 		r.says("b", r.without, 10)
-		if change(r); r.number != 0 || !r.buckets.Empty() || r.over(r.now.Add(time.Hour)) {
+		if change(r); r.Number != 0 || !r.Buckets.Empty() || r.over(r.now.Add(time.Hour)) {
 			t.Errorf("%s: still keeping", name)
 		}
-		if r.leave(); r.number != 2 || len(r.ready) != 0 || r.seq != 0 {
-			t.Errorf("%s: the next one is number %d, ready %v", name, r.number, r.ready)
+		if r.leave(); r.Number != 2 || len(r.ready) != 0 || r.seq != 0 {
+			t.Errorf("%s: the next one is number %d, ready %v", name, r.Number, r.ready)
 		}
 	}
 	r := newReleaseTest()
 	r.leave()
 	r.heard(&confirm.Heartbeat{Name: "c", Phase: confirm.Starting, Target: 0}, releaseBoot)
 	r.says("z", r.with, 10)
-	if r.number != 1 {
+	if r.Number != 1 {
 		t.Error("ended by who heads for nothing, or has no part in it")
 	}
 }

@@ -8,16 +8,10 @@ import (
 	"thresher/cluster/confirm"
 	"thresher/config"
 	"thresher/farm/division"
+	"thresher/farm/gate"
 	"thresher/farm/reach"
 	"thresher/pipeline"
 )
-
-// routes are where packets go that reach this node for VIPs in mode directed. They
-// are never changed after they were made.
-type routes struct {
-	nodes  []config.MAC
-	owners []*pipeline.Owners // by rule, ICMP echo's last; nil: every node gets copies
-}
 
 // routing makes routes, when what they depend on has changed. It belongs to the
 // confirmation's goroutine.
@@ -25,7 +19,7 @@ type routing struct {
 	reaches *reach.Others
 	kept    confirm.Buckets // of rules whose clients are kept: who has one, only he knows
 
-	now       *routes
+	now       *gate.Routes
 	version   uint64
 	views     [2]confirm.ViewID
 	said      []confirm.PeerViews
@@ -49,7 +43,7 @@ func newRouting(cfg *config.Config, c *Confirmation) *routing {
 
 // route returns the routes by what is known now: the same ones for as long as that
 // is the same. said and warned must be up to date (around).
-func (c *Confirmation) route(now confirm.Time) *routes {
+func (c *Confirmation) route(now confirm.Time) *gate.Routes {
 	r := c.routing
 	if r == nil {
 		return nil
@@ -62,25 +56,18 @@ func (c *Confirmation) route(now confirm.Time) *routes {
 	}
 	r.version, r.views, r.unsettled = r.reaches.Version(), views, c.settling.unsettled
 	r.said, r.warned = append(r.said[:0], c.said...), append(r.warned[:0], c.warned...)
-	if next := c.makeRoutes(); r.now == nil || !next.equal(r.now) {
+	if next := c.makeRoutes(); r.now == nil || !next.Equal(r.now) {
 		r.now = next
 	}
 	return r.now
 }
 
-// equal tells whether packets go the same ways.
-func (r *routes) equal(o *routes) bool {
-	return slices.Equal(r.nodes, o.nodes) && slices.EqualFunc(r.owners, o.owners, func(a, b *pipeline.Owners) bool {
-		return a == b || a != nil && b != nil && *a == *b
-	})
-}
-
 // makeRoutes gives a bucket to one node where every view gives it to the same one
 // that somebody goes by, and no other has flows in it. Where it does not, all nodes
 // get copies, and each judges its own.
-func (c *Confirmation) makeRoutes() *routes {
+func (c *Confirmation) makeRoutes() *gate.Routes {
 	names, macs := c.routing.reaches.Reached()
-	made := &routes{nodes: macs, owners: make([]*pipeline.Owners, len(c.ids))}
+	made := &gate.Routes{Nodes: macs, Owners: make([]*pipeline.Owners, len(c.ids))}
 	divisions := c.goneBy()
 	if len(divisions) == 0 {
 		return made
@@ -98,9 +85,9 @@ func (c *Confirmation) makeRoutes() *routes {
 		}
 		key := fmt.Sprintf("%p %v", abroad.Of(id), tables) // all of them pointers
 		if known[key] == nil {
-			known[key] = ownersOf(tables, numbers, bitsOf(abroad.Of(id)))
+			known[key] = ownersOf(tables, numbers, gate.BitsOf(abroad.Of(id)))
 		}
-		made.owners[i] = known[key]
+		made.Owners[i] = known[key]
 	}
 	return made
 }

@@ -1,4 +1,4 @@
-package confirmation
+package gate
 
 import (
 	"context"
@@ -19,8 +19,6 @@ import (
 
 // recorder is a packet path that writes down what it is told, in order.
 type recorder struct {
-	PacketPath // what a gate tells it nothing of
-
 	id     confirm.RuleID
 	did    []string
 	share  *pipeline.Share
@@ -56,12 +54,10 @@ func (r *recorder) Flush(context.Context) error {
 	return nil
 }
 
-func (r *recorder) HalfOpen([]handover.Tuple) error { return nil }
-
 // gateTest is a gate of one rule. Its buckets are few: 0 to 9.
 type gateTest struct {
 	*testing.T
-	gate
+	*Gate
 	path *recorder
 	last confirm.Lease
 	now  confirm.Time
@@ -70,8 +66,8 @@ type gateTest struct {
 func newGateTest(t *testing.T) *gateTest {
 	ids := division.RuleIDs([]config.Rule{{Name: "web"}})
 	r := &recorder{id: ids[0]}
-	g := &gateTest{T: t, path: r, now: 1000, gate: gate{datapath: r, ids: ids, log: slog.New(slog.DiscardHandler)}}
-	g.clock = func() confirm.Time { return g.now }
+	g := &gateTest{T: t, path: r, now: 1000}
+	g.Gate = New(r, ids, func() confirm.Time { return g.now }, slog.New(slog.DiscardHandler))
 	return g
 }
 
@@ -84,13 +80,13 @@ func (g *gateTest) buckets(numbers ...int) confirm.Buckets {
 }
 
 // lets is a lease for buckets, out of those that are headed for, as confirm tells it.
-func (g *gateTest) lets(deadline confirm.Time, confirmed, target confirm.Buckets, s surroundings) []string {
+func (g *gateTest) lets(deadline confirm.Time, confirmed, target confirm.Buckets, s Surroundings) []string {
 	g.Helper()
 	l := confirm.Lease{Deadline: deadline, Confirmed: confirmed, Held: confirmed, Target: target}
 	l.Moved = !l.Confirmed.Equal(g.last.Confirmed) || !l.Target.Equal(g.last.Target)
 	l.Shrunk = !g.last.Confirmed.Minus(l.Confirmed).Empty()
 	g.last, g.path.did = l, nil
-	if err := g.set(g.now, l, s, func() { g.path.did = append(g.path.did, "notice") }); err != nil {
+	if err := g.Enforce(g.now, l, s, func() { g.path.did = append(g.path.did, "notice") }); err != nil {
 		g.Fatal(err)
 	}
 	return g.path.did
@@ -109,7 +105,7 @@ func (g *gateTest) mine(numbers ...int)  { g.same("let in", g.path.share.Rules[0
 
 func (g *gateTest) same(what string, got pipeline.Bits, numbers []int) {
 	g.Helper()
-	if want := bitsOf(g.buckets(numbers...).Of(g.path.id)); got != want {
+	if want := BitsOf(g.buckets(numbers...).Of(g.path.id)); got != want {
 		var have []int
 		for b := range 10 {
 			if got.Has(uint16(b)) {
@@ -125,7 +121,7 @@ func (g *gateTest) same(what string, got pipeline.Bits, numbers []int) {
 // and only then anything else.
 func TestGateKeepsItsOrder(t *testing.T) {
 	g := newGateTest(t)
-	done := surroundings{handedOver: true}
+	done := Surroundings{HandedOver: true}
 	g.want("gain", g.lets(2000, g.buckets(1, 2, 3), g.buckets(1, 2, 3), done), "lease 2000", "share")
 	g.want("renewal", g.lets(2100, g.buckets(1, 2, 3), g.buckets(1, 2, 3), done), "lease 2100")
 	g.want("loss", g.lets(2200, g.buckets(1), g.buckets(1), done), "share", "notice", "rest", "flush", "lease 2200")
@@ -137,7 +133,7 @@ func TestGateKeepsItsOrder(t *testing.T) {
 // nothing is let in at all until they do.
 func TestGateLetsNothingInBeforeTheQueuesRest(t *testing.T) {
 	g := newGateTest(t)
-	done := surroundings{handedOver: true}
+	done := Surroundings{HandedOver: true}
 	g.lets(2000, g.buckets(1, 2), g.buckets(1, 2), done)
 	g.path.stuck = true
 	g.want("loss", g.lets(2100, g.buckets(1), g.buckets(1), done), "share", "notice", "rest", "flush", "lease 0")
@@ -157,22 +153,22 @@ func TestGateLetsNothingInBeforeTheQueuesRest(t *testing.T) {
 // is; and a bucket whose half-open handshakes have not come stays on ask.
 func TestGateParks(t *testing.T) {
 	g := newGateTest(t)
-	others := func(hold, expect confirm.Buckets, handedOver bool) surroundings {
-		return surroundings{others: others{hold: hold, expect: expect}, handedOver: handedOver}
+	others := func(hold, expect confirm.Buckets, handedOver bool) Surroundings {
+		return Surroundings{Others: Others{Hold: hold, Expect: expect}, HandedOver: handedOver}
 	}
 	none := confirm.Buckets{}
 	g.lets(0, none, g.buckets(1, 2), others(g.buckets(1, 2, 3), none, false))
 	g.asked()
 	g.lets(0, none, g.buckets(1, 2), others(g.buckets(2, 3), none, false))
 	g.asked(1)
-	if err := g.review(g.now, others(g.buckets(2), g.buckets(1, 2, 3), false)); err != nil {
+	if err := g.Review(g.now, others(g.buckets(2), g.buckets(1, 2, 3), false)); err != nil {
 		t.Fatal(err)
 	}
 	g.asked(1, 3)
 	g.lets(2000, g.buckets(1), g.buckets(1, 2), others(g.buckets(2), none, false))
 	g.asked(1) // withheld
 	g.mine()
-	if err := g.review(g.now, others(g.buckets(2), none, true)); err != nil {
+	if err := g.Review(g.now, others(g.buckets(2), none, true)); err != nil {
 		t.Fatal(err)
 	}
 	g.asked()
@@ -180,11 +176,11 @@ func TestGateParks(t *testing.T) {
 	g.lets(2000, g.buckets(1, 2), g.buckets(1, 2), others(none, none, false))
 	g.mine(1)
 	g.asked(2)
-	if err := g.review(g.now.Add(handover.ParkLimit-time.Millisecond), others(none, none, false)); err != nil {
+	if err := g.Review(g.now.Add(handover.ParkLimit-time.Millisecond), others(none, none, false)); err != nil {
 		t.Fatal(err)
 	}
 	g.mine(1)
-	if err := g.review(g.now.Add(handover.ParkLimit), others(none, none, false)); err != nil {
+	if err := g.Review(g.now.Add(handover.ParkLimit), others(none, none, false)); err != nil {
 		t.Fatal(err)
 	}
 	g.mine(1, 2)
@@ -194,9 +190,9 @@ func TestGateParks(t *testing.T) {
 // over. Ending it takes nothing away.
 func TestGateKeepsForOthers(t *testing.T) {
 	g := newGateTest(t)
-	done := surroundings{handedOver: true}
+	done := Surroundings{HandedOver: true}
 	g.lets(2000, g.buckets(1, 2, 3), g.buckets(1, 2, 3), done)
-	kept := surroundings{handedOver: true, released: released{5, g.buckets(2, 3)}}
+	kept := Surroundings{HandedOver: true, Released: Released{5, g.buckets(2, 3)}}
 	g.want("loss", g.lets(2100, g.buckets(1), g.buckets(1), kept), "share", "notice", "rest", "flush", "lease 2100")
 	g.mine(1)
 	g.asked()
@@ -206,7 +202,7 @@ func TestGateKeepsForOthers(t *testing.T) {
 	}
 	g.want("renewal", g.lets(2200, g.buckets(1), g.buckets(1), kept), "lease 2200")
 	g.path.did = nil
-	if err := g.review(g.now, done); err != nil {
+	if err := g.Review(g.now, done); err != nil {
 		t.Fatal(err)
 	}
 	g.want("end", g.path.did, "share")
@@ -219,16 +215,16 @@ func TestGateKeepsForOthers(t *testing.T) {
 // Before a node says that it has heard of a release, it parks.
 func TestGateParksBeforeItAnswers(t *testing.T) {
 	g := newGateTest(t)
-	around := surroundings{others: others{hold: g.buckets(1, 2)}, handedOver: true}
+	around := Surroundings{Others: Others{Hold: g.buckets(1, 2)}, HandedOver: true}
 	g.lets(0, confirm.Buckets{}, g.buckets(1, 2), around)
 	g.asked()
 	g.path.did = nil
-	if err := g.expect(others{hold: g.buckets(2)}); err != nil {
+	if err := g.Expect(Others{Hold: g.buckets(2)}); err != nil {
 		t.Fatal(err)
 	}
 	g.want("release of 1", g.path.did, "share")
 	g.asked(1)
-	if err := g.expect(others{hold: g.buckets(2, 3)}); err != nil {
+	if err := g.Expect(Others{Hold: g.buckets(2, 3)}); err != nil {
 		t.Fatal(err)
 	}
 	g.want("nothing of this node's", g.path.did, "share")

@@ -1,4 +1,4 @@
-package confirmation
+package gate
 
 import (
 	"testing"
@@ -43,7 +43,7 @@ func TestGains(t *testing.T) {
 // gained twice.
 func TestGateTellsOfGains(t *testing.T) {
 	g := newGateTest(t)
-	done := surroundings{handedOver: true}
+	done := Surroundings{HandedOver: true}
 	g.lets(2000, g.buckets(1), g.buckets(1), done)
 	g.now = 5000
 	g.lets(6000, g.buckets(1), g.buckets(1, 2), done)

@@ -1,4 +1,4 @@
-package confirmation
+package gate
 
 import (
 	"thresher/cluster/confirm"
