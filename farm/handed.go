@@ -38,7 +38,7 @@ type handed struct {
 	// divide the buckets in another way.
 	Digest uint64
 
-	confirmation.Handed // the protocol's part, in this place of the text
+	confirmation.Handed // the protocol's part; in the text, its fields stand beside the others
 	XDP                 config.XDPMode
 
 	VIPs        []config.VIP // as they were
