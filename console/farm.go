@@ -144,6 +144,7 @@ const (
 	actionStop    = "stop"
 	actionDrain   = "drain"
 	actionRestart = "restart"
+	actionWeight  = "weight"
 )
 
 // farmChange answers POST /v1/farm/ACTION: for one node, or one after the other
@@ -151,8 +152,11 @@ const (
 func (s *Server) farmChange(action string) endpoint {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		known := []string{"node", "all"}
-		if action == actionDrain {
+		switch action {
+		case actionDrain:
 			known = append(known, "deadline_ms")
+		case actionWeight:
+			known = append(known, "rule", "weight")
 		}
 		q, err := parameters(r, known...)
 		if err != nil {
@@ -162,15 +166,25 @@ func (s *Server) farmChange(action string) endpoint {
 		if err != nil {
 			return err
 		}
-		deadline, err := q.deadline()
+		change, err := q.change(action)
 		if err != nil {
 			return err
 		}
 		if _, err := unhurried(w); err != nil {
 			return err
 		}
-		return s.changeAll(w, r, nodes, action, deadline)
+		return s.changeAll(w, r, nodes, change)
 	}
+}
+
+// change is what a request asks of each node that it is for.
+func (q query) change(action string) (c Change, err error) {
+	c = Change{Action: action, Rule: q.Get("rule")}
+	if c.Deadline, err = q.deadline(); err != nil {
+		return c, err
+	}
+	c.Weight, err = q.weight()
+	return c, err
 }
 
 // chosen are the nodes that a request names, this one last: after a restart of its
@@ -220,7 +234,7 @@ func (s *Server) noSuchNode(name string, status Status) error {
 
 // changeAll makes a change on each of the nodes. A restart goes on only as long as
 // it succeeds: a program that is bad on one node is bad on all.
-func (s *Server) changeAll(w http.ResponseWriter, r *http.Request, nodes []Node, action string, deadline time.Duration) error {
+func (s *Server) changeAll(w http.ResponseWriter, r *http.Request, nodes []Node, change Change) error {
 	out := Outcomes{Nodes: []Outcome{}}
 	answered := false
 	answer := func() {
@@ -232,13 +246,13 @@ func (s *Server) changeAll(w http.ResponseWriter, r *http.Request, nodes []Node,
 	}
 	var first error
 	for _, n := range nodes {
-		if action == actionRestart && first != nil {
+		if change.Action == actionRestart && first != nil {
 			out.Nodes = append(out.Nodes, Outcome{n.Name, &Error{Code: CodeConflict, Message: "not restarted, since another node's restart failed"}})
 			continue
 		}
 		at := len(out.Nodes)
 		out.Nodes = append(out.Nodes, Outcome{Name: n.Name})
-		err := s.changeOne(r, n, action, deadline, answer)
+		err := s.changeOne(r, n, change, answer)
 		if err != nil {
 			out.Nodes[at].Error = asError(err)
 			first = errors.Join(first, err)
@@ -256,19 +270,21 @@ func (s *Server) changeAll(w http.ResponseWriter, r *http.Request, nodes []Node,
 
 // changeOne makes a change here or has another node make it. ready is called when
 // this process is about to be replaced.
-func (s *Server) changeOne(r *http.Request, n Node, action string, deadline time.Duration, ready func()) (err error) {
+func (s *Server) changeOne(r *http.Request, n Node, change Change, ready func()) (err error) {
 	who := callerOf(r).who()
-	defer func() { s.audit(r, who, action, n.Name, err) }()
+	defer func() { s.audit(r, who, change.Action, n.Name, err) }()
 	ctx := r.Context()
 	now := s.farm.Status()
 	if n.Name == now.Node {
-		switch action {
+		switch change.Action {
 		case actionStart:
 			return s.farm.Start(ctx)
 		case actionStop:
 			return s.farm.Stop(ctx, false)
 		case actionDrain:
-			return s.farm.Drain(ctx, deadline)
+			return s.farm.Drain(ctx, change.Deadline)
+		case actionWeight:
+			return s.farm.Weigh(ctx, change.Rule, change.Weight)
 		default:
 			return s.farm.Restart(ctx, ready)
 		}
@@ -280,25 +296,27 @@ func (s *Server) changeOne(r *http.Request, n Node, action string, deadline time
 	if err != nil {
 		return err
 	}
-	return changePeer(ctx, c, action, deadline)
+	return changePeer(ctx, c, change)
 }
 
 // changePeer has another node make a change. One that hangs holds up the others for so
 // long and no longer; it may make the change when it goes on.
-func changePeer(ctx context.Context, c *Client, action string, deadline time.Duration) (err error) {
-	if action == actionRestart { // has bounds of its own
+func changePeer(ctx context.Context, c *Client, change Change) (err error) {
+	if change.Action == actionRestart { // has bounds of its own
 		_, err = c.Restart(ctx)
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
-	switch action {
+	switch change.Action {
 	case actionStart:
 		err = c.Start(ctx)
 	case actionStop:
 		err = c.Stop(ctx, false)
+	case actionWeight:
+		err = c.Weigh(ctx, change.Rule, change.Weight)
 	default:
-		err = c.Drain(ctx, deadline)
+		err = c.Drain(ctx, change.Deadline)
 	}
 	var e *Error
 	if errors.As(err, &e) && ctx.Err() != nil {

@@ -45,12 +45,15 @@ func (c *Client) TrafficOf(ctx context.Context, node string) (Traffic, error) {
 
 // Change is a change of one node or of all.
 type Change struct {
-	// Action is start, stop, drain or restart.
+	// Action is start, stop, drain, restart or weight.
 	Action string
 	// Node names the node; empty for all.
 	Node string
 	// Deadline ends a drain; 0 for when the last flow has ended.
 	Deadline time.Duration
+	// Rule and Weight are what weight sets, as Weigh does.
+	Rule   string
+	Weight *uint8
 }
 
 // Change has a change made, and says what came of it on each node. Nodes that were
@@ -62,9 +65,14 @@ func (c *Client) Change(ctx context.Context, change Change) (out Outcomes, err e
 			return out, err
 		}
 	}
-	q := url.Values{"all": {"1"}}
+	q := url.Values{}
+	if change.Action == actionWeight {
+		q = weightQuery(change.Rule, change.Weight)
+	}
 	if change.Node != "" {
-		q = url.Values{"node": {change.Node}}
+		q.Set("node", change.Node)
+	} else {
+		q.Set("all", "1")
 	}
 	if change.Deadline > 0 {
 		q.Set("deadline_ms", strconv.FormatInt(max(1, change.Deadline.Milliseconds()), 10))

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -119,6 +120,32 @@ func TestChangesOfOtherNodes(t *testing.T) {
 	var e *Error
 	if _, err := farm[0].client.Change(t.Context(), Change{Action: actionStop, Node: "web3"}); !errors.As(err, &e) || e.Code != CodeConflict {
 		t.Errorf("one that fails: %v", err)
+	}
+}
+
+// A weight is set on the node that is named, or on all, as each would set its own.
+func TestWeightsOfOtherNodes(t *testing.T) {
+	farm := startFarm(t, 3)
+	half := uint8(50)
+	out, err := farm[0].client.Change(t.Context(), Change{Action: actionWeight, Node: "web2", Rule: "web", Weight: &half})
+	if err != nil || OutcomesText(actionWeight, out) != "web2: weight set\n" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if events := farm[1].log.Since(0); len(events) != 1 || !strings.Contains(events[0].Message, "(admin) by node web1: weight") {
+		t.Errorf("%+v", events)
+	}
+	out, err = farm[2].client.Change(t.Context(), Change{Action: actionWeight, Rule: "web"})
+	if err != nil || out.Failed() != 0 || len(out.Nodes) != 3 {
+		t.Errorf("%+v, %v", out, err)
+	}
+	for i, want := range [][]string{{"weigh web"}, {"weigh web 50", "weigh web"}, {"weigh web"}} {
+		if calls := farm[i].farm.called(); !slices.Equal(calls, want) {
+			t.Errorf("%s was told %q, want %q", nodeName(i), calls, want)
+		}
+	}
+	var e *Error
+	if err := farm[0].client.tell(t.Context(), "/v1/farm/weight", url.Values{"node": {"web2"}, "weight": {"101"}}); !errors.As(err, &e) || e.Code != CodeBadRequest {
+		t.Errorf("a weight above 100: %v", err)
 	}
 }
 

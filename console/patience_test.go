@@ -90,7 +90,7 @@ func (done) RoundTrip(*http.Request) (*http.Response, error) {
 // make the change; one that has become unreachable meanwhile is not waited for at all.
 func TestHungNodesAreNotWaitedFor(t *testing.T) {
 	for action, patience := range map[string]time.Duration{
-		actionStart: tellTimeout, actionStop: tellTimeout, actionDrain: tellTimeout, actionRestart: restartPatience,
+		actionStart: tellTimeout, actionStop: tellTimeout, actionDrain: tellTimeout, actionWeight: tellTimeout, actionRestart: restartPatience,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			nodes := []Node{{Name: "a", Address: loopback(0)}, {Name: "b", Address: loopback(1)}, {Name: "c", Address: loopback(2)}, {Name: "d", Address: loopback(3)}}
@@ -107,7 +107,7 @@ func TestHungNodesAreNotWaitedFor(t *testing.T) {
 			})
 			w := httptest.NewRecorder()
 			begun := time.Now()
-			err := s.changeAll(w, httptest.NewRequest("POST", "/v1/farm/"+action, nil), append(slices.Clone(nodes[1:]), nodes[0]), action, 0)
+			err := s.changeAll(w, httptest.NewRequest("POST", "/v1/farm/"+action, nil), append(slices.Clone(nodes[1:]), nodes[0]), Change{Action: action})
 			var out Outcomes
 			if jsonErr := json.Unmarshal(w.Body.Bytes(), &out); err != nil || jsonErr != nil || len(out.Nodes) != 4 || time.Since(begun) != patience {
 				t.Fatalf("%s: %v, %v, after %v: %s", action, err, jsonErr, time.Since(begun), w.Body)

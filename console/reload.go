@@ -79,16 +79,22 @@ func (s *Server) weight(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var weight *uint8
-	if q.Has("weight") {
-		n, err := q.within("weight", 0, 0, 100)
-		if err != nil {
-			return err
-		}
-		small := uint8(n)
-		weight = &small
+	weight, err := q.weight()
+	if err != nil {
+		return err
 	}
-	return s.carryOut(w, r, "weight", func(ctx context.Context) error { return s.farm.Weigh(ctx, q.Get("rule"), weight) })
+	return s.carryOut(w, r, actionWeight, func(ctx context.Context) error { return s.farm.Weigh(ctx, q.Get("rule"), weight) })
+}
+
+// weight returns the parameter weight; nil, which is the configured one, if it is not
+// there.
+func (q query) weight() (*uint8, error) {
+	if !q.Has("weight") {
+		return nil, nil
+	}
+	n, err := q.within("weight", 0, 0, 100)
+	weight := uint8(n)
+	return &weight, err
 }
 
 // Reload has the daemon read its configuration again, or with check only say what
@@ -111,11 +117,15 @@ func (c *Client) Reload(ctx context.Context, check bool) (Reload, error) {
 
 // Weigh sets the node's weight of a rule; nil sets the configured one.
 func (c *Client) Weigh(ctx context.Context, rule string, weight *uint8) error {
+	return c.tell(ctx, "/v1/node/weight", weightQuery(rule, weight))
+}
+
+func weightQuery(rule string, weight *uint8) url.Values {
 	q := url.Values{"rule": {rule}}
 	if weight != nil {
 		q.Set("weight", strconv.Itoa(int(*weight)))
 	}
-	return c.tell(ctx, "/v1/node/weight", q)
+	return q
 }
 
 // ReloadText renders a reload for a person: in force says whether it is done, or

@@ -56,6 +56,7 @@ func (s *Server) table() []route {
 		{post, "/v1/farm/stop", access.Control, false, false, s.farmChange(actionStop)},
 		{post, "/v1/farm/drain", access.Control, false, false, s.farmChange(actionDrain)},
 		{post, "/v1/farm/restart", access.Control, false, false, s.farmChange(actionRestart)},
+		{post, "/v1/farm/weight", access.Control, false, false, s.farmChange(actionWeight)},
 		{get, "/v1/config", access.Admin, true, false, s.at(s.configuration)},
 		{get, "/v1/config/schema", access.Monitor, false, false, s.configSchema},
 		{http.MethodPut, "/v1/config", access.Admin, false, true, s.changeConfig},

@@ -133,7 +133,7 @@ func farmTraffic(f FarmStatus) [][]string {
 
 // OutcomesText renders what came of a change, a line a node.
 func OutcomesText(action string, o Outcomes) string {
-	past := map[string]string{actionStart: "started", actionStop: "stopped", actionDrain: "drains", actionRestart: "restarted"}[action]
+	past := map[string]string{actionStart: "started", actionStop: "stopped", actionDrain: "drains", actionRestart: "restarted", actionWeight: "weight set"}[action]
 	var b strings.Builder
 	for _, n := range o.Nodes {
 		line := n.Name + ": " + past

@@ -9,7 +9,7 @@ import (
 
 func TestShellsCompleteNames(t *testing.T) {
 	api := startDaemon(t, console.NewLog(0))
-	for _, line := range [][]string{{"drain", "--node", ""}, {"config", "get", "--node", ""}, {"status", "--node", "w"}} {
+	for _, line := range [][]string{{"drain", "--node", ""}, {"config", "get", "--node", ""}, {"status", "--node", "w"}, {"weight", "web", "50", "--node", ""}} {
 		out, _, code := thresher(t.Context(), append([]string{"__complete", "--api", api}, line...)...)
 		if code != exitDone || !strings.HasPrefix(out, "web1\n:4\n") {
 			t.Errorf("%v completes to %q", line, out)

@@ -25,7 +25,7 @@ func newDrain(api *string) *cobra.Command {
 				return &usageError{fmt.Errorf("--deadline %v: give a time from now, or leave it out to wait for the last connection", deadline)}
 			}
 			if to.elsewhere() {
-				return to.change(cmd, *api, "drain", deadline)
+				return to.change(cmd, *api, console.Change{Action: "drain", Deadline: deadline})
 			}
 			return changeNode(cmd, *api, func(c *console.Client, ctx context.Context) error { return c.Drain(ctx, deadline) })
 		},

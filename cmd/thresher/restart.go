@@ -20,7 +20,7 @@ func newRestart(api *string) *cobra.Command {
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if to.elsewhere() {
-				return to.change(cmd, *api, "restart", 0)
+				return to.change(cmd, *api, console.Change{Action: "restart"})
 			}
 			return withClient(*api, func(c *console.Client) error {
 				done, err := c.Restart(cmd.Context())

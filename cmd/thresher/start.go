@@ -17,7 +17,7 @@ func newStart(api *string) *cobra.Command {
 		Args:  args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if to.elsewhere() {
-				return to.change(cmd, *api, "start", 0)
+				return to.change(cmd, *api, console.Change{Action: "start"})
 			}
 			return changeNode(cmd, *api, (*console.Client).Start)
 		},

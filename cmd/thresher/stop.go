@@ -20,7 +20,7 @@ func newStop(api *string) *cobra.Command {
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if to.elsewhere() {
-				return to.change(cmd, *api, "stop", 0)
+				return to.change(cmd, *api, console.Change{Action: "stop"})
 			}
 			return changeNode(cmd, *api, func(c *console.Client, ctx context.Context) error { return c.Stop(ctx, force) })
 		},

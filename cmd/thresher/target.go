@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,15 +25,16 @@ func (t *target) add(cmd *cobra.Command) {
 func (t *target) elsewhere() bool { return t.all || t.node != "" }
 
 // change has the nodes change, and says what came of it.
-func (t *target) change(cmd *cobra.Command, api, action string, deadline time.Duration) error {
+func (t *target) change(cmd *cobra.Command, api string, change console.Change) error {
+	change.Node = t.node
 	return withClient(api, func(c *console.Client) error {
-		out, err := c.Change(cmd.Context(), console.Change{Action: action, Node: t.node, Deadline: deadline})
+		out, err := c.Change(cmd.Context(), change)
 		if err != nil {
 			return err
 		}
-		err = show(cmd, out, console.OutcomesText(action, out))
+		err = show(cmd, out, console.OutcomesText(change.Action, out))
 		if n := out.Failed(); n > 0 {
-			err = errors.Join(err, fmt.Errorf("%s failed on %d of %d nodes", action, n, len(out.Nodes)))
+			err = errors.Join(err, fmt.Errorf("%s failed on %d of %d nodes", change.Action, n, len(out.Nodes)))
 		}
 		return err
 	})

@@ -13,6 +13,7 @@ import (
 
 func newWeight(api *string) *cobra.Command {
 	var reset bool
+	var to target
 	cmd := &cobra.Command{
 		Use:   "weight RULE N",
 		Short: "Set this node's weight in a rule, without a connection lost",
@@ -20,12 +21,15 @@ func newWeight(api *string) *cobra.Command {
 			"holds over reload and restart, until --reset or until the daemon is stopped.\n" +
 			"With 0, new connections of the rule go to the other nodes, and those that are\n" +
 			"here go on. In a rule with mode single, 0 takes this node out of the line.",
-		Example: "  thresher weight web 50\n  thresher weight web --reset",
+		Example: "  thresher weight web 50\n  thresher weight web 50 --node web2\n  thresher weight web --reset",
 		Args:    args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			weight, err := weightOf(args, reset)
 			if err != nil {
 				return &usageError{err}
+			}
+			if to.elsewhere() {
+				return to.change(cmd, *api, console.Change{Action: "weight", Rule: args[0], Weight: weight})
 			}
 			return withClient(*api, func(c *console.Client) error {
 				if err := c.Weigh(cmd.Context(), args[0], weight); err != nil {
@@ -45,6 +49,7 @@ func newWeight(api *string) *cobra.Command {
 		return cmd.Parent().FlagErrorFunc()(cmd, err)
 	})
 	cmd.Flags().BoolVar(&reset, "reset", false, "go back to the configured weight")
+	to.add(cmd)
 	return cmd
 }
 
