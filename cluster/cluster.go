@@ -63,6 +63,7 @@ func start(c Config, t tuning) (*Cluster, error) {
 	}
 	log := newLogAdapter(loggerOr(c.Logger))
 	d := newDelegate(c.Name, newPaths(1+len(c.Further)), log)
+	log.leaves = d.leaves
 	mc, err := c.memberlistConfig(d, log)
 	if err != nil {
 		return nil, fmt.Errorf("start cluster: %w", err)

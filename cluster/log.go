@@ -24,12 +24,15 @@ const maxLines = 256
 // logAdapter is an io.Writer under memberlist's *log.Logger. It turns
 // "[WARN] memberlist: ..." lines into slog records, holds repeated ones back, and
 // counts those that say that a message was refused, which memberlist tells in no
-// other way.
+// other way. That a node which has said that it leaves is not there any more is
+// no news: such lines are for debugging.
 type logAdapter struct {
 	log     *slog.Logger
 	now     func() time.Time
 	refused atomic.Uint64
 	closing atomic.Bool // what memberlist's sockets say of their end is no news
+	// leaves says whether a line names a node that has said that it leaves; nil for none.
+	leaves func(text string) bool
 
 	mu    sync.Mutex
 	lines map[string]*repeated
@@ -57,6 +60,8 @@ func (a *logAdapter) Write(line []byte) (int, error) {
 	}
 	if refusedLine(level, text) {
 		a.refused.Add(1)
+	} else if a.leaves != nil && lostLine(text) && a.leaves(text) {
+		level = slog.LevelDebug // as was to be expected
 	}
 	a.emit(level, text)
 	return len(line), nil
