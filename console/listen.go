@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"thresher/internal/wholefile"
 )
 
 const (
@@ -74,7 +76,7 @@ func lockSocket(path string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock the socket: %w", err)
 	}
 	if err = ownAlone(f); err == nil {
-		err = flock(f)
+		err = wholefile.Lock(f)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the socket: %s: %w", name, err), f.Close())
@@ -92,15 +94,6 @@ func ownAlone(f *os.File) error {
 		return errors.New("is not a file of this user's alone; remove it, or choose another path for the socket")
 	}
 	return nil
-}
-
-// flock waits for a file's lock (flock(2)).
-func flock(f *os.File) error {
-	for {
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
 }
 
 // RemoveStale removes the socket that a dead daemon left at path. It is no error if

@@ -3,6 +3,8 @@
 //
 // google/renameio (v2.0.2) does the first half: it syncs no directory, so that a new
 // name may be lost, and gives a file another owner.
+//
+// It also reads files that are regular and no longer than is meant, and waits for locks.
 package wholefile
 
 import (
