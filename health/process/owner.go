@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"syscall"
 )
 
 // standing says whose a process is. Anybody can give theirs any name: the surer ones
@@ -91,21 +90,4 @@ func surest(pids []int, of func(pid int) standing, began func(pid int) uint64) [
 		return pids[:first]
 	}
 	return pids
-}
-
-// mayName refuses a pid file whose owner has written another's process into it: what
-// ends with a service must not be chosen by any but root and the user that it runs as.
-// A link is its owner's word, too.
-func mayName(file string, ids []int) error {
-	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
-		info, err := look(file)
-		if err != nil {
-			return err
-		}
-		owner := int(info.Sys().(*syscall.Stat_t).Uid)
-		if !trusted(owner) && !slices.Contains(ids, owner) {
-			return fmt.Errorf("%s: it is user %d's, but the process that it names is not", file, owner)
-		}
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"thresher/internal/leftout"
 )
@@ -129,6 +132,80 @@ func TestWhoMayName(t *testing.T) {
 		pids, err := Pattern{PidFile: file}.Find()
 		if found := slices.Equal(pids, []int{tt.pid}); found != tt.want || (err == nil) != tt.want {
 			t.Errorf("%s: %v, %v", name, pids, err)
+		}
+	}
+}
+
+// Each link on the way to a pid file is its owner's word, and a link may lead to itself.
+func TestLinksToPidFiles(t *testing.T) {
+	rootOnly(t)
+	pid := sleeper(t, "93.32154").Process.Pid
+	at := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(at, "d"), 0o700))
+	must(t, os.WriteFile(filepath.Join(at, "pid"), []byte(strconv.Itoa(pid)), 0o600))
+	for link, target := range map[string]string{"d/one": "../pid", "two": at + "/d/one", "other": "two", "last": "other", "round": "round", "nowhere": "none"} {
+		must(t, os.Symlink(target, filepath.Join(at, link)))
+	}
+	must(t, os.Lchown(filepath.Join(at, "other"), nobody, -1))
+	for name, want := range map[string]string{
+		"two": "", "nowhere": "nothing",
+		"last":  fmt.Sprintf("%s/last: it is user %d's, but the process that it names is not", at, nobody),
+		"round": fmt.Sprintf("open %s/round: too many levels of symbolic links", at),
+		"d":     fmt.Sprintf("read %s/d: is no regular file", at),
+	} {
+		pids, err := Pattern{PidFile: filepath.Join(at, name)}.Find()
+		said := "nothing"
+		switch {
+		case err != nil:
+			said = err.Error()
+		case slices.Equal(pids, []int{pid}):
+			said = ""
+		}
+		if said != want {
+			t.Errorf("%s: %v, %v; want %q", name, pids, err, want)
+		}
+	}
+}
+
+// However often a file that names root's process is put in the place of root's own, and
+// taken away again, it is never believed.
+func TestPidFilesThatAreSwapped(t *testing.T) {
+	rootOnly(t)
+	meant, victim := sleeper(t, "92.32154").Process.Pid, sleeper(t, "92.32154").Process.Pid
+	for _, link := range []bool{false, true} {
+		at := t.TempDir()
+		pid, other := filepath.Join(at, "pid"), filepath.Join(at, "other")
+		must(t, os.WriteFile(pid, []byte(strconv.Itoa(meant)), 0o600))
+		if link {
+			must(t, os.WriteFile(filepath.Join(at, "victim"), []byte(strconv.Itoa(victim)), 0o600))
+			must(t, os.Symlink("victim", other))
+		} else {
+			must(t, os.WriteFile(other, []byte(strconv.Itoa(victim)), 0o600))
+		}
+		must(t, os.Lchown(other, nobody, -1))
+		stop, swapped := make(chan struct{}), make(chan error, 1)
+		go func() { swapped <- swap(pid, other, stop) }()
+		for range 1000 {
+			if pids, err := (Pattern{PidFile: pid}).Find(); err == nil && !slices.Equal(pids, []int{meant}) {
+				t.Errorf("a link: %v; %v is found, not %d", link, pids, meant)
+				break
+			}
+		}
+		close(stop)
+		must(t, <-swapped)
+	}
+}
+
+// swap has two files change their places until it is to stop.
+func swap(a, b string, stop chan struct{}) error {
+	for {
+		select {
+		case <-stop:
+			return nil
+		default:
+			if err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"thresher/internal/wholefile"
 )
 
 // Pattern finds processes: by a pid file, or by the name of the program's file and
@@ -26,9 +24,6 @@ type Pattern struct {
 	Name    string
 	Args    *regexp.Regexp
 }
-
-// maxPidFile is far more than the few lines of any pid file, in bytes.
-const maxPidFile = 4096
 
 // Find returns the processes of this machine that fit, dead ones that nobody has
 // waited for left out. By name, those of root come first and the oldest of them, and
@@ -86,38 +81,6 @@ func started(pid int) uint64 {
 		return math.MaxUint64
 	}
 	return n
-}
-
-func (p Pattern) fromFile() ([]int, error) {
-	text, err := wholefile.Read(p.PidFile, maxPidFile)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	pid, err := parsePid(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.PidFile, err)
-	}
-	ids, err := users(pid)
-	if err != nil || !alive(pid) {
-		return nil, nil
-	}
-	if err := mayName(p.PidFile, ids); err != nil {
-		return nil, err
-	}
-	return []int{pid}, nil
-}
-
-// parsePid reads the number in the first line of a pid file.
-func parsePid(text []byte) (int, error) {
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	pid, err := strconv.Atoi(string(bytes.TrimSpace(line)))
-	if err != nil || pid < 1 {
-		return 0, fmt.Errorf("%q is no number of a process", line)
-	}
-	return pid, nil
 }
 
 // fits compares the process's program and arguments. A process that has ended
