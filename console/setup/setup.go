@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -112,18 +113,23 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /", page)
+	mux.HandleFunc("/", page)
 	mux.HandleFunc("POST /v1/open", answer(s.open))
 	mux.HandleFunc("POST /v1/plan", answer(s.plan))
 	mux.HandleFunc("POST /v1/write", answer(s.write))
 	cross := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		console.Secure(w.Header())
-		if err := cross.Check(r); err != nil || !local(r.Host) {
-			http.Error(w, "open the address that thresher init has printed", http.StatusForbidden)
-			return
+		switch err := cross.Check(r); {
+		case err != nil:
+			refuse(w, r, http.StatusForbidden, &console.Error{Code: console.CodeForbidden, Message: "the request comes from another site", Cure: printed})
+		case !local(r.Host) && !slices.Contains(looks[:], r.URL.Path):
+			refuse(w, r, http.StatusForbidden, &console.Error{
+				Code: console.CodeForbidden, Message: fmt.Sprintf("this page is not served under the name %.80q", r.Host), Cure: printed,
+			})
+		default:
+			mux.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
 
@@ -154,14 +160,16 @@ func answer(do func(request) (any, error)) http.HandlerFunc {
 		if dec.Decode(&in) == nil && dec.Decode(new(any)) == io.EOF {
 			out, err = do(in)
 		}
+		if err != nil {
+			var e *console.Error
+			if !errors.As(err, &e) {
+				e = &console.Error{Code: console.CodeBadRequest, Message: err.Error()}
+			}
+			refuse(w, r, http.StatusBadRequest, e)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
-		if err != nil {
-			w.WriteHeader(http.StatusBadRequest)
-			if out = err; !errors.As(err, new(*console.Error)) {
-				out = &console.Error{Code: console.CodeBadRequest, Message: err.Error()}
-			}
-		}
 		_ = json.NewEncoder(w).Encode(out) // the browser may have gone
 	}
 }

@@ -5,14 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"go.uber.org/goleak"
+
+	"thresher/console"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -230,6 +235,70 @@ func TestSetupsPage(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %s", path, resp.Status)
+		}
+	}
+}
+
+// A refusal is a page, in the setup's look, for a browser that wants one, and the API's
+// Error for all others; both say what to do.
+func TestRefusalsToBrowsers(t *testing.T) {
+	s := serve(t)
+	for _, tt := range []struct {
+		method, path, host, site string
+		status                   int
+		code, says               string
+	}{
+		{"GET", "/", "evil.example:80", "", http.StatusForbidden, console.CodeForbidden, `this page is not served under the name "evil.example:80"`},
+		{"GET", "/setup.js", "evil.example", "", http.StatusForbidden, console.CodeForbidden, "not served under the name"},
+		{"POST", "/v1/write", "", "cross-site", http.StatusForbidden, console.CodeForbidden, "the request comes from another site"},
+		{"GET", "/<b>", "", "", http.StatusNotFound, console.CodeNotFound, "there is no /<b> here"},
+		{"GET", "/v1/open", "", "", http.StatusNotFound, console.CodeNotFound, "there is no /v1/open here"},
+		{"POST", "/setup", "", "same-origin", http.StatusMethodNotAllowed, console.CodeMethodNotAllowed, "/setup does not take POST"},
+		{"POST", "/v1/plan", "", "same-origin", http.StatusBadRequest, console.CodeBadRequest, "the request can't be read"},
+	} {
+		for _, accept := range []string{"text/html,application/xhtml+xml,*/*;q=0.8", "*/*", ""} {
+			r := httptest.NewRequest(tt.method, "http://"+s.at+tt.path, nil)
+			if tt.host != "" {
+				r.Host = tt.host
+			}
+			r.Header.Set("Sec-Fetch-Site", tt.site)
+			r.Header.Set("Accept", accept)
+			w := httptest.NewRecorder()
+			s.handler().ServeHTTP(w, r)
+			what := fmt.Sprintf("%s %s of %s, accepting %q: %d %v\n%s", tt.method, tt.path, r.Host, accept, w.Code, w.Header(), w.Body)
+			if w.Code != tt.status || w.Header().Get("Cache-Control") != "no-store" || !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+				t.Error(what)
+			}
+			if strings.HasPrefix(accept, "text/html") {
+				text := html.UnescapeString(w.Body.String())
+				if w.Header().Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(text, tt.says) || strings.Contains(w.Body.String(), "<b>") ||
+					!strings.Contains(text, `href="/style.css"`) || strings.Count(text, "<p") != 2 {
+					t.Errorf("no page of it: %s", what)
+				}
+				continue
+			}
+			var e console.Error
+			if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Code != tt.code || !strings.Contains(e.Message, tt.says) || e.Cure == "" {
+				t.Errorf("no Error: %s", what)
+			}
+		}
+	}
+}
+
+// What a refusal looks like comes under the name that is refused, too: browsers take it
+// from no other.
+func TestRefusalsHaveTheirLook(t *testing.T) {
+	s := serve(t)
+	for path, want := range map[string]int{"/style.css": 200, "/theme.js": 200, "/icon.svg": 200, "/": 403, "/setup.html": 403, "/dom.js": 403, "/v1/open": 403} {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Host = "evil.example"
+		w := httptest.NewRecorder()
+		s.handler().ServeHTTP(w, r)
+		if w.Code != want || w.Body.Len() == 0 || strings.Contains(w.Body.String(), s.token) {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+		if strings.Contains(refusedText, `"`+path+`"`) != (want == 200) {
+			t.Errorf("%s: the page has it, or has not", path)
 		}
 	}
 }

@@ -10,7 +10,7 @@ let secret = '';
 async function send(path, answers = {}) {
   const response = await fetch('/v1/' + path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ secret, answers }), cache: 'no-store' });
   const body = await response.json();
-  if (!response.ok) throw new Error(body.message);
+  if (!response.ok) throw new Error(body.cure ? `${body.message}; ${body.cure}` : body.message);
   return body;
 }
 
