@@ -2,6 +2,7 @@ package xsk
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asavie/xdp"
 	"github.com/cilium/ebpf"
 	"github.com/google/gopacket/layers"
 	"github.com/vishvananda/netlink"
@@ -86,7 +88,7 @@ func (s *sockets) flow(frame []byte) pipeline.FlowState {
 func (s *sockets) becomes(what string, frame []byte, want pipeline.FlowState) {
 	s.Helper()
 	var got pipeline.FlowState
-	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if got = s.flow(frame); got == want {
 			return
 		}
@@ -157,8 +159,11 @@ func kernelKnowsCookies(t *testing.T, s *sockets) {
 	me := s.client
 	s.send(s.segment(me, layers.TCP{SrcPort: 50002, DstPort: 80, SYN: true, Seq: 4711, Window: 1024}))
 	answer := make([]byte, 2048)
-	must(t, unix.SetsockoptTimeval(raw, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 2}))
+	must(t, unix.SetsockoptTimeval(raw, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10}))
 	n, err := unix.Read(raw, answer)
+	for errors.Is(err, unix.EINTR) { // by a signal of the runtime's
+		n, err = unix.Read(raw, answer)
+	}
 	must(t, err)
 	if n < s.ip+20 || answer[s.ip+13]&0x12 != 0x12 {
 		t.Fatalf("no SYN-ACK: %x", answer[:n])
@@ -189,11 +194,12 @@ func factsComeWithFrames(t *testing.T, s *sockets, mode config.XDPMode) {
 	for i := range 3 {
 		before := boottime(t)
 		s.send(s.segment(s.client, layers.TCP{SrcPort: layers.TCPPort(50000 + i), DstPort: 80, SYN: true}))
-		must(t, q.bell.sleep(q.rx.fd(), 1000))
-		descs := q.rx.receive(1)
-		if len(descs) != 1 {
-			t.Fatalf("%d frames", len(descs))
-		}
+		var descs []xdp.Desc
+		eventually(t, "the frame has come", func() bool {
+			must(t, q.bell.sleep(q.rx.fd(), 1000))
+			descs = q.rx.receive(1)
+			return len(descs) == 1
+		})
 		facts := pipeline.ParseFacts(q.rx.takeMeta(descs[0]))
 		if !facts.Stamped || facts.Flow != pipeline.FlowListen || facts.HalfOpen {
 			t.Errorf("frame %d: %+v, want a listener's", i, facts)

@@ -96,7 +96,7 @@ func now() int64 {
 // eventually waits until done, for some seconds at most.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !done(); time.Sleep(100 * time.Microsecond) {
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("in vain: %s", what)
 		}
@@ -127,7 +127,7 @@ func TestParkedDatagramsReachTheStack(t *testing.T) {
 
 			opened := time.Now()
 			h.open.Store(true)
-			must(t, server.SetReadDeadline(opened.Add(2*time.Second)))
+			must(t, server.SetReadDeadline(opened.Add(10*time.Second)))
 			buf := make([]byte, 64)
 			for i := range uint32(n) {
 				size, err := server.Read(buf)
@@ -235,7 +235,13 @@ func TestStepAllocatesNothing(t *testing.T) {
 	for range (steps + 1) * BatchSize {
 		send([]byte("chaff"))
 	}
-	eventually(t, "enough packets wait", func() bool { return q.rx.socket.NumReceived() >= (steps+1)*BatchSize })
+	eventually(t, "enough packets wait", func() bool {
+		if q.rx.socket.NumReceived() >= (steps+1)*BatchSize {
+			return true
+		}
+		send([]byte("chaff")) // a veth may have lost one: it has room for 256
+		return false
+	})
 	if n := testing.AllocsPerRun(steps, func() {
 		_, err := q.step(h)
 		must(t, err)
@@ -263,9 +269,10 @@ func TestWaitingQueueComesBackSoon(t *testing.T) {
 		slices.Sort(all)
 		return all[len(all)/2]
 	}
-	timer := time.AfterFunc(300*time.Millisecond, q.bell.ring)
+	var rung atomic.Bool
+	timer := time.AfterFunc(300*time.Millisecond, func() { rung.Store(true); q.bell.ring() })
 	defer timer.Stop()
-	if d := took(1); d < 250*time.Millisecond {
+	if d := took(1); !rung.Load() {
 		t.Errorf("with nothing parked it sleeps %v, and not until something happens", d)
 	}
 	h.lot.Park(chaff(t), pipeline.Facts{}, now())

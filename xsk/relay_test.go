@@ -80,6 +80,10 @@ func takeTurns(t *testing.T, p *Program, first uint32, frame []byte) map[uint32]
 	for range 40_000 {
 		verdicts[run(t, p, frame)]++
 	}
+	eventually(t, "both have judged", func() bool {
+		verdicts[run(t, p, frame)]++
+		return len(verdicts) > 1
+	})
 	close(stop)
 	must(t, <-turned)
 	return verdicts
