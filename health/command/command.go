@@ -18,8 +18,9 @@ import (
 // message, or the first lines of a plug-in (Nagios plug-in API: 4 KB).
 const maxOutput = 4096
 
-// afterwards is how long output is waited for after the command's end. Daemons
-// that it has started may keep its output open for ever.
+// afterwards is how long output is waited for after the command's end: what others
+// say that it has started. What it has said itself is there by then. Daemons that it
+// has started may keep its output open for ever.
 const afterwards = 20 * time.Millisecond
 
 // Command is what is to be run.
@@ -51,10 +52,13 @@ func Run(ctx context.Context, c Command) Result {
 	if err != nil {
 		return Result{Code: -1, Err: fmt.Errorf("make a pipe: %w", err)}
 	}
-	out := newOutput()
+	out, err := newOutput(r)
+	if err != nil {
+		return Result{Code: -1, Err: fmt.Errorf("make a pipe: %w", errors.Join(err, r.Close(), w.Close()))}
+	}
 	// It lives as long as anything writes to the pipe: closing it would kill a
 	// daemon that the command has started and that writes later, by SIGPIPE.
-	go func() { out.drain(r) }()
+	go func() { defer r.Close(); out.drain() }()
 	// A process without ctx: exec.CommandContext would kill the command alone, and
 	// not what it has started.
 	cmd := exec.Command(c.Argv[0], c.Argv[1:]...)
@@ -108,42 +112,71 @@ func (r Result) Line() string {
 	return ""
 }
 
-// output keeps the beginning of what is written.
+// output keeps the beginning of what is written to a pipe.
 type output struct {
-	mu   sync.Mutex
-	kept []byte
+	pipe syscall.RawConn
 	done chan struct{}
+
+	mu   sync.Mutex // held while the pipe is read: what comes first is kept first
+	kept []byte
 }
 
-func newOutput() *output { return &output{done: make(chan struct{})} }
+func newOutput(r *os.File) (*output, error) {
+	pipe, err := r.SyscallConn()
+	return &output{pipe: pipe, done: make(chan struct{})}, err
+}
 
-func (o *output) drain(r *os.File) {
+// drain reads until the writers' end.
+func (o *output) drain() {
 	defer close(o.done)
-	defer r.Close()
-	b := make([]byte, 1024)
-	for { // its end is the writers' end
-		n, err := r.Read(b)
-		o.take(b[:n])
-		if err != nil {
-			return
-		}
+	for more := true; more; {
+		err := o.pipe.Read(func(fd uintptr) bool {
+			var empty bool
+			more, empty = o.take(int(fd))
+			return !empty // else it waits
+		})
+		more = more && err == nil
 	}
 }
 
-// take keeps what still fits.
-func (o *output) take(b []byte) {
+// take reads once, without waiting, and keeps what still fits. There is more to come
+// where the pipe is merely empty.
+func (o *output) take(fd int) (more, empty bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.kept = append(o.kept, b[:min(len(b), maxOutput-len(o.kept))]...)
+	b := make([]byte, 1024)
+	n, err := syscall.Read(fd, b)
+	switch {
+	case n > 0:
+		o.kept = append(o.kept, b[:min(n, maxOutput-len(o.kept))]...)
+		return true, false
+	case errors.Is(err, syscall.EINTR):
+		return true, false
+	default:
+		empty = errors.Is(err, syscall.EAGAIN)
+		return empty, empty
+	}
 }
 
-// text is the output, after a moment for it to come.
+// text is the output, after a moment for more to come. What is in the pipe by then is
+// taken here: on a busy machine drain may not have had its turn.
 func (o *output) text(patience time.Duration) string {
 	select {
 	case <-o.done:
 	case <-time.After(patience):
 	}
+	_ = o.pipe.Control(func(fd uintptr) { // closed, it has been read to its end
+		for more, empty := true, false; more && !empty && !o.full(); {
+			more, empty = o.take(int(fd))
+		}
+	})
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return strings.ToValidUTF8(string(o.kept), "?")
+}
+
+func (o *output) full() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.kept) == maxOutput
 }
