@@ -13,7 +13,7 @@ import (
 // eventually waits until something holds.
 func eventually(t *testing.T, holds func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		err := holds()
 		if err == nil {
 			return

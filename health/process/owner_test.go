@@ -30,6 +30,7 @@ func impostor(t *testing.T, name, seconds string) int {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // it may have ended
+	awaitName(t, cmd.Process.Pid, seconds)
 	return cmd.Process.Pid
 }
 

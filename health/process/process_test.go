@@ -3,12 +3,14 @@ package process
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +27,23 @@ func sleeper(t *testing.T, seconds string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // it may have ended
+	awaitName(t, cmd.Process.Pid, seconds)
 	return cmd
+}
+
+// awaitName gives a sleep that has just begun the time to have its name and arguments:
+// the kernel sets them after it has told this process that the program is there.
+func awaitName(t *testing.T, pid int, seconds string) {
+	t.Helper()
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	eventually(t, func() error {
+		name, err1 := os.ReadFile(dir + "comm")
+		line, err2 := os.ReadFile(dir + "cmdline")
+		if string(name) != "sleep\n" || !strings.HasSuffix(string(line), "\x00"+seconds+"\x00") {
+			return fmt.Errorf("process %d is %q, %q: %w", pid, name, line, errors.Join(err1, err2))
+		}
+		return nil
+	})
 }
 
 func TestFind(t *testing.T) {

@@ -35,10 +35,23 @@ func TestDeadProcessLingers(t *testing.T) {
 	r := newRunner(config.Service{
 		Name: "server", Start: []string{"/bin/sh", "-c", start}, Process: &config.Process{PidFile: file}, StartTimeout: 10 * time.Second,
 	})
-	killed := time.AfterFunc(200*time.Millisecond, func() { _ = first.Process.Kill() }) // while its end is awaited
-	defer killed.Stop()
-	if why, err := r.AwaitEnd(t.Context()); err != nil || !strings.Contains(why, "has ended") {
-		t.Fatalf("%q, %v", why, err)
+	type end struct {
+		why string
+		err error
+	}
+	ended := make(chan end, 1)
+	before := watchers(first.Process.Pid) // package os may be one
+	go func() { why, err := r.AwaitEnd(t.Context()); ended <- end{why, err} }()
+	for deadline := time.Now().Add(10 * time.Second); watchers(first.Process.Pid) == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody awaits the end of the process")
+		}
+	}
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if e := <-ended; e.err != nil || !strings.Contains(e.why, "has ended") {
+		t.Fatalf("%+v", e)
 	}
 	waited := time.AfterFunc(gonePatience+gonePatience/2, func() { _ = first.Wait() }) // it was killed
 	defer waited.Stop()
@@ -56,6 +69,18 @@ func TestDeadProcessLingers(t *testing.T) {
 	if err := syscall.Kill(second, syscall.SIGKILL); err != nil {
 		t.Error(err)
 	}
+}
+
+// watchers is how many descriptors of another process this one has (pidfd_open(2)), by
+// which it awaits its end.
+func watchers(pid int) (n int) {
+	infos, _ := filepath.Glob("/proc/self/fdinfo/*")
+	for _, info := range infos {
+		if text, err := os.ReadFile(info); err == nil && strings.Contains(string(text), fmt.Sprintf("\nPid:\t%d\n", pid)) {
+			n++
+		}
+	}
+	return n
 }
 
 // portOfServer is where TestPortServer listens, and where it writes its pid file.
@@ -92,8 +117,9 @@ func TestPortServer(t *testing.T) {
 func TestWorkersLeftBehind(t *testing.T) {
 	for _, how := range []string{"setsid ", ""} {
 		t.Run("by "+how+"sh", func(t *testing.T) {
-			t.Parallel()                               // they wait for the machine's first process
-			l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
+			t.Parallel() // they wait for the machine's first process
+			// A port that is free, at an address that nobody else uses meanwhile.
+			l, err := net.Listen("tcp", "127.0.0.88:0")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +129,7 @@ func TestWorkersLeftBehind(t *testing.T) {
 				Name: "server", Start: []string{"/bin/sh", "-c", how + os.Args[0] + " -test.run=^TestPortServer$ &"}, Stop: []string{"/bin/false"},
 				Environment: []string{portOfServer + "=" + address + " " + file}, Process: &config.Process{PidFile: file}, StartTimeout: 10 * time.Second,
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			for range 2 {
 				if err := r.Start(ctx); err != nil {
@@ -146,7 +172,7 @@ func TestWorkersThatStay(t *testing.T) {
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	brief, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	brief, cancel := context.WithTimeout(t.Context(), 2*time.Second) // for the stop command on a busy machine
 	defer cancel()
 	if err := r.Stop(brief); err == nil || !strings.Contains(err.Error(), "end what the service has left behind: process ") {
 		t.Errorf("stop: %v", err)
