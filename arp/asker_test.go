@@ -90,9 +90,7 @@ func TestAskerIsAnswered(t *testing.T) {
 		if got := answersTo(t, a, tc.address); len(got) != 1 || got[0] != want {
 			t.Errorf("answers %+v, want %+v; counters = %+v", got, want, tc.counts.Counters())
 		}
-		if got := tc.counts.Counters().Frames[tc.learnt]; got != 1 {
-			t.Errorf("%v: %d times %v: %+v", tc.address, got, tc.learnt, tc.counts.Counters())
-		}
+		counted(t, tc.counts, tc.learnt, 1)
 	}
 }
 
@@ -139,8 +137,10 @@ func TestAskerUnderAFlood(t *testing.T) {
 		}
 	}
 	flood(Heard{})
-	if err := hears.Receive(flood); err != nil {
-		t.Fatal(err)
+	for deadline := time.Now().Add(5 * time.Second); heard < 2 && time.Now().Before(deadline); { // until the first is there
+		if err := hears.Receive(flood); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if heard < 2 || heard > 1+maxRead {
 		t.Errorf("%d frames were read", heard-1)

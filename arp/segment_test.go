@@ -128,6 +128,18 @@ func (s *segment) arping(t *testing.T, args ...string) string {
 	return string(out)
 }
 
+// counted waits until a Responder has counted so many frames of a kind: it counts one
+// when it has answered it, and the answer may be there before.
+func counted(t *testing.T, r *Responder, kind Reason, want uint64) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); r.Counters().Frames[kind] < want && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	if c := r.Counters(); c.Frames[kind] != want {
+		t.Errorf("%d times %v, want %d: %+v", c.Frames[kind], kind, want, c)
+	}
+}
+
 // replyLine is how arping tells of a reply. The address in it is the reply's
 // Ethernet source, so the payload's has to be seen in a capture.
 var replyLine = regexp.MustCompile(`(?m)^\d+ bytes from ([0-9a-f:]{17})`)

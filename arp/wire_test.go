@@ -22,7 +22,7 @@ func TestArpingGetsExactlyOneReplyWithTheVMACInThePayload(t *testing.T) {
 		t.Fatalf("before any binding: replies from %v", got)
 	}
 	bind(t, r)
-	out := s.arping(t, "-c", "3", "-w", "4", "-i", "eth0", vip.String())
+	out := s.arping(t, "-c", "3", "-w", "20", "-i", "eth0", vip.String())
 	card := s.nodeIf.HardwareAddr.String()
 	if diff := cmp.Diff([]string{card, card, card}, repliesIn(out)); diff != "" {
 		t.Errorf("ethernet sources of the replies to three requests (-want +got):\n%s\n%s", diff, out)
@@ -33,9 +33,7 @@ func TestArpingGetsExactlyOneReplyWithTheVMACInThePayload(t *testing.T) {
 			t.Errorf("ethernet source %s and payload %s, want the card's %v and %v", reply.EthSrc, reply.SenderMAC, card, vmac)
 		}
 	}
-	if c := r.Counters(); c.Frames[Answered] != 3 {
-		t.Errorf("counters = %+v, want 3 answered", c)
-	}
+	counted(t, r, Answered, 3)
 }
 
 func TestAddressProbesAreAnsweredOnTheWire(t *testing.T) {
@@ -46,9 +44,10 @@ func TestAddressProbesAreAnsweredOnTheWire(t *testing.T) {
 	// -0 is a probe from 0.0.0.0, as DHCP clients and RFC 5227 hosts send it.
 	s.arping(t, "-0", "-c", "1", "-w", "1", "-i", "eth0", vip.String())
 	reply := next(t, wire, func(s seen) bool { return s.Op == 2 && s.TargetIP == "0.0.0.0" })
-	if reply.SenderMAC != vmac.String() || r.Counters().Frames[ProbeDefended] != 1 {
-		t.Errorf("reply = %+v, counters = %+v", reply, r.Counters())
+	if reply.SenderMAC != vmac.String() {
+		t.Errorf("reply = %+v", reply)
 	}
+	counted(t, r, ProbeDefended, 1)
 }
 
 func TestAnnouncementsReachTheWire(t *testing.T) {
@@ -91,7 +90,7 @@ func TestTheLinkMayGoDownAndComeBack(t *testing.T) {
 	wire := s.sniff(t)
 	s.node.Link(t, "eth0", false)
 	s.node.Link(t, "eth0", true)
-	if got := repliesIn(s.arping(t, "-c", "1", "-w", "3", "-i", "eth0", vip.String())); len(got) != 1 {
+	if got := repliesIn(s.arping(t, "-c", "1", "-w", "20", "-i", "eth0", vip.String())); len(got) != 1 {
 		t.Errorf("after the link came back: replies from %v", got)
 	}
 	next(t, wire, func(s seen) bool { return s.SenderIP == vip.String() && s.Op == 1 })
@@ -113,7 +112,7 @@ func TestADeletedInterfaceEndsServe(t *testing.T) {
 		if !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "eth0") {
 			t.Errorf("Serve = %v, want ErrGone of eth0", err)
 		}
-	case <-time.After(lookAround + 2*time.Second):
+	case <-time.After(lookAround + 10*time.Second):
 		t.Error("Serve goes on without its interface")
 	}
 	if err := errors.Join(r.Close(), r.Serve(context.Background())); err != nil {

@@ -3,9 +3,11 @@
 package netnstest
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -49,7 +51,7 @@ func (ns *NS) Do(t testing.TB, f func() error) {
 }
 
 // Veth makes a pair of Ethernet interfaces, name here and peerName in peer,
-// both up, with as many queues as asked for.
+// both up and connected, with as many queues as asked for.
 func (ns *NS) Veth(t testing.TB, name string, peer *NS, peerName string, queues int) {
 	t.Helper()
 	ns.Do(t, func() error {
@@ -65,6 +67,26 @@ func (ns *NS) Veth(t testing.TB, name string, peer *NS, peerName string, queues 
 		return setUp(name)
 	})
 	peer.Do(t, func() error { return setUp(peerName) })
+	ns.Do(t, func() error { return connected(name) })
+	peer.Do(t, func() error { return connected(peerName) })
+}
+
+// connected waits until the kernel has noticed the interface's cable: before, in work of
+// its own, it drops what is sent (linkwatch_do_dev, net/core/link_watch.c).
+func connected(name string) error {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		state := l.Attrs().OperState
+		if state == netlink.OperUp {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s is %v, not connected", name, state)
+		}
+	}
 }
 
 // Addr gives the interface an address, written as a prefix. One of lo may be used
