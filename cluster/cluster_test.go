@@ -75,16 +75,18 @@ func TestFarm(t *testing.T) {
 		t.Errorf("crashed node is listed as %+v, want phase up and not alive", m)
 	}
 
+	crashed := len(a.log.String())
 	up.Phase = Leaving
 	if err := c.SetMeta(up); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Leave(time.Second); err != nil {
+	if err := c.Leave(10 * time.Second); err != nil {
 		t.Fatal(err)
 	}
 	a.await(t, "c left", alive("a"))
-	// Whoever gives b up first tells the other.
-	if log := a.log.String() + c.log.String(); !strings.Contains(log, "Marking b as failed") || strings.Contains(log, "Marking c as failed") {
+	// Whoever gives b up first tells the other. On a busy machine a may have missed c, too,
+	// before it was to leave.
+	if log := a.log.String(); !strings.Contains(log+c.log.String(), "Marking b as failed") || strings.Contains(log[crashed:], "Marking c as failed") {
 		t.Error("want b missed by suspicion and c not missed at all")
 	}
 	if m := find(a.Members(), "c"); m.Meta.Phase != Leaving {
@@ -104,7 +106,7 @@ func TestAllLeaveAtOnce(t *testing.T) {
 	a.await(t, "b", alive("a", "b"))
 	left := make(chan error, 2)
 	for _, n := range []*node{a, b} {
-		go func() { left <- n.Leave(time.Second) }()
+		go func() { left <- n.Leave(10 * time.Second) }()
 	}
 	if err := errors.Join(<-left, <-left); err != nil {
 		t.Error(err)

@@ -168,7 +168,7 @@ func mustFailToJoin(t *testing.T, n *node) error {
 // bell rings.
 func (n *node) await(t *testing.T, what string, want func([]Member) bool) {
 	t.Helper()
-	limit := time.After(5 * time.Second)
+	limit := time.After(20 * time.Second)
 	for !want(n.Members()) {
 		select {
 		case <-n.Changed():

@@ -84,6 +84,7 @@ func TestJoinFindsOneOfMany(t *testing.T) {
 	b := startNode(t, "b", "127.0.0.23", func(c *Config) {
 		c.Join = []netip.AddrPort{closedPort(t), mutePort(t), a.Address()}
 	})
+	b.tuning.joinTimeout = 20 * time.Second
 	mustJoin(t, b)
 	if strings.Contains(b.log.String(), "is alone in its farm") {
 		t.Error("did not find the one")
@@ -130,8 +131,16 @@ func TestNameTaken(t *testing.T) {
 			t.Errorf("the second twin took members over: %v", second.Members())
 		}
 		for _, n := range []*node{through, second} {
-			if log := n.log.String(); !strings.Contains(log, "two machines have the name") ||
-				!strings.Contains(log, second.Address().String()) || !strings.Contains(log, a.Address().String()) {
+			// The one that is asked answers before it looks at who has asked.
+			tells := func() bool {
+				log := n.log.String()
+				return strings.Contains(log, "two machines have the name") &&
+					strings.Contains(log, second.Address().String()) && strings.Contains(log, a.Address().String())
+			}
+			for deadline := time.Now().Add(5 * time.Second); !tells() && time.Now().Before(deadline); {
+				time.Sleep(time.Millisecond)
+			}
+			if !tells() {
 				t.Errorf("%s does not tell of both twins", n.delegate.self)
 			}
 		}
@@ -153,7 +162,7 @@ func TestAddressChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	moved := startMortal(t, "b", "127.0.0.31", joinTo(a))
-	moved.tuning.joinTimeout = 3 * time.Second
+	moved.tuning.joinTimeout = 20 * time.Second
 	mustJoin(t, moved)
 	a.await(t, "b at its new address", func(m []Member) bool {
 		return alive("a", "b")(m) && find(m, "b").Address == moved.Address()

@@ -34,7 +34,7 @@ func TestChangeOfKeys(t *testing.T) {
 			}
 		})
 		mustJoin(t, late)
-		if err := errors.Join(late.Leave(1e9), late.Shutdown()); err != nil {
+		if err := errors.Join(late.Leave(10e9), late.Shutdown()); err != nil {
 			t.Fatal(err)
 		}
 	}

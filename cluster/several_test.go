@@ -4,12 +4,20 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/memberlist"
 )
+
+// patient is mortal, but takes nobody for dead within a second of a busy machine's.
+func patient(c *memberlist.Config) {
+	mortal(c)
+	c.SuspicionMult = 10
+}
 
 // startOnTwo starts a node on two networks of loopback, 127.0.0 and 127.0.1.
 func startOnTwo(t *testing.T, name, last string, change func(*Config)) *node {
 	t.Helper()
-	return startMortal(t, name, "127.0.0."+last, func(c *Config) {
+	return startTimed(t, name, "127.0.0."+last, patient, func(c *Config) {
 		c.Further = []netip.AddrPort{netip.MustParseAddrPort("127.0.1." + last + ":0")}
 		if change != nil {
 			change(c)
