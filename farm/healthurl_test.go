@@ -97,7 +97,7 @@ func TestHealthOfRules(t *testing.T) {
 
 // Who keeps connections open at the health URL leaves it to others.
 func TestHealthURLIsBounded(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := net.Listen("tcp", "127.0.0.89:0") // where nobody else takes the port meanwhile
 	must(t, err)
 	at := free.Addr().String()
 	must(t, free.Close())
