@@ -22,7 +22,7 @@ func TestCaptureWritesAFile(t *testing.T) {
 		said string
 		want int
 	}{
-		{[]string{"--for", "300ms"}, "2 packets written; the rate of 1000 was reached in 1 of 4 turns of 50 ms, others may have come then; 3 more were copied but lost for want of room\n", 2},
+		{[]string{"--for", "2s"}, "2 packets written; the rate of 1000 was reached in 1 of 4 turns of 50 ms, others may have come then; 3 more were copied but lost for want of room\n", 2},
 		{[]string{"--count", "1"}, "1 packets written\n", 1},
 	} {
 		_, said, code := thresher(t.Context(), append([]string{"--api", api, "capture", "-w", file}, tt.args...)...)

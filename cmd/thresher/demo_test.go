@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -126,10 +127,9 @@ func TestInterruptedDemoLeavesNothing(t *testing.T) {
 	for _, signal := range []syscall.Signal{
 		syscall.SIGINT, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL, syscall.SIGHUP, syscall.SIGKILL, syscall.SIGINT,
 	} {
-		// Before 100 ms, the program may not have got as far as to hear signals.
-		moment := 100*time.Millisecond + time.Duration(random.Int64N(int64(demoLength-100*time.Millisecond)))
+		moment := time.Duration(random.Int64N(int64(demoLength)))
 		t.Run(fmt.Sprintf("%v after %v", signal, moment.Round(time.Millisecond)), func(t *testing.T) {
-			interruptDemo(t, demoCommand(t, dir), signal, moment)
+			interruptDemo(t, demoCommand(t, dir), dir, signal, moment)
 			unchanged(t, before, func() machine {
 				now := lookAt(t, program(t), dir)
 				if signal == syscall.SIGKILL {
@@ -141,14 +141,20 @@ func TestInterruptedDemoLeavesNothing(t *testing.T) {
 	}
 }
 
-// interruptDemo starts a demo, ends it, and checks how it took that.
-func interruptDemo(t *testing.T, cmd *exec.Cmd, signal syscall.Signal, moment time.Duration) {
+// interruptDemo starts a demo with its files in dir, ends it a moment after it has begun to
+// make something, and checks how it took that. Before, it may not have got as far as to
+// hear signals.
+func interruptDemo(t *testing.T, cmd *exec.Cmd, dir string, signal syscall.Signal, moment time.Duration) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = 5 * time.Second // for children that keep the output open
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
+	}
+	made := filepath.Join(dir, fmt.Sprintf("thresher-lab-%d-*", cmd.Process.Pid))
+	for deadline := time.Now().Add(20 * time.Second); len(glob(t, made)) == 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(moment)
 	if err := cmd.Process.Signal(signal); err != nil {

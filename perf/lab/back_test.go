@@ -9,15 +9,16 @@ import (
 	"time"
 )
 
-// answersAt tells whether an address answers a datagram from a node.
-func answersAt(t *testing.T, from *Node, to netip.Addr) bool {
+// answersAt tells whether an address answers a datagram from a node. An answer that is
+// expected is waited for.
+func answersAt(t *testing.T, from *Node, to netip.Addr, expected bool) bool {
 	t.Helper()
 	conn, err := from.Dial(t.Context(), "udp", netip.AddrPort{}, netip.AddrPortFrom(to, gossipPort))
 	if err != nil {
 		return false // no route: the interface is down
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patienceFor(expected))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Write([]byte("there?")); err != nil {
@@ -45,7 +46,7 @@ func TestBackNetwork(t *testing.T) {
 	}
 	check := func(what string, front, back bool) {
 		t.Helper()
-		if f, k := answersAt(t, a, b.Address), answersAt(t, a, b.Back); f != front || k != back {
+		if f, k := answersAt(t, a, b.Address, front), answersAt(t, a, b.Back, back); f != front || k != back {
 			t.Errorf("%s: answers on the network of all %t, on the back network %t; want %t, %t", what, f, k, front, back)
 		}
 	}

@@ -12,16 +12,16 @@ import (
 	"thresher/internal/leftout"
 )
 
-// reaches tells whether a datagram from one host is echoed by another, on the
-// port of gossip.
-func reaches(t *testing.T, from, to *Host, port uint16) bool {
+// reaches tells whether a datagram from one host is echoed by another, on a port. One
+// that is expected is waited for on a busy machine, too.
+func reaches(t *testing.T, from, to *Host, port uint16, expected bool) bool {
 	t.Helper()
 	conn, err := from.Dial(t.Context(), "udp", netip.AddrPort{}, netip.AddrPortFrom(to.Address, port))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patienceFor(expected))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Write([]byte("there?")); err != nil {
@@ -29,6 +29,14 @@ func reaches(t *testing.T, from, to *Host, port uint16) bool {
 	}
 	_, err = conn.Read(make([]byte, 16))
 	return err == nil
+}
+
+// patienceFor is how long an answer is waited for.
+func patienceFor(expected bool) time.Duration {
+	if expected {
+		return 10 * time.Second
+	}
+	return 200 * time.Millisecond
 }
 
 // faultLab is a lab whose nodes echo on the port of gossip and on another, and

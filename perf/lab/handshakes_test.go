@@ -134,7 +134,7 @@ func TestHandshakesSeeRetransmissionsAndResets(t *testing.T) {
 	if err := l.PortUp(n.Host, false); err != nil {
 		t.Fatal(err)
 	}
-	_, err := client.Dial(within(t, 1500*time.Millisecond), "tcp", netip.AddrPort{}, vipPort(80))
+	_, err := client.Dial(within(t, 2*time.Second), "tcp", netip.AddrPort{}, vipPort(80))
 	if err == nil {
 		t.Fatal("a node without cable accepts")
 	}

@@ -68,6 +68,19 @@ func lookAtMachine(t *testing.T) machine {
 	return m
 }
 
+// unchanged waits until the machine is as before: connections are closed by goroutines of
+// their own.
+func unchanged(t *testing.T, before machine) {
+	t.Helper()
+	diff := ""
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if diff = cmp.Diff(before, lookAtMachine(t)); diff == "" {
+			return
+		}
+	}
+	t.Errorf("the machine changed (-before +after):\n%s", diff)
+}
+
 // holders lists the threads and descriptors of all processes that hold one of
 // the namespaces.
 func holders(inodes []uint64) []string {
@@ -113,9 +126,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(before, lookAtMachine(t)); diff != "" {
-		t.Errorf("the machine changed (-before +after):\n%s", diff)
-	}
+	unchanged(t, before)
 	eventually(t, "nobody holds a namespace", func() bool { return len(holders(inodes)) == 0 })
 	if alive(orphan) {
 		t.Errorf("process %s, which left its parent and session, still runs", orphan)
@@ -208,9 +219,7 @@ func TestSIGKILLLeavesNothing(t *testing.T) {
 		eventually(t, fmt.Sprintf("child process %d is gone", pid), func() bool { return !alive(fmt.Sprint(pid)) })
 	}
 	eventually(t, "nobody holds a namespace", func() bool { return len(holders(r.Inodes)) == 0 })
-	if diff := cmp.Diff(before, lookAtMachine(t)); diff != "" {
-		t.Errorf("the machine changed (-before +after):\n%s", diff)
-	}
+	unchanged(t, before)
 
 	if _, err := os.Stat(r.Dir); err != nil {
 		t.Fatalf("the directory should wait for the next lab: %v", err)

@@ -42,7 +42,7 @@ func TestLose(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 50 {
-		if !reaches(t, a.Host, b.Host, 7) {
+		if !reaches(t, a.Host, b.Host, 7, true) {
 			t.Fatal("a datagram is lost after healing")
 		}
 	}
