@@ -83,7 +83,7 @@ func listen(t *testing.T, h *lab.Host) *packet.Conn {
 
 func receive(t *testing.T, conn *packet.Conn) []byte {
 	t.Helper()
-	if err := conn.SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	buf := make([]byte, 2048)
