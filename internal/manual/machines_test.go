@@ -78,7 +78,7 @@ func (m *machines) add(name string, h *lab.Host, address string) {
 ln -s "$4" /usr/local/bin/thresher; ln -s "$3/.ci/systemctl" /usr/local/bin/systemctl
 touch "$5"; exec sleep infinity`, "bash", name, scratch, root, binary, ready)
 	must(m.t, err)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if _, err := os.Stat(ready); err == nil {
 			break
 		}
@@ -96,7 +96,7 @@ func (m *machines) run(name, text string) (string, error) {
 	if m.token != "" {
 		text = regexp.MustCompile(`thr1-…`).ReplaceAllString(text, m.token)
 	}
-	ctx, cancel := context.WithTimeout(m.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(m.t.Context(), 2*time.Minute)
 	defer cancel()
 	on, ok := m.all[name]
 	if !ok {

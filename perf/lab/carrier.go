@@ -11,7 +11,7 @@ import (
 
 // carrierTimeout is how long the kernel may take to notice a carrier. It looks
 // at once at most links, and at all others every second (net/core/link_watch.c).
-const carrierTimeout = 5 * time.Second
+const carrierTimeout = 20 * time.Second
 
 // errNoCarrier is the reason of a link that does not come up.
 var errNoCarrier = errors.New("the link has no carrier")

@@ -17,7 +17,7 @@ const EchoVariable = "THRESHER_TEST_ECHO"
 // may take: it is the start of a whole program on a busy machine.
 const (
 	echoListens = "listening"
-	echoTimeout = 10 * time.Second
+	echoTimeout = 30 * time.Second
 )
 
 // BeEchoProcess serves if this process was started by StartEchoProcess, and then

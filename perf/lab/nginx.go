@@ -120,7 +120,7 @@ func (n *Node) writeNginx(dir, daemon string) error {
 // awaitNginx waits until that very process answers on port 80, not another that
 // has the port already.
 func (n *Node) awaitNginx(p *Process) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for {
 		pid, err := n.askPid(ctx)

@@ -12,7 +12,7 @@ import (
 )
 
 // systemdTimeout is how long a manager may take to come up.
-const systemdTimeout = 10 * time.Second
+const systemdTimeout = 30 * time.Second
 
 // systemdDir is where a host's manager and what it runs have their sockets.
 const systemdDir = "/run"
