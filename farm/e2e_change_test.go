@@ -109,9 +109,10 @@ func TestStopAndStart(t *testing.T) {
 func TestKilledNodeIsReplaced(t *testing.T) {
 	f := threeServing(t)
 	f.StartAll()
+	late := farmtest.WatchLateness(t)
 	killed := time.Now()
 	must(t, f.Daemons["node3"].Kill())
-	f.Eventually(2*time.Second, "two nodes share the farm", func() bool {
+	f.Eventually(20*time.Second, "two nodes share the farm", func() bool {
 		for _, n := range f.Nodes[:2] {
 			if s, err := f.Status(n); err != nil || farmtest.Sharing(s) != 2 {
 				return false
@@ -119,7 +120,11 @@ func TestKilledNodeIsReplaced(t *testing.T) {
 		}
 		return true
 	})
-	t.Logf("noticed after %v", time.Since(killed).Round(time.Millisecond))
+	noticed := time.Now()
+	t.Logf("noticed after %v", noticed.Sub(killed).Round(time.Millisecond))
+	if latest := late.PutOff(killed, killed.Add(2*time.Second)); noticed.After(latest) {
+		t.Errorf("want that within 2 s, and %v for the machine", latest.Sub(killed)-2*time.Second)
+	}
 	c := f.Capture()
 	defer c.Close()
 	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(5000), 5000))
@@ -144,15 +149,17 @@ func TestResponderIsReplaced(t *testing.T) {
 	s, err := f.Status(f.Nodes[0])
 	must(t, err)
 	responder := s.VIPs[0].Responder
+	late := farmtest.WatchLateness(t)
 	must(t, f.Daemons[responder].Kill())
 	killed := time.Now()
 	must(t, f.Client.FlushNeighbours())
-	out, err := f.Client.Run(f.Ctx, "arping", "-C", "1", "-c", "100", "-W", "0.05", "-i", lab.Interface, lab.VIP().String())
-	took := time.Since(killed).Round(time.Millisecond)
-	if err != nil || took > 2*time.Second {
-		t.Errorf("answered after %v, %v\n%s", took, err, out)
+	out, err := f.Client.Run(f.Ctx, "arping", "-C", "1", "-c", "400", "-W", "0.05", "-i", lab.Interface, lab.VIP().String())
+	answered := time.Now()
+	latest := late.PutOff(killed, killed.Add(2*time.Second))
+	if err != nil || answered.After(latest) {
+		t.Errorf("want an answer within 2 s, and %v for the machine: %v\n%s", latest.Sub(killed)-2*time.Second, err, out)
 	}
-	t.Logf("%s was the responder; the next one answered after %v", responder, took)
+	t.Logf("%s was the responder; the next one answered after %v", responder, answered.Sub(killed).Round(time.Millisecond))
 }
 
 // TestLinkFlap takes the port of a node down on the switch's side, and up again:
