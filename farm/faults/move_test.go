@@ -56,8 +56,10 @@ func handshakesUnderWay(f *farmtest.Farm) {
 	fault, err := f.Cut(f.Ctx, lost...)
 	f.Must(err)
 	const handshakes = 90
-	connector := traffic.Connect(f.Ctx, f.Client, traffic.ConnectOptions{To: farmtest.Echo(), Rate: 900, Limit: 100 * time.Millisecond})
-	f.Eventually(2*time.Second, "the handshakes are under way", func() bool { return len(watch.All()) >= handshakes })
+	connector := traffic.Connect(f.Ctx, f.Client, traffic.ConnectOptions{
+		To: farmtest.Echo(), Rate: 900, Limit: 100 * time.Millisecond, Patience: 15 * time.Second, // SYNs are sent again after 1, 3 and 7 s
+	})
+	f.Eventually(10*time.Second, "the handshakes are under way", func() bool { return len(watch.All()) >= handshakes })
 	f.Thresher(mover, "start")
 	f.Converge(f.Nodes...)
 	f.Must(fault.Heal())
@@ -197,8 +199,8 @@ func drainWithStreams(f *farmtest.Farm) {
 	mover, others := split(f)
 	l := f.StartLoad(farmtest.LoadOptions{Victim: mover})
 	its := l.KeptBy(mover)
-	drained := time.Now()
 	f.Thresher(mover, "drain", "--deadline", "20s") // connections that another fault has left here may never end
+	drained := time.Now()
 	f.Pass(2 * time.Second)
 	s, err := f.Status(mover)
 	f.Must(err)

@@ -86,11 +86,12 @@ func kill(f *farmtest.Farm) {
 		f.Pass(300 * time.Millisecond)
 		killed := time.Now()
 		f.Kill(victim)
+		dead := time.Now() // its last heartbeat was before
 		f.Pass(2 * time.Second)
 		l.Stop()
 		l.CheckOneAnswer()
 		took = append(took, l.CheckTakeover(killed, victim, takeoverLimit))
-		if n := l.AnsweredBy(victim, killed.Add(leaseLimit), time.Now()); n > 0 {
+		if n := l.AnsweredBy(victim, dead.Add(leaseLimit), time.Now()); n > 0 {
 			f.T.Errorf("the dead daemon's node let %d flows in after its lease", n)
 		}
 		l.CheckKept()
@@ -112,6 +113,7 @@ func hang(f *farmtest.Farm) {
 		f.Pass(300 * time.Millisecond)
 		stopped := time.Now()
 		f.Must(f.Daemons[victim.Name].Pause())
+		silent := time.Now() // from then on at the latest
 		f.Pass(short(2*time.Second, 10*time.Second))
 		resumed := time.Now()
 		f.Must(f.Daemons[victim.Name].Resume())
@@ -124,7 +126,7 @@ func hang(f *farmtest.Farm) {
 		if !ok || took > takeoverLimit {
 			f.T.Errorf("taken over after %v, %t, want %v at most", took, ok, takeoverLimit)
 		}
-		if n := l.AnsweredBy(victim, stopped.Add(leaseLimit), resumed); n > 0 {
+		if n := l.AnsweredBy(victim, silent.Add(leaseLimit), resumed); n > 0 {
 			f.T.Errorf("the hanging daemon's node let %d flows in after its lease", n)
 		}
 		l.CheckGaps(takeoverLimit)
@@ -164,15 +166,15 @@ func joinDuringHang(f *farmtest.Farm) {
 func pausedMachine(f *farmtest.Farm) {
 	victim, _ := split(f)
 	l := f.StartLoad(farmtest.LoadOptions{Victim: victim, Patience: 10 * time.Second})
-	stopped := time.Now()
 	f.Must(victim.Pause())
+	silent := time.Now() // from then on at the latest
 	f.Pass(2 * time.Second)
 	resumed := time.Now()
 	f.Must(victim.Resume())
 	f.Pass(2 * time.Second)
 	l.Stop()
 	l.CheckOneAnswer()
-	if n := l.AnsweredBy(victim, stopped.Add(leaseLimit), resumed); n > 0 {
+	if n := l.AnsweredBy(victim, silent.Add(leaseLimit), resumed); n > 0 {
 		f.T.Errorf("the paused node let %d flows in after its lease", n)
 	}
 	l.CheckGaps(takeoverLimit)

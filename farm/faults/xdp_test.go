@@ -29,8 +29,8 @@ func TestX02ReaderHangs(t *testing.T) {
 			l := f.StartLoad(farmtest.LoadOptions{Victim: victim})
 			flood := f.Flood(10_000)
 			f.Pass(300 * time.Millisecond)
-			stopped := time.Now()
 			f.Must(f.Daemons[victim.Name].Pause())
+			silent := time.Now() // from then on at the latest
 			f.Pass(1500 * time.Millisecond)
 			resumed := time.Now()
 			f.Must(f.Daemons[victim.Name].Resume())
@@ -41,7 +41,7 @@ func TestX02ReaderHangs(t *testing.T) {
 			l.CheckGaps(takeoverLimit)
 			l.CheckKept()
 			l.CheckVisits(0)
-			if n := l.AnsweredBy(victim, stopped.Add(leaseLimit), resumed); n > 0 {
+			if n := l.AnsweredBy(victim, silent.Add(leaseLimit), resumed); n > 0 {
 				t.Errorf("the hanging node answered %d SYNs", n)
 			}
 			f.Converge(f.Nodes...)
