@@ -26,7 +26,7 @@ type pictures struct {
 // watchFarm watches by a node's console until the test ends.
 func watchFarm(t *testing.T, c *Client) *pictures {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*testTimeout) // for all that the test watches
 	resp, err := c.begin(ctx, "/v1/farm", map[string][]string{"follow": {"1"}})
 	must(t, err)
 	t.Cleanup(func() { cancel(); resp.Body.Close() })

@@ -260,15 +260,16 @@ func TestTooMuchFromOutside(t *testing.T) {
 	p := openPeople(t, f)
 	resp, body := p.ask("POST", "/v1/node/stop", strings.Repeat("x", 10<<20), bearer(p.tokens[access.Admin]))
 	refused(t, "10 MB", resp, body, 413, CodeTooLarge)
-	limited := 0
+	limited, begun := 0, time.Now()
 	for range 2 * requestsAtOnce {
 		resp, _ := p.ask("GET", "/v1/session", "", nil)
 		if resp.StatusCode == http.StatusTooManyRequests {
 			limited++
 		}
 	}
-	if limited == 0 || f.called() != nil {
-		t.Errorf("%d of %d requests were too many; the farm was told %v", limited, 2*requestsAtOnce, f.called())
+	most := requestsAtOnce + int(requestsPerSecond*time.Since(begun).Seconds()) + 1
+	if 2*requestsAtOnce-limited > most || f.called() != nil {
+		t.Errorf("%d of %d requests were too many, want all but %d; the farm was told %v", limited, 2*requestsAtOnce, most, f.called())
 	}
 }
 
