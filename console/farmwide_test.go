@@ -49,6 +49,7 @@ func startFarm(t *testing.T, n int, mute ...int) []*farmServer {
 		must(t, err)
 		f.farm.keys.Gossip, f.farm.identity = key, identity
 		f.server.Open(Options{Node: nodeName(i), Peers: identity, PeerPort: port})
+		f.server.peers.handshake = testTimeout
 		l := first
 		if i > 0 {
 			l, err = net.Listen("tcp", netip.AddrPortFrom(loopback(i), port).String())

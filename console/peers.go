@@ -31,6 +31,9 @@ type peers struct {
 	self     string
 	identity *trust.Identity
 	port     uint16
+	// handshake is how long a node whose kernel has taken a connection may take to show
+	// who it is: peerDialTimeout, but in tests, which may share a busy machine.
+	handshake time.Duration
 
 	mu    sync.Mutex
 	known map[peer]*http.Client
@@ -45,7 +48,7 @@ type peer struct {
 }
 
 func newPeers(self string, i *trust.Identity, port uint16) *peers {
-	p := &peers{self: self, identity: i, port: port, known: make(map[peer]*http.Client)}
+	p := &peers{self: self, identity: i, port: port, handshake: peerDialTimeout, known: make(map[peer]*http.Client)}
 	p.keys, p.stale = context.WithCancel(context.Background())
 	return p
 }
@@ -81,7 +84,7 @@ func (p *peers) transport(to peer) *http.Client {
 	}
 	c := &http.Client{Transport: &http.Transport{
 		DialContext:     peerDialer().DialContext,
-		TLSClientConfig: p.identity.Client(to.name), TLSHandshakeTimeout: peerDialTimeout,
+		TLSClientConfig: p.identity.Client(to.name), TLSHandshakeTimeout: p.handshake,
 		IdleConnTimeout: peerIdle, MaxIdleConnsPerHost: maxPeerIdle,
 	}}
 	p.known[to] = c
