@@ -112,7 +112,7 @@ func TestKilledNodeIsReplaced(t *testing.T) {
 	late := farmtest.WatchLateness(t)
 	killed := time.Now()
 	must(t, f.Daemons["node3"].Kill())
-	f.Eventually(20*time.Second, "two nodes share the farm", func() bool {
+	f.within(2*time.Second, late, "two nodes share the farm", func() bool {
 		for _, n := range f.Nodes[:2] {
 			if s, err := f.Status(n); err != nil || farmtest.Sharing(s) != 2 {
 				return false
@@ -120,11 +120,7 @@ func TestKilledNodeIsReplaced(t *testing.T) {
 		}
 		return true
 	})
-	noticed := time.Now()
-	t.Logf("noticed after %v", noticed.Sub(killed).Round(time.Millisecond))
-	if latest := late.PutOff(killed, killed.Add(2*time.Second)); noticed.After(latest) {
-		t.Errorf("want that within 2 s, and %v for the machine", latest.Sub(killed)-2*time.Second)
-	}
+	t.Logf("noticed after %v", time.Since(killed).Round(time.Millisecond))
 	c := f.Capture()
 	defer c.Close()
 	sent, err := f.Client.SendSYNs(f.Ctx, f.synsTo80(lab.SYNSources(5000), 5000))

@@ -21,6 +21,18 @@ func (f *testFarm) serves(syns int) {
 	farmtest.OnePerSYN(f.T, c, sent)
 }
 
+// within waits until what holds, and holds that this takes so long at most on a machine
+// that is never late.
+func (f *testFarm) within(limit time.Duration, late *farmtest.Lateness, what string, holds func() bool) {
+	f.T.Helper()
+	begun := time.Now()
+	f.Eventually(limit+20*time.Second, what, holds)
+	ended := time.Now()
+	if latest := late.PutOff(begun, begun.Add(limit)); ended.After(latest) {
+		f.T.Errorf("%s after %v, want at most %v, and %v for the machine", what, ended.Sub(begun), limit, latest.Sub(begun)-limit)
+	}
+}
+
 // run is a command on a host that must succeed.
 func (f *testFarm) run(h *lab.Host, words ...string) string {
 	f.T.Helper()
@@ -50,10 +62,11 @@ func TestNodesHoldOut(t *testing.T) {
 // machine, and clients are served on.
 func (f *testFarm) rogueClaims() {
 	rogue, vip := f.Lab.Clients[1], lab.VIP().String()
+	late := farmtest.WatchLateness(f.T)
 	// It exits 1, since nobody answers an announcement.
 	_, _ = rogue.Run(f.Ctx, "arping", "-q", "-U", "-P", "-c", "1", "-S", vip, "-i", lab.Interface, vip)
 	for _, n := range f.Nodes {
-		f.Eventually(time.Second, n.Name+" names the rogue", func() bool {
+		f.within(time.Second, late, n.Name+" names the rogue", func() bool {
 			s, err := f.Status(n)
 			return err == nil && s.VIPs[0].Conflict != nil && s.VIPs[0].Conflict.MAC == rogue.MAC.String() && s.Neighbours["arp"]["conflict"] > 0
 		})

@@ -1,6 +1,7 @@
 package farm_test
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"strings"
@@ -143,11 +144,11 @@ func (f *testFarm) checkBlocked() {
 		f.T.Errorf("%d blocked SYNs were answered", n)
 	}
 	for _, n := range f.Nodes {
-		s, err := f.Status(n)
-		must(f.T, err)
-		if got := s.Datapath.Reasons["blocked"] - before[n.Name]; got != uint64(sent) {
-			f.T.Errorf("%s blocked %d of %d SYNs", n.Name, got, sent)
-		}
+		f.Eventually(5*time.Second, fmt.Sprintf("%s blocks %d SYNs", n.Name, sent), func() bool {
+			s, err := f.Status(n)
+			must(f.T, err)
+			return s.Datapath.Reasons["blocked"]-before[n.Name] == uint64(sent)
+		})
 	}
 	if says := f.refuses(f.Nodes[0], "where", "192.0.2.7:1000", "--rule", "old"); !strings.Contains(says, "nobody serves rule old") {
 		f.T.Errorf("thresher where says %q", says)
@@ -179,7 +180,7 @@ func TestReload(t *testing.T) {
 	n := f.Nodes[1]
 	weighs := func(weight int) {
 		t.Helper()
-		f.Eventually(5*time.Second, "the farm knows the weight", func() bool {
+		f.Eventually(20*time.Second, "the farm knows the weight", func() bool {
 			s, err := f.Status(f.Nodes[0])
 			must(t, err)
 			share := s.Nodes[1].Shares["web"]

@@ -45,7 +45,7 @@ func TestUnfitMachinesWait(t *testing.T) {
 			for _, command := range tt.unfit {
 				f.run(victim.Host, command...)
 			}
-			f.Eventually(3*time.Second, victim.Name+" waits", func() bool {
+			f.Eventually(20*time.Second, victim.Name+" waits", func() bool {
 				s, err := f.Status(victim)
 				return err == nil && s.State == console.Waiting && strings.Contains(s.Reason, tt.says) && strings.Contains(s.Reason, tt.cure) && len(s.Machine) > 0
 			})
@@ -74,7 +74,7 @@ func TestNoLinkLocalAddress(t *testing.T) {
 		f.run(victim.Host, "sysctl", "-q", "-w", "net.ipv6.conf.eth0.disable_ipv6="+off)
 	}
 	ipv6("1")
-	f.Eventually(3*time.Second, victim.Name+" waits", func() bool {
+	f.Eventually(20*time.Second, victim.Name+" waits", func() bool {
 		s, err := f.Status(victim)
 		return err == nil && s.State == console.Waiting && strings.Contains(s.Reason, "no link-local IPv6 address")
 	})
