@@ -39,12 +39,12 @@ func TestConsoleUnderAbuse(t *testing.T) {
 	rest := short(2*time.Second, 30*time.Second)
 	var quiet leases
 	f.Eventually(time.Minute, "the machine is quiet enough for leases to hold at rest", func() bool {
-		quiet = a.watchLeases(rest, func(context.Context) {})
+		quiet = a.watchLeases(rest, func(ctx context.Context) { <-ctx.Done() })
 		return quiet.lost == ""
 	})
 	views := f.Views(f.Nodes...)
 	fenced := a.fenced()
-	idle := a.watchLeases(rest+8*time.Second, a.idle) // opening them takes most of that
+	idle := a.watchLeases(time.Minute+rest, func(ctx context.Context) { a.idle(ctx, rest) }) // opening them takes some 7 s
 	busy := a.watchLeases(rest, a.restless)
 	t.Logf("ms of the lease left at the least: %v at rest, %v with idle streams, %v with restless clients; the answers: %v", quiet.least, idle.least, busy.least, a.answers)
 	if lost := idle.lost + busy.lost; lost != "" {
@@ -105,14 +105,17 @@ type leases struct {
 	lost  string           // the moments without one
 }
 
-// watchLeases does it for so long, with new connections to the farm all the while,
-// and looks how much of the leases is left.
+// watchLeases does it, for so long at most, with new connections to the farm all the
+// while, and looks how much of the leases is left.
 func (a *abuse) watchLeases(d time.Duration, do func(context.Context)) leases {
 	a.f.T.Helper()
 	ctx, cancel := context.WithTimeout(a.f.Ctx, d)
 	defer cancel()
 	var running sync.WaitGroup
-	running.Go(func() { do(ctx) })
+	running.Go(func() {
+		defer cancel()
+		do(ctx)
+	})
 	running.Go(func() {
 		syns := a.f.synsTo80(lab.SYNSources(1000), 300)
 		for ctx.Err() == nil {
@@ -138,8 +141,8 @@ func (a *abuse) watchLeases(d time.Duration, do func(context.Context)) leases {
 	return seen
 }
 
-// idle opens the streams and keeps what it gets of them until ctx ends.
-func (a *abuse) idle(ctx context.Context) {
+// idle opens the streams and keeps what it gets of them for so long.
+func (a *abuse) idle(ctx context.Context, rest time.Duration) {
 	defer func() {
 		for _, c := range a.held {
 			_ = c.Close()
@@ -152,7 +155,10 @@ func (a *abuse) idle(ctx context.Context) {
 		}
 		a.stream(ctx, i)
 	}
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-time.After(rest):
+	}
 }
 
 // restless gives the node no rest until ctx ends.

@@ -135,13 +135,13 @@ func TestGroupFramesNeedTheDaemon(t *testing.T) {
 		must(t, err)
 	}
 	f.StartAll()
-	if !f.echoes() {
+	if !f.echoes(10 * time.Second) {
 		t.Fatal("the farm does not answer")
 	}
 	for _, n := range f.Nodes {
 		f.Kill(n)
 	}
-	if f.echoes() {
+	if f.echoes(time.Second) {
 		t.Error("answered without a daemon")
 	}
 	// It is the sysctl that keeps the frame out.
@@ -151,20 +151,20 @@ func TestGroupFramesNeedTheDaemon(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	if !f.echoes() {
+	if !f.echoes(10 * time.Second) {
 		t.Error("not answered without the sysctl: this test shows nothing")
 	}
 }
 
-// echoes tells whether a datagram to the VIP is answered.
-func (f *testFarm) echoes() bool {
+// echoes tells whether a datagram to the VIP is answered within a time.
+func (f *testFarm) echoes(within time.Duration) bool {
 	f.T.Helper()
 	conn, err := f.Client.Dial(f.Ctx, "udp", netip.AddrPort{}, netip.AddrPortFrom(lab.VIP(), 7))
 	must(f.T, err)
 	defer conn.Close()
 	_, err = conn.Write([]byte("once"))
 	must(f.T, err)
-	must(f.T, conn.SetReadDeadline(time.Now().Add(time.Second)))
+	must(f.T, conn.SetReadDeadline(time.Now().Add(within)))
 	_, err = conn.Read(make([]byte, 16))
 	return err == nil
 }

@@ -88,10 +88,11 @@ func (f *testFarm) rogueClaims() {
 // undone takes on a node back what the daemon has made: it is there again soon.
 func (f *testFarm) undone() {
 	victim := f.Nodes[0]
+	late := farmtest.WatchLateness(f.T)
 	// The kernel tells nobody of a sysctl, but of an address, and then all is looked at.
 	f.run(victim.Host, "sysctl", "-q", "-w", "net.ipv4.conf.eth0.arp_ignore=0")
 	f.run(victim.Host, "ip", "address", "del", lab.VIP().String()+"/32", "dev", "lo")
-	f.Eventually(time.Second, "the VIP is on lo again, and arp_ignore 1", func() bool {
+	f.within(time.Second, late, "the VIP is on lo again, and arp_ignore 1", func() bool {
 		return strings.Contains(f.run(victim.Host, "ip", "-o", "address", "show", "dev", "lo"), lab.VIP().String()+"/32") &&
 			strings.Contains(f.run(victim.Host, "sysctl", "net.ipv4.conf.eth0.arp_ignore"), "= 1")
 	})
