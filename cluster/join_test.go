@@ -52,6 +52,9 @@ func TestJoinAlone(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := startNode(t, "a", "127.0.0.21", func(c *Config) { c.Join = tc.peers })
+			if !tc.waits {
+				a.tuning.joinTimeout = 20 * time.Second
+			}
 			begin := time.Now()
 			mustJoin(t, a)
 			if waited := time.Since(begin) >= a.tuning.joinTimeout; waited != tc.waits {
@@ -94,6 +97,7 @@ func TestJoinFindsOneOfMany(t *testing.T) {
 
 func TestJoinEndsWithContext(t *testing.T) {
 	a := startNode(t, "a", "127.0.0.24", func(c *Config) { c.Join = []netip.AddrPort{mutePort(t)} })
+	a.tuning.joinTimeout = 20 * time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if err := a.Join(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -104,6 +108,7 @@ func TestJoinEndsWithContext(t *testing.T) {
 // TestShutdownEndsJoin checks that a join in progress ends with the cluster.
 func TestShutdownEndsJoin(t *testing.T) {
 	a := startNode(t, "a", "127.0.0.25", func(c *Config) { c.Join = []netip.AddrPort{mutePort(t)} })
+	a.tuning.joinTimeout = 20 * time.Second
 	ended := make(chan error, 1)
 	go func() { ended <- a.Join(context.Background()) }()
 	if err := a.Shutdown(); err != nil {
