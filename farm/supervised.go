@@ -119,6 +119,7 @@ func (l *local) quit(why error, app *application) {
 	l.front.leave()
 	l.handed, l.app = l.left, app
 	l.handed.resumed = true
+	l.handed.Descriptors = descriptors{} // what was prepared is closed: its numbers are others' by now
 	defer l.supervise()()
 	l.stopServices()
 }
