@@ -8,7 +8,6 @@ import (
 
 	"thresher/cluster/confirm"
 	"thresher/cluster/segment"
-	"thresher/cluster/settle"
 	"thresher/config"
 	"thresher/farm/clock"
 	"thresher/farm/division"
@@ -64,12 +63,7 @@ func Open(o Options, before *Handed) (*Confirmation, error) {
 		return c, err
 	}
 	if c.resumed {
-		c.since = before.Taken
-		c.silent = false // The name is this node's already.
-		c.resumeHalfOpen(before.HalfOpen)
-		c.resumeSettling()
-		c.resumeRouting()
-		c.resumeSticky()
+		c.resume(before)
 	}
 	if c.first.Lease == nil {
 		return c, nil
@@ -83,72 +77,20 @@ func Open(o Options, before *Handed) (*Confirmation, error) {
 	return c, c.gate.Enforce(now, lease, around, func() {})
 }
 
-// resumeHalfOpen leaves to the others, from this process's first packet on, what the
-// process before it left to them.
-func (c *Confirmation) resumeHalfOpen(lists [][]byte) {
-	err := c.halfOpen.resume(clock.Now(), lists)
-	if c.halfOpen.others.Len() > 0 {
-		err = errors.Join(err, c.path.HalfOpen(c.halfOpen.others.Tuples()))
-	}
-	if err != nil {
-		c.log.Warn("half-open connections that other nodes have may be answered twice", "err", err)
-	}
-}
-
-// releaseAnew hands over again what is half open in buckets that are not this node's:
-// what the process before this one has handed over of it, only that one knew.
-func (c *Confirmation) releaseAnew() {
-	if release := c.node.Release(); release > 0 {
-		c.halfOpen.released(c.everything.Minus(c.gate.InForce().Held), release)
-	}
-}
-
-// resumeSettling tells settling of the peers that the process before this one
-// knew: until each has reported anew, it may have flows in what this node holds.
-func (c *Confirmation) resumeSettling() {
-	var before []settle.Member
-	for _, p := range c.node.Status().Peers {
-		if p.Heard >= 0 {
-			before = append(before, settle.Member{Name: p.Name, Boot: p.Boot, Standing: settle.Alive})
-		}
-	}
-	c.settling.carryOut(c.settling.node.Members(clock.Now(), before))
-}
-
-// resumeRouting tells who the others are that the process before this one knew, so
-// that packets reach them before their next heartbeats have come. Where they have
-// flows it has to hear anew.
-func (c *Confirmation) resumeRouting() {
-	if c.routing == nil {
-		return
-	}
-	seqs := make(map[string]uint64)
-	for _, p := range c.node.Peers() {
-		seqs[p.Name] = p.Seq
-	}
-	for _, p := range c.node.Status().Peers {
-		if p.Heard >= 0 {
-			c.routing.reaches.Beat(clock.Now(), &confirm.Heartbeat{
-				Name: p.Name, Boot: p.Boot, Seq: seqs[p.Name], Stated: p.Stated, Target: p.Target, Release: p.Release, Meta: p.Meta,
-			})
-		}
-	}
-}
-
 // Begin says what the node has to say first, and lets it live. failed is told why
 // it ended, if it ends by itself.
 func (c *Confirmation) Begin(failed func(error)) error {
 	if err := c.carryOut(c.first); err != nil {
 		return err
 	}
-	if c.since != 0 {
+	if c.resumed {
 		c.pause = clock.Now().Sub(c.since)
 	}
 	c.publish(nil)
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	c.draw(clock.Now(), c.self) // while nobody else does
-	if c.since != 0 {
+	if c.resumed {
 		c.releaseAnew()
 	}
 	c.running.Go(func() { failed(c.run(ctx)) })

@@ -36,25 +36,6 @@ type snapshot struct {
 	err error
 }
 
-// restore makes the protocol's node: one that goes on, if it can, else a new one.
-func (c *Confirmation) restore(before *Handed) (err error) {
-	config := c.config
-	if before != nil {
-		config.Met = before.Met
-	}
-	if before != nil && before.Confirm != nil {
-		config.ByMembership = before.ByMessages
-		node, actions, err := confirm.Restore(config, clock.Now(), before.Confirm)
-		if err == nil {
-			c.node, c.first, c.resumed = node, actions, true
-			return nil
-		}
-		c.log.Warn("this node's part in the farm begins anew", "why", err)
-	}
-	c.node, c.first, err = confirm.New(config, clock.Now())
-	return err
-}
-
 // Depart ends the node's life in this process, and returns what the next one needs to go
 // on. That is done just after a heartbeat, so that the silence is as short as it can be.
 // Stay undoes it.

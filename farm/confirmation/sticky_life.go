@@ -5,7 +5,6 @@ import (
 
 	"thresher/cluster/confirm"
 	"thresher/cluster/sticky"
-	"thresher/farm/clock"
 )
 
 // KeepClients says whether a node that takes no part keeps its clients: one that
@@ -63,19 +62,4 @@ func (c *Confirmation) Keeper(client sticky.Client) (name string) {
 		})
 	}
 	return name
-}
-
-// resumeSticky begins stickiness where the protocol goes on from another process:
-// with an empty memory and no grant, but with all peers that may go by a promise.
-func (c *Confirmation) resumeSticky() {
-	if c.sticky == nil {
-		return
-	}
-	var before []sticky.Peer
-	for _, p := range c.node.Status().Peers {
-		if p.Heard >= 0 {
-			before = append(before, sticky.Peer{Name: p.Name, Boot: p.Boot, Stated: p.Stated})
-		}
-	}
-	c.sticky.carryOut(c.sticky.node.Resume(clock.Now(), before))
 }
