@@ -41,7 +41,11 @@ type snapshot struct {
 // Stay undoes it.
 func (c *Confirmation) Depart() (Handed, error) {
 	taken := make(chan snapshot, 1)
-	c.parting <- parting{taken}
+	select {
+	case c.parting <- parting{taken}:
+	case <-c.ended:
+		return Handed{}, ErrEnded
+	}
 	select {
 	case s := <-taken:
 		return s.Handed, s.err
