@@ -15,7 +15,7 @@ import (
 // only if the daemon lets in what the simulated type says, and nothing else. So
 // leases and shares of the packet path are made by the gate, and the gate is
 // the confirmation's alone: not the loop's either, which has the packet path in its
-// hands.
+// hands. Only stickiness says besides until when clients may be kept in others' buckets.
 func TestOnlyTheConfirmationLetsIn(t *testing.T) {
 	allowed := map[string][]string{
 		"Lease":          {"../gate/gate.go"},             // gate.PacketPath
@@ -24,8 +24,10 @@ func TestOnlyTheConfirmationLetsIn(t *testing.T) {
 		"gate.New":       {"begin.go"},                    // made
 		"Enforce":        {"confirmation.go", "begin.go"}, // Gate
 		"Review":         {"lookafter.go", "../queue.go"}, // Gate; what is parked in a queue
+		"Keep":           {"sticky.go", "../queue.go"},    // PacketPath; what is kept for others in a queue
 		"SetShare":       {"../datapath.go"},              // xsk.Program
 		"SetLease":       {"../datapath.go"},              // xsk.Program
+		"SetGrant":       {"../datapath.go"},              // xsk.Program
 		"NewTable":       {"../datapath.go"},              // pipeline
 		"NewView":        {"notice.go", "releasing.go"},   // confirm: for what is parked and passed on, not let in
 		"pipeline.Share": {"../gate/gate.go"},             // made
@@ -74,7 +76,7 @@ func TestOnlyTheConfirmationLetsIn(t *testing.T) {
 			return true
 		})
 	}
-	for _, name := range []string{"Lease", "Apply", "apply", "gate.New", "Enforce", "Review", "SetShare", "SetLease", "pipeline.Share", "NewTable"} {
+	for _, name := range []string{"Lease", "Apply", "apply", "gate.New", "Enforce", "Review", "Keep", "SetShare", "SetLease", "SetGrant", "pipeline.Share", "NewTable"} {
 		if !met[name] {
 			t.Errorf("%s is used nowhere: this test looks for the wrong names", name)
 		}
