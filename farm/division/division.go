@@ -33,43 +33,43 @@ type Division struct {
 }
 
 // Add takes in draws that were computed beforehand.
-func (s *Divider) Add(d cluster.Draws) { s.assigner.Add(d) }
+func (d *Divider) Add(draws cluster.Draws) { d.assigner.Add(draws) }
 
 // Divide computes whose each bucket is. Rules whose nodes have the same weights
 // share one table.
-func (s *Divider) Divide(v cluster.View) Division {
-	d := Division{View: v}
+func (d *Divider) Divide(v cluster.View) Division {
+	made := Division{View: v}
 	names := v.Names()
 	type question struct {
 		mode    config.RuleMode
 		weights string
 	}
 	known := make(map[question]*cluster.Table)
-	for rule := range len(s.Rules) + 1 {
+	for rule := range len(d.Rules) + 1 {
 		mode, weights := config.ModeShared, bytes.Repeat([]byte{echoWeight}, len(names))
-		if rule < len(s.Rules) {
-			mode, weights = s.Rules[rule].Mode, v.Weights(rule)
+		if rule < len(d.Rules) {
+			mode, weights = d.Rules[rule].Mode, v.Weights(rule)
 		}
 		q := question{mode, string(weights)}
 		table, ok := known[q]
 		if !ok {
-			table = s.assign(mode, names, weights)
+			table = d.assign(mode, names, weights)
 			known[q] = table
 		}
-		d.Tables = append(d.Tables, table)
+		made.Tables = append(made.Tables, table)
 	}
-	return d
+	return made
 }
 
 // assign computes whose the buckets of a rule of that mode are.
-func (s *Divider) assign(mode config.RuleMode, names []string, weights []uint8) *cluster.Table {
+func (d *Divider) assign(mode config.RuleMode, names []string, weights []uint8) *cluster.Table {
 	switch mode {
 	case config.ModeSingle:
 		return cluster.AssignSingle(names, weights)
 	case config.ModeBlock:
 		return cluster.Nobody()
 	}
-	return s.assigner.Assign(names, weights)
+	return d.assigner.Assign(names, weights)
 }
 
 // Of returns the buckets that the division gives to a node. Rules with the same

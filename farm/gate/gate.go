@@ -22,10 +22,10 @@ import (
 // Gate makes the packet path let in what the confirmation's leases say, and tells
 // it which buckets are unsettled. It belongs to the confirmation's goroutine.
 type Gate struct {
-	datapath PacketPath
-	ids      []confirm.RuleID // of the rules in order; the last is ICMP echo's
-	log      *slog.Logger
-	clock    func() confirm.Time // CLOCK_BOOTTIME
+	path  PacketPath
+	ids   []confirm.RuleID // of the rules in order; the last is ICMP echo's
+	log   *slog.Logger
+	clock func() confirm.Time // CLOCK_BOOTTIME
 
 	lease     confirm.Lease // with the deadline that is in force: 0 while queues do not come to rest
 	granted   confirm.Time  // the deadline by the protocol
@@ -58,7 +58,7 @@ type PacketPath interface {
 // New is a gate of the rules with these ids, in order, the last of them ICMP echo's. It lets
 // nothing in before it is told to. now is the time on CLOCK_BOOTTIME.
 func New(path PacketPath, ids []confirm.RuleID, now func() confirm.Time, log *slog.Logger) *Gate {
-	return &Gate{datapath: path, ids: ids, log: log, clock: now}
+	return &Gate{path: path, ids: ids, log: log, clock: now}
 }
 
 // InForce is the lease that was carried out last, with the deadline that is in force: 0 while
@@ -93,7 +93,7 @@ func (g *Gate) Enforce(now confirm.Time, l confirm.Lease, s Surroundings, taken 
 	if moved && !l.Shrunk && !g.unflushed {
 		// What was confirmed stays so: the deadline first, so that what is parked
 		// finds it when the new share lets it go.
-		return errors.Join(g.datapath.Lease(int64(l.Deadline)), g.apply(taken))
+		return errors.Join(g.path.Lease(int64(l.Deadline)), g.apply(taken))
 	}
 	if moved {
 		if err := g.apply(taken); err != nil {
@@ -104,7 +104,7 @@ func (g *Gate) Enforce(now confirm.Time, l confirm.Lease, s Surroundings, taken 
 	if g.unflushed && !g.flush() {
 		g.lease.Deadline = 0
 	}
-	return g.datapath.Lease(int64(g.lease.Deadline))
+	return g.path.Lease(int64(g.lease.Deadline))
 }
 
 // withhold keeps gained buckets on ask as long as handshakes may be half open in
@@ -164,7 +164,7 @@ func (g *Gate) ask() confirm.Buckets {
 // one does not come to that, since its thread gets no time, nothing at all may be
 // let in: the end of the lease is enforced behind the queues too.
 func (g *Gate) flush() bool {
-	err := g.datapath.Flush(context.Background())
+	err := g.path.Flush(context.Background())
 	if err != nil {
 		g.log.Warn("no new flow is let in until the packet path has come to rest", "err", err)
 	}
@@ -176,7 +176,7 @@ func (g *Gate) flush() bool {
 func (g *Gate) apply(taken func()) error {
 	ask := g.ask()
 	g.gains.update(g.clock(), g.lease.Confirmed.Union(ask))
-	return g.datapath.Apply(g.share(ask), taken)
+	return g.path.Apply(g.share(ask), taken)
 }
 
 // share is what the packet path must know: into which buckets flows may enter,
