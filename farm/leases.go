@@ -6,8 +6,22 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
+	"thresher/console"
+	"thresher/farm/clock"
 	"thresher/farm/confirmation"
 )
+
+// leaseStatus is how far new flows may be let in; nil while they may not.
+func (l *loop) leaseStatus(shown *confirmation.Picture) *console.Lease {
+	remaining := shown.Lease.Deadline.Sub(clock.Now())
+	if shown.Lease.Deadline == 0 || remaining <= 0 {
+		return nil
+	}
+	return &console.Lease{
+		RemainingMS: remaining.Milliseconds(),
+		ConfirmedMS: max(0, l.confirmation.Params().Lease-remaining).Milliseconds(),
+	}
+}
 
 // leasesOf are the leases of this node and of those that it hears, by name: each tells
 // its own in its heartbeats.

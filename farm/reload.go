@@ -53,7 +53,7 @@ func (l *local) reload(next *config.Config, check bool) (console.Reload, error) 
 	if err := l.canListen(next); err != nil {
 		return plan, err
 	}
-	plan.Warnings = l.roster.strangers(next.Rules)
+	plan.Warnings = l.roster.unseen(next.Rules)
 	if plan.Action == console.ReloadWeights && !check {
 		l.loaded = next
 		l.weights.configure(next.Rules)

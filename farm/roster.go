@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"thresher/cluster"
 	"thresher/cluster/confirm"
+	"thresher/config"
 	"thresher/console"
 )
 
@@ -227,6 +229,18 @@ func (r *roster) blocked() []string {
 		}
 	}
 	return list
+}
+
+// unseen are nodes that rules are for and that nobody has seen.
+func (r *roster) unseen(rules []config.Rule) (warnings []string) {
+	for _, rule := range rules {
+		for _, name := range rule.Nodes {
+			if _, known := r.nodes[name]; !known {
+				warnings = append(warnings, fmt.Sprintf("rule %s is for node %s, which has not been seen in the farm", rule.Name, name))
+			}
+		}
+	}
+	return warnings
 }
 
 // gossipAddress is an address and port; empty if it is not known.

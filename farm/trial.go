@@ -36,7 +36,7 @@ func (c control) plan(ctx context.Context, text []byte) (next *config.Config, pl
 	}
 	ended := c.loop.do(ctx, func() {
 		if plan, err = planTrial(c.loop.loaded, next); err == nil {
-			plan.Warnings = c.loop.roster.strangers(next.Rules)
+			plan.Warnings = c.loop.roster.unseen(next.Rules)
 		}
 	})
 	return next, plan, errors.Join(ended, err)

@@ -1,11 +1,7 @@
 package farm
 
 import (
-	"time"
-
 	"thresher/console"
-	"thresher/farm/clock"
-	"thresher/farm/confirmation"
 	"thresher/pipeline"
 )
 
@@ -49,16 +45,4 @@ func (l *loop) buckets(rule string, cells int) (console.Buckets, error) {
 		}
 	}
 	return b, nil
-}
-
-// leaseStatus is how far new flows may be let in; nil while they may not.
-func (l *loop) leaseStatus(shown *confirmation.Picture) *console.Lease {
-	remaining := time.Duration(int64(shown.Lease.Deadline) - clock.Nanoseconds())
-	if shown.Lease.Deadline == 0 || remaining <= 0 {
-		return nil
-	}
-	return &console.Lease{
-		RemainingMS: remaining.Milliseconds(),
-		ConfirmedMS: max(0, l.confirmation.Params().Lease-remaining).Milliseconds(),
-	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"thresher/cluster"
-	"thresher/config"
 	"thresher/console"
 )
 
@@ -87,16 +86,4 @@ func listed(names []string) string {
 		return "all"
 	}
 	return strings.Join(names, ", ")
-}
-
-// strangers are nodes that rules are for and that nobody has seen.
-func (r *roster) strangers(rules []config.Rule) (warnings []string) {
-	for _, rule := range rules {
-		for _, name := range rule.Nodes {
-			if _, known := r.nodes[name]; !known {
-				warnings = append(warnings, fmt.Sprintf("rule %s is for node %s, which has not been seen in the farm", rule.Name, name))
-			}
-		}
-	}
-	return warnings
 }
