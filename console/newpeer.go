@@ -18,7 +18,8 @@ import (
 const nodePeersPath = "/v1/node/peers"
 
 // tellTimeout is how long another node may take to do what it does at once when it is
-// told: to start, stop or drain, or to write a newcomer down, which waits for longer.
+// told: to start, stop, drain or take a weight, or to write a newcomer down, which waits for
+// longer.
 const tellTimeout = askTimeout / 2
 
 // nodePeer answers POST /v1/node/peers.

@@ -236,7 +236,7 @@ func (d *datapath) carry(q *queue) {
 // Apply makes the kernel program and every queue judge by a share from the next
 // packet on; nil serves nothing. On an error nothing is served. Where the share
 // takes something away, taken is called when no packet to come is judged by the
-// old one, and apply returns when no packet in the kernel program is either.
+// old one, and Apply returns when no packet in the kernel program is either.
 func (d *datapath) Apply(s *pipeline.Share, taken func()) error {
 	old := d.table.Load()
 	table := pipeline.NewTable(d.rules, s).WithHalfOpen(old.HalfOpen).WithClients(old.Clients)

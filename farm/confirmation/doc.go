@@ -42,7 +42,8 @@
 //
 // The packet path is the daemon's: it opens and closes it. The confirmation goes by it from
 // Open to Close, and has its interface here (PacketPath), so that it can be tested
-// without one. Gossip is the daemon's too, from Connect on. Sockets for heartbeats and for
-// what is sent on, and listings of sockets and conntrack are the confirmation's own. Of a
-// restart in place it has the protocol's part alone (Handed); the rest is the daemon's.
+// without one; only the memory of sticky rules' clients is the kernel program's itself
+// (Options.Program). Gossip is the daemon's too, from Connect on. Sockets for heartbeats and
+// for what is sent on, and listings of sockets and conntrack are the confirmation's own. Of
+// a restart in place it has the protocol's part alone (Handed); the rest is the daemon's.
 package confirmation
