@@ -26,9 +26,8 @@ func newConfirmation(o Options, wire *segment.Conn) *Confirmation {
 		draws: make(chan string, 64), drawn: make(map[string]confirm.Time),
 		notices: make(notices), onWire: make(map[string]confirm.Time), met: make(acquaintances),
 		asks: make(chan event, 1), ended: make(chan struct{}), bell: make(chan struct{}, 1), parting: make(chan parting, 1),
-		all: o.Config.Cluster.Nodes(), apart: o.Apart,
+		params: ParamsFor(o.Config, o.Config.Cluster.Nodes()), apart: o.Apart,
 	}
-	c.params = ParamsFor(o.Config, c.all)
 	c.lazy = c.params.AllowsLateReading()
 	return c
 }
@@ -128,7 +127,7 @@ func everything(ids []confirm.RuleID) confirm.Buckets {
 
 // openFlows prepares what knows of this machine's connections and of the others'.
 func (c *Confirmation) openFlows(o Options) (err error) {
-	if c.settling, err = newSettling(o.Config, c.rules, c.ids, c.node.Boot(), c.all, c.post, c.log); err != nil {
+	if c.settling, err = newSettling(o.Config, c.rules, c.ids, c.node.Boot(), c.params.Nodes, c.post, c.log); err != nil {
 		return err
 	}
 	c.settling.do = c.inTurn

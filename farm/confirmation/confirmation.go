@@ -66,7 +66,6 @@ type Confirmation struct {
 	params confirm.Params
 	config confirm.Config
 	lazy   bool          // renewals may wait for the receiver's own next heartbeat
-	all    int           // how many nodes the configuration names
 	met    acquaintances // of the peers that may be letting flows in
 
 	// behind is set while the node reads what came while it stood still: what it
@@ -325,7 +324,7 @@ func (c *Confirmation) follow(now confirm.Time, events []confirm.Event, lease co
 // missesSome says whether nodes of the configuration are not in the view that this
 // node heads for. They may be behind a cut that ends at any moment, and until they
 // hear of each other both sides serve: then no heartbeat is to wait.
-func (c *Confirmation) missesSome() bool { return len(c.node.Target().Members) < c.all }
+func (c *Confirmation) missesSome() bool { return len(c.node.Target().Members) < c.params.Nodes }
 
 // giveNotice tells the others what this node lets go of, while it still makes sure
 // of that.
