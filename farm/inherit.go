@@ -172,7 +172,6 @@ func (l *loop) resume(h *handed) {
 		return
 	}
 	l.local.resume(h)
-	l.division = *l.confirmation.Shown().Observed
 	l.bindings.responders = h.Responders
 }
 
