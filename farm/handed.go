@@ -43,7 +43,7 @@ type handed struct {
 
 	VIPs        []config.VIP // as they were
 	Life        handedLife
-	View        confirm.ViewID
+	View        confirm.ViewID // the last that was told
 	Responders  map[netip.Addr]string
 	Roster      map[string]handedNode
 	Descriptors descriptors

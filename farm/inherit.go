@@ -173,6 +173,7 @@ func (l *loop) resume(h *handed) {
 	}
 	l.local.resume(h)
 	l.bindings.responders = h.Responders
+	l.viewTold = h.View // the view may have changed meanwhile
 }
 
 // resume is what every node goes on with.

@@ -10,6 +10,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"thresher/cluster"
+	"thresher/cluster/confirm"
 	"thresher/cluster/settle"
 	"thresher/console"
 	"thresher/farm/division"
@@ -30,6 +31,7 @@ type loop struct {
 	members      []settle.Member  // that the confirmation was last told
 	dropsClients bool             // whether the node was told to keep no clients
 	weighed      []uint8          // the weights that the others were last told
+	viewTold     confirm.ViewID   // the view that the last event of one told
 	strangers    strangers
 	connections  flowCount
 	handedOn     transmitted // when last looked at
@@ -48,6 +50,7 @@ func newLoop(p *parts) *loop {
 		// Whoever asks before the first settling sees what there is so far.
 		division: *p.confirmation.Shown().Observed,
 	}
+	l.viewTold = l.division.View.ID
 	l.connections.count = func() ([]int, error) { return l.flows.Count(l.datapath.rules) }
 	l.front, l.app = l, newApplication(p.cfg, p.events, p.confirmation.Params().Lease)
 	l.resume(p.handed)
@@ -160,15 +163,22 @@ func (l *loop) settle() {
 	l.heed(now)
 	l.weigh()
 	l.keepClients()
-	if shown.Observed.View.ID != l.division.View.ID {
-		l.events.view(shown.Observed.View, minority(l.cfg.Cluster.Partition, shown.Observed.View, shown.Status.All))
-	}
 	l.division = *shown.Observed
+	l.tellView(shown.Status.All)
 	l.fenceIn(now, shown)
 	l.answer(answerers(shown, l.cfg.Node), members)
 	l.tell()
 	l.showHealth()
 	l.wakeUp(now)
+}
+
+// tellView tells of the view if no event has; all is how many nodes the farm has.
+func (l *loop) tellView(all int) {
+	if l.division.View.ID == l.viewTold {
+		return
+	}
+	l.viewTold = l.division.View.ID
+	l.events.view(l.division.View, minority(l.cfg.Cluster.Partition, l.division.View, all))
 }
 
 // inform tells the confirmation who there is by the membership. Who says that it

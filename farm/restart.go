@@ -153,7 +153,7 @@ func (l *loop) runAnew(prepared *xsk.Prepared) error {
 // handOver is what is to be handed on, but for the protocol's part.
 func (l *loop) handOver() *handed {
 	h := l.local.handOver()
-	h.XDP, h.VIPs, h.View, h.Responders = l.datapath.mode, l.cfg.VIPs, l.division.View.ID, l.bindings.responders
+	h.XDP, h.VIPs, h.View, h.Responders = l.datapath.mode, l.cfg.VIPs, l.viewTold, l.bindings.responders
 	return h
 }
 
