@@ -22,7 +22,9 @@ func TestManyNodes(t *testing.T) {
 	n := *manyNodes
 	f := newFarm(t, lab.Config{Nodes: n}, lab.FarmOptions{TCPPorts: []int{80}})
 	f.Start(f.Nodes...)
-	f.Eventually(60*time.Second, "all nodes share the farm", func() bool { return f.agreed(n, f.Nodes) })
+	// All at once, a start takes a second or two of these processors, and while the others
+	// start a node may not be heard in time.
+	f.Eventually(time.Duration(max(6, n))*10*time.Second, "all nodes share the farm", func() bool { return f.agreed(n, f.Nodes) })
 	f.Eventually(60*time.Second, "all buckets are settled", func() bool {
 		s, err := f.Status(f.Nodes[0])
 		return err == nil && s.Settled

@@ -79,12 +79,12 @@ func parseUsers(status []byte) (ids []int, err error) {
 // surest orders processes by whose they are, and those of one kind by age: the others
 // are the oldest's children. Personal ones count where there are no others.
 func surest(pids []int, of func(pid int) standing, began func(pid int) uint64) []int {
-	kinds := make(map[int]standing)
-	for _, pid := range pids {
-		kinds[pid] = of(pid)
+	kinds, begun := make(map[int]standing), make(map[int]uint64)
+	for _, pid := range pids { // once each: one that ends meanwhile must not change its place
+		kinds[pid], begun[pid] = of(pid), began(pid)
 	}
 	slices.SortStableFunc(pids, func(a, b int) int {
-		return cmp.Or(cmp.Compare(kinds[a], kinds[b]), cmp.Compare(began(a), began(b)))
+		return cmp.Or(cmp.Compare(kinds[a], kinds[b]), cmp.Compare(begun[a], begun[b]))
 	})
 	if first := slices.IndexFunc(pids, func(pid int) bool { return kinds[pid] == personal }); first > 0 {
 		return pids[:first]

@@ -137,7 +137,7 @@ func TestWhoMayName(t *testing.T) {
 	}
 }
 
-// Each link on the way to a pid file is its owner's word, and a link may lead to itself.
+// Each link in the place of a pid file is its owner's word, and a link may lead to itself.
 func TestLinksToPidFiles(t *testing.T) {
 	rootOnly(t)
 	pid := sleeper(t, "93.32154").Process.Pid

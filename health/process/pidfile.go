@@ -55,7 +55,8 @@ func parsePid(text []byte) (int, error) {
 }
 
 // readOwned reads a pid file, and says whose it is, and whose each link is that leads to
-// it. Text and owners are of the same files, whatever is put in their places meanwhile.
+// it in its own place; directories on the way are the path's. Text and owners are of the
+// same files, whatever is put in their places meanwhile.
 func readOwned(path string) (text []byte, owners []int, err error) {
 	for at := path; len(owners) <= maxLinks; {
 		f, err := os.OpenFile(at, unix.O_PATH|unix.O_NOFOLLOW, 0)
