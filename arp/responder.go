@@ -65,17 +65,23 @@ func (r *Responder) SetBindings(answer, watch []Binding) error {
 	return nil
 }
 
-// SetFarm tells which Ethernet addresses are the farm's own nodes'. When a VIP in mode
-// directed moves, the new node announces itself before this one may know of it.
+// SetFarm tells which Ethernet addresses are the farm's own nodes'; nil for unknown, as
+// at first. When a VIP in mode directed moves, the new node announces itself before this
+// one may know of it.
 func (r *Responder) SetFarm(macs []config.MAC) {
+	if macs == nil {
+		r.farm.Store(nil)
+		return
+	}
 	own := slices.Clone(macs)
 	r.farm.Store(&own)
 }
 
-// ofFarm tells whether a claim is that of a node which may answer for the address.
+// ofFarm tells whether a claim is that of a node which may answer for the address, as
+// anybody's may be while the nodes are unknown.
 func (r *Responder) ofFarm(t *table, m message) bool {
 	farm := r.farm.Load()
-	return t.directed[m.sender] && farm != nil && slices.Contains(*farm, m.senderMAC)
+	return t.directed[m.sender] && (farm == nil || slices.Contains(*farm, m.senderMAC))
 }
 
 // Reannounce begins the announcements anew, as is right after a link came back,

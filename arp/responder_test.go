@@ -363,6 +363,10 @@ func TestNodesMayClaimDirectedVIPs(t *testing.T) {
 	claim := func(address netip.Addr, mac config.MAC) Reason {
 		return step(t, r, arpFrame(request(mac, address, address)), time.Unix(1, 0))
 	}
+	if got := claim(vip, foreignMAC); got != Announcement || told != 0 {
+		t.Errorf("while the nodes are unknown: %v, told %d times", got, told)
+	}
+	r.SetFarm([]config.MAC{clientMAC})
 	if got := claim(vip, foreignMAC); got != Conflict || told != 1 {
 		t.Errorf("by a machine that is no node: %v, told %d times", got, told)
 	}

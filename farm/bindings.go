@@ -17,7 +17,8 @@ type bindings struct {
 	mine       []arp.Binding // those that this node answers for
 	all        []arp.Binding
 	probes     []uint8 // the VIPs for which this node sends probes, by number
-	// farm are the addresses that a VIP in mode directed may have: the nodes' own.
+	// farm are the addresses that a VIP in mode directed may have: the nodes' own; nil
+	// while they are unknown.
 	farm []config.MAC
 }
 

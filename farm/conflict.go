@@ -140,10 +140,13 @@ func (p *parts) sighted(vip netip.Addr, source config.MAC) {
 	p.conflicts.sighted(vip, source, time.Now())
 }
 
+// knowsFarm says whether gossip has found the other nodes, if there are any.
+func (l *loop) knowsFarm() bool { return l.life.joined && !l.rejoining }
+
 // watchClaims tells of those who answer for a VIP as this farm does and are not of it.
 // Before this node has joined, it can't tell.
 func (l *loop) watchClaims(now time.Time) {
-	if !l.life.joined || l.rejoining {
+	if !l.knowsFarm() {
 		return
 	}
 	for vip, one := range l.conflicts.know(knownNodes(l.cluster.Members(), l.watchdog.nodes, now), now) {

@@ -257,7 +257,9 @@ func obstacle(refused []cluster.Refusal) string {
 // for: two answers for a moment do no harm, for they are the same.
 func (l *loop) answer(v cluster.View, members []cluster.Member) {
 	next := bindingsFor(v, l.cfg.Node, l.cfg.VIPs).formerly(l.former)
-	next.farm = stations(members)
+	if l.knowsFarm() {
+		next.farm = stations(members)
+	}
 	if next.equal(l.bindings) {
 		return
 	}
