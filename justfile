@@ -60,7 +60,7 @@ fuzz seconds="60" pattern="." processors="1":
 # Everything, in the long form but for `just faults`: some hour and a half; what needs no network runs side by side.
 long: lint
     go test -race -count=1 -timeout 1h -p 1 ./...
-    go test -count=1 -timeout 1h ./farm -farm.long -farm.many 16
+    go test -count=1 -timeout 1h ./farm -farm.long -farm.many 12
     just chaos
     just fuzz 30 & fuzzing=$!; just simulate; simulated=$?; wait $fuzzing && exit $simulated
     just bench
