@@ -22,9 +22,7 @@ func (n *Node) Receive(now Time, hb *Heartbeat) Actions {
 		return n.step(now) // a Preview, which is no heartbeat
 	}
 	outdated := n.outdated(p, hb)
-	if !outdated || !n.params.broken(mutRaise) {
-		n.raise(hb)
-	}
+	n.raise(hb)
 	if outdated {
 		return n.step(now)
 	}
@@ -42,12 +40,10 @@ func (n *Node) outdated(p *peer, hb *Heartbeat) bool {
 		return false
 	case hb.Boot == p.last.Boot:
 		n.counters.StaleSeq++
-		return true
-	case !n.params.broken(mutBoots):
+	default:
 		n.counters.StaleBoot++
-		return true
 	}
-	return false
+	return true
 }
 
 // Order tells how a heartbeat stands to what this node has of its sender: 1 is newer,
@@ -106,9 +102,6 @@ func (n *Node) readEcho(p *peer) {
 	}
 	if at, ok := n.sent.at(e.Seq); ok {
 		p.echo, p.echoAt = e.Seq, at
-		if n.params.broken(mutReceipt) {
-			p.echoAt = n.now
-		}
 	}
 }
 

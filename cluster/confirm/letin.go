@@ -59,9 +59,6 @@ func (n *Node) tell(next Lease) {
 func (n *Node) fence() {
 	n.target, n.stated, n.ended = View{}, View{}, n.now
 	n.held.keep(Buckets{})
-	if n.params.broken(mutMapKept) {
-		return
-	}
 	released := n.lease.Held
 	n.lease = Lease{Moved: true, Shrunk: true, Released: released, Release: n.lease.Release}
 	if !released.Empty() {
@@ -85,9 +82,6 @@ func (n *Node) required(p *peer) bool {
 // from a stall may find that the peer took everything over, and died before it had
 // heard of this node again.
 func (n *Node) lingers(p *peer) bool {
-	if n.params.broken(mutLinger) {
-		return false
-	}
 	return p.shown.stated != 0 && !n.required(p) && !n.stopped(p) && n.shownLeft(p) > 0
 }
 
@@ -129,9 +123,6 @@ func (n *Node) recount() bool {
 // reached counts the batches of held buckets that the peer's newest heartbeat
 // is late enough for.
 func (n *Node) reached(p *peer) int {
-	if n.params.broken(mutNoEchoes) {
-		return len(n.held.batches)
-	}
 	return n.held.reached(p.echo)
 }
 
@@ -172,9 +163,6 @@ func (n *Node) deadline(confirmed Buckets) Time {
 	if confirmed.Empty() {
 		return 0
 	}
-	if n.params.broken(mutNoLease) {
-		return 1 << 62
-	}
 	var earliest Time
 	for _, p := range n.peers {
 		if !n.required(p) {
@@ -204,11 +192,11 @@ func (n *Node) deadline(confirmed Buckets) Time {
 func (n *Node) ownDeadline() Time {
 	p, left := n.params, n.lease.Deadline.Sub(n.now)
 	switch {
-	case n.joining && !p.broken(mutJoining):
+	case n.joining:
 		return 0
 	case left > p.Lease-p.Heartbeat && left <= p.Lease:
 		return n.lease.Deadline
-	case n.woken == 0 || n.ran-n.woken >= 3*p.Heartbeat || p.broken(mutNoListen):
+	case n.woken == 0 || n.ran-n.woken >= 3*p.Heartbeat:
 		return n.now.Add(p.Lease)
 	case left > 0:
 		return min(n.lease.Deadline, n.now.Add(p.Lease))
@@ -223,9 +211,6 @@ func (n *Node) ownDeadline() Time {
 func (n *Node) quorum() bool {
 	if n.params.Partition != Majority {
 		return true
-	}
-	if n.params.broken(mutStrangers) {
-		return 2*len(n.target.Members) > n.ofAll()
 	}
 	stating := 1
 	for _, p := range n.peers {

@@ -36,8 +36,5 @@ func (n *Node) meet() {
 // could each be more than half of what their own lists name. Who was met is counted
 // too, and stays counted when it is silent.
 func (n *Node) ofAll() int {
-	if n.params.broken(mutListed) {
-		return n.params.Nodes
-	}
 	return max(n.params.Nodes, n.met)
 }

@@ -172,11 +172,7 @@ func (n *Node) step(now Time) Actions {
 func (n *Node) pass(now Time) {
 	gap := max(0, now.Sub(n.now))
 	n.now = max(n.now, now)
-	if n.joining && !n.params.broken(mutJoining) {
-		return
-	}
-	if n.params.broken(mutStall) {
-		n.ran += gap
+	if n.joining {
 		return
 	}
 	limit := 2 * n.params.Heartbeat

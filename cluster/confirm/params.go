@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"thresher/cluster/confirm/internal/mutation"
 	"thresher/config"
 )
 
@@ -52,8 +51,6 @@ type Params struct {
 	// Nodes is how many nodes are configured; Majority needs it, and counts more if
 	// more are met.
 	Nodes int
-
-	mutation mutation.Set
 }
 
 // gap is the least time between two heartbeats that are sent at once.
@@ -138,6 +135,3 @@ func (p Params) Validate() error {
 	}
 	return errors.Join(errs...)
 }
-
-// broken says whether a test has taken part m of the rules away.
-func (p Params) broken(m mutation.Set) bool { return p.mutation.Has(m) }

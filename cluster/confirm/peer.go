@@ -112,9 +112,6 @@ func (n *Node) stopped(p *peer) bool {
 	if p.last == nil {
 		return true
 	}
-	if n.params.broken(mutProve) {
-		return p.last.Phase != Up
-	}
 	return p.last.Phase != Up && (p.upBoot == 0 || p.upBoot == p.last.Boot || p.proof >= p.upAt.at)
 }
 
@@ -129,13 +126,7 @@ func (n *Node) wait(p *peer) time.Duration {
 // waitFor is how long a lease of that length must be waited for, or one of this
 // node's if that is longer.
 func (n *Node) waitFor(lease time.Duration) time.Duration {
-	if n.params.broken(mutOwnLease) {
-		lease = 0
-	}
 	lease = max(lease, n.params.Lease)
-	if n.params.broken(mutNoMargin) {
-		return lease
-	}
 	return Wait(lease)
 }
 

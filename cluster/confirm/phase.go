@@ -48,7 +48,7 @@ func (n *Node) comeUp() {
 	if n.phase != Starting || !n.wanted {
 		return
 	}
-	if n.ran-n.started.ran >= n.longestWait() || n.params.broken(mutNoStart) {
+	if n.ran-n.started.ran >= n.longestWait() {
 		n.setPhase(Up)
 		n.upSince = n.ran
 	}

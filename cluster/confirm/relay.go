@@ -13,9 +13,6 @@ type relayMark struct {
 // concerned, starting and leaving ones too, and what was itself passed on is
 // passed on further: so hearing is transitive.
 func (n *Node) relay(y *peer) {
-	if n.params.broken(mutNoRelay) {
-		return
-	}
 	for _, z := range n.peers {
 		if z == y || z.last == nil || n.now.Sub(z.heard.at) >= 3*n.params.Heartbeat {
 			continue

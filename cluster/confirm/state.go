@@ -9,7 +9,7 @@ func (n *Node) state() {
 	if n.phase != Up || n.settled() {
 		return
 	}
-	if !n.params.broken(mutNoRule3) && !(n.mayState() && n.agreed() && n.released()) {
+	if !n.mayState() || !n.agreed() || !n.released() {
 		return
 	}
 	if n.stated.None() {
@@ -51,7 +51,7 @@ func (n *Node) mayState() bool {
 	if !n.stated.None() {
 		return true
 	}
-	if n.now.Sub(n.ended) < n.longestWait() && !n.params.broken(mutNoStart) {
+	if n.now.Sub(n.ended) < n.longestWait() {
 		return false
 	}
 	if !n.othersState() && !n.listened() {
@@ -65,9 +65,6 @@ func (n *Node) mayState() bool {
 // was starting when last heard and may have come up since.
 func (n *Node) listened() bool {
 	const beats = 3
-	if n.params.broken(mutNoSettle) {
-		return true
-	}
 	for _, p := range n.peers {
 		if p.last != nil && p.last.Phase == Starting && n.silent(p) >= beats*n.params.Heartbeat && n.silent(p) < n.memory() {
 			return false
@@ -89,9 +86,6 @@ func (n *Node) othersState() bool {
 // missesUpPeer says whether a peer is not in the target that was heard up so
 // lately that it may still be letting flows in.
 func (n *Node) missesUpPeer() bool {
-	if n.params.broken(mutNoSettle) {
-		return false
-	}
 	for _, p := range n.peers {
 		if p.upBoot != 0 && !n.target.Has(p.name) && !n.stopped(p) && n.ran-p.upAt.ran < n.memory() {
 			return true
@@ -105,9 +99,6 @@ func (n *Node) missesUpPeer() bool {
 // received but from when the peer last ran: it may have gone on for as long as
 // its heartbeats may be lost without anybody calling it a split.
 func (n *Node) memory() time.Duration {
-	if n.params.broken(mutMemory) {
-		return n.longestWait()
-	}
 	return n.longestWait() + n.params.Eviction
 }
 
@@ -115,9 +106,6 @@ func (n *Node) memory() time.Duration {
 // same one, in answer to a heartbeat that this node sent with it, no longer than
 // a lease ago. So it has let go of whatever the target gives to others.
 func (n *Node) agreed() bool {
-	if n.params.broken(mutOnePhase) {
-		return true
-	}
 	for _, p := range n.peers {
 		if n.target.Has(p.name) && !n.agrees(p) {
 			return false
@@ -131,18 +119,12 @@ func (n *Node) agrees(p *peer) bool {
 	if p.last.Target != n.target.ID {
 		return false
 	}
-	if n.params.broken(mutNoEchoes) {
-		return true
-	}
 	return p.echo >= n.targetFrom && n.now.Sub(p.echoAt) < n.params.Lease
 }
 
 // released is rule 3b: every node of the stated view that the target leaves out
 // has said that it stopped, or what this node confirmed to it is over.
 func (n *Node) released() bool {
-	if n.params.broken(mutNoWait) {
-		return true
-	}
 	for _, m := range n.stated.Members {
 		if m.Name == n.name || n.target.Has(m.Name) {
 			continue
@@ -169,7 +151,7 @@ func (n *Node) grantedLeft(p *peer) time.Duration {
 // it, and renews with heartbeats that this node may not have received: for as long
 // as they may be lost without anybody calling it a split.
 func (n *Node) unasked(p *peer) time.Duration {
-	if n.stated.None() || p.shown.proof > n.statedAt || n.params.broken(mutMemory) {
+	if n.stated.None() || p.shown.proof > n.statedAt {
 		return 0
 	}
 	return n.params.Eviction

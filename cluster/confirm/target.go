@@ -10,9 +10,6 @@ func (n *Node) eligible(p *peer) bool {
 	if p.last == nil || p.last.Phase != Up {
 		return false
 	}
-	if n.params.broken(mutHearing) {
-		return p.alive && n.silent(p) < n.params.Eviction
-	}
 	if p.alive {
 		return n.silent(p) < n.params.Eviction
 	}
@@ -30,9 +27,7 @@ func (n *Node) retarget() {
 	n.urgent = true
 	n.views.learn(n.target, n.pinned)
 	n.event(Event{Kind: TargetChanged, View: n.target.ID})
-	if !n.params.broken(mutNoStop) {
-		n.held.keep(n.views.own(n.target.ID))
-	}
+	n.held.keep(n.views.own(n.target.ID))
 	if n.target.None() && !n.stated.None() {
 		n.stated, n.ended = View{}, n.now
 	}

@@ -45,7 +45,7 @@ type mail struct {
 
 // atRest returns a farm in which every bucket is served and nothing happens.
 func atRest(o Options) (*farm, error) {
-	f := &farm{params: confirm.Mutated(o.Params, o.Mutation), shares: shares.New(), now: confirm.Time(time.Second)}
+	f := &farm{params: o.Params, shares: shares.New(), now: confirm.Time(time.Second)}
 	for i := range o.Nodes {
 		alive := make([]bool, o.Nodes)
 		for j := range alive {

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
-	"thresher/cluster/confirm/internal/mutation"
 )
 
 // Options bound a search.
@@ -34,8 +33,6 @@ type Options struct {
 	// Heal checks besides, after every schedule, that everything is served again
 	// within so many ticks of quiet; 0 for not.
 	Heal int
-	// Mutation breaks every node on purpose.
-	Mutation mutation.Set
 }
 
 // ShortParams are timings of as few heartbeats as rule 5 allows, so that a lease

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"thresher/cluster/confirm/internal/mutation"
+	"thresher/cluster/internal/mutant"
 )
 
 // deepFlag raises the bounds to those of docs/protocol.md, which take minutes.
@@ -41,28 +42,34 @@ func TestEverySchedule(t *testing.T) {
 
 // What the search finds when a part of the rules is missing, with how few faults.
 func TestMutationsAreFound(t *testing.T) {
-	// What lingers hides the loss of rules that come before it.
 	const gone = mutation.SilentIsGone
 	tests := []struct {
-		name     string
-		mutation mutation.Set
-		o        Options
+		name string
+		with string // another one besides; "" for none
+		o    Options
 	}{
-		{"no lease", mutation.NoLease, Options{Nodes: 2, Ticks: 14, Faults: 1}},
-		{"no rule 3", mutation.NoRule3 | gone, Options{Nodes: 2, Ticks: 10, Faults: 1}},
-		{"no wait", mutation.NoWait | gone, Options{Nodes: 2, Ticks: 10, Faults: 1}},
-		{"one phase", mutation.OnePhase | gone, Options{Nodes: 2, Ticks: 10, Faults: 2}},
-		{"no start wait", mutation.NoStartWait, Options{Nodes: 2, Ticks: 10, Faults: 3}},
-		{"map kept", mutation.MapKept, Options{Nodes: 2, Ticks: 10, Faults: 2}},
+		{"no lease", "", Options{Nodes: 2, Ticks: 14, Faults: 1}},
+		{"no rule 3", gone, Options{Nodes: 2, Ticks: 10, Faults: 1}},
+		{"no wait", gone, Options{Nodes: 2, Ticks: 10, Faults: 1}},
+		{"one phase", gone, Options{Nodes: 2, Ticks: 10, Faults: 2}},
+		{"no start wait", "", Options{Nodes: 2, Ticks: 10, Faults: 3}},
+		{"map kept", "", Options{Nodes: 2, Ticks: 10, Faults: 2}},
 	}
+	broken := mutant.Build(t, "..", mutation.All())
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.o.Params, tt.o.Mutation = ShortParams(), tt.mutation
-			r := Run(tt.o)
-			if r.Violation == "" {
-				t.Fatalf("not found in %d schedules", r.Schedules)
-			}
-			t.Logf("after %d schedules: %s", r.Schedules, r.Violation)
+			tt.o.Params = ShortParams()
+			broken.Run(t, func() { found(t, tt.o) }, tt.name, tt.with)
 		})
 	}
+}
+
+// found searches, and wants a violation.
+func found(t *testing.T, o Options) {
+	t.Helper()
+	r := Run(o)
+	if r.Violation == "" {
+		t.Fatalf("not found in %d schedules", r.Schedules)
+	}
+	t.Logf("after %d schedules: %s", r.Schedules, r.Violation)
 }

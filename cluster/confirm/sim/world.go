@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"thresher/cluster/confirm"
-	"thresher/cluster/confirm/internal/mutation"
 	"thresher/cluster/internal/shares"
 )
 
@@ -51,8 +50,6 @@ type Options struct {
 	Loss, Late, Double float64
 	// Drift is how far the clocks' rates may be off, in parts per million.
 	Drift int64
-	// Mutation breaks every node on purpose.
-	Mutation mutation.Set
 	// Trace gets a line for everything that happens; nil for none.
 	Trace io.Writer
 }
@@ -160,9 +157,9 @@ func newWorld(seed uint64, o Options) *world {
 	w.links = square[link](o.Nodes)
 	for i := range o.Nodes {
 		m := &machine{w: w, i: i, name: "n" + strconv.Itoa(i), weight: 1, alive: make([]bool, o.Nodes), words: make([]word, o.Nodes)}
-		m.params = confirm.Mutated(o.Params, o.Mutation)
+		m.params = o.Params
 		if o.Mixed && i%2 == 1 {
-			m.params = confirm.Mutated(confirm.LANParams(), o.Mutation)
+			m.params = confirm.LANParams()
 		} else if o.Mixed {
 			m.params.Longest = confirm.LANParams().Lease
 		}
