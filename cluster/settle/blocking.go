@@ -14,7 +14,7 @@ func (n *Node) Blocking(rule confirm.RuleID, bucket int) []string {
 	}
 	var names []string
 	for _, p := range n.peers {
-		if p.counts(&n.params) && !p.cleared.Has(rule, bucket) {
+		if p.counts() && !p.cleared.Has(rule, bucket) {
 			names = append(names, p.name)
 		}
 	}

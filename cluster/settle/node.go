@@ -65,9 +65,6 @@ func New(name string, boot uint64, p Params, rules []confirm.RuleID, now confirm
 	n.setRules(rules)
 	n.expectScan()
 	n.await()
-	if n.params.broken(mutNoSelf) {
-		n.maybe = confirm.Buckets{}
-	}
 	return n, n.finish()
 }
 
@@ -180,7 +177,7 @@ func (n *Node) waited() confirm.Buckets {
 	waited := n.strange(held)
 	for _, p := range n.peers {
 		p.blocks = false
-		if p.counts(&n.params) {
+		if p.counts() {
 			own := held.Minus(p.cleared)
 			p.blocks = !own.Empty()
 			waited = waited.Union(own)

@@ -21,8 +21,6 @@ type Params struct {
 	// configuration tells: until so many are known, others may have flows. Default 0:
 	// only those count that are heard of.
 	Nodes int
-
-	mutation mutation
 }
 
 // Times that no farm needs to change.
@@ -50,32 +48,3 @@ func (p Params) withDefaults() Params {
 	or(&p.Hold, 60*time.Second)
 	return p
 }
-
-// mutation is a set of parts of the rules that tests take away, to see that
-// their loss is noticed. The zero value is the rules as they are meant.
-type mutation uint16
-
-const (
-	// mutNoMargin lets every scan prove, also one begun before the loss.
-	mutNoMargin mutation = 1 << iota
-	// mutNoView believes reports made under any view.
-	mutNoView
-	// mutNoBoot takes a new process for the old one.
-	mutNoBoot
-	// mutNoRelease believes reports made before the last release.
-	mutNoRelease
-	// mutNoHold takes a vanished member for one that said goodbye.
-	mutNoHold
-	// mutNoSelf takes a new process to have no flows.
-	mutNoSelf
-	// mutNoFresh believes reports that were under way over a fence.
-	mutNoFresh
-	// mutNotIdle believes reports under no view of a peer that has one since.
-	mutNotIdle
-	// mutNoStrangers takes those whom a new process has not met to have no flows.
-	mutNoStrangers
-	// mutAnyGoodbye takes an old process's goodbye for the new one's.
-	mutAnyGoodbye
-)
-
-func (p *Params) broken(m mutation) bool { return p.mutation&m != 0 }

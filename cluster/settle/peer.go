@@ -78,7 +78,7 @@ func (n *Node) member(m Member) {
 	}
 	n.raise(p, m.Boot, 0)
 	standing := m.Standing
-	if standing == Left && p.boot != 0 && !p.leaving && !n.params.broken(mutAnyGoodbye) {
+	if standing == Left && p.boot != 0 && !p.leaving {
 		// It is the goodbye of a process before this one, or nobody has heard it leave.
 		standing = Gone
 	}
@@ -135,9 +135,6 @@ func (n *Node) meet(name string) *peer {
 // may have flows anywhere, and one that has released buckets has had some that
 // this node may not know of.
 func (n *Node) raise(p *peer, boot, release uint64) {
-	if n.params.broken(mutNoBoot) && p.boot != 0 {
-		boot = p.boot
-	}
 	switch {
 	case boot > p.boot:
 		p.boot, p.release = boot, release
@@ -197,6 +194,4 @@ func (n *Node) expire() {
 }
 
 // counts says whether the peer may have flows at all.
-func (p *peer) counts(params *Params) bool {
-	return p.status == Alive || p.status == Gone && !params.broken(mutNoHold)
-}
+func (p *peer) counts() bool { return p.status == Alive || p.status == Gone }

@@ -41,13 +41,13 @@ func (n *Node) Receive(now confirm.Time, r *Report) Actions {
 	if p == nil {
 		return n.finish()
 	}
-	if r.Boot < p.boot && !n.params.broken(mutNoBoot) {
+	if r.Boot < p.boot {
 		n.counts.stale++
 		return n.finish()
 	}
 	n.raise(p, r.Boot, r.Release)
 	p.heardSeq = max(p.heardSeq, r.Seq)
-	fresh := r.EchoBoot == n.state.Boot && r.EchoSeq >= p.fresh || p.fresh == 0 || n.params.broken(mutNoFresh)
+	fresh := r.EchoBoot == n.state.Boot && r.EchoSeq >= p.fresh || p.fresh == 0
 	if p.report != nil && r.Seq < p.report.Seq || !fresh {
 		n.counts.stale++
 	} else {
@@ -74,11 +74,11 @@ func (n *Node) absorb(p *peer) {
 	switch {
 	case r == nil || p.status != Alive:
 		return
-	case r.Boot != p.boot && !n.params.broken(mutNoBoot):
+	case r.Boot != p.boot:
 		return
-	case r.View != n.state.View && !(r.View == 0 && (p.idle || n.params.broken(mutNotIdle))) && !n.params.broken(mutNoView):
+	case r.View != n.state.View && !(r.View == 0 && p.idle):
 		return
-	case r.Release < p.release && !n.params.broken(mutNoRelease):
+	case r.Release < p.release:
 		return
 	}
 	p.cleared = p.cleared.Union(ofRules(n.state.Own, r.Rules)).Minus(r.Flows)

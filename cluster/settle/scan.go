@@ -30,7 +30,7 @@ func (n *Node) askScan() {
 func (n *Node) Scanned(now, started confirm.Time, flows confirm.Buckets) Actions {
 	n.begin(now)
 	n.scanning = false
-	if started < n.scanFrom && !n.params.broken(mutNoMargin) {
+	if started < n.scanFrom {
 		return n.finish()
 	}
 	n.counts.scans++

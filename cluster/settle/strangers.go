@@ -14,7 +14,7 @@ func (n *Node) awaited() bool { return n.strangers != 0 }
 
 // await looks out for strangers from now on, if there may be some.
 func (n *Node) await() {
-	if n.met() < n.params.Nodes && !n.params.broken(mutNoStrangers) {
+	if n.met() < n.params.Nodes {
 		n.strangers, n.dirty = n.now.Add(n.params.Hold), true
 	}
 }

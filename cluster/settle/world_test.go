@@ -31,10 +31,10 @@ type world struct {
 	checked  int // settled own buckets seen while others had flows elsewhere
 }
 
-func newWorld(seed uint64, m mutation) *world {
+func newWorld(seed uint64) *world {
 	w := &world{
 		Line: timeline.New(seed), stormy: true,
-		params: Params{Hold: simHold, mutation: m},
+		params: Params{Hold: simHold},
 	}
 	w.Check = w.check
 	for i := range simHosts - int(seed%2) {
