@@ -60,9 +60,6 @@ func (n *Node) Clean() bool { return n.holder.stopped && n.holder.clearAt == 0 &
 func (n *Node) drop() {
 	h := &n.holder
 	h.dropped, h.clearAt = n.now, n.now.Add(linger)
-	if n.params.broken(mutNoLinger) {
-		h.clearAt = n.now
-	}
 	h.grant, h.since, h.sent = 0, 0, nil
 }
 
@@ -72,7 +69,7 @@ func (n *Node) lapse() {
 	h := &n.holder
 	over := h.grant != 0 && n.now >= h.grant
 	never := h.grant == 0 && h.since != 0 && n.now.Sub(h.since) >= n.params.Lease
-	if (over || never) && h.clearAt == 0 && !n.params.broken(mutNoGrant) {
+	if (over || never) && h.clearAt == 0 {
 		n.counts.lapsed++
 		n.drop()
 	}
@@ -107,9 +104,6 @@ func (n *Node) renew() {
 	}
 	n.measure()
 	n.out.Grant = h.grant
-	if n.params.broken(mutNoGrant) {
-		n.out.Grant = 1 << 62
-	}
 }
 
 // look counts what the memory says, if it says something new.
@@ -163,7 +157,7 @@ func (n *Node) measure() {
 
 // grant promises a holder to count on it for a lease and more, if it is alive.
 func (n *Node) grant(m *Message) {
-	if n.memory.Alive(m.Name, m.Boot) || n.params.broken(mutGrantAll) {
+	if n.memory.Alive(m.Name, m.Boot) {
 		if p := n.peers[m.Name]; p != nil {
 			p.promised = n.now
 		}
@@ -181,11 +175,7 @@ func (n *Node) granted(m *Message) {
 		if s.seq != m.Seq {
 			continue
 		}
-		from := s.at
-		if n.params.broken(mutFromReceipt) {
-			from = n.now
-		}
-		p.granted = max(p.granted, from.Add(min(m.Lease, n.params.Lease)))
+		p.granted = max(p.granted, s.at.Add(min(m.Lease, n.params.Lease)))
 	}
 }
 
@@ -210,7 +200,7 @@ func (n *Node) answer(m *Message, remembers func(Client) bool) {
 // nobody is just being forgotten, and no bucket was just lost.
 func (n *Node) sure() bool {
 	const settled = 10 * time.Millisecond // settle.Params.Margin
-	return !n.sweeping && n.holder.clearAt == 0 && n.now.Sub(n.lost) >= settled || n.params.broken(mutNoLinger)
+	return !n.sweeping && n.holder.clearAt == 0 && n.now.Sub(n.lost) >= settled
 }
 
 func (h *holder) due(now confirm.Time) confirm.Time {

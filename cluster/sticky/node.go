@@ -74,7 +74,7 @@ func (n *Node) State(now confirm.Time, s settle.State) Actions {
 // up, others may serve its clients, and remember them.
 func (n *Node) Fenced(now confirm.Time, ranOut bool) Actions {
 	n.begin(now)
-	if ranOut && !n.params.broken(mutFenceKept) {
+	if ranOut {
 		n.drop()
 	}
 	n.absorb(n.memory.Fenced(n.now))

@@ -54,9 +54,6 @@ func (n *Node) Asked(now confirm.Time, clients []Client) Actions {
 
 // forget makes everything that others have said void: they must be asked anew.
 func (n *Node) forget() {
-	if n.params.broken(mutNoForget) {
-		return
-	}
 	n.out.Verdicts = nil
 	if len(n.owner.verdicts) > 0 {
 		n.out.Forget = true
@@ -127,9 +124,6 @@ func (n *Node) decide(c Client, p *pending) bool {
 		return true
 	}
 	for _, name := range n.memory.Blocking(c.Rule, int(c.Bucket)) {
-		if n.params.broken(mutNoAsk) || n.params.broken(mutOneAnswer) && len(p.not) > 0 {
-			break
-		}
 		if !p.not[name] {
 			return false
 		}
@@ -140,15 +134,15 @@ func (n *Node) decide(c Client, p *pending) bool {
 
 // answered takes in what a member says of clients that it was asked about.
 func (n *Node) answered(m *Message) {
-	if n.memory.Doubts() != n.doubts && !n.params.broken(mutNoForget) {
+	if n.memory.Doubts() != n.doubts {
 		return // the question is void
 	}
-	if m.EchoBoot != n.boot && !n.params.broken(mutAnyAnswer) {
+	if m.EchoBoot != n.boot {
 		return
 	}
 	for i, c := range m.Clients {
 		p := n.owner.pending[c]
-		if p == nil || (p.first == 0 || m.Seq < p.first) && !n.params.broken(mutAnyAnswer) {
+		if p == nil || p.first == 0 || m.Seq < p.first {
 			continue
 		}
 		n.counts.answered++

@@ -13,8 +13,6 @@ type Params struct {
 	// Idle is the least time for which a rule's client is remembered. It sets how
 	// often the memory is swept. Default 30 min.
 	Idle time.Duration
-
-	mutation mutation
 }
 
 // Times that no farm needs to change.
@@ -60,45 +58,8 @@ func (p Params) withDefaults() Params {
 // what it let in be under way: its lease on its clock, which may be slow by 1/32
 // and a tick of its kernel's by 12 ms (docs/protocol.md), and linger.
 func (p Params) hold() time.Duration {
-	if p.broken(mutNoHold) {
-		return time.Millisecond
-	}
 	return p.Lease + p.Lease/32 + 12*time.Millisecond + linger
 }
 
 // sweep is how often the memory is swept while nothing else asks for it.
 func (p Params) sweep() time.Duration { return min(max(p.Idle/4, leastSweep), mostSweep) }
-
-// mutation is a set of parts of the rules that tests take away, to see that
-// their loss is noticed. The zero value is the rules as they are meant.
-type mutation uint16
-
-const (
-	// mutNoHold takes a silent holder for a dead one at once.
-	mutNoHold mutation = 1 << iota
-	// mutNoGrant lets a holder accept without any grant.
-	mutNoGrant
-	// mutFromReceipt counts a grant from its receipt.
-	mutFromReceipt
-	// mutNoAsk lets an owner accept whom it knows nothing of.
-	mutNoAsk
-	// mutNoForget keeps answers when a holder comes back or a bucket is lost.
-	mutNoForget
-	// mutOneAnswer takes one holder's answer for all holders'.
-	mutOneAnswer
-	// mutAnyAnswer believes answers to questions of before.
-	mutAnyAnswer
-	// mutNoLinger answers while packets let in earlier are under way.
-	mutNoLinger
-	// mutGrantAll grants to holders that are taken for dead.
-	mutGrantAll
-	// mutFenceKept remembers clients over a fence.
-	mutFenceKept
-	// mutReturnKept remembers clients when a process that was given up is back.
-	mutReturnKept
-	// mutEarlySuccessor believes a new process while its predecessor's kernel may
-	// still accept.
-	mutEarlySuccessor
-)
-
-func (p *Params) broken(m mutation) bool { return p.mutation&m != 0 }

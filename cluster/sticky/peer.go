@@ -55,7 +55,7 @@ func (n *Node) Heard(now confirm.Time, hb *confirm.Heartbeat) Actions {
 // by a grant, or what that let in may be under way.
 func (n *Node) current(name string, boot uint64) bool {
 	p := n.peers[name]
-	if p == nil || p.boot == 0 || boot <= p.boot || n.params.broken(mutEarlySuccessor) {
+	if p == nil || p.boot == 0 || boot <= p.boot {
 		return p == nil || boot >= p.boot
 	}
 	return p.promised == 0 || n.now.Sub(p.promised) >= n.params.hold()
@@ -105,7 +105,7 @@ func (n *Node) noteReturn(p *peer) {
 	case !p.alive && p.goneAt == 0:
 		p.goneAt = n.now
 	case p.alive && p.goneAt != 0:
-		if n.now.Sub(p.goneAt) >= n.params.hold() && !n.params.broken(mutReturnKept) {
+		if n.now.Sub(p.goneAt) >= n.params.hold() {
 			n.drop()
 		}
 		p.goneAt = 0

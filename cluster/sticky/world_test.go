@@ -43,10 +43,10 @@ type session struct {
 	seen confirm.Time
 }
 
-func newWorld(seed uint64, faults bool, m mutation) *world {
+func newWorld(seed uint64, faults bool) *world {
 	w := &world{
 		Line: timeline.New(seed), faults: faults, changes: true,
-		params: Params{Idle: simIdle, mutation: m}, answered: make(map[int]*host),
+		params: Params{Idle: simIdle}, answered: make(map[int]*host),
 	}
 	for i := range simHosts - int(seed%2) {
 		h := &host{w: w, i: i, name: string(rune('a' + i)), weight: '1', rate: 1, remembered: make(map[int]confirm.Time)}
