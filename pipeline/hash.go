@@ -16,8 +16,7 @@ type HashKey [16]byte
 // Begun is the hash's state where its first block is to come, with the part of that
 // block's round done that no message changes: what the kernel program begins with.
 func (k HashKey) Begun() (v0, v1, v2, v3 uint64) {
-	s := newHasher(k).start()
-	s.begin()
+	s := newHasher(k).start().begin()
 	return s.v0, s.v1, s.v2, s.v3
 }
 
@@ -46,19 +45,13 @@ const (
 // bucket4 is the bucket of an IPv4 client by an address and a port, or what stands in its
 // place, that are masked already, and as on the wire, loaded little-endian.
 func (h hasher) bucket4(addr uint32, port uint16) uint16 {
-	s := h.start()
-	s.block(sip4Len<<56 | uint64(port)<<32 | uint64(addr))
-	return s.finish()
+	return h.start().block(sip4Len<<56 | uint64(port)<<32 | uint64(addr)).finish()
 }
 
 // bucket6 is bucket4 of an IPv6 client; lo is the address's first eight bytes, hi its
 // last.
 func (h hasher) bucket6(lo, hi uint64, port uint16) uint16 {
-	s := h.start()
-	s.block(lo)
-	s.block(hi)
-	s.block(sip6Len<<56 | uint64(port))
-	return s.finish()
+	return h.start().block(lo).block(hi).block(sip6Len<<56 | uint64(port)).finish()
 }
 
 // bucket is bucket4 or bucket6 for an address outside a packet.
@@ -84,43 +77,40 @@ func (h hasher) start() sip {
 	}
 }
 
-func (s *sip) block(m uint64) {
+// block takes in eight bytes.
+func (s sip) block(m uint64) sip {
 	s.v3 ^= m
-	s.round()
+	s = s.begin().end()
 	s.v0 ^= m
+	return s
 }
 
 // finish ends the hash; the bucket is its low 16 bits.
-func (s *sip) finish() uint16 {
+func (s sip) finish() uint16 {
 	s.v2 ^= 0xff
-	s.round()
-	s.round()
-	s.round()
+	for range 3 {
+		s = s.begin().end()
+	}
 	return uint16(s.v0 ^ s.v1 ^ s.v2 ^ s.v3)
 }
 
-func (s *sip) round() {
-	s.begin()
-	s.end()
-}
-
-// begin is the part of a round that the block does not change that was added last.
-func (s *sip) begin() {
+// begin is the part of a round that the block does not change that was added last. It
+// and end, which follows, are small enough to be compiled into their callers: there the
+// state stays in registers.
+func (s sip) begin() sip {
 	s.v0 += s.v1
-	s.v1 = bits.RotateLeft64(s.v1, 13)
-	s.v1 ^= s.v0
+	s.v1 = bits.RotateLeft64(s.v1, 13) ^ s.v0
 	s.v0 = bits.RotateLeft64(s.v0, 32)
+	return s
 }
 
-func (s *sip) end() {
+func (s sip) end() sip {
 	s.v2 += s.v3
-	s.v3 = bits.RotateLeft64(s.v3, 16)
-	s.v3 ^= s.v2
+	s.v3 = bits.RotateLeft64(s.v3, 16) ^ s.v2
 	s.v0 += s.v3
-	s.v3 = bits.RotateLeft64(s.v3, 21)
-	s.v3 ^= s.v0
+	s.v3 = bits.RotateLeft64(s.v3, 21) ^ s.v0
 	s.v2 += s.v1
-	s.v1 = bits.RotateLeft64(s.v1, 17)
-	s.v1 ^= s.v2
+	s.v1 = bits.RotateLeft64(s.v1, 17) ^ s.v2
 	s.v2 = bits.RotateLeft64(s.v2, 32)
+	return s
 }

@@ -13,12 +13,11 @@ func sip24(h hasher, addr uint32, port uint16) uint16 {
 	m := uint64(sip4Len)<<56 | uint64(port)<<32 | uint64(addr)
 	s := h.start()
 	s.v3 ^= m
-	s.round()
-	s.round()
+	s = s.begin().end().begin().end()
 	s.v0 ^= m
 	s.v2 ^= 0xff
 	for range 4 {
-		s.round()
+		s = s.begin().end()
 	}
 	return uint16(s.v0 ^ s.v1 ^ s.v2 ^ s.v3)
 }

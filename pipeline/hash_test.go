@@ -13,16 +13,16 @@ func sipHash13(key HashKey, message []byte) uint64 {
 	s := newHasher(key).start()
 	tail := len(message) % 8
 	for b := message[:len(message)-tail]; len(b) > 0; b = b[8:] {
-		s.block(binary.LittleEndian.Uint64(b))
+		s = s.block(binary.LittleEndian.Uint64(b))
 	}
 	last := uint64(len(message)) << 56
 	for i, b := range message[len(message)-tail:] {
 		last |= uint64(b) << (8 * i)
 	}
-	s.block(last)
+	s = s.block(last)
 	s.v2 ^= 0xff
 	for range 3 {
-		s.round()
+		s = s.begin().end()
 	}
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3
 }
@@ -72,7 +72,7 @@ func TestBegunHashGoesOn(t *testing.T) {
 		var s sip
 		s.v0, s.v1, s.v2, s.v3 = testKey.Begun()
 		s.v3 ^= message
-		s.end()
+		s = s.end()
 		s.v0 ^= message
 		if got, want := s.finish(), h.bucket4(addr, port); got != want {
 			t.Fatalf("port %d: got %d, want %d", port, got, want)
