@@ -36,9 +36,9 @@ type Share struct {
 
 // The layout of xsk/bpf/share.h.
 const (
-	shareSlots = 4       // SLOTS
-	shareRules = 256 + 4 // places in part_of_rule
-	shareEcho  = 256     // the place of ICMP echo
+	shareSlots = 4   // SLOTS
+	shareRules = 512 // RULE_PLACES
+	shareEcho  = 256 // the place of ICMP echo
 	partBytes  = 4 << 16 / 8
 	shareNodes = 64 // MAX_NODES
 )

@@ -33,24 +33,29 @@ static __always_inline int is_plain(struct xdp_md *ctx, const struct iphdr *ip, 
 	       total <= rest_of_frame(ctx, ip, end) && !martian4(ip->saddr, ip->daddr);
 }
 
-/* The verdict by the bucket alone. */
-static __always_inline enum reason by_bucket(const struct packet *p, __u32 rule, int opening)
+/* How a rule's packets are hashed, as one number. */
+static __always_inline __u64 how_hashed(__u32 rule)
 {
-	const struct ports *ports = p->l4;
-	const struct part *part = part_of(rule);
-	__u16 bucket;
+	return *(const volatile __u64 *)&conf.hashed[bounded(rule, MAX_RULES)];
+}
 
-	if (!part)
-		return OTHER;
-	bucket = packet_bucket(p, ports->src, rule);
-	if (is_unsettled(part, bucket))
+/* The verdict by the bucket alone. */
+static __always_inline enum reason by_bucket(__u32 rule, __u16 bucket, int opening)
+{
+	const struct part *part = part_of(rule);
+
+	if (!part || is_unsettled(part, bucket))
 		return OTHER;
 	if (!is_mine(part, bucket))
 		return NOT_MINE;
 	return conf.offload == OFFLOAD_FULL && !opening && lease_coarse() ? ACCEPTED : OTHER;
 }
 
-/* NOT_MINE, ACCEPTED, or OTHER where the long way must be gone. */
+/*
+ * NOT_MINE, ACCEPTED, or OTHER where the long way must be gone. A packet is hashed as
+ * those of the first rule are, before its own is known: neither then waits for the
+ * other. One of a rule that hashes otherwise is hashed anew.
+ */
 static __always_inline enum reason settled4(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
 {
 	const struct ports *ports = (const void *)(ip + 1);
@@ -58,10 +63,12 @@ static __always_inline enum reason settled4(struct xdp_md *ctx, const struct iph
 	const volatile struct classes *classes = &conf.udp;
 	__u32 rule, least = sizeof(*ip) + UDP_LEN;
 	int opening = 0;
+	__u16 bucket;
 
 	if (conf.offload == OFFLOAD_NONE || (conf.relays && conf.directed[bounded(vip, MAX_VIPS)]) ||
 	    (const void *)ports + UDP_LEN > end)
 		return OTHER;
+	bucket = packet_bucket(&p, ports->src, 0);
 	if (ip->protocol == IPPROTO_TCP) {
 		if ((const void *)ports + TCP_MIN_LEN > end)
 			return OTHER;
@@ -74,5 +81,9 @@ static __always_inline enum reason settled4(struct xdp_md *ctx, const struct iph
 	if (!is_plain(ctx, ip, end, least) || !ports->src || !ports->dst)
 		return OTHER;
 	rule = rule_of(classes, vip, ports->dst);
-	return rule < MAX_RULES ? by_bucket(&p, rule, opening) : OTHER;
+	if (rule >= MAX_RULES)
+		return OTHER;
+	if (how_hashed(rule) != how_hashed(0))
+		bucket = packet_bucket(&p, ports->src, rule);
+	return by_bucket(rule, bucket, opening);
 }

@@ -16,6 +16,9 @@
 #define ECHO_RULE MAX_RULES /* stands for ICMP echo, which no rule covers */
 #define SLOTS	  4
 
+/* Those of part_of_rule in a slot: a power of two, see bounded. */
+#define RULE_PLACES 512
+
 /* 64 buckets. What a packet of a settled bucket needs is in one cache line. */
 struct word {
 	__u64 mine;
@@ -32,7 +35,7 @@ struct part {
 volatile __u32 share_slot;
 
 /* The part of each rule, within its slot; the last used is ECHO_RULE's. */
-volatile __u16 part_of_rule[SLOTS][MAX_RULES + 4];
+volatile __u16 part_of_rule[SLOTS][RULE_PLACES];
 
 /* conf.max_parts for each slot. */
 struct {
@@ -45,10 +48,9 @@ struct {
 /* Where a rule's part is in a slot, in maps of parts; less than 0 if there is none. */
 static __always_inline long part_number(__u32 slot, __u32 rule)
 {
-	barrier_var(rule); /* See bounded. */
 	if (slot >= SLOTS || rule > ECHO_RULE)
 		return -1;
-	return slot * conf.max_parts + part_of_rule[bounded(slot, SLOTS)][rule];
+	return slot * conf.max_parts + part_of_rule[bounded(slot, SLOTS)][bounded(rule, RULE_PLACES)];
 }
 
 /* This node's part of a rule in a slot; NULL if it serves nothing. */
