@@ -33,7 +33,7 @@ static __always_inline int is_plain(struct xdp_md *ctx, const struct iphdr *ip, 
 	       total <= rest_of_frame(ctx, ip, end) && !martian4(ip->saddr, ip->daddr);
 }
 
-/* How a rule's packets are hashed, as one number. */
+/* How a rule's packets over IPv4 are hashed, as one number: the first fields of struct hashed. */
 static __always_inline __u64 how_hashed(__u32 rule)
 {
 	return *(const volatile __u64 *)&conf.hashed[bounded(rule, MAX_RULES)];
