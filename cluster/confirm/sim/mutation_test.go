@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -71,7 +72,7 @@ func TestMutationsAreCaught(t *testing.T) {
 			t.Parallel()
 			o := DefaultOptions()
 			tt.set(&o)
-			broken.Run(t, func() { caught(t, o, rare[tt.name], tt.want) }, tt.name, tt.with)
+			broken.Run(t, func() { mutant.Caught(t, *seedFlag+rare[tt.name], mutationRuns, of(o, tt.want)) }, tt.name, tt.with)
 		})
 	}
 }
@@ -79,17 +80,12 @@ func TestMutationsAreCaught(t *testing.T) {
 // mutationRuns bounds the search for a violation.
 const mutationRuns = 4000
 
-// caught runs until a violation of one of the kinds is found, from so many runs on.
-func caught(t *testing.T, o Options, from uint64, want []Kind) {
-	t.Helper()
-	for i := range mutationRuns {
-		v := Run(*seedFlag+from+uint64(i), o).Violation
-		for _, kind := range want {
-			if v != nil && v.Kind == kind {
-				t.Logf("%s after %d runs", kind, i+1)
-				return
-			}
+// of tells of the run of a seed which of these kinds of violation it had; "" for none.
+func of(o Options, kinds []Kind) func(seed uint64) string {
+	return func(seed uint64) string {
+		if v := Run(seed, o).Violation; v != nil && slices.Contains(kinds, v.Kind) {
+			return string(v.Kind)
 		}
+		return ""
 	}
-	t.Errorf("not noticed in %d runs", mutationRuns)
 }

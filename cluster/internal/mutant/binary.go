@@ -71,6 +71,19 @@ func (b *Binary) Run(t *testing.T, f func(), names ...string) {
 	t.Log(said(string(out)))
 }
 
+// Caught fails unless something goes wrong in one of the runs from a seed on, most of them
+// at most: run tells what, "" for nothing.
+func Caught(t *testing.T, from uint64, most int, run func(seed uint64) string) {
+	t.Helper()
+	for i := range uint64(most) {
+		if wrong := run(from + i); wrong != "" {
+			t.Logf("seed %d: %s", from+i, wrong)
+			return
+		}
+	}
+	t.Errorf("not noticed in %d runs from seed %d", most, from)
+}
+
 // only is the pattern of one test and of those around it.
 func only(name string) string {
 	parts := strings.Split(name, "/")
