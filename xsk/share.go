@@ -37,6 +37,7 @@ type Share struct {
 // The layout of xsk/bpf/share.h.
 const (
 	shareSlots = 4   // SLOTS
+	shareRows  = 8   // SHARES
 	shareRules = 512 // RULE_PLACES
 	shareEcho  = 256 // the place of ICMP echo
 	partBytes  = 4 << 16 / 8
@@ -44,10 +45,10 @@ const (
 )
 
 // shareNodesOf is the program's nodes.
-type shareNodesOf [shareSlots][shareNodes]uint64
+type shareNodesOf [shareRows][shareNodes]uint64
 
 // partsOfRule is the program's part_of_rule.
-type partsOfRule [shareSlots][shareRules]uint16
+type partsOfRule [shareRows][shareRules]uint16
 
 // slots are the room for the shares that take turns: one is judged by, another is
 // written. Packets may still be judged by one that was judged by before, so that
@@ -127,8 +128,7 @@ func (s *slots) write(share *Share) error {
 			return err
 		}
 	}
-	copy(s.partOf[s.next][:shareEcho], share.PartOfRule)
-	s.partOf[s.next][shareEcho] = share.PartOfEcho
+	s.writePlaces(share)
 	if err := s.index.Set(&s.partOf); err != nil {
 		return fmt.Errorf("write the rules' parts: %w", err)
 	}
@@ -137,6 +137,18 @@ func (s *slots) write(share *Share) error {
 	}
 	s.next = (s.next + 1) % shareSlots
 	return nil
+}
+
+// writePlaces fills in where the rules' parts are. The program counts slots and places
+// from 1.
+func (s *slots) writePlaces(share *Share) {
+	row := &s.partOf[s.next+1]
+	clear(row[:])
+	first := uint16(s.next*s.room) + 1
+	for rule, part := range share.PartOfRule {
+		row[rule] = first + part
+	}
+	row[shareEcho] = first + share.PartOfEcho
 }
 
 // writeOwners fills in where clients' packets go that are other nodes'.
@@ -150,8 +162,8 @@ func (s *slots) writeOwners(share *Share) error {
 			return fmt.Errorf("write the owners of part %d: %w", i, err)
 		}
 	}
-	s.nodeOf[s.next] = [shareNodes]uint64{}
-	copy(s.nodeOf[s.next][:], share.Nodes)
+	nodes := &s.nodeOf[s.next+1]
+	clear(nodes[copy(nodes[:], share.Nodes):])
 	if err := s.nodes.Set(&s.nodeOf); err != nil {
 		return fmt.Errorf("write the nodes' addresses: %w", err)
 	}

@@ -198,7 +198,7 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 	const struct part *part;
 	enum reason reason;
 	__u16 bucket;
-	__u32 rule, slot;
+	__u32 rule, share;
 
 	if (!ports->src || !ports->dst)
 		return PORT_ZERO;
@@ -206,13 +206,13 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 	if (rule >= MAX_RULES)
 		return rule == RULE_BLOCK ? BLOCKED : judge_no_rule(p, tcp, tcp && opens(p->l4));
 	bucket = packet_bucket(p, ports->src, rule);
-	slot = share_slot - 1; /* once: owners and part are of one share */
+	share = share_slot; /* once: owners and part are of one share */
 	if (relays(p)) {
-		reason = relayed(p, slot, rule, bucket);
+		reason = relayed(p, share, rule, bucket);
 		if (reason != OTHER)
 			return reason;
 	}
-	part = part_in(slot, rule);
+	part = part_in(share, rule);
 	if (!part)
 		return NOT_SERVING;
 	p->forwarded = forwards(rule);
@@ -227,16 +227,16 @@ static __always_inline enum reason judge_flow(struct packet *p, const volatile s
 static __always_inline enum reason judge_echo(struct packet *p)
 {
 	const __u16 bucket = client_bucket(p, 0);
-	const __u32 slot = share_slot - 1; /* once, as above */
+	const __u32 share = share_slot; /* once, as above */
 	const struct part *part;
 	enum reason reason;
 
 	if (relays(p)) {
-		reason = relayed(p, slot, ECHO_RULE, bucket);
+		reason = relayed(p, share, ECHO_RULE, bucket);
 		if (reason != OTHER)
 			return reason;
 	}
-	part = part_in(slot, ECHO_RULE);
+	part = part_in(share, ECHO_RULE);
 	if (!part)
 		return NOT_SERVING;
 	reason = judge_owner(part, bucket);
@@ -323,9 +323,9 @@ static __always_inline enum reason judge_transport(struct packet *p, __u32 lengt
 
 static __always_inline int martian4(__be32 src, __be32 dst)
 {
-	__u8 first = bpf_ntohl(src) >> 24;
+	const __u8 first = src; /* the byte that is first on the wire */
 
-	return first == 0 || first == 127 || first >= 224 || src == dst;
+	return (__u8)(first - 1) >= 223 || first == 127 || src == dst;
 }
 
 static __always_inline enum reason judge4(struct packet *p)

@@ -32,8 +32,8 @@ struct {
 	__type(value, struct owners);
 } owners SEC(".maps");
 
-/* The other nodes' addresses, of each slot; behind the last is 0. */
-volatile mac_t nodes[SLOTS][MAX_NODES];
+/* The other nodes' addresses, by share_slot; behind the last is 0. */
+volatile mac_t nodes[SHARES][MAX_NODES];
 
 /* The first of the two is a constant to the verifier, so that farms without such
  * VIPs have none of this in their program. */
@@ -45,14 +45,12 @@ static __always_inline int relays(const struct packet *p)
 /* Whether a frame is another node's, which has handed it on. */
 static __always_inline int is_from_farm(mac_t src)
 {
-	__u32 slot = share_slot - 1;
+	const __u32 share = bounded(share_slot, SHARES);
 
 	if (src == conf.nic)
 		return 1;
-	if (slot >= SLOTS)
-		return 0;
 	for (__u32 i = 0; i < MAX_NODES; i++) {
-		mac_t node = nodes[slot][i];
+		mac_t node = nodes[share][i];
 
 		if (!node)
 			break;
@@ -69,24 +67,21 @@ static __always_inline int must_relay(const struct ethhdr *eth, __u32 vip)
 }
 
 /* The verdict on a packet that belongs to another node, or to nobody knows which;
- * OTHER where this node judges it alone, by its part in the same slot. */
-static __always_inline enum reason relayed(struct packet *p, __u32 slot, __u32 rule, __u16 bucket)
+ * OTHER where this node judges it alone, by its part in the same share. */
+static __always_inline enum reason relayed(struct packet *p, __u32 share, __u32 rule, __u16 bucket)
 {
-	const long number = part_number(slot, rule);
-	const __u32 key = number;
+	const __u32 key = part_key(share, rule);
 	const struct owners *part;
 	__u8 owner;
 
-	if (number < 0)
-		return NOT_SERVING;
 	part = bpf_map_lookup_elem(&owners, &key);
 	if (!part)
-		return COPIED;
+		return NOT_SERVING;
 	owner = part->of[bucket];
 	if (owner == THIS_NODE)
 		return OTHER;
 	if ((owner & ~IN_DOUBT) < MAX_NODES)
-		p->to = nodes[bounded(slot, SLOTS)][owner & (MAX_NODES - 1)];
+		p->to = nodes[bounded(share, SHARES)][owner & (MAX_NODES - 1)];
 	return p->to && !(owner & IN_DOUBT) ? FORWARDED : COPIED;
 }
 

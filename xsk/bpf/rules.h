@@ -78,7 +78,7 @@ struct rules {
 	__u32 pieces;	/* whether frames may come in pieces (BPF_F_XDP_HAS_FRAGS) */
 	__u32 unruled;	/* what becomes of packets under no rule */
 	__u32 vips;	/* how many there are */
-	__u32 max_parts;    /* of a share */
+	__u32 max_parts;    /* of a share: the daemon makes room for so many in each slot */
 	__u32 socket_frame; /* the longest that a socket takes, in bytes; 0: any */
 	__u32 test_flows;   /* how many flows a test makes up; 0: the kernel's sockets count */
 	mac_t vmacs[MAX_VIPS];

@@ -16,7 +16,8 @@
 #define ECHO_RULE MAX_RULES /* stands for ICMP echo, which no rule covers */
 #define SLOTS	  4
 
-/* Those of part_of_rule in a slot: a power of two, see bounded. */
+/* The size of part_of_rule: powers of two, see bounded. */
+#define SHARES	    8 /* more than SLOTS */
 #define RULE_PLACES 512
 
 /* 64 buckets. What a packet of a settled bucket needs is in one cache line. */
@@ -34,10 +35,13 @@ struct part {
 /* The share that is judged by: 0 is none, n is slot n - 1. */
 volatile __u32 share_slot;
 
-/* The part of each rule, within its slot; the last used is ECHO_RULE's. */
-volatile __u16 part_of_rule[SLOTS][RULE_PLACES];
+/*
+ * Where each rule's part is in maps of parts, counted from 1, by share_slot; 0 is
+ * nowhere, as for all rules of no share. The last used is ECHO_RULE's.
+ */
+volatile __u16 part_of_rule[SHARES][RULE_PLACES];
 
-/* conf.max_parts for each slot. */
+/* As many for each slot as conf.max_parts. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLOTS);
@@ -45,27 +49,24 @@ struct {
 	__type(value, struct part);
 } parts SEC(".maps");
 
-/* Where a rule's part is in a slot, in maps of parts; less than 0 if there is none. */
-static __always_inline long part_number(__u32 slot, __u32 rule)
+/* Where a rule's part of a share is in maps of parts; behind their end if it is nowhere. */
+static __always_inline __u32 part_key(__u32 share, __u32 rule)
 {
-	if (slot >= SLOTS || rule > ECHO_RULE)
-		return -1;
-	return slot * conf.max_parts + part_of_rule[bounded(slot, SLOTS)][bounded(rule, RULE_PLACES)];
+	return part_of_rule[bounded(share, SHARES)][bounded(rule, RULE_PLACES)] - 1;
 }
 
-/* This node's part of a rule in a slot; NULL if it serves nothing. */
-static __always_inline const struct part *part_in(__u32 slot, __u32 rule)
+/* This node's part of a rule in a share; NULL if it serves nothing. */
+static __always_inline const struct part *part_in(__u32 share, __u32 rule)
 {
-	const long number = part_number(slot, rule);
-	const __u32 key = number;
+	const __u32 key = part_key(share, rule);
 
-	return number < 0 ? NULL : bpf_map_lookup_elem(&parts, &key);
+	return bpf_map_lookup_elem(&parts, &key);
 }
 
 /* The same in the share that is judged by. */
 static __always_inline const struct part *part_of(__u32 rule)
 {
-	return part_in(share_slot - 1, rule);
+	return part_in(share_slot, rule);
 }
 
 static __always_inline int is_mine(const struct part *part, __u16 bucket)
