@@ -76,7 +76,8 @@ func list[T fmt.Stringer](values []T) string {
 // bytes, big-endian, of an HMAC-SHA-256 (RFC 2104) under the hash key, so it
 // may be shown: it tells nothing of the key.
 func (c *Config) RulesDigest() uint64 {
-	mac := hmac.New(sha256.New, c.Cluster.Keys.Hash[:])
-	mac.Write([]byte("thresher rules 1\n" + c.Canonical())) // 1 is the text's version
+	hash := &c.Cluster.Keys.Hash
+	mac := hmac.New(sha256.New, hash.Secret[:])
+	mac.Write([]byte("thresher rules 1\n" + hash.Function.prefix() + c.Canonical())) // 1 is the text's version
 	return binary.BigEndian.Uint64(mac.Sum(nil))
 }

@@ -43,7 +43,8 @@ func TestRulesDigest(t *testing.T) {
 		{"order of VIPs", func(c *Config) { slices.Reverse(c.VIPs) }, true},
 		{"all VIPs by name", func(c *Config) { c.Rules[0].VIPs = []netip.Addr{c.VIPs[0].Address, c.VIPs[1].Address} }, true},
 
-		{"hash key", func(c *Config) { c.Cluster.Keys.Hash[15]++ }, false},
+		{"hash key", func(c *Config) { c.Cluster.Keys.Hash.Secret[15]++ }, false},
+		{"hash function", func(c *Config) { c.Cluster.Keys.Hash.Function = Multilinear }, false},
 		{"no hash key", func(c *Config) { c.Cluster.Keys = Keys{} }, false},
 		{"VIP", func(c *Config) { c.VIPs[0].Address = addr("192.0.2.98") }, false},
 		{"VIP mode", func(c *Config) { c.VIPs[0].Mode++ }, false},

@@ -19,6 +19,21 @@ func TestEnumWords(t *testing.T) {
 	checkWords(t, xdpModes, "use auto, native or generic", XDPAuto, XDPNative, XDPGeneric)
 }
 
+// Every hash function has a word, also that of files that have none.
+func TestHashFunctionWords(t *testing.T) {
+	for _, f := range []HashFunction{SipHash, Multilinear} {
+		if got, ok := ParseHashFunction(f.String()); !ok || got != f {
+			t.Errorf("%s reads as %s, %v", f, got, ok)
+		}
+	}
+	if _, ok := ParseHashFunction("jhash"); ok {
+		t.Error("jhash is a function")
+	}
+	if got, want := HashFunctionCure(), "use multilinear or siphash"; got != want {
+		t.Errorf("cure %q, want %q", got, want)
+	}
+}
+
 // enumValue is an enumeration's type.
 type enumValue interface {
 	~uint8

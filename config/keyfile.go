@@ -16,7 +16,7 @@ import (
 
 const keyHeader = "# Thresher key file: the farm's secrets, the same on every node. Keep it secret.\n"
 
-// maxKeyFile bounds what is read as a key file. WriteKeys writes 163 bytes.
+// maxKeyFile bounds what is read as a key file. WriteKeys writes 175 bytes.
 const maxKeyFile = 4096
 
 const newKeyCure = "copy it again from another node, or make a new one for all with `thresher key FILE`"
@@ -48,8 +48,8 @@ func cureUnwritable(path string, err error) string {
 // FormatKeys is the text of a key file.
 func FormatKeys(k Keys) []byte {
 	enc := base64.StdEncoding
-	b := fmt.Appendf(nil, "%sgossip: %s\nhash: %s\n", keyHeader,
-		enc.EncodeToString(k.Gossip[:]), enc.EncodeToString(k.Hash[:]))
+	b := fmt.Appendf(nil, "%sgossip: %s\nhash: %s%s\n", keyHeader,
+		enc.EncodeToString(k.Gossip[:]), k.Hash.Function.prefix(), enc.EncodeToString(k.Hash.Secret[:]))
 	if k.Next != noKey {
 		b = fmt.Appendf(b, "next: %s\n", enc.EncodeToString(k.Next[:]))
 	}
@@ -105,7 +105,12 @@ func parseKeys(name string, data []byte) (Keys, error) {
 		return Keys{}, &Error{File: name, Problem: fmt.Sprintf("larger than %d bytes", maxKeyFile), Cure: newKeyCure}
 	}
 	var k Keys
-	parts := map[string][]byte{"gossip": k.Gossip[:], "hash": k.Hash[:], "next": k.Next[:], "before": k.Before[:]}
+	gossip := func(into *[32]byte) func(string) string {
+		return func(text string) string { return parseKey(into[:], text) }
+	}
+	parts := map[string]func(text string) (problem string){
+		"gossip": gossip(&k.Gossip), "hash": k.Hash.parse, "next": gossip(&k.Next), "before": gossip(&k.Before),
+	}
 	number := 0
 	for line := range strings.Lines(string(data)) {
 		number++
@@ -114,11 +119,11 @@ func parseKeys(name string, data []byte) (Keys, error) {
 			continue
 		}
 		key, text, _ := strings.Cut(line, ":")
-		into, ok := parts[key]
+		parse, ok := parts[key]
 		if !ok {
 			return Keys{}, &Error{File: name, Line: number, Problem: "no key of a name that is known, or a second one", Cure: newKeyCure}
 		}
-		if problem := parseKey(into, strings.TrimSpace(text)); problem != "" {
+		if problem := parse(strings.TrimSpace(text)); problem != "" {
 			return Keys{}, &Error{File: name, Line: number, Key: key, Problem: problem, Cure: newKeyCure}
 		}
 		delete(parts, key)

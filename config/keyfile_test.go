@@ -32,8 +32,11 @@ func TestNewKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if one.Gossip == two.Gossip || one.Hash == two.Hash {
+	if one.Gossip == two.Gossip || one.Hash.Secret == two.Hash.Secret {
 		t.Error("the same key was drawn twice")
+	}
+	if one.Hash.Function != Multilinear {
+		t.Errorf("a new farm's buckets are by %s", one.Hash.Function)
 	}
 	if _, err := NewKeys(bytes.NewReader(make([]byte, 47))); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("47 random bytes: %v, want unexpected EOF", err)
@@ -59,7 +62,7 @@ func TestWriteKeys(t *testing.T) {
 		t.Errorf("read back: %v, equal: %v", err, k == testKeys())
 	}
 
-	err = WriteKeys(path, Keys{Hash: [16]byte{1}})
+	err = WriteKeys(path, Keys{Hash: HashKey{Secret: [16]byte{1}}})
 	if !errors.Is(err, fs.ErrExist) || err.Error() != path+": exists, and keys are never overwritten: remove it first or use another name" {
 		t.Errorf("second write: %v", err)
 	}
@@ -110,6 +113,10 @@ func TestParseKeys(t *testing.T) {
 		{"no base64", "\ngossip: !!!\n" + hash, "k:2: gossip: not base64"},
 		{"short", gossip + "hash: 8O/u7ezr6uno5+bl5OPi\n", "k:2: hash: has 15 bytes instead of 16"},
 		{"swapped", "gossip: 8O/u7ezr6uno5+bl5OPi4Q==\n", "k:1: gossip: has 16 bytes instead of 32"},
+		{"SipHash by name", gossip + "hash: siphash 8O/u7ezr6uno5+bl5OPi4Q==\n", ""},
+		{"multilinear without a key", gossip + "hash: multilinear\n", "k:2: hash: not base64"},
+		{"multilinear, short", gossip + "hash: multilinear 8O/u7ezr6uno5+bl5OPi\n", "k:2: hash: has 15 bytes instead of 16"},
+		{"another function", gossip + "hash: jhash 8O/u7ezr6uno5+bl5OPi4Q==\n", "k:2: hash: names no hash function that is known"},
 		{"bits beyond the end", gossip + "hash: 8O/u7ezr6uno5+bl5OPi4R==\n", "k:2: hash: not base64"},
 		{"CR inside", gossip + "hash: 8O/u7ezr6uno5\r+bl5OPi4Q==\n", "k:2: hash: not base64"},
 		{"zeros", gossip + "hash: AAAAAAAAAAAAAAAAAAAAAA==\n", "k:2: hash: is all zeros"},
@@ -129,6 +136,21 @@ func TestParseKeys(t *testing.T) {
 				t.Errorf("error %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestHashFunctionIsKept: a key file without a function is SipHash's, and one with
+// another keeps it.
+func TestHashFunctionIsKept(t *testing.T) {
+	sip := testKeys()
+	linear := sip
+	linear.Hash.Function = Multilinear
+	for _, want := range []Keys{sip, linear} {
+		text := string(FormatKeys(want))
+		got, err := parseKeys("k", []byte(text))
+		if named := strings.Contains(text, "hash: multilinear "); err != nil || got != want || named != (want == linear) {
+			t.Errorf("%s: error %v, equal: %v, written: %v", want.Hash.Function, err, got == want, named)
+		}
 	}
 }
 
@@ -164,6 +186,7 @@ func TestKeysRedacted(t *testing.T) {
 func FuzzReadKeys(f *testing.F) {
 	f.Add([]byte(goodKeys))
 	f.Add([]byte("gossip: AA==\nhash:\n"))
+	f.Add([]byte(strings.Replace(goodKeys, "hash: ", "hash: multilinear ", 1)))
 	f.Add([]byte("# only\r\n\n"))
 	f.Add([]byte(goodKeys + "before: AgEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"))
 	f.Add([]byte("hash: 8O/u7ezr6uno5+bl5OPi4Q==\nhash: 8O/u7ezr6uno5+bl5OPi4Q=="))

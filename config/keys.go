@@ -12,9 +12,8 @@ import (
 type Keys struct {
 	// Gossip encrypts membership messages: an AES-256 key.
 	Gossip [32]byte
-	// Hash keys the bucket hash, so that a client cannot choose its node.
-	// Another hash key moves every bucket.
-	Hash [16]byte
+	// Hash is the bucket hash's. Another one moves every bucket.
+	Hash HashKey
 	// Next is the gossip key that is to come, Before the one that was, while the
 	// farm changes it; zero if there is none. What is sealed under either is
 	// believed, and nothing is sealed under them. There is never one of each.
@@ -22,10 +21,10 @@ type Keys struct {
 }
 
 // NewKeys draws the keys of a new farm from random, which is crypto/rand.Reader
-// outside tests. The error is the reader's.
+// outside tests. Its bucket hash is Multilinear. The error is the reader's.
 func NewKeys(random io.Reader) (Keys, error) {
-	var k Keys
-	for _, part := range [][]byte{k.Gossip[:], k.Hash[:]} {
+	k := Keys{Hash: HashKey{Function: Multilinear}}
+	for _, part := range [][]byte{k.Gossip[:], k.Hash.Secret[:]} {
 		if _, err := io.ReadFull(random, part); err != nil {
 			return Keys{}, fmt.Errorf("draw keys: %w", err)
 		}

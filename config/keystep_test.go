@@ -17,7 +17,7 @@ func TestKeyID(t *testing.T) {
 // Every step from every standing: there, and back.
 func TestKeySteps(t *testing.T) {
 	old, fresh, third := [32]byte{1}, [32]byte{2}, [32]byte{3}
-	hash := [16]byte{9}
+	hash := HashKey{Multilinear, [16]byte{9}}
 	standings := map[string]Keys{
 		"old":    {Gossip: old, Hash: hash},
 		"added":  {Gossip: old, Next: fresh, Hash: hash},

@@ -53,8 +53,8 @@ func testKeys() Keys {
 	for i := range k.Gossip {
 		k.Gossip[i] = byte(i + 1)
 	}
-	for i := range k.Hash {
-		k.Hash[i] = byte(0xf0 - i)
+	for i := range k.Hash.Secret {
+		k.Hash.Secret[i] = byte(0xf0 - i)
 	}
 	return k
 }

@@ -75,7 +75,7 @@ func TestTap(t *testing.T) {
 	var none *tap
 	none.batch([][]byte{{1}}, []pipeline.Reason{pipeline.Accepted})
 	vips, rules := speedFarm(1, 2, false)
-	compiled, err := pipeline.Compile(vips, rules, pipeline.HashKey{}, kernelNIC)
+	compiled, err := pipeline.Compile(vips, rules, config.HashKey{}, kernelNIC)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func loadDatapath(cfg *config.Config, former []config.VIP, nic netlink.Link, pai
 
 // compile is the configuration as packets are judged by it.
 func compile(cfg *config.Config, facts health.Facts) (*pipeline.Rules, error) {
-	rules, err := pipeline.Compile(cfg.VIPs, cfg.Rules, pipeline.HashKey(cfg.Cluster.Keys.Hash), facts.MAC)
+	rules, err := pipeline.Compile(cfg.VIPs, cfg.Rules, cfg.Cluster.Keys.Hash, facts.MAC)
 	if err != nil {
 		return nil, err
 	}

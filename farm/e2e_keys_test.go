@@ -58,7 +58,7 @@ func (f *testFarm) rotated(before ...config.Keys) config.Keys {
 			if k.Gossip == now.Gossip && k != now {
 				f.T.Error("the key is the one before")
 			}
-			if strings.Contains(said, base64.StdEncoding.EncodeToString(k.Gossip[:])) || strings.Contains(said, base64.StdEncoding.EncodeToString(k.Hash[:])) {
+			if strings.Contains(said, base64.StdEncoding.EncodeToString(k.Gossip[:])) || strings.Contains(said, base64.StdEncoding.EncodeToString(k.Hash.Secret[:])) {
 				f.T.Errorf("%s has told a key", n.Name)
 			}
 		}

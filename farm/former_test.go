@@ -103,7 +103,7 @@ func TestFormerFramesAreTaken(t *testing.T) {
 		})
 	}
 	share := randomShare(random, len(rules))
-	compiled, err := pipeline.Compile(is, rules, pipeline.HashKey{1, 2, 3}, kernelNIC)
+	compiled, err := pipeline.Compile(is, rules, config.HashKey{Function: config.Multilinear, Secret: [16]byte{1, 2, 3}}, kernelNIC)
 	if err != nil {
 		t.Fatal(err)
 	}

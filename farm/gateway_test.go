@@ -152,7 +152,7 @@ func (n *gateway) load(t *testing.T, mode config.XDPMode, forward bool) error {
 		return err
 	}
 	a := l.Attrs()
-	n.rules, err = pipeline.Compile([]config.VIP{gatewayVIP}, gatewayRules(forward), pipeline.HashKey{7}, config.MAC(a.HardwareAddr))
+	n.rules, err = pipeline.Compile([]config.VIP{gatewayVIP}, gatewayRules(forward), config.HashKey{Function: config.Multilinear, Secret: [16]byte{7}}, config.MAC(a.HardwareAddr))
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 		// Each rule, and ICMP echo, may have a part of its own.
 		MaxParts: uint32(len(r.Affinities)) + 1,
 	}
-	k.Begun.V0, k.Begun.V1, k.Begun.V2, k.Begun.V3 = r.Key.Begun()
+	setHash(k, r.Key)
 	k.Nic = kernelMAC(r.NIC)
 	k.Tcp.OfPort, k.Tcp.Rule = r.TCP.OfPort, r.TCP.Rule
 	k.Udp.OfPort, k.Udp.Rule = r.UDP.OfPort, r.UDP.Rule
@@ -46,7 +46,7 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 		}
 	}
 	for i, h := range r.Hashed {
-		k.Hashed[i].Mask4, k.Hashed[i].Port, k.Hashed[i].Id, k.Hashed[i].Mask6 = h.Mask4, h.Port, h.ID, h.Mask6
+		k.Hashed[i].Mask4, k.Hashed[i].Mask6, k.Hashed[i].Port6 = h.Mask4, h.Mask6, uint64(h.Port6)
 		if r.Sticky[i] {
 			k.Sticky[i] = 1
 		}
@@ -58,6 +58,18 @@ func kernelRules(r *pipeline.Rules, offload config.Offload) *xsk.Rules {
 		}
 	}
 	return k
+}
+
+// setHash gives the program the numbers of the bucket hash that the key is for.
+func setHash(k *xsk.Rules, key config.HashKey) {
+	if key.Function == config.SipHash {
+		k.Siphash = 1
+		k.Begun.V0, k.Begun.V1, k.Begun.V2, k.Begun.V3 = pipeline.SipBegun(key.Secret)
+		return
+	}
+	m, into := pipeline.NewMultilinear(key.Secret), &k.Multilinear
+	into.Start4, into.Start6, into.Add = m.Start4, m.Start6, m.Add
+	into.StartAgain, into.AddAgain = m.StartAgain, m.AddAgain
 }
 
 // kernelProgram is the kernel program's configuration on this machine.

@@ -10,7 +10,7 @@ import (
 // TestTakesWhatWasAccepted: only a change by which the node accepts less has to
 // wait for the packets in the kernel program.
 func TestTakesWhatWasAccepted(t *testing.T) {
-	rules, err := pipeline.Compile(nil, make([]config.Rule, 2), pipeline.HashKey{}, kernelNIC)
+	rules, err := pipeline.Compile(nil, make([]config.Rule, 2), config.HashKey{}, kernelNIC)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -57,11 +58,18 @@ func newKernel(t testing.TB, offload config.Offload, vips []config.VIP, rules []
 	if os.Geteuid() != 0 {
 		leftout.Skip(t, "needs root to load the XDP program")
 	}
-	compiled, err := pipeline.Compile(vips, rules, pipeline.HashKey{1, 2, 3, 4, 5, 6, 7, 8, 9}, kernelNIC)
+	return newKernelOf(t, offload, compileKernel(t, vips, rules, config.Multilinear), vips, rules, share, change)
+}
+
+// compileKernel compiles rules under the key of the tests.
+func compileKernel(t testing.TB, vips []config.VIP, rules []config.Rule, function config.HashFunction) *pipeline.Rules {
+	t.Helper()
+	key := config.HashKey{Function: function, Secret: [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9}}
+	compiled, err := pipeline.Compile(vips, rules, key, kernelNIC)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newKernelOf(t, offload, compiled, vips, rules, share, change)
+	return compiled
 }
 
 // newKernelOf is newKernel with rules that are compiled already.
@@ -411,7 +419,12 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 			share = randomShare(random, len(rules))
 		}
 		unruled := config.Default(1 + i%4)
-		k := newKernel(t, offload, vips, rules, share, func(r *xsk.Rules) { r.Unruled = uint32(unruled) })
+		function := config.Multilinear
+		if i%4 == 1 {
+			function = config.SipHash
+		}
+		compiled := compileKernel(t, vips, rules, function)
+		k := newKernelOf(t, offload, compiled, vips, rules, share, func(r *xsk.Rules) { r.Unruled = uint32(unruled) })
 		k.table = pipeline.NewTable(k.table.WithDefault(unruled), share)
 		source := newFrameSource(t, random.Uint64(), vips, rules, kernelNIC)
 		for phase := range 3 {
@@ -442,7 +455,13 @@ func TestMutationIsFound(t *testing.T) {
 	vips[2].Mode, vips[2].MAC = config.Directed, kernelNIC
 	share := randomShare(rand.New(rand.NewPCG(3, 4)), len(rules))
 	for name, mutate := range map[string]func(*xsk.Rules){
-		"hash key":        func(r *xsk.Rules) { r.Begun.V0++ },
+		"hash function":   func(r *xsk.Rules) { r.Siphash = 1 },
+		"hash, IPv4":      func(r *xsk.Rules) { r.Multilinear.Start4 += 1 << 32 },
+		"hash, IPv6":      func(r *xsk.Rules) { r.Multilinear.Start6 += 1 << 32 },
+		"hash, words":     func(r *xsk.Rules) { r.Multilinear.Add[0]++ },
+		"hash, IPv6 port": func(r *xsk.Rules) { r.Multilinear.Add[5]++ },
+		"second hash":     func(r *xsk.Rules) { r.Multilinear.AddAgain[1]++ },
+		"SipHash":         func(r *xsk.Rules) { r.Begun.V0++ },
 		"multiplier":      func(r *xsk.Rules) { r.Multiplier += 2 },
 		"IPv6 multiplier": func(r *xsk.Rules) { r.Multiplier6 += 2 },
 		"IPv6 VIP": func(r *xsk.Rules) {
@@ -460,17 +479,22 @@ func TestMutationIsFound(t *testing.T) {
 		"no rule forwards": func(r *xsk.Rules) { r.Forwards = 0 },
 		"affinity session": func(r *xsk.Rules) {
 			for i := range rules {
-				r.Hashed[i].Port = ^r.Hashed[i].Port
+				r.Hashed[i].Mask4 ^= math.MaxUint16 << 32
+			}
+		},
+		"affinity session, IPv6": func(r *xsk.Rules) {
+			for i := range rules {
+				r.Hashed[i].Port6 ^= math.MaxUint16
 			}
 		},
 		"affinity packet": func(r *xsk.Rules) {
 			for i := range rules {
-				r.Hashed[i].Id = ^r.Hashed[i].Id
+				r.Hashed[i].Mask4 ^= math.MaxUint16 << 48
 			}
 		},
 		"affinity network": func(r *xsk.Rules) {
 			for i := range rules {
-				r.Hashed[i].Mask4 = 0xffffffff
+				r.Hashed[i].Mask4 |= math.MaxUint32
 			}
 		},
 		"affinity network, IPv6": func(r *xsk.Rules) {
@@ -501,7 +525,11 @@ func TestMutationIsFound(t *testing.T) {
 		"nic":                  func(r *xsk.Rules) { r.Nic++ },
 		"offload":              func(r *xsk.Rules) { r.Offload = uint32(config.OffloadReject) },
 	} {
-		k := newKernel(t, config.OffloadFull, vips, rules, share, mutate)
+		function := config.Multilinear
+		if name == "SipHash" {
+			function = config.SipHash
+		}
+		k := newKernelOf(t, config.OffloadFull, compileKernel(t, vips, rules, function), vips, rules, share, mutate)
 		if err := k.search(newFrameSource(t, 5, vips, rules, kernelNIC), 200_000); err == nil {
 			t.Errorf("%s: not found", name)
 		}

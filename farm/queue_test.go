@@ -34,7 +34,7 @@ func newJudged(t *testing.T) *judged {
 	t.Helper()
 	rules, err := pipeline.Compile([]config.VIP{queueVIP}, []config.Rule{
 		{Name: "web", Protocol: config.TCP, Ports: []config.PortRange{{First: 80, Last: 80}}, Affinity: config.Session},
-	}, pipeline.HashKey{1}, kernelNIC)
+	}, config.HashKey{Function: config.Multilinear, Secret: [16]byte{1}}, kernelNIC)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func relaying(t *testing.T, owner uint8) (*judged, int) {
 	vip.Mode, vip.MAC = config.Directed, config.MAC{}
 	rules, err := pipeline.Compile([]config.VIP{vip}, []config.Rule{
 		{Name: "web", Protocol: config.TCP, Ports: []config.PortRange{{First: 80, Last: 80}}, Affinity: config.Session},
-	}, pipeline.HashKey{1}, kernelNIC)
+	}, config.HashKey{Function: config.Multilinear, Secret: [16]byte{1}}, kernelNIC)
 	if err != nil {
 		t.Fatal(err)
 	}

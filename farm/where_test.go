@@ -17,7 +17,7 @@ import (
 func answering(t *testing.T, view cluster.View, rules ...config.Rule) *loop {
 	t.Helper()
 	vips := manyVIPs(1)
-	compiled, err := pipeline.Compile(vips, rules, pipeline.HashKey{1, 2, 3}, config.MAC{2, 0, 0, 0, 0, 1})
+	compiled, err := pipeline.Compile(vips, rules, config.HashKey{Function: config.Multilinear, Secret: [16]byte{1, 2, 3}}, config.MAC{2, 0, 0, 0, 0, 1})
 	if err != nil {
 		t.Fatal(err)
 	}

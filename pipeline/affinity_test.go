@@ -15,7 +15,7 @@ func affine(t *testing.T, affinity config.Affinity, prefix4, prefix6 uint8) *Rul
 	r, err := Compile(testVIPs, []config.Rule{{
 		Name: "dns", Protocol: config.UDP, Ports: []config.PortRange{{First: 53, Last: 53}},
 		Affinity: affinity, Prefix4: prefix4, Prefix6: prefix6,
-	}}, HashKey{1, 2, 3}, nicMAC)
+	}}, config.HashKey{Secret: [16]byte{1, 2, 3}}, nicMAC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestModeBlock(t *testing.T) {
 		{Name: "telnet", Protocol: config.TCP, Ports: []config.PortRange{{First: 23, Last: 23}}, Mode: config.ModeBlock},
 		{Name: "web", Protocol: config.TCP, Ports: []config.PortRange{{First: 80, Last: 80}}, Affinity: config.Client},
 	}
-	r, err := Compile(testVIPs, rules, HashKey{}, nicMAC)
+	r, err := Compile(testVIPs, rules, config.HashKey{}, nicMAC)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,10 @@ var (
 		{Name: "mail", Protocol: config.TCP, VIPs: []netip.Addr{vipB.Address}, Ports: []config.PortRange{{First: 25, Last: 25}}, Affinity: config.Client},
 		{Name: "dns", Protocol: config.UDP, Ports: []config.PortRange{{First: 53, Last: 53}}, Affinity: config.Client},
 	}
-	testKey = HashKey{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+	testKey = config.HashKey{
+		Function: config.Multilinear,
+		Secret:   [16]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+	}
 )
 
 // goodLease lets new flows in.

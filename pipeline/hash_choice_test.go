@@ -9,9 +9,9 @@ import (
 // docs/decisions/0003-bucket-hash.md: BenchmarkHash compares their cost.
 
 // sip24 is SipHash-2-4, the paper's own choice.
-func sip24(h hasher, addr uint32, port uint16) uint16 {
+func sip24(k sipKey, addr uint32, port uint16) uint16 {
 	m := uint64(sip4Len)<<56 | uint64(port)<<32 | uint64(addr)
-	s := h.start()
+	s := k.start()
 	s.v3 ^= m
 	s = s.begin().end().begin().end()
 	s.v0 ^= m
@@ -57,15 +57,16 @@ func mulMix(k0, k1 uint64, addr uint32, port uint16) uint16 {
 }
 
 func BenchmarkHash(b *testing.B) {
-	h := newHasher(testKey)
+	sip, linear := newSipKey(testKey.Secret), NewMultilinear(testKey.Secret)
 	for _, c := range []struct {
 		name string
 		hash func(addr uint32, port uint16) uint16
 	}{
-		{"siphash-1-3", h.bucket4},
-		{"siphash-2-4", func(a uint32, p uint16) uint16 { return sip24(h, a, p) }},
-		{"halfsiphash-1-3", func(a uint32, p uint16) uint16 { return halfSip13(uint32(h.k0), uint32(h.k1), a, uint32(p)) }},
-		{"multiply-mix", func(a uint32, p uint16) uint16 { return mulMix(h.k0, h.k1, a, p) }},
+		{"multilinear", func(a uint32, p uint16) uint16 { return linear.bucket4(client4(a, p, 0)) }},
+		{"siphash-1-3", func(a uint32, p uint16) uint16 { return sip.bucket4(client4(a, p, 0)) }},
+		{"siphash-2-4", func(a uint32, p uint16) uint16 { return sip24(sip, a, p) }},
+		{"halfsiphash-1-3", func(a uint32, p uint16) uint16 { return halfSip13(uint32(sip.k0), uint32(sip.k1), a, uint32(p)) }},
+		{"multiply-mix", func(a uint32, p uint16) uint16 { return mulMix(sip.k0, sip.k1, a, p) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var addr uint32

@@ -186,11 +186,10 @@ func (t *Table) wasAnothers(rule int, bucket uint16, facts Facts, now int64) boo
 // bucketOf is the bucket of a rule's packet. An IPv6 packet has no identification.
 func (r *Rules) bucketOf(p *packet, rule int) uint16 {
 	what := &r.Hashed[rule]
-	port := p.srcPort&what.Port | p.id&what.ID
 	if p.six {
-		return r.hash.bucket6(p.src6[0]&what.Mask6[0], p.src6[1]&what.Mask6[1], port)
+		return r.hash.bucket6(p.src6[0]&what.Mask6[0], p.src6[1]&what.Mask6[1], p.srcPort&what.Port6)
 	}
-	return r.hash.bucket4(p.src&what.Mask4, port)
+	return r.hash.bucket4(client4(p.src, p.srcPort, p.id) & what.Mask4)
 }
 
 // judgeICMP places echo requests by the client's address, so that one node
@@ -212,7 +211,7 @@ func (t *Table) judgeICMP(p *packet, vip int, ip []byte, facts Facts, lease Leas
 }
 
 func (t *Table) judgeEcho(p *packet, lease Lease) Reason {
-	echo, bucket := len(t.PartOf)-1, p.bucket(t.hash, 0)
+	echo, bucket := len(t.PartOf)-1, p.bucket(&t.hash, 0)
 	if p.relay {
 		if reason := t.relayed(echo, bucket); reason != Other {
 			return reason

@@ -70,7 +70,7 @@ func (r *Rules) locate(l *Location, p *packet, vip int) {
 	switch p.protocol {
 	case protocolICMP, protocolICMPv6:
 		if p.isEcho() {
-			l.Rule, l.Bucket, l.Placed = len(r.Affinities), p.bucket(r.hash, 0), true
+			l.Rule, l.Bucket, l.Placed = len(r.Affinities), p.bucket(&r.hash, 0), true
 		}
 		return
 	case protocolUDP:

@@ -102,11 +102,11 @@ func martian4(firstByte byte, src, dst uint32) bool {
 }
 
 // bucket is the client's, with or without its port.
-func (p *packet) bucket(h hasher, port uint16) uint16 {
+func (p *packet) bucket(h *hasher, port uint16) uint16 {
 	if p.six {
 		return h.bucket6(p.src6[0], p.src6[1], port)
 	}
-	return h.bucket4(p.src, port)
+	return h.bucket4(client4(p.src, port, 0))
 }
 
 func (p *packet) parseTransport(b []byte) Reason {

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"encoding/binary"
 	"net"
 	"net/netip"
 	"testing"
@@ -353,37 +352,4 @@ func BenchmarkBatch6(b *testing.B) {
 		table.JudgeBatch(frames, facts, goodLease, reasons)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/BatchSize, "ns/packet")
-}
-
-// TestIPv6AttackerCannotAim is TestAttackerCannotAim for who has a /64, and every
-// port: by session and by client, each of three nodes must get its third.
-func TestIPv6AttackerCannotAim(t *testing.T) {
-	const clients, nodes = 100_000, 3
-	h := newHasher(testKey)
-	lo, _ := address6(client6.AsSlice())
-	host := func(n uint64) uint64 { return binary.LittleEndian.Uint64(binary.BigEndian.AppendUint64(nil, n)) }
-	guess, next := newHasher(HashKey{0xff}), uint64(0)
-	for name, client := range map[string]func(i int) (uint64, uint64, uint16){
-		"one address, all ports":        func(i int) (uint64, uint64, uint16) { return lo, host(uint64(i >> 16)), uint16(i) },
-		"the network's addresses":       func(i int) (uint64, uint64, uint16) { return lo, host(uint64(i)), 0 },
-		"far apart in the network":      func(i int) (uint64, uint64, uint16) { return lo, host(uint64(i) << 46), 0 },
-		"address and port cancel out":   func(i int) (uint64, uint64, uint16) { return lo, uint64(^uint16(i)) | uint64(i)<<16, uint16(i) },
-		"halves cancel out":             func(i int) (uint64, uint64, uint16) { return uint64(i), uint64(i), 0 },
-		"halves cancel out, both wards": func(i int) (uint64, uint64, uint16) { return uint64(i), -uint64(i), 0 },
-		"found with another key": func(int) (uint64, uint64, uint16) {
-			for next++; guess.bucket6(lo, next, 40000) >= Buckets/nodes; next++ {
-			}
-			return lo, next, 40000
-		},
-	} {
-		var count [nodes]int
-		for i := range clients {
-			count[int(h.bucket6(client(i)))*nodes/Buckets]++
-		}
-		for node, n := range count {
-			if share := float64(n) / clients; share < 1./nodes-0.02 || share > 1./nodes+0.02 {
-				t.Errorf("%s: node %d has %.1f %%", name, node, 100*share)
-			}
-		}
-	}
 }

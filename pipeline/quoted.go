@@ -64,7 +64,7 @@ func (t *Table) judgeError(q *packet, placed bool, vip int, facts Facts) Reason 
 	}
 	rule := classes.find(vip, q.dstPort)
 	// What an answer's identification was tells nothing of that of the question.
-	if rule >= RuleBlock || t.Hashed[rule].ID != 0 {
+	if rule >= RuleBlock || t.Hashed[rule].byID() {
 		return AcceptedICMPError
 	}
 	s := t.standing(int(rule), t.bucketOf(q, int(rule)))

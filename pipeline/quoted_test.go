@@ -79,7 +79,7 @@ func TestErrorIsPlacedAsTheFlow(t *testing.T) {
 		if !q.quoted(frame[ethernetLen:], frame[ethernetLen+ipv4MinLen:]) {
 			t.Fatal("not placed")
 		}
-		if p.bucket(table.hash, p.srcPort) != q.bucket(table.hash, q.srcPort) || p.dstPort != q.dstPort {
+		if p.bucket(&table.hash, p.srcPort) != q.bucket(&table.hash, q.srcPort) || p.dstPort != q.dstPort {
 			t.Errorf("port %d: the flow and the error about it have different buckets", port)
 		}
 	}

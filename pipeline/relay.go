@@ -90,7 +90,7 @@ func (t *Table) target(p *packet, vip int, ok bool) (int, bool) {
 		if !p.isEcho() {
 			return 0, false
 		}
-		bucket = p.bucket(t.hash, 0)
+		bucket = p.bucket(&t.hash, 0)
 	default:
 		ports := t.TCP
 		if p.protocol == protocolUDP {

@@ -34,8 +34,8 @@ type Rules struct {
 	Forward []bool
 	// Default is what becomes of packets under no rule; not set is config.Deny.
 	Default config.Default
-	// Key is the secret of the bucket hash.
-	Key HashKey
+	// Key is the bucket hash's.
+	Key config.HashKey
 	// NIC is the interface's own address.
 	NIC config.MAC
 
@@ -45,7 +45,7 @@ type Rules struct {
 // Compile prepares rules for judging. nic is the interface's own address, which
 // accepted frames are given. The configuration must have come from
 // config.Load, which has made sure that no two rules overlap.
-func Compile(vips []config.VIP, rules []config.Rule, key HashKey, nic config.MAC) (*Rules, error) {
+func Compile(vips []config.VIP, rules []config.Rule, key config.HashKey, nic config.MAC) (*Rules, error) {
 	if len(vips) > config.MaxVIPs || len(rules) > config.MaxRules {
 		return nil, fmt.Errorf("compile rules: %d VIPs and %d rules: at most %d and %d",
 			len(vips), len(rules), config.MaxVIPs, config.MaxRules)

@@ -119,18 +119,20 @@ const (
 )
 
 type bpfRules struct {
-	_     structs.HostLayout
-	Begun struct {
-		_  structs.HostLayout
-		V0 uint64
-		V1 uint64
-		V2 uint64
-		V3 uint64
+	_           structs.HostLayout
+	Multilinear struct {
+		_          structs.HostLayout
+		Start4     uint64
+		Start6     uint64
+		Add        [6]uint64
+		StartAgain uint64
+		AddAgain   [2]uint64
 	}
 	Nic         uint64
 	Multiplier6 uint64
 	Multiplier  uint32
 	Offload     uint32
+	Siphash     uint32
 	Forwards    uint32
 	Relays      uint32
 	Formers     uint32
@@ -140,18 +142,23 @@ type bpfRules struct {
 	MaxParts    uint32
 	SocketFrame uint32
 	TestFlows   uint32
-	_           [4]byte
-	Vmacs       [64]uint64
-	Former      [64]uint64
-	Directed    [64]uint8
-	Sticky      [256]uint8
-	Forward     [256]uint8
-	Hashed      [256]struct {
+	Begun       struct {
+		_  structs.HostLayout
+		V0 uint64
+		V1 uint64
+		V2 uint64
+		V3 uint64
+	}
+	Vmacs    [64]uint64
+	Former   [64]uint64
+	Directed [64]uint8
+	Sticky   [256]uint8
+	Forward  [256]uint8
+	Hashed   [256]struct {
 		_     structs.HostLayout
-		Mask4 uint32
-		Port  uint16
-		Id    uint16
+		Mask4 uint64
 		Mask6 [2]uint64
+		Port6 uint64
 	}
 	Slots [4096]struct {
 		_      structs.HostLayout

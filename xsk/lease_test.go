@@ -46,7 +46,7 @@ func ownAllRules(change ...func(*Rules)) *Rules {
 		}
 	}
 	rules.Tcp.Rule[1][0], rules.Tcp.Rule[1][1] = 0, 0
-	rules.Hashed[0].Port = math.MaxUint16
+	rules.Hashed[0].Mask4, rules.Hashed[0].Port6 = math.MaxUint32|math.MaxUint16<<32, math.MaxUint16
 	for _, c := range change {
 		c(rules)
 	}

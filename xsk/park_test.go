@@ -34,7 +34,7 @@ func newParker(t testing.TB, nic config.MAC) *parker {
 	rules, err := pipeline.Compile([]config.VIP{vip}, []config.Rule{
 		{Name: "echo", Protocol: config.UDP, Ports: []config.PortRange{{First: 7, Last: 7}}},
 		{Name: "web", Protocol: config.TCP, Ports: []config.PortRange{{First: 80, Last: 80}}},
-	}, pipeline.HashKey{1}, nic)
+	}, config.HashKey{Function: config.Multilinear, Secret: [16]byte{1}}, nic)
 	must(t, err)
 	all := &pipeline.Part{}
 	for b := range pipeline.Buckets {

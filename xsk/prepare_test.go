@@ -56,7 +56,7 @@ func TestOtherProgramIsNotAdopted(t *testing.T) {
 	defer c.Close()
 	for name, change := range map[string]func(*Prepared, *Rules){
 		"another object":        func(p *Prepared, _ *Rules) { p.Object[0]++ },
-		"another configuration": func(_ *Prepared, r *Rules) { r.Begun.V0++ },
+		"another configuration": func(_ *Prepared, r *Rules) { r.Multilinear.Start4++ },
 		"a program is missing": func(p *Prepared, _ *Rules) {
 			must(t, unix.Close(p.Programs["fence"]))
 			delete(p.Programs, "fence")

@@ -63,7 +63,7 @@ func TestHalfOpenIsReleasedAnew(t *testing.T) {
 func newTestHalfOpen(t *testing.T, send post) *halfOpen {
 	t.Helper()
 	cfg := &config.Config{Node: "web1", VIPs: []config.VIP{{Address: netip.MustParseAddr("192.0.2.100")}}}
-	rules, err := pipeline.Compile(cfg.VIPs, nil, pipeline.HashKey{}, config.MAC{2})
+	rules, err := pipeline.Compile(cfg.VIPs, nil, config.HashKey{}, config.MAC{2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -184,7 +184,7 @@ var testVIP = config.VIP{Address: netip.MustParseAddr("192.0.2.100"), Mode: conf
 func heirsTest(t *testing.T) (*heirs, *pipeline.Rules, *pipeline.Leftover) {
 	t.Helper()
 	rules := []config.Rule{{Name: "web", Protocol: config.TCP, Ports: []config.PortRange{{First: 80, Last: 80}}, Affinity: config.Session}}
-	compiled, err := pipeline.Compile([]config.VIP{testVIP}, rules, pipeline.HashKey{1}, config.MAC{2, 0, 0, 0, 0, 0x0b})
+	compiled, err := pipeline.Compile([]config.VIP{testVIP}, rules, config.HashKey{Function: config.Multilinear, Secret: [16]byte{1}}, config.MAC{2, 0, 0, 0, 0, 0x0b})
 	if err != nil {
 		t.Fatal(err)
 	}

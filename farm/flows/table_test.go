@@ -249,7 +249,7 @@ func testRules(t testing.TB) *pipeline.Rules {
 		{Name: "dns", Protocol: config.UDP, Ports: ports(80, 80), Affinity: config.Client},
 		{Name: "web", Protocol: config.TCP, Ports: ports(80, 80), Affinity: config.Session},
 		{Name: "late", Protocol: config.TCP, Ports: ports(81, 98), Affinity: config.Client},
-	}, pipeline.HashKey{1}, config.MAC{2})
+	}, config.HashKey{Function: config.Multilinear, Secret: [16]byte{1}}, config.MAC{2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,8 +36,8 @@ type pipelineTrial struct {
 // the buckets.
 func startPipeline(o Options, rules, vips int) (trial, error) {
 	nic := config.MAC{2, 0, 0, 0, 0, 1}
-	var key pipeline.HashKey
-	_, _ = rand.Read(key[:]) // It cannot fail (crypto/rand).
+	key := config.HashKey{Function: config.Multilinear}
+	_, _ = rand.Read(key.Secret[:]) // It cannot fail (crypto/rand).
 	to, ports := pipelineRules(rules, vips)
 	compiled, err := pipeline.Compile(to, ports, key, nic)
 	if err != nil {

@@ -16,6 +16,7 @@
 #include "extensions.h"
 #include "flows.h"
 #include "fragment.h"
+#include "hash.h"
 #include "lease.h"
 #include "maps.h"
 #include "own.h"
@@ -26,7 +27,6 @@
 #include "relay.h"
 #include "rules.h"
 #include "share.h"
-#include "siphash.h"
 #include "sticky.h"
 
 /* RFC 792; linux/icmp.h would bring the C library's headers in. */
@@ -56,8 +56,8 @@ static __always_inline __u16 client_bucket(const struct packet *p, __be16 port)
 	const struct in6_addr *addr = &ipv6_of(p)->saddr;
 
 	if (p->six)
-		return bucket6(begun(), first_half(addr), last_half(addr), port);
-	return bucket4(begun(), ipv4_of(p)->saddr, port);
+		return bucket6(first_half(addr), last_half(addr), port);
+	return bucket4(client4(ipv4_of(p)->saddr, port, 0));
 }
 
 /* The bucket of a rule's packet; client_bucket is that of what no rule covers. */
@@ -66,11 +66,10 @@ static __always_inline __u16 packet_bucket(const struct packet *p, __be16 port, 
 	const volatile struct hashed *hashed = &conf.hashed[bounded(rule, MAX_RULES)];
 	const struct in6_addr *addr = &ipv6_of(p)->saddr;
 
-	port &= hashed->port;
 	if (p->six)
-		return bucket6(begun(), first_half(addr) & hashed->mask6[0],
-			       last_half(addr) & hashed->mask6[1], port);
-	return bucket4(begun(), ipv4_of(p)->saddr & hashed->mask4, port | (ipv4_of(p)->id & hashed->id));
+		return bucket6(first_half(addr) & hashed->mask6[0], last_half(addr) & hashed->mask6[1],
+			       port & hashed->port6);
+	return bucket4(client4(ipv4_of(p)->saddr, port, ipv4_of(p)->id) & hashed->mask4);
 }
 
 /* Whether a TCP packet opens a flow: SYN, and nothing that belongs to an open one. */
@@ -268,7 +267,7 @@ static __always_inline enum reason judge_error(const struct packet *p, __u32 len
 		return ACCEPTED_ICMP_ERROR;
 	rule = rule_of_quoted(&q, p->vip);
 	/* What an answer's identification was tells nothing of that of the question. */
-	if (rule >= MAX_RULES || conf.hashed[bounded(rule, MAX_RULES)].id)
+	if (rule >= MAX_RULES || conf.hashed[bounded(rule, MAX_RULES)].mask4 >> 48)
 		return ACCEPTED_ICMP_ERROR;
 	part = part_of(rule);
 	if (!part)

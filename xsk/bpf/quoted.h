@@ -15,9 +15,9 @@
 #include "conntrack.h"
 #include "flows.h"
 #include "fragment.h"
+#include "hash.h"
 #include "packet.h"
 #include "rules.h"
-#include "siphash.h"
 
 #define QUOTED_PORTS 8 /* as much of what it carries as every error quotes */
 
@@ -103,12 +103,12 @@ static __always_inline __u32 rule_of_quoted(const struct quoted *q, __u32 vip)
 static __always_inline __u16 bucket_of_quoted(const struct quoted *q, const volatile struct hashed *hashed)
 {
 	const struct in6_addr *client = (const void *)q->tuple.ipv6.saddr;
-	const __be16 port = client_port(q) & hashed->port;
+	const __be16 port = client_port(q);
 
 	if (q->six)
-		return bucket6(begun(), first_half(client) & hashed->mask6[0],
-			       last_half(client) & hashed->mask6[1], port);
-	return bucket4(begun(), q->tuple.ipv4.saddr & hashed->mask4, port);
+		return bucket6(first_half(client) & hashed->mask6[0], last_half(client) & hashed->mask6[1],
+			       port & hashed->port6);
+	return bucket4(client4(q->tuple.ipv4.saddr, port, 0) & hashed->mask4);
 }
 
 static __always_inline __u32 test_flow_quoted(const struct quoted *q)

@@ -11,7 +11,6 @@
 #include <bpf/bpf_endian.h>
 
 #include "packet.h"
-#include "siphash.h"
 
 #define MAX_VIPS    64   /* config.MaxVIPs */
 #define MAX_RULES   256  /* config.MaxRules */
@@ -30,10 +29,22 @@ enum offload {
 /* What of a packet is hashed to its bucket, by its rule's affinity: package
  * pipeline's Hashed. */
 struct hashed {
-	__be32 mask4;
-	__be16 port;
-	__be16 id; /* the IP identification, of IPv4 alone */
+	__u64 mask4; /* of client4 */
 	__u64 mask6[2];
+	__u64 port6;
+};
+
+/* The bucket hash's numbers: package pipeline's Multilinear. */
+struct multilinear {
+	__u64 start4, start6;
+	__u64 add[6];
+	__u64 start_again;
+	__u64 add_again[2];
+};
+
+/* SipHash's state. */
+struct sip {
+	__u64 v0, v1, v2, v3;
 };
 
 enum unruled {
@@ -67,11 +78,12 @@ struct classes {
 
 /* What a packet needs is in front: what lies within 32 KB is read by one instruction. */
 struct rules {
-	struct sip begun; /* the bucket hash */
+	struct multilinear multilinear; /* the bucket hash */
 	mac_t nic;
 	__u64 multiplier6;
 	__u32 multiplier;
 	__u32 offload;
+	__u32 siphash;	/* whether that is the bucket hash */
 	__u32 forwards; /* how many rules do */
 	__u32 relays;	/* how many VIPs are in mode directed */
 	__u32 formers;	/* how many have a former VMAC */
@@ -81,6 +93,7 @@ struct rules {
 	__u32 max_parts;    /* of a share: the daemon makes room for so many in each slot */
 	__u32 socket_frame; /* the longest that a socket takes, in bytes; 0: any */
 	__u32 test_flows;   /* how many flows a test makes up; 0: the kernel's sockets count */
+	struct sip begun;
 	mac_t vmacs[MAX_VIPS];
 	mac_t former[MAX_VIPS];	  /* VMACs before a VIP's mode was changed; 0 for none */
 	__u8 directed[MAX_VIPS];  /* whether the VIP's mode is that */
@@ -104,13 +117,6 @@ static __always_inline __u32 bounded(__u32 index, __u32 size)
 {
 	barrier_var(index);
 	return index & (size - 1);
-}
-
-static __always_inline struct sip begun(void)
-{
-	struct sip s = {.v0 = conf.begun.v0, .v1 = conf.begun.v1, .v2 = conf.begun.v2, .v3 = conf.begun.v3};
-
-	return s;
 }
 
 /* The number of a VIP; MAX_VIPS and more is none. */

@@ -14,6 +14,7 @@
 #include "ethernet.h"
 #include "flows.h"
 #include "fragment.h"
+#include "hash.h"
 #include "judge.h"
 #include "lease.h"
 #include "packet.h"
@@ -33,18 +34,10 @@ static __always_inline int is_plain(struct xdp_md *ctx, const struct iphdr *ip, 
 	       total <= rest_of_frame(ctx, ip, end) && !martian4(ip->saddr, ip->daddr);
 }
 
-/* How a rule's packets over IPv4 are hashed, as one number: the first fields of struct hashed. */
-static __always_inline __u64 how_hashed(__u32 rule)
-{
-	return *(const volatile __u64 *)&conf.hashed[bounded(rule, MAX_RULES)];
-}
-
 /* The verdict by the bucket alone. */
-static __always_inline enum reason by_bucket(__u32 rule, __u16 bucket, int opening)
+static __always_inline enum reason by_bucket(const struct part *part, __u16 bucket, int opening)
 {
-	const struct part *part = part_of(rule);
-
-	if (!part || is_unsettled(part, bucket))
+	if (is_unsettled(part, bucket))
 		return OTHER;
 	if (!is_mine(part, bucket))
 		return NOT_MINE;
@@ -52,23 +45,21 @@ static __always_inline enum reason by_bucket(__u32 rule, __u16 bucket, int openi
 }
 
 /*
- * NOT_MINE, ACCEPTED, or OTHER where the long way must be gone. A packet is hashed as
- * those of the first rule are, before its own is known: neither then waits for the
- * other. One of a rule that hashes otherwise is hashed anew.
+ * NOT_MINE, ACCEPTED, or OTHER where the long way must be gone. The part is looked up
+ * before the client is hashed: nothing of the hash need then be kept over that call.
  */
 static __always_inline enum reason settled4(struct xdp_md *ctx, const struct iphdr *ip, const void *end, __u32 vip)
 {
 	const struct ports *ports = (const void *)(ip + 1);
-	const struct packet p = {.ip = ip, .l4 = ports};
 	const volatile struct classes *classes = &conf.udp;
+	const struct part *part;
 	__u32 rule, least = sizeof(*ip) + UDP_LEN;
 	int opening = 0;
-	__u16 bucket;
+	__u64 client;
 
 	if (conf.offload == OFFLOAD_NONE || (conf.relays && conf.directed[bounded(vip, MAX_VIPS)]) ||
 	    (const void *)ports + UDP_LEN > end)
 		return OTHER;
-	bucket = packet_bucket(&p, ports->src, 0);
 	if (ip->protocol == IPPROTO_TCP) {
 		if ((const void *)ports + TCP_MIN_LEN > end)
 			return OTHER;
@@ -83,7 +74,9 @@ static __always_inline enum reason settled4(struct xdp_md *ctx, const struct iph
 	rule = rule_of(classes, vip, ports->dst);
 	if (rule >= MAX_RULES)
 		return OTHER;
-	if (how_hashed(rule) != how_hashed(0))
-		bucket = packet_bucket(&p, ports->src, rule);
-	return by_bucket(rule, bucket, opening);
+	part = part_of(rule);
+	if (!part)
+		return OTHER;
+	client = client4(ip->saddr, ports->src, ip->id) & conf.hashed[bounded(rule, MAX_RULES)].mask4;
+	return by_bucket(part, bucket4(client), opening);
 }

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * SipHash-1-3 of a client, as package pipeline's hash.go has it: one block for
- * an IPv4 address and a port, three for an IPv6 address.
+ * SipHash-1-3 of a client, as package pipeline's siphash.go has it: one block for
+ * an IPv4 address and a port, three for an IPv6 address. Few farms have it, so that
+ * both are functions of their own and take no registers from the others.
  *
  * A round begins with what no message changes, so that the daemon does that of the
- * first one beforehand: pipeline.HashKey.Begun.
+ * first one beforehand: pipeline.SipBegun.
  */
 #pragma once
 
 #include <linux/types.h>
 #include <bpf/bpf_helpers.h>
 
-struct sip {
-	__u64 v0, v1, v2, v3;
-};
+#include "rules.h"
 
 static __always_inline __u64 rotl(__u64 x, int n)
 {
@@ -68,18 +67,28 @@ static __always_inline __u16 sip_finish(struct sip *s)
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
-/* The bucket of an IPv4 client; address and port as on the wire. */
-static __always_inline __u16 bucket4(struct sip s, __be32 addr, __be16 port)
+static __always_inline struct sip sip_begun(void)
 {
-	sip_first(&s, 6ULL << 56 | (__u64)port << 32 | addr);
+	struct sip s = {.v0 = conf.begun.v0, .v1 = conf.begun.v1, .v2 = conf.begun.v2, .v3 = conf.begun.v3};
+
+	return s;
+}
+
+/* Of port and IP identification one at most is not 0. */
+static __noinline __u32 sip_bucket4(__u64 client)
+{
+	struct sip s = sip_begun();
+
+	sip_first(&s, 6ULL << 56 | (client >> 32 & 0xffff) << 32 | client >> 48 << 32 | (__u32)client);
 	return sip_finish(&s);
 }
 
-/* The bucket of an IPv6 client, by the halves of its address. */
-static __always_inline __u16 bucket6(struct sip s, __u64 lo, __u64 hi, __be16 port)
+static __noinline __u32 sip_bucket6(__u64 first, __u64 last, __be16 port)
 {
-	sip_first(&s, lo);
-	sip_block(&s, hi);
+	struct sip s = sip_begun();
+
+	sip_first(&s, first);
+	sip_block(&s, last);
 	sip_block(&s, 18ULL << 56 | port);
 	return sip_finish(&s);
 }

@@ -61,7 +61,7 @@ static __always_inline struct client_key client_key(const struct packet *p, __u3
 		key.client[2] &= hashed->mask6[1];
 		key.client[3] &= hashed->mask6[1] >> 32;
 	} else {
-		key.client[3] &= hashed->mask4;
+		key.client[3] &= (__u32)hashed->mask4;
 	}
 	return key;
 }
