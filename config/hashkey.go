@@ -9,7 +9,7 @@ const (
 	// SipHash is SipHash-1-3. It is that of key files that name none, as releases before
 	// there was a choice wrote them, and of farms without a key.
 	SipHash HashFunction = iota
-	// Multilinear is a multilinear hash, taken twice: a third of SipHash's time.
+	// Multilinear is a multilinear hash, taken twice: docs/decisions/0003-bucket-hash.md.
 	Multilinear
 )
 
@@ -47,7 +47,7 @@ func (f HashFunction) prefix() string {
 func (k *HashKey) parse(text string) string {
 	if word, secret, ok := strings.Cut(text, " "); ok {
 		if k.Function, ok = hashFunctions.parse(word); !ok {
-			return "names no hash function that is known"
+			return "neither a hash function that is known nor base64"
 		}
 		text = secret
 	}

@@ -16,7 +16,7 @@ import (
 
 const keyHeader = "# Thresher key file: the farm's secrets, the same on every node. Keep it secret.\n"
 
-// maxKeyFile bounds what is read as a key file. WriteKeys writes 175 bytes.
+// maxKeyFile bounds what is read as a key file. WriteKeys writes some 180 bytes.
 const maxKeyFile = 4096
 
 const newKeyCure = "copy it again from another node, or make a new one for all with `thresher key FILE`"

@@ -116,7 +116,7 @@ func TestParseKeys(t *testing.T) {
 		{"SipHash by name", gossip + "hash: siphash 8O/u7ezr6uno5+bl5OPi4Q==\n", ""},
 		{"multilinear without a key", gossip + "hash: multilinear\n", "k:2: hash: not base64"},
 		{"multilinear, short", gossip + "hash: multilinear 8O/u7ezr6uno5+bl5OPi\n", "k:2: hash: has 15 bytes instead of 16"},
-		{"another function", gossip + "hash: jhash 8O/u7ezr6uno5+bl5OPi4Q==\n", "k:2: hash: names no hash function that is known"},
+		{"another function", gossip + "hash: jhash 8O/u7ezr6uno5+bl5OPi4Q==\n", "k:2: hash: neither a hash function that is known nor base64"},
 		{"bits beyond the end", gossip + "hash: 8O/u7ezr6uno5+bl5OPi4R==\n", "k:2: hash: not base64"},
 		{"CR inside", gossip + "hash: 8O/u7ezr6uno5\r+bl5OPi4Q==\n", "k:2: hash: not base64"},
 		{"zeros", gossip + "hash: AAAAAAAAAAAAAAAAAAAAAA==\n", "k:2: hash: is all zeros"},

@@ -39,6 +39,22 @@ func BenchmarkVerdict(b *testing.B) {
 	}
 }
 
+// BenchmarkVerdictHash is the same by hash function, of a packet that is another node's.
+func BenchmarkVerdictHash(b *testing.B) {
+	part := &pipeline.Part{}
+	share := &pipeline.Share{Rules: []*pipeline.Part{part}, Echo: part}
+	for _, six := range []bool{false, true} {
+		for _, function := range []config.HashFunction{config.Multilinear, config.SipHash} {
+			b.Run(familyName(six)+"/"+function.String(), func(b *testing.B) {
+				vips, rules := speedFarm(1, 1, six)
+				k := newKernelOf(b, config.OffloadFull, compileKernel(b, vips, rules, function), vips, rules, share, kernelSockets)
+				b.ReportMetric(k.nanoseconds(b), "ns/packet")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
 // BenchmarkVerdictCase is the same for one kind of packet each: what the clocks,
 // the look-ups and the metadata cost.
 func BenchmarkVerdictCase(b *testing.B) {

@@ -420,7 +420,7 @@ func TestKernelAgreesWithPipeline(t *testing.T) {
 		}
 		unruled := config.Default(1 + i%4)
 		function := config.Multilinear
-		if i%4 == 1 {
+		if i%5 > 2 { // with every offload level and default, and in mode directed too
 			function = config.SipHash
 		}
 		compiled := compileKernel(t, vips, rules, function)

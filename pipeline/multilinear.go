@@ -10,14 +10,11 @@ import (
 // MULTILINEAR-HM of Lemire and Kaser (Strongly universal string hashing is fast, The
 // Computer Journal 57, 2014): sums of products of 32-bit words, modulo 2^64, of which the
 // upper bits are the hash. It is taken twice: of the client, and of the two halves of that
-// sum, of which the upper 16 bits are the bucket.
+// sum, of which the upper 16 bits are the bucket. In between the lower half has the upper
+// one added bit by bit, which no sum of products undoes.
 //
-// It is strongly universal: whatever two clients somebody chooses who does not know the
-// key, their buckets are independent of each other, and each of the 65,536 equally likely.
-// That is the paper's theorem for each of the two steps; in one case in 2^32 the first has
-// the same upper half for both. So of n clients a node with a part p of the buckets has np,
-// with a standard deviation of √(np(1-p)), as by lot. What somebody could do who sees where
-// his packets go is another question: decision 0003.
+// Without the key, any two clients' buckets are as good as independent of each other: what
+// that is worth and what is proved of it says decision 0003.
 //
 // The kernel program has the same numbers.
 type Multilinear struct {
@@ -55,6 +52,7 @@ func (m *Multilinear) bucket6(first, last uint64, port uint16) uint16 {
 
 // again hashes the first hash's sum to a bucket.
 func (m *Multilinear) again(sum uint64) uint16 {
+	sum ^= sum >> 32
 	return uint16((m.StartAgain + pair(m.AddAgain[0], m.AddAgain[1], sum)) >> 48)
 }
 

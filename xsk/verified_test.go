@@ -20,7 +20,9 @@ func TestVerifierHasRoom(t *testing.T) {
 			"directed": func(r *Rules) { r.Relays, r.Directed[0] = 1, 1 },
 			"forward":  func(r *Rules) { r.Forwards, r.Forward[0] = 1, 1 },
 			"pieces":   func(r *Rules) { r.Pieces, r.SocketFrame = 1, 3840 },
+			"siphash":  func(r *Rules) { r.Siphash = 1 },
 			"all": func(r *Rules) {
+				r.Siphash = 1
 				r.Relays, r.Directed[0], r.Forwards, r.Forward[0], r.Sticky[0], r.Formers, r.Pieces = 1, 1, 1, 1, 1, 1, 1
 			},
 		} {

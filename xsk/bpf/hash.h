@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <linux/ip.h>
 #include <linux/types.h>
 #include <bpf/bpf_helpers.h>
 
@@ -27,6 +28,7 @@ static __always_inline __u16 again(__u64 sum)
 {
 	const volatile struct multilinear *m = &conf.multilinear;
 
+	sum ^= sum >> 32;
 	return (m->start_again + pair(m->add_again[0], m->add_again[1], sum)) >> 48;
 }
 
@@ -38,6 +40,12 @@ static __always_inline __u16 bucket4(__u64 client)
 	if (conf.siphash)
 		return sip_bucket4(client);
 	return again(m->start4 + pair(m->add[0], m->add[1], client));
+}
+
+/* The bucket of a rule's packet. */
+static __always_inline __u16 rule_bucket4(const struct iphdr *ip, __be16 port, __u32 rule)
+{
+	return bucket4(client4(ip->saddr, port, ip->id) & conf.hashed[bounded(rule, MAX_RULES)].mask4);
 }
 
 /* The bucket of an IPv6 client, by the halves of its address. */

@@ -69,7 +69,7 @@ static __always_inline __u16 packet_bucket(const struct packet *p, __be16 port, 
 	if (p->six)
 		return bucket6(first_half(addr) & hashed->mask6[0], last_half(addr) & hashed->mask6[1],
 			       port & hashed->port6);
-	return bucket4(client4(ipv4_of(p)->saddr, port, ipv4_of(p)->id) & hashed->mask4);
+	return rule_bucket4(ipv4_of(p), port, rule);
 }
 
 /* Whether a TCP packet opens a flow: SYN, and nothing that belongs to an open one. */
@@ -322,9 +322,9 @@ static __always_inline enum reason judge_transport(struct packet *p, __u32 lengt
 
 static __always_inline int martian4(__be32 src, __be32 dst)
 {
-	const __u8 first = src; /* the byte that is first on the wire */
+	const __u8 first = src; /* on the wire */
 
-	return (__u8)(first - 1) >= 223 || first == 127 || src == dst;
+	return first == 0 || first == 127 || first >= 224 || src == dst;
 }
 
 static __always_inline enum reason judge4(struct packet *p)

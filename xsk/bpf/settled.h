@@ -55,7 +55,6 @@ static __always_inline enum reason settled4(struct xdp_md *ctx, const struct iph
 	const struct part *part;
 	__u32 rule, least = sizeof(*ip) + UDP_LEN;
 	int opening = 0;
-	__u64 client;
 
 	if (conf.offload == OFFLOAD_NONE || (conf.relays && conf.directed[bounded(vip, MAX_VIPS)]) ||
 	    (const void *)ports + UDP_LEN > end)
@@ -77,6 +76,5 @@ static __always_inline enum reason settled4(struct xdp_md *ctx, const struct iph
 	part = part_of(rule);
 	if (!part)
 		return OTHER;
-	client = client4(ip->saddr, ports->src, ip->id) & conf.hashed[bounded(rule, MAX_RULES)].mask4;
-	return by_bucket(part, bucket4(client), opening);
+	return by_bucket(part, rule_bucket4(ip, ports->src, rule), opening);
 }
