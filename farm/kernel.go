@@ -69,7 +69,7 @@ func setHash(k *xsk.Rules, key config.HashKey) {
 	}
 	m, into := pipeline.NewMultilinear(key.Secret), &k.Multilinear
 	into.Start4, into.Start6, into.Add = m.Start4, m.Start6, m.Add
-	into.StartAgain, into.AddAgain = m.StartAgain, m.AddAgain
+	into.Mix, into.StartAgain, into.AddAgain = m.Mix, m.StartAgain, m.AddAgain
 }
 
 // kernelProgram is the kernel program's configuration on this machine.

@@ -460,6 +460,7 @@ func TestMutationIsFound(t *testing.T) {
 		"hash, IPv6":      func(r *xsk.Rules) { r.Multilinear.Start6 += 1 << 32 },
 		"hash, words":     func(r *xsk.Rules) { r.Multilinear.Add[0]++ },
 		"hash, IPv6 port": func(r *xsk.Rules) { r.Multilinear.Add[5]++ },
+		"hash, mixed":     func(r *xsk.Rules) { r.Multilinear.Mix += 2 },
 		"second hash":     func(r *xsk.Rules) { r.Multilinear.AddAgain[1]++ },
 		"SipHash":         func(r *xsk.Rules) { r.Begun.V0++ },
 		"multiplier":      func(r *xsk.Rules) { r.Multiplier += 2 },

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/binary"
+	"flag"
 	"math"
 	"math/bits"
 	"testing"
@@ -94,11 +95,13 @@ func TestIPv6AttackerCannotAim(t *testing.T) {
 	}
 }
 
+var hashKeys = flag.Int("hash.keys", 600, "under how many keys each attack is tried")
+
 // TestAttackerCannotAimWhateverTheKey is some attacks under many keys. A node's part varies
 // as by lot, and under no key is it far off, as a hash that is linear alone has it under one
 // in a thousand.
 func TestAttackerCannotAimWhateverTheKey(t *testing.T) {
-	const keys, clients, half = 600, 10_000, 50 // half is the standard deviation of a half of them
+	const clients, half = 10_000, 50 // half is the standard deviation of a half of them
 	for name, client := range map[string]func(i int) uint64{
 		"one address, all ports":  func(i int) uint64 { return client4(0x0a000001, bits.ReverseBytes16(uint16(i)), 0) },
 		"the same, little-endian": func(i int) uint64 { return client4(0x0a000001, uint16(i), 0) },
@@ -108,7 +111,7 @@ func TestAttackerCannotAimWhateverTheKey(t *testing.T) {
 	} {
 		for function, key := range bothFunctions() {
 			var squares, farthest float64
-			for i := range keys {
+			for i := range *hashKeys {
 				binary.LittleEndian.PutUint64(key.Secret[:], uint64(i)+1)
 				h, n := newHasher(key), 0
 				for c := range clients {
@@ -119,9 +122,11 @@ func TestAttackerCannotAimWhateverTheKey(t *testing.T) {
 				off := float64(n-clients/2) / half
 				squares, farthest = squares+off*off, max(farthest, math.Abs(off))
 			}
+			got := squares / float64(*hashKeys)
+			t.Logf("%s, %s: %.2f times the variance by lot, at most %.1f standard deviations off", function, name, got, farthest)
 			// The mean of so many squares is within a third of what it is of all keys.
-			if got := squares / keys; got < 0.75 || got > 1.33 || farthest > 5 {
-				t.Errorf("%s, %s: %.2f times the variance by lot, %.1f standard deviations off", function, name, got, farthest)
+			if got < 0.75 || got > 1.33 || farthest > 6 {
+				t.Errorf("%s, %s: not as by lot", function, name)
 			}
 		}
 	}

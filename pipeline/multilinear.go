@@ -10,8 +10,8 @@ import (
 // MULTILINEAR-HM of Lemire and Kaser (Strongly universal string hashing is fast, The
 // Computer Journal 57, 2014): sums of products of 32-bit words, modulo 2^64, of which the
 // upper bits are the hash. It is taken twice: of the client, and of the two halves of that
-// sum, of which the upper 16 bits are the bucket. In between the lower half has the upper
-// one added bit by bit, which no sum of products undoes.
+// sum, of which the upper 16 bits are the bucket. In between the sum is mixed, by steps that
+// can be undone, so that no two become one.
 //
 // Without the key, any two clients' buckets are as good as independent of each other: what
 // that is worth and what is proved of it says decision 0003.
@@ -22,7 +22,9 @@ type Multilinear struct {
 	Start4, Start6 uint64
 	// Add is added to the words, which are multiplied two by two.
 	Add [6]uint64
-	// StartAgain and AddAgain are the same of the second hash.
+	// Mix multiplies the sum; it is odd.
+	Mix uint64
+	// StartAgain and AddAgain are as above, of the second hash.
 	StartAgain uint64
 	AddAgain   [2]uint64
 }
@@ -35,6 +37,7 @@ func NewMultilinear(secret [16]byte) Multilinear {
 	if err == nil {
 		_, err = binary.Decode(text, binary.LittleEndian, &m)
 	}
+	m.Mix |= 1
 	if err != nil {
 		panic(err) // only for lengths above 255 hashes (RFC 5869, 2.3)
 	}
@@ -52,6 +55,8 @@ func (m *Multilinear) bucket6(first, last uint64, port uint16) uint16 {
 
 // again hashes the first hash's sum to a bucket.
 func (m *Multilinear) again(sum uint64) uint16 {
+	sum ^= sum >> 32
+	sum *= m.Mix
 	sum ^= sum >> 32
 	return uint16((m.StartAgain + pair(m.AddAgain[0], m.AddAgain[1], sum)) >> 48)
 }

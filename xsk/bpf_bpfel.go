@@ -125,6 +125,7 @@ type bpfRules struct {
 		Start4     uint64
 		Start6     uint64
 		Add        [6]uint64
+		Mix        uint64
 		StartAgain uint64
 		AddAgain   [2]uint64
 	}

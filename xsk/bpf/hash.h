@@ -29,6 +29,8 @@ static __always_inline __u16 again(__u64 sum)
 	const volatile struct multilinear *m = &conf.multilinear;
 
 	sum ^= sum >> 32;
+	sum *= m->mix;
+	sum ^= sum >> 32;
 	return (m->start_again + pair(m->add_again[0], m->add_again[1], sum)) >> 48;
 }
 

@@ -38,6 +38,7 @@ struct hashed {
 struct multilinear {
 	__u64 start4, start6;
 	__u64 add[6];
+	__u64 mix;
 	__u64 start_again;
 	__u64 add_again[2];
 };
