@@ -76,7 +76,7 @@ func TestSchemasAreOfTheValues(t *testing.T) {
 	for name, value := range map[string]any{
 		"Status": Status{}, "Node": Node{}, "Rule": Rule{}, "VIP": VIP{}, "Conflict": Conflict{}, "Reload": Reload{}, "Datapath": Datapath{}, "Check": Check{}, "Service": Service{},
 		"Cluster": Cluster{}, "Messages": Messages{}, "JoinList": JoinList{}, "Lease": Lease{}, "Error": Error{}, "Event": Event{}, "Where": Where{}, "Session": Session{}, "Login": Login{}, "OIDCPage": OIDCPage{}, "OIDCAnswer": OIDCAnswer{},
-		"Invitation": Invitation{}, "Configuration": Configuration{}, "ConfigOutcome": ConfigOutcome{}, "ConfigOutcomes": ConfigOutcomes{}, "Health": Health{}, "Trial": Trial{}, "FarmStatus": FarmStatus{}, "FarmNode": FarmNode{}, "Outcome": Outcome{}, "Outcomes": Outcomes{}, "Buckets": Buckets{}, "Traffic": Traffic{}, "NodeKeys": NodeKeys{}, "KeyReport": KeyReport{}, "KeyStep": KeyStep{}, "UnmetPeer": UnmetPeer{}, "UnknownNode": UnknownNode{}, "ConfigKey": config.Key{},
+		"Invitation": Invitation{}, "Configuration": Configuration{}, "ConfigOutcome": ConfigOutcome{}, "ConfigOutcomes": ConfigOutcomes{}, "Health": Health{}, "Trial": Trial{}, "EndedTrial": EndedTrial{}, "FarmStatus": FarmStatus{}, "FarmNode": FarmNode{}, "Outcome": Outcome{}, "Outcomes": Outcomes{}, "Buckets": Buckets{}, "Traffic": Traffic{}, "NodeKeys": NodeKeys{}, "KeyReport": KeyReport{}, "KeyStep": KeyStep{}, "UnmetPeer": UnmetPeer{}, "UnknownNode": UnknownNode{}, "ConfigKey": config.Key{},
 	} {
 		var fields, required []string
 		for f := range reflect.TypeOf(value).Fields() {

@@ -37,6 +37,41 @@ type Trial struct {
 	Nodes []string `json:"nodes"`
 	// Before is how well the farm was.
 	Before Health `json:"before"`
+	// Earlier is how the trials before this one have ended on this node, the newest
+	// first: a node that takes part in one may not have heard of it yet.
+	Earlier []EndedTrial `json:"earlier,omitempty"`
+}
+
+// EndedTrial is a trial that is decided.
+type EndedTrial struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+}
+
+// maxEarlier bounds Trial.Earlier: of changes in a quick sequence, the others ask for
+// the last ones.
+const maxEarlier = 8
+
+// After is t as the trial that follows another one on the same node.
+func (t Trial) After(before Trial) Trial {
+	t.Earlier = before.Earlier
+	if before.ID != "" && before.ID != t.ID {
+		t.Earlier = append([]EndedTrial{{before.ID, before.State}}, before.Earlier[:min(len(before.Earlier), maxEarlier-1)]...)
+	}
+	return t
+}
+
+// StateOf is the state of this trial or of an earlier one; "" of one that is not known.
+func (t Trial) StateOf(id string) string {
+	if t.ID == id {
+		return t.State
+	}
+	for _, one := range t.Earlier {
+		if one.ID == id {
+			return one.State
+		}
+	}
+	return ""
 }
 
 // Resumed is a trial that was written down, for the process that goes on with it. Its

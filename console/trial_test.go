@@ -55,6 +55,28 @@ func TestTrialOfOneNode(t *testing.T) {
 	}
 }
 
+// A node that has gone on to the next trial still says how those before have ended.
+func TestTrialTellsOfEarlierOnes(t *testing.T) {
+	var now Trial
+	for i := range 12 {
+		next := Trial{ID: string(rune('a' + i)), State: TrialRunning}.After(now)
+		if now.ID != "" && next.StateOf(now.ID) != now.State {
+			t.Errorf("in %s, %s is %q", next.ID, now.ID, next.StateOf(now.ID))
+		}
+		now = next
+		now.State = []string{TrialKept, TrialUndone}[i%2]
+		if now = now.After(next); now.StateOf(now.ID) != now.State {
+			t.Errorf("%s is %q", now.ID, now.StateOf(now.ID))
+		}
+	}
+	if got, want := now.StateOf("d"), TrialUndone; got != want {
+		t.Errorf("d is %q", got)
+	}
+	if len(now.Earlier) != maxEarlier || now.StateOf("c") != "" || now.StateOf("z") != "" || (Trial{}).StateOf("a") != "" {
+		t.Errorf("%d are kept: %v", len(now.Earlier), now.Earlier)
+	}
+}
+
 // Nodes that hear one another, with losses and each at its own pace, decide alike
 // as long as they can hear who has decided.
 func TestTrialOfAFarmDecidesAlike(t *testing.T) {

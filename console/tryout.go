@@ -65,10 +65,10 @@ func (s *Server) hearTrial(ctx context.Context, own Status, t Trial) map[string]
 			if err != nil {
 				return
 			}
-			if theirs, err := c.Trial(ctx, ""); err == nil && theirs.ID == t.ID {
+			if theirs, err := c.Trial(ctx, ""); err == nil {
 				mu.Lock()
 				defer mu.Unlock()
-				heard[n.Name] = theirs.State
+				heard[n.Name] = theirs.StateOf(t.ID)
 			}
 		})
 	}

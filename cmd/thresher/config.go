@@ -207,12 +207,39 @@ func (n *newText) await(ctx context.Context, c *console.Client, id string, again
 		case t.State == console.TrialUndone:
 			return &t, fmt.Errorf("the configuration before is in force again: %s", t.Reason)
 		case t.Decided():
+			spread(ctx, c, t, again)
 			return &t, nil
 		}
 		select {
 		case <-again:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("what came of it is not known: %w; see thresher config trial", ctx.Err())
+		}
+	}
+}
+
+// trialSpread bounds how long it is waited for all nodes to hear how a trial has ended,
+// for which they ask four times a second.
+const trialSpread = 5 * time.Second
+
+// spread waits until all nodes that take part in a decided trial know of it, so that the
+// next change finds none on trial. One that says nothing holds nobody up for long.
+func spread(ctx context.Context, c *console.Client, t console.Trial, again <-chan time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, trialSpread)
+	defer cancel()
+	for {
+		heard := true
+		for _, name := range t.Nodes {
+			theirs, err := c.Trial(ctx, name)
+			heard = heard && err == nil && theirs.StateOf(t.ID) == t.State
+		}
+		if heard {
+			return
+		}
+		select {
+		case <-again:
+		case <-ctx.Done():
+			return
 		}
 	}
 }

@@ -80,8 +80,10 @@ func (s *Store) MustBeOver() error {
 	}
 }
 
-// Adopt writes the record down before it counts.
+// Adopt writes the record down before it counts, and with it how the trials before have
+// ended.
 func (s *Store) Adopt(r Record) error {
+	r.Trial = r.Trial.After(s.Last().Trial)
 	b, err := json.Marshal(r)
 	if err != nil {
 		return err

@@ -35,6 +35,32 @@ func TestTrialIsReadAgain(t *testing.T) {
 	}
 }
 
+// How a trial has ended is known while the next one goes on, and in the next process.
+func TestEarlierTrialsAreKnown(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "thresher.yaml")
+	s, err := Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range []console.Trial{{ID: "x", State: console.TrialRunning}, {ID: "x", State: console.TrialKept}, {ID: "y", State: console.TrialRunning}} {
+		if err := s.Adopt(Record{Trial: one}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Back(s.Last(), "no"); err != nil {
+		t.Fatal(err)
+	}
+	next, err := Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, store := range []*Store{s, next} {
+		if last := store.Last().Trial; last.StateOf("x") != console.TrialKept || last.StateOf("y") != console.TrialUndone {
+			t.Errorf("%+v", last)
+		}
+	}
+}
+
 // A node that does not come up goes back once, and not from what it has kept.
 func TestFallBack(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "thresher.yaml")
