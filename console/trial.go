@@ -55,7 +55,7 @@ const maxEarlier = 8
 // After is t as the trial that follows another one on the same node.
 func (t Trial) After(before Trial) Trial {
 	t.Earlier = before.Earlier
-	if before.ID != "" && before.ID != t.ID {
+	if before.ID != "" && before.ID != t.ID && before.Decided() {
 		t.Earlier = append([]EndedTrial{{before.ID, before.State}}, before.Earlier[:min(len(before.Earlier), maxEarlier-1)]...)
 	}
 	return t
