@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"crypto/rand"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -351,9 +350,9 @@ func TestR04OtherBootTime(t *testing.T) {
 	f.Converge(others...)
 }
 
-// TestM01AnotherHashKey: a node with the farm's gossip key but another hash key
-// would put clients into other buckets, so that two nodes own one. It must not serve
-// beside the others.
+// TestM01AnotherHashKey: a node with the farm's gossip key but another hash key, or another
+// hash function under the same secret, would put clients into other buckets, so that two
+// nodes own one. It must not serve beside the others.
 func TestM01AnotherHashKey(t *testing.T) {
 	twoAtATime(t)
 	f := newFarm(t, lab.Config{Nodes: 3}, lab.FarmOptions{})
@@ -362,27 +361,31 @@ func TestM01AnotherHashKey(t *testing.T) {
 	f.Converge(others...)
 	keys, err := config.ReadKeys(f.Options.KeyFile)
 	f.Must(err)
-	another, err := config.NewKeys(rand.Reader)
-	f.Must(err)
-	keys.Hash = another.Hash
-	f.Options.KeyFile = filepath.Join(f.Dir, "another-hash")
-	f.Must(config.WriteKeys(f.Options.KeyFile, keys))
-	watch := f.Watch()
-	flood := f.Flood(2000)
-	f.Start(victim)
-	f.Pass(4 * time.Second)
-	flood.Stop()
-	f.Must(watch.Settle(f.Ctx, 500*time.Millisecond))
-	f.CheckOneAnswer(watch)
-	if f.Running(victim) {
+	secret, function := keys, keys
+	secret.Hash.Secret[0] ^= 1
+	function.Hash.Function = config.SipHash
+	for name, keys := range map[string]config.Keys{"secret": secret, "function": function} {
+		f.Options.KeyFile = filepath.Join(f.Dir, "another-"+name)
+		f.Must(config.WriteKeys(f.Options.KeyFile, keys))
+		watch := f.Watch()
+		flood := f.Flood(2000)
+		f.Start(victim)
+		f.Pass(4 * time.Second)
+		flood.Stop()
+		f.Must(watch.Settle(f.Ctx, 500*time.Millisecond))
+		f.CheckOneAnswer(watch)
+		if !f.Running(victim) {
+			t.Logf("another %s: %s", name, f.Daemons[victim.Name].Tail(400))
+			continue
+		}
 		s, err := f.Status(victim)
 		f.Must(err)
-		t.Logf("the stranger is %s: %s", s.State, s.Reason)
+		t.Logf("another %s: the stranger is %s: %s", name, s.State, s.Reason)
 		if s.State == console.Up {
-			t.Error("a node with another hash key serves")
+			t.Errorf("a node with another %s serves", name)
 		}
-	} else {
-		t.Log(f.Daemons[victim.Name].Tail(400))
+		f.Must(f.Daemons[victim.Name].Stop(f.Ctx))
+		f.Converge(others...)
 	}
 	f.Converge(others...)
 }
