@@ -1,10 +1,13 @@
 package farm_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"thresher/internal/farmtest"
 	"thresher/perf/lab"
@@ -78,7 +81,12 @@ const joinsAfter = 60 * time.Millisecond
 // tells it (execve(2) begins with other random addresses).
 func (f *testFarm) image(n *lab.Node) string {
 	f.T.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/auxv", f.Daemons[n.Name].Pid))
-	f.Must(err)
-	return string(b)
+	for {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/auxv", f.Daemons[n.Name].Pid))
+		if errors.Is(err, unix.ESRCH) && f.Running(n) {
+			continue // between two programs
+		}
+		f.Must(err)
+		return string(b)
+	}
 }
