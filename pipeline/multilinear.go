@@ -37,10 +37,10 @@ func NewMultilinear(secret [16]byte) Multilinear {
 	if err == nil {
 		_, err = binary.Decode(text, binary.LittleEndian, &m)
 	}
-	m.Mix |= 1
 	if err != nil {
 		panic(err) // only for lengths above 255 hashes (RFC 5869, 2.3)
 	}
+	m.Mix |= 1
 	return m
 }
 
