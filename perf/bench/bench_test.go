@@ -63,7 +63,7 @@ func TestInterruptedRun(t *testing.T) {
 	}
 }
 
-// TestAlternation measures A B C A B C, goes on when one fails, and closes all.
+// TestAlternation measures A B C, C B A, goes on when one fails, and closes all.
 func TestAlternation(t *testing.T) {
 	var log []string
 	fake := func(name string, failAt int) row {
@@ -94,7 +94,7 @@ func TestAlternation(t *testing.T) {
 	if diff := cmp.Diff(want, got.Rows); diff != "" {
 		t.Error(diff)
 	}
-	order := strings.Fields("a b a b a close-a close-b a a a close-a")
+	order := strings.Fields("a b b a a close-a close-b a a a close-a")
 	for i := range order {
 		order[i] = strings.ReplaceAll(order[i], "-", " ")
 	}

@@ -77,7 +77,8 @@ func (s scenario) run(ctx context.Context, o Options) report.Scenario {
 	return result
 }
 
-// runGroup measures the group's rows in alternation.
+// runGroup measures the group's rows in alternation: there and back, A B C, C B A, so
+// that none is always the one right after another.
 func (s scenario) runGroup(ctx context.Context, o Options, g group) []report.Row {
 	rows := make([]report.Row, len(g.rows))
 	trials := make([]trial, len(g.rows))
@@ -90,8 +91,12 @@ func (s scenario) runGroup(ctx context.Context, o Options, g group) []report.Row
 	}
 	for run := range o.Runs {
 		s.tell(o, g, run)
-		for i, t := range trials {
-			if t != nil && rows[i].Failed == "" && ctx.Err() == nil {
+		for n := range trials {
+			i := n
+			if run%2 == 1 {
+				i = len(trials) - 1 - n
+			}
+			if t := trials[i]; t != nil && rows[i].Failed == "" && ctx.Err() == nil {
 				measure(ctx, o, t, &rows[i])
 			}
 		}

@@ -11,11 +11,12 @@ type Summary struct {
 	// Min and Max are the spread.
 	Min float64 `json:"min"`
 	Max float64 `json:"max"`
-	// Ratio is the median divided by the base's, in the same case; nil without
-	// a base.
+	// Ratio is the median of each sample divided by the base's of the same round,
+	// in the same case; nil without a base. What slows the machine for longer than
+	// a round is in both of a pair, so that this varies less than the quotient of the
+	// two medians (docs/measuring.md).
 	Ratio *float64 `json:"ratio,omitempty"`
-	// RatioMin and RatioMax are the spread of the ratios of samples that were
-	// taken one right after another.
+	// RatioMin and RatioMax are the spread of these ratios.
 	RatioMin *float64 `json:"ratio_min,omitempty"`
 	RatioMax *float64 `json:"ratio_max,omitempty"`
 }
@@ -71,11 +72,6 @@ func (s *Scenario) base(row *Row, m Metric) []float64 {
 
 func summarize(samples, base []float64) Summary {
 	s := Summary{Median: Median(samples), Min: slices.Min(samples), Max: slices.Max(samples)}
-	if len(base) == 0 || Median(base) == 0 {
-		return s
-	}
-	ratio := s.Median / Median(base)
-	s.Ratio = &ratio
 	var pairs []float64
 	for i := range min(len(samples), len(base)) {
 		if base[i] != 0 {
@@ -83,8 +79,8 @@ func summarize(samples, base []float64) Summary {
 		}
 	}
 	if len(pairs) > 0 {
-		least, most := slices.Min(pairs), slices.Max(pairs)
-		s.RatioMin, s.RatioMax = &least, &most
+		ratio, least, most := Median(pairs), slices.Min(pairs), slices.Max(pairs)
+		s.Ratio, s.RatioMin, s.RatioMax = &ratio, &least, &most
 	}
 	return s
 }

@@ -62,7 +62,9 @@ func TestSummarize(t *testing.T) {
 	}{
 		{"no base", []float64{2, 1, 3}, nil, Summary{Median: 2, Min: 1, Max: 3}},
 		{"pairs", []float64{2, 4, 9}, []float64{4, 4, 3}, Summary{Median: 4, Min: 2, Max: 9, Ratio: p(1), RatioMin: p(0.5), RatioMax: p(3)}},
-		{"a failed pair", []float64{2, 4}, []float64{4, 0, 4}, Summary{Median: 3, Min: 2, Max: 4, Ratio: p(0.75), RatioMin: p(0.5), RatioMax: p(0.5)}},
+		{"a slow round", []float64{9, 18, 2}, []float64{10, 20, 2.5}, Summary{Median: 9, Min: 2, Max: 18, Ratio: p(0.9), RatioMin: p(0.8), RatioMax: p(0.9)}},
+		{"drift", []float64{1, 2, 4}, []float64{2, 4, 2}, Summary{Median: 2, Min: 1, Max: 4, Ratio: p(0.5), RatioMin: p(0.5), RatioMax: p(2)}},
+		{"a failed pair", []float64{2, 4}, []float64{4, 0, 4}, Summary{Median: 3, Min: 2, Max: 4, Ratio: p(0.5), RatioMin: p(0.5), RatioMax: p(0.5)}},
 		{"base 0", []float64{2}, []float64{0}, Summary{Median: 2, Min: 2, Max: 2}},
 	} {
 		if diff := cmp.Diff(tt.want, summarize(tt.samples, tt.base)); diff != "" {
