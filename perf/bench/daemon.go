@@ -18,9 +18,10 @@ const (
 	// calm is how long a farm is left alone before its rest is measured: what
 	// joining it causes is over then.
 	calm = 2 * time.Second
-	// idleTimes is how many times longer than other measurements those of rest
-	// take: the timers of profile lan have periods of up to a second.
-	idleTimes = 3
+	// rest is how long rest is measured at least, for the timers of profile lan have
+	// periods of up to a second, and restRuns how often at most.
+	rest     = 3 * time.Second
+	restRuns = 5
 )
 
 // daemonTrial is a farm's daemons at rest.
@@ -103,6 +104,7 @@ func daemonRows(o Options, s engine.Setup, d time.Duration) []row {
 func idleScenario() scenario {
 	return scenario{
 		name: "idle", title: "processor time and memory of a daemon at rest",
+		maxRuns: restRuns,
 		method: "The mean of all daemons of a farm without traffic. A farm of one has nobody to gossip with, and with profile wan " +
 			"it sends four heartbeats a second that nobody answers: the data path and the daemon, all but alone.",
 		metrics: []report.Metric{
@@ -116,7 +118,7 @@ func idleScenario() scenario {
 			}{{1, "wan"}, {3, "lan"}, {3, "fast"}, {3, "fastest"}} {
 				groups = append(groups, group{
 					label: fmt.Sprintf("%s, %s", plural(c.nodes, "node"), c.profile),
-					rows:  daemonRows(o, engine.Setup{Nodes: c.nodes, Profile: c.profile}, idleTimes*o.Time),
+					rows:  daemonRows(o, engine.Setup{Nodes: c.nodes, Profile: c.profile}, max(rest, o.Time)),
 				})
 			}
 			return groups

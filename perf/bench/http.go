@@ -22,7 +22,10 @@ func serveNginx(bed *engine.Testbed) error {
 	return err
 }
 
-// askWrk runs wrk, whose shortest time is 1 s.
+// httpRuns is how often each engine is asked at most: wrk's shortest time is 1 s.
+const httpRuns = 15
+
+// askWrk runs wrk.
 func askWrk(ctx context.Context, bed *engine.Testbed, d time.Duration) (sample, error) {
 	wrk, err := exec.LookPath("wrk")
 	if err != nil {

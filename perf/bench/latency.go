@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"thresher/perf/engine"
+	"thresher/perf/generator"
 	"thresher/perf/lab"
 	"thresher/perf/report"
 )
@@ -23,21 +27,109 @@ const (
 	answerTimeout = 200 * time.Millisecond
 )
 
-func serveEcho(bed *engine.Testbed) error {
-	_, err := bed.Node.StartUDPEcho(fmt.Sprintf("0.0.0.0:%d", engine.EchoPort))
-	return err
+// placement says on which CPUs client and server of the echo are. Where the
+// scheduler may choose, it has them now together and now apart, and what it takes to
+// wake an idle CPU, most of all one of a virtual machine, hides everything else.
+type placement struct {
+	label string
+	apart bool
+}
+
+// placements are on one CPU, where nobody is woken from afar, and on two.
+func placements() []placement { return []placement{{"on one CPU", false}, {"on two CPUs", true}} }
+
+func (p placement) cpus() (client, server int, err error) {
+	cpus, err := generator.CPUs()
+	if err != nil {
+		return 0, 0, err
+	}
+	client, server = cpus[len(cpus)-1], cpus[len(cpus)-1]
+	if !p.apart {
+		return client, server, nil
+	}
+	if len(cpus) == 1 {
+		return 0, 0, &engine.Unavailable{Reason: "there is but one CPU here"}
+	}
+	return cpus[0], server, nil
+}
+
+// onCPU runs fn on a thread that stays on the CPU and ends with fn.
+func onCPU(cpu int, fn func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // for good
+		err := generator.PinTo(cpu)
+		if err == nil {
+			err = fn()
+		}
+		done <- err
+	}()
+	return done
+}
+
+// serveEcho answers from the VIP, on a thread of its own with blocking calls, so that
+// Go's scheduler has no part in the time.
+func (p placement) serveEcho(bed *engine.Testbed) error {
+	_, cpu, err := p.cpus()
+	if err != nil {
+		return err
+	}
+	conn, err := bed.Node.ListenPacket("udp4", netip.AddrPortFrom(lab.VIP(), engine.EchoPort).String())
+	if err != nil {
+		return err
+	}
+	file, err := blocking(conn)
+	if err != nil {
+		return err
+	}
+	var ends atomic.Bool
+	done := onCPU(cpu, func() error { return echo(int(file.Fd()), &ends) })
+	bed.OnClose(func() error {
+		ends.Store(true)
+		return errors.Join(<-done, file.Close())
+	})
+	return nil
+}
+
+// echo sends datagrams back until it is told to end, which it notices within
+// answerTimeout.
+func echo(fd int, ends *atomic.Bool) error {
+	buf := make([]byte, requestLen)
+	for !ends.Load() {
+		n, from, err := unix.Recvfrom(fd, buf, 0)
+		switch {
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN):
+		case err != nil:
+			return fmt.Errorf("wait for a request: %w", err)
+		default:
+			_ = unix.Sendto(fd, buf[:n], 0, from) // Datagrams may be lost.
+		}
+	}
+	return nil
 }
 
 // askEcho sends requests one after another and returns percentiles of the time
 // to the answer.
-func askEcho(ctx context.Context, bed *engine.Testbed, d time.Duration) (sample, error) {
+func (p placement) askEcho(ctx context.Context, bed *engine.Testbed, d time.Duration) (sample, error) {
+	cpu, _, err := p.cpus()
+	if err != nil {
+		return nil, err
+	}
 	to := netip.AddrPortFrom(lab.VIP(), engine.EchoPort)
 	conn, err := bed.Lab.Clients[0].Dial(ctx, "udp4", netip.AddrPort{}, to)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
-	times, err := roundTrips(ctx, conn.(*net.UDPConn), d)
+	file, err := blocking(conn)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	var times []float64
+	err = <-onCPU(cpu, func() (err error) {
+		times, err = roundTrips(ctx, int(file.Fd()), d)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -49,21 +141,27 @@ func askEcho(ctx context.Context, bed *engine.Testbed, d time.Duration) (sample,
 	}, nil
 }
 
-// roundTrips measures in microseconds, on a thread of its own with blocking
-// calls, so that Go's scheduler has no part in the time.
-func roundTrips(ctx context.Context, conn *net.UDPConn, d time.Duration) ([]float64, error) {
-	file, err := conn.File() // A blocking duplicate (net.UDPConn.File).
+// blocking gives a socket of UDP to whoever uses it with system calls, which wait for
+// answerTimeout at most. conn is closed.
+func blocking(conn io.Closer) (*os.File, error) {
+	defer conn.Close()
+	udp, ok := conn.(*net.UDPConn)
+	if !ok {
+		return nil, fmt.Errorf("%T is no socket of UDP", conn)
+	}
+	file, err := udp.File() // A blocking duplicate (net.UDPConn.File).
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	fd := int(file.Fd())
 	timeout := unix.NsecToTimeval(answerTimeout.Nanoseconds())
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
-		return nil, err
+	if err := unix.SetsockoptTimeval(int(file.Fd()), unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	return file, nil
+}
+
+// roundTrips measures in microseconds.
+func roundTrips(ctx context.Context, fd int, d time.Duration) ([]float64, error) {
 	var times []float64
 	buf := make([]byte, requestLen)
 	for start := time.Now(); ctx.Err() == nil && time.Since(start) < d; {

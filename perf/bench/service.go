@@ -66,16 +66,19 @@ func (t *serviceTrial) measure(ctx context.Context) (sample, error) { return t.a
 
 func (t *serviceTrial) close() error { return t.bed.Close() }
 
-// groups are the engines that a service is asked through.
-func (s service) groups(o Options) []group {
-	var g group
+// group is the engines that a service is asked through.
+func (s service) group(o Options, label string) group {
+	g := group{label: label}
 	for _, e := range pick(o, engine.Kernel, engine.XDPPass, engine.XDPPassVMAC, engine.Full, engine.Reject, engine.None) {
 		g.rows = append(g.rows, row{e.Name, e.Title, func(ctx context.Context) (trial, error) {
 			return s.start(ctx, o, e)
 		}})
 	}
-	return []group{g}
+	return g
 }
+
+// alone is a scenario's only group.
+func (s service) alone(o Options) []group { return []group{s.group(o, "")} }
 
 // through says what all services have in common.
 const through = " The client and the server are in namespaces of one machine, with whole frames on the veths (no checksum or " +
@@ -83,15 +86,21 @@ const through = " The client and the server are in namespaces of one machine, wi
 	"ends, whoever wrote it: that row is shown beside, the yardstick is bare XDP_PASS."
 
 func latencyScenario() scenario {
-	s := service{serveEcho, askEcho}
-	metrics := []report.Metric{}
+	var metrics []report.Metric
 	for _, m := range []struct{ name, title string }{{"p50", "p50"}, {"p99", "p99"}, {"p999", "p99.9"}} {
 		metrics = append(metrics, report.Metric{Name: m.name, Title: m.title, Unit: "µs", Better: report.Less, Base: engine.XDPPassVMAC})
 	}
 	return scenario{
 		name: "latency", title: "microseconds from request to answer through the VIP",
-		method:  "One client sends a UDP datagram of 64 bytes and waits for its echo, again and again." + through,
-		metrics: metrics, groups: s.groups,
+		method: "One client sends a UDP datagram of 64 bytes and waits for its echo, again and again, from the same CPU as the " +
+			"server and from another, which takes waking the one and the other each time." + through,
+		metrics: metrics,
+		groups: func(o Options) (groups []group) {
+			for _, p := range placements() {
+				groups = append(groups, service{p.serveEcho, p.askEcho}.group(o, p.label))
+			}
+			return groups
+		},
 	}
 }
 
@@ -104,7 +113,7 @@ func httpScenario() scenario {
 			{Name: "requests", Title: "requests", Unit: "1/s", Better: report.More, Base: engine.XDPPassVMAC},
 			{Name: "p99", Title: "p99", Unit: "ms", Better: report.Less, Base: engine.XDPPassVMAC},
 		},
-		groups: s.groups,
+		groups: s.alone, maxRuns: httpRuns,
 	}
 }
 
@@ -117,6 +126,6 @@ func bulkScenario() scenario {
 			{Name: "upload", Title: "upload", Unit: "Gb/s", Better: report.More, Base: engine.XDPPassVMAC},
 			{Name: "download", Title: "download", Unit: "Gb/s", Better: report.More, Base: engine.XDPPassVMAC},
 		},
-		groups: s.groups,
+		groups: s.alone,
 	}
 }

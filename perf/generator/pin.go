@@ -10,20 +10,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CPU is the one that generators run on: the last of those that the calling
-// thread may use, since the first has most interrupts.
-func CPU() (int, error) {
+// CPUs lists those that the calling thread may use, at least one, in their order.
+func CPUs() ([]int, error) {
 	var may unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &may); err != nil {
-		return 0, fmt.Errorf("generator: ask for this thread's CPUs: %w", err)
+		return nil, fmt.Errorf("generator: ask for this thread's CPUs: %w", err)
 	}
-	last := 0
+	var cpus []int
 	for cpu := range len(may) * bits.UintSize {
 		if may.IsSet(cpu) {
-			last = cpu
+			cpus = append(cpus, cpu)
 		}
 	}
-	return last, nil
+	return cpus, nil
+}
+
+// CPU is the one that generators run on: the last of CPUs, since the first has
+// most interrupts.
+func CPU() (int, error) {
+	cpus, err := CPUs()
+	if err != nil {
+		return 0, err
+	}
+	return cpus[len(cpus)-1], nil
 }
 
 // Pin keeps the calling thread on CPU, so that generator and receiver stay
@@ -33,8 +42,12 @@ func Pin() error {
 	if err != nil {
 		return err
 	}
-	return pin(0, cpu)
+	return PinTo(cpu)
 }
+
+// PinTo keeps the calling thread on a CPU. The goroutine must be locked to its
+// thread.
+func PinTo(cpu int) error { return pin(0, cpu) }
 
 // PinProcess keeps another process on the generators' CPU.
 //
