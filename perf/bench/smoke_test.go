@@ -110,6 +110,12 @@ func TestPrograms(t *testing.T) {
 
 func TestServices(t *testing.T) {
 	r := smoke(t, []string{"latency", "bulk"}, engine.XDPPass, engine.Full)
+	for _, row := range r.Scenarios[0].Rows {
+		_, measured := row.Summaries["p99"]
+		if apart := row.Case == placements()[1].label; !measured && (!apart || row.Unavailable == "") {
+			t.Errorf("%s, %s: no latency", row.Engine, row.Case)
+		}
+	}
 	for _, name := range []string{engine.XDPPass, engine.Full} {
 		p50, p999 := median(t, r, "latency", name, "p50"), median(t, r, "latency", name, "p999")
 		if p50 < 1 || p999 < p50 {
