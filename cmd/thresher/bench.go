@@ -55,7 +55,7 @@ func benchHelp() string {
 	b.WriteString("Build labs out of network namespaces inside this machine, set up engines that give\n" +
 		"a node its packets, and measure them in alternation. Prints medians, spreads and\n" +
 		"ratios. Needs root; some engines need nft, iptables, nginx or wrk, and it says so.\n" +
-		"All of it takes a quarter of an hour with 3 runs, on a machine that should do nothing else.\n\nScenarios:\n")
+		"All of it takes some twenty minutes, on a machine that should do nothing else.\n\nScenarios:\n")
 	for _, s := range bench.Scenarios() {
 		fmt.Fprintf(&b, "  %-10s %s\n", s, bench.Describe(s))
 	}
