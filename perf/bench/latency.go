@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"thresher/perf/engine"
-	"thresher/perf/generator"
 	"thresher/perf/lab"
 	"thresher/perf/report"
 )
@@ -26,46 +24,6 @@ const (
 	// answerTimeout is when a datagram counts as lost.
 	answerTimeout = 200 * time.Millisecond
 )
-
-// placement says on which CPUs client and server of the echo are. Where the
-// scheduler may choose, it has them now together and now apart, and what it takes to
-// wake an idle CPU, most of all one of a virtual machine, hides everything else.
-type placement struct {
-	label string
-	apart bool
-}
-
-// placements are on one CPU, where nobody is woken from afar, and on two.
-func placements() []placement { return []placement{{"on one CPU", false}, {"on two CPUs", true}} }
-
-func (p placement) cpus() (client, server int, err error) {
-	cpus, err := generator.CPUs()
-	if err != nil {
-		return 0, 0, err
-	}
-	client, server = cpus[len(cpus)-1], cpus[len(cpus)-1]
-	if !p.apart {
-		return client, server, nil
-	}
-	if len(cpus) == 1 {
-		return 0, 0, &engine.Unavailable{Reason: "there is but one CPU here"}
-	}
-	return cpus[0], server, nil
-}
-
-// onCPU runs fn on a thread that stays on the CPU and ends with fn.
-func onCPU(cpu int, fn func() error) <-chan error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // for good
-		err := generator.PinTo(cpu)
-		if err == nil {
-			err = fn()
-		}
-		done <- err
-	}()
-	return done
-}
 
 // serveEcho answers from the VIP, on a thread of its own with blocking calls, so that
 // Go's scheduler has no part in the time.
