@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +27,7 @@ type initial struct {
 	tcp, udp string
 	service  string
 	check    string
+	hash     string
 	web      string // where to ask in a browser; empty for not at all
 }
 
@@ -43,6 +43,9 @@ func newInit() *cobra.Command {
 			"  thresher init --web    # asks in a browser",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := hashFunction(i.hash); err != nil {
+				return err // before anything is asked
+			}
 			if i.web != "" {
 				return i.inBrowser(cmd)
 			}
@@ -60,6 +63,7 @@ func newInit() *cobra.Command {
 	f.StringVar(&i.udp, "udp", "", "UDP ports that the farm serves")
 	f.StringVar(&i.service, "service", "", "a systemd unit that serves them, to be looked after")
 	f.StringVar(&i.check, "check", "", "a URL that answers if this node can serve, such as http://127.0.0.1/")
+	addHash(f, &i.hash)
 	f.StringVar(&i.web, "web", "", "ask in a browser, by a page at this loopback address")
 	f.Lookup("web").NoOptDefVal = "127.0.0.1:0"
 	return cmd
@@ -214,7 +218,7 @@ func shareable(c config.Initial, links []link) error {
 
 // put writes the configuration, and a new key.
 func (i *initial) put(c config.Initial) error {
-	keys, err := config.NewKeys(rand.Reader)
+	keys, err := makeKeys(i.hash)
 	if err != nil {
 		return err
 	}

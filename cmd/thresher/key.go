@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"thresher/config"
 )
@@ -18,27 +19,43 @@ func newKey(api *string) *cobra.Command {
 			"read. Every node of a farm needs the same file: copy it, don't make another.",
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			function, ok := config.ParseHashFunction(hash)
-			if !ok {
-				return &usageError{fmt.Errorf("--hash %s: %s", hash, config.HashFunctionCure())}
-			}
-			if err := makeKeys(args[0], function); err != nil {
+			keys, err := makeKeys(hash)
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "wrote %s; copy it to every node of the farm\n", args[0])
+			if err := config.WriteKeys(args[0], keys); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "wrote %s; copy it to every node of the farm\n", args[0])
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&hash, "hash", config.Multilinear.String(), "what puts clients into buckets: multilinear, or siphash, which is\nslower and safe from who learns where forged packets go")
+	addHash(cmd.Flags(), &hash)
 	cmd.AddCommand(newKeyRotate(api))
 	return cmd
 }
 
-func makeKeys(path string, function config.HashFunction) error {
-	keys, err := config.NewKeys(rand.Reader)
-	if err != nil {
-		return err
+// addHash adds the choice of a new farm's hash function.
+func addHash(f *pflag.FlagSet, hash *string) {
+	f.StringVar(hash, "hash", config.Multilinear.String(), "what puts clients into buckets: multilinear, or siphash, which is\nslower and safe from who learns where forged packets go")
+}
+
+// hashFunction is the one of that name.
+func hashFunction(name string) (config.HashFunction, error) {
+	function, ok := config.ParseHashFunction(name)
+	if !ok {
+		return function, &usageError{fmt.Errorf("--hash %s: %s", name, config.HashFunctionCure())}
 	}
+	return function, nil
+}
+
+// makeKeys makes a farm's secrets, for the hash function of that name.
+func makeKeys(hash string) (config.Keys, error) {
+	function, err := hashFunction(hash)
+	if err != nil {
+		return config.Keys{}, err
+	}
+	keys, err := config.NewKeys(rand.Reader)
 	keys.Hash.Function = function
-	return config.WriteKeys(path, keys)
+	return keys, err
 }
