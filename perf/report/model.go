@@ -83,7 +83,7 @@ type Row struct {
 	// Failed says what went wrong, if something did.
 	Failed string `json:"failed,omitempty"`
 	// Samples are the measured values by metric, in the order of measuring: the
-	// i-th samples of all engines were taken in one round, one right after another.
+	// i-th samples of all engines were taken in one round.
 	Samples map[string][]float64 `json:"samples,omitempty"`
 	// Timeline shows what happened around an event, in the last run; nil where
 	// there was none.

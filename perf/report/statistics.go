@@ -11,10 +11,10 @@ type Summary struct {
 	// Min and Max are the spread.
 	Min float64 `json:"min"`
 	Max float64 `json:"max"`
-	// Ratio is the median of each sample divided by the base's of the same round,
-	// in the same case; nil without a base. What slows the machine for longer than
-	// a round is in both of a pair, so that this varies less than the quotient of the
-	// two medians (docs/measuring.md).
+	// Ratio is the median of the ratios of each sample to the base's of the same
+	// round, in the same case; nil without a base that was measured to the end. What
+	// slows the machine for longer than a round is in both of a pair, so that this
+	// varies less than the quotient of the two medians (docs/measuring.md).
 	Ratio *float64 `json:"ratio,omitempty"`
 	// RatioMin and RatioMax are the spread of these ratios.
 	RatioMin *float64 `json:"ratio_min,omitempty"`
@@ -63,7 +63,7 @@ func (s *Scenario) base(row *Row, m Metric) []float64 {
 		return nil
 	}
 	for i := range s.Rows {
-		if other := &s.Rows[i]; other.Engine == m.Base && other.Case == row.Case {
+		if other := &s.Rows[i]; other.Engine == m.Base && other.Case == row.Case && other.Failed == "" {
 			return other.Samples[m.Name]
 		}
 	}

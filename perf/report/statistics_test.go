@@ -82,14 +82,18 @@ func TestBaseIsOfTheCase(t *testing.T) {
 			{Engine: "other", Case: "b", Samples: map[string][]float64{"m": {30}}},
 			{Engine: "base", Case: "b", Samples: map[string][]float64{"m": {20}}},
 			{Engine: "other", Case: "c", Samples: map[string][]float64{"m": {5}}},
+			{Engine: "base", Case: "d", Samples: map[string][]float64{"m": {20}}, Failed: "broken"},
+			{Engine: "other", Case: "d", Samples: map[string][]float64{"m": {5, 6}}},
 		},
 	}
 	s.Summarize()
 	if r := s.Rows[1].Summaries["m"].Ratio; r == nil || *r != 1.5 {
 		t.Errorf("ratio %v, want 1.5", r)
 	}
-	if r := s.Rows[3].Summaries["m"].Ratio; r != nil {
-		t.Errorf("ratio %v without a base", *r)
+	for i, without := range map[int]string{3: "a base", 5: "all of the base's samples"} {
+		if r := s.Rows[i].Summaries["m"].Ratio; r != nil {
+			t.Errorf("ratio %v without %s", *r, without)
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // WriteTable writes the report for a terminal.
 func (r *Report) WriteTable(w io.Writer) error {
 	m := r.Machine
-	_, err := fmt.Fprintf(w, "%s\nLinux %s, %d × %s, load %s; %d runs of %s s each\n",
+	_, err := fmt.Fprintf(w, "%s\nLinux %s, %d × %s, load %s; up to %d runs of some %s s each\n",
 		r.Version, m.Kernel, m.CPUs, m.CPU, number(m.Load), r.Runs, number(r.RunSeconds))
 	for i := range r.Scenarios {
 		if err == nil {
