@@ -18,10 +18,10 @@ const (
 	// calm is how long a farm is left alone before its rest is measured: what
 	// joining it causes is over then.
 	calm = 2 * time.Second
-	// rest is how long rest is measured at least, for the timers of profile lan have
+	// restTime is how long rest is measured at least, for the timers of profile lan have
 	// periods of up to a second, and restRuns how often at most.
-	rest     = 3 * time.Second
-	restRuns = 5
+	restTime = 3 * time.Second
+	restRuns = 4
 )
 
 // daemonTrial is a farm's daemons at rest.
@@ -118,7 +118,7 @@ func idleScenario() scenario {
 			}{{1, "wan"}, {3, "lan"}, {3, "fast"}, {3, "fastest"}} {
 				groups = append(groups, group{
 					label: fmt.Sprintf("%s, %s", plural(c.nodes, "node"), c.profile),
-					rows:  daemonRows(o, engine.Setup{Nodes: c.nodes, Profile: c.profile}, max(rest, o.Time)),
+					rows:  daemonRows(o, engine.Setup{Nodes: c.nodes, Profile: c.profile}, max(restTime, o.Time)),
 				})
 			}
 			return groups

@@ -23,7 +23,7 @@ func serveNginx(bed *engine.Testbed) error {
 }
 
 // httpRuns is how often each engine is asked at most: wrk's shortest time is 1 s.
-const httpRuns = 15
+const httpRuns = 16
 
 // askWrk runs wrk.
 func askWrk(ctx context.Context, bed *engine.Testbed, d time.Duration) (sample, error) {

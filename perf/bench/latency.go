@@ -41,7 +41,10 @@ func (p placement) serveEcho(bed *engine.Testbed) error {
 		return err
 	}
 	var ends atomic.Bool
-	done := onCPU(cpu, func() error { return echo(int(file.Fd()), &ends) })
+	done := make(chan error, 1)
+	go func() {
+		done <- doOn(bed.Node.Host, cpu, func() error { return echo(int(file.Fd()), &ends) })
+	}()
 	bed.OnClose(func() error {
 		ends.Store(true)
 		return errors.Join(<-done, file.Close())
@@ -84,7 +87,7 @@ func (p placement) askEcho(ctx context.Context, bed *engine.Testbed, d time.Dura
 	}
 	defer file.Close()
 	var times []float64
-	err = <-onCPU(cpu, func() (err error) {
+	err = doOn(bed.Lab.Clients[0], cpu, func() (err error) {
 		times, err = roundTrips(ctx, int(file.Fd()), d)
 		return err
 	})

@@ -1,10 +1,9 @@
 package bench
 
 import (
-	"runtime"
-
 	"thresher/perf/engine"
 	"thresher/perf/generator"
+	"thresher/perf/lab"
 )
 
 // placement says on which CPUs client and server of the echo are. Where the
@@ -33,16 +32,12 @@ func (p placement) cpus() (client, server int, err error) {
 	return cpus[0], server, nil
 }
 
-// onCPU runs fn on a thread that stays on the CPU and ends with fn.
-func onCPU(cpu int, fn func() error) <-chan error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // for good
-		err := generator.PinTo(cpu)
-		if err == nil {
-			err = fn()
+// doOn runs fn in the host on a thread that stays on the CPU and ends with fn.
+func doOn(h *lab.Host, cpu int, fn func() error) error {
+	return h.Do(func() error {
+		if err := generator.PinTo(cpu); err != nil {
+			return err
 		}
-		done <- err
-	}()
-	return done
+		return fn()
+	})
 }

@@ -78,7 +78,7 @@ func (s scenario) run(ctx context.Context, o Options) report.Scenario {
 }
 
 // runGroup measures the group's rows in alternation: there and back, A B C, C B A, so
-// that none is always the one right after another.
+// that no engine always follows the same one.
 func (s scenario) runGroup(ctx context.Context, o Options, g group) []report.Row {
 	rows := make([]report.Row, len(g.rows))
 	trials := make([]trial, len(g.rows))

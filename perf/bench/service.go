@@ -77,8 +77,8 @@ func (s service) group(o Options, label string) group {
 	return g
 }
 
-// alone is a scenario's only group.
-func (s service) alone(o Options) []group { return []group{s.group(o, "")} }
+// onlyGroup is a scenario's only group.
+func (s service) onlyGroup(o Options) []group { return []group{s.group(o, "")} }
 
 // through says what all services have in common.
 const through = " The client and the server are in namespaces of one machine, with whole frames on the veths (no checksum or " +
@@ -113,7 +113,7 @@ func httpScenario() scenario {
 			{Name: "requests", Title: "requests", Unit: "1/s", Better: report.More, Base: engine.XDPPassVMAC},
 			{Name: "p99", Title: "p99", Unit: "ms", Better: report.Less, Base: engine.XDPPassVMAC},
 		},
-		groups: s.alone, maxRuns: httpRuns,
+		groups: s.onlyGroup, maxRuns: httpRuns,
 	}
 }
 
@@ -126,6 +126,6 @@ func bulkScenario() scenario {
 			{Name: "upload", Title: "upload", Unit: "Gb/s", Better: report.More, Base: engine.XDPPassVMAC},
 			{Name: "download", Title: "download", Unit: "Gb/s", Better: report.More, Base: engine.XDPPassVMAC},
 		},
-		groups: s.alone,
+		groups: s.onlyGroup,
 	}
 }
