@@ -43,7 +43,7 @@ func newBench() *cobra.Command {
 	f := cmd.Flags()
 	f.StringSliceVar(&o.Scenarios, "scenario", nil, "only these scenarios, separated by commas")
 	f.StringSliceVar(&o.Engines, "engine", nil, "only these engines, separated by commas")
-	f.IntVar(&o.Runs, "runs", 25, "how often each engine is measured; many short runs, for their ratios vary least")
+	f.IntVar(&o.Runs, "runs", 24, "at most how often each engine is measured; many short runs, for their ratios vary least")
 	f.DurationVar(&o.Time, "time", 100*time.Millisecond, "how long one measurement takes")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object instead of tables")
 	f.StringVar(&dir, "out", "", "also write bench.html and bench.json into this directory")

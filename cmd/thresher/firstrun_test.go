@@ -86,7 +86,7 @@ func TestInitLooksAtTheSharedAddress(t *testing.T) {
 		{"198.51.100.1", "", "198.51.100.1 is in no network of eth0"},
 	} {
 		dir := t.TempDir()
-		i := initial{place: place{config: filepath.Join(dir, "t.yaml"), node: "web1", iface: "eth0"}, vips: []string{tt.vip}, mode: "flood", tcp: "80", hash: "multilinear"}
+		i := initial{place: place{config: filepath.Join(dir, "t.yaml"), node: "web1", iface: "eth0"}, vips: []string{tt.vip}, mode: "flood", tcp: "80"}
 		cmd := newInit()
 		var warned strings.Builder
 		cmd.SetOut(io.Discard)
@@ -166,7 +166,7 @@ func TestSettingUpLeavesNothingHalfDone(t *testing.T) {
 // configuration's.
 func TestInitInARelativeDirectory(t *testing.T) {
 	t.Chdir(t.TempDir())
-	i := initial{place: place{config: "ini/t.yaml", node: "web1", iface: "lo", bind: "192.0.2.11"}, vips: []string{"192.0.2.100"}, mode: "flood", tcp: "80", hash: "multilinear"}
+	i := initial{place: place{config: "ini/t.yaml", node: "web1", iface: "lo", bind: "192.0.2.11"}, vips: []string{"192.0.2.100"}, mode: "flood", tcp: "80"}
 	cmd := newInit()
 	cmd.SetOut(io.Discard)
 	if err := i.set(cmd); err != nil {
@@ -197,7 +197,7 @@ func TestInitWritesOverTheExample(t *testing.T) {
 		if err := os.WriteFile(file, c.there, 0o640); err != nil {
 			t.Fatal(err)
 		}
-		i := initial{place: place{config: file, node: "web1", iface: "lo", bind: "192.0.2.11"}, vips: []string{"192.0.2.100"}, mode: "flood", tcp: "80", hash: "multilinear"}
+		i := initial{place: place{config: file, node: "web1", iface: "lo", bind: "192.0.2.11"}, vips: []string{"192.0.2.100"}, mode: "flood", tcp: "80"}
 		cmd := newInit()
 		cmd.SetOut(io.Discard)
 		if err := i.set(cmd); (err == nil) != c.taken {

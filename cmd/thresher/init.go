@@ -27,12 +27,13 @@ type initial struct {
 	tcp, udp string
 	service  string
 	check    string
-	hash     string
+	hash     config.HashFunction
 	web      string // where to ask in a browser; empty for not at all
 }
 
 func newInit() *cobra.Command {
 	var i initial
+	var hash string
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Set up a farm's first node",
@@ -43,8 +44,9 @@ func newInit() *cobra.Command {
 			"  thresher init --web    # asks in a browser",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := hashFunction(i.hash); err != nil {
-				return err // before anything is asked
+			var err error
+			if i.hash, err = hashFunction(hash); err != nil {
+				return err
 			}
 			if i.web != "" {
 				return i.inBrowser(cmd)
@@ -63,7 +65,7 @@ func newInit() *cobra.Command {
 	f.StringVar(&i.udp, "udp", "", "UDP ports that the farm serves")
 	f.StringVar(&i.service, "service", "", "a systemd unit that serves them, to be looked after")
 	f.StringVar(&i.check, "check", "", "a URL that answers if this node can serve, such as http://127.0.0.1/")
-	addHash(f, &i.hash)
+	addHash(f, &hash)
 	f.StringVar(&i.web, "web", "", "ask in a browser, by a page at this loopback address")
 	f.Lookup("web").NoOptDefVal = "127.0.0.1:0"
 	return cmd

@@ -11,7 +11,7 @@ import (
 // what one try had to find is not taken for an answer in the next.
 func TestInitInABrowser(t *testing.T) {
 	dir := t.TempDir()
-	p := &initPage{given: initial{mode: "flood", hash: "siphash", place: place{config: filepath.Join(dir, "thresher.yaml"), node: "web9"}}}
+	p := &initPage{given: initial{mode: "flood", place: place{config: filepath.Join(dir, "thresher.yaml"), node: "web9"}}}
 	for _, q := range p.Questions() {
 		if q.Flag == "" || q.Text == "" || newInit().Flags().Lookup(q.Flag) == nil {
 			t.Errorf("no flag answers %+v", q)

@@ -19,7 +19,11 @@ func newKey(api *string) *cobra.Command {
 			"read. Every node of a farm needs the same file: copy it, don't make another.",
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			keys, err := makeKeys(hash)
+			function, err := hashFunction(hash)
+			if err != nil {
+				return err
+			}
+			keys, err := makeKeys(function)
 			if err != nil {
 				return err
 			}
@@ -49,12 +53,8 @@ func hashFunction(name string) (config.HashFunction, error) {
 	return function, nil
 }
 
-// makeKeys makes a farm's secrets, for the hash function of that name.
-func makeKeys(hash string) (config.Keys, error) {
-	function, err := hashFunction(hash)
-	if err != nil {
-		return config.Keys{}, err
-	}
+// makeKeys makes a farm's secrets.
+func makeKeys(function config.HashFunction) (config.Keys, error) {
 	keys, err := config.NewKeys(rand.Reader)
 	keys.Hash.Function = function
 	return keys, err
