@@ -22,14 +22,14 @@ func (p placement) cpus() (client, server int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	client, server = cpus[len(cpus)-1], cpus[len(cpus)-1]
-	if !p.apart {
-		return client, server, nil
+	client, server = cpus[0], cpus[len(cpus)-1]
+	switch {
+	case !p.apart:
+		client = server
+	case client == server:
+		err = &engine.Unavailable{Reason: "there is but one CPU here"}
 	}
-	if len(cpus) == 1 {
-		return 0, 0, &engine.Unavailable{Reason: "there is but one CPU here"}
-	}
-	return cpus[0], server, nil
+	return client, server, err
 }
 
 // doOn runs fn in the host on a thread that stays on the CPU and ends with fn.

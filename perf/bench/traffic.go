@@ -174,11 +174,14 @@ func (t *generatorTrial) measure(ctx context.Context) (s sample, err error) {
 			return err
 		}
 		sent, err := t.gen.Run(ctx, t.time)
-		if err == nil && sent.Timed == 0 {
-			err = errors.New("too short to time a frame")
+		if err != nil {
+			return err
+		}
+		if sent.Timed == 0 {
+			return errors.New("too short to time a frame")
 		}
 		s = sample{mpps: sent.Rate() / 1e6, nanos: 1e9 / sent.Rate()}
-		return err
+		return nil
 	})
 	return s, err
 }
